@@ -1,0 +1,65 @@
+# make run      build, start the embedded PostgreSQL, run the example script
+# make test     build, run everything that tests
+# make lint     ruff and mypy
+# make bench    benchmarks; some take a minute
+# make clean    stop the embedded PostgreSQL, remove all that was built
+#
+# PYTHON=python3.12 chooses the interpreter; it has to be 3.11 or newer.
+
+PYTHON ?= python3
+version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+enough := $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))')
+ifneq ($(enough),True)
+$(error this needs Python 3.11 or newer, and $(PYTHON) is "$(version)"; \
+    say which: make PYTHON=python3.12)
+endif
+
+venv := .venv/made-by-python-$(version)
+built := .venv/built-by-buildout
+tools := .venv/has-lint-tools
+built_files := bin build develop-eggs dist eggs parts .installed.cfg \
+    src/scriptactivity.egg-info
+
+.PHONY: run test lint bench clean
+
+run: $(built)
+	@bin/scriptactivity init
+	@bin/py examples/demonstrate.py
+
+test: $(built)
+	bin/test
+
+lint: $(built) $(tools)
+	.venv/bin/ruff check .
+	.venv/bin/mypy --python-executable bin/py -p canonical
+
+bench: $(built)
+	bin/py bench/last_activity.py
+
+clean:
+	if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \
+	    from canonical.database.postgres import stop_embedded; \
+	    [stop_embedded(pid.parent) for pid in \
+	     config.state_directory.glob("*/postmaster.pid")]'; fi
+	rm -rf .venv var .mypy_cache .ruff_cache $(built_files)
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Another PYTHON means another environment.
+$(venv):
+	rm -rf .venv $(built_files)
+	$(PYTHON) -m venv .venv
+	sed -n 's/^\([a-z][a-z0-9.-]*\) = /\1==/p' versions.cfg \
+	    > .venv/constraints.txt
+	.venv/bin/pip install -q --upgrade -c .venv/constraints.txt \
+	    pip setuptools wheel
+	touch $@
+
+$(built): $(venv) buildout.cfg versions.cfg setup.py
+	.venv/bin/pip install -q -c .venv/constraints.txt zc.buildout
+	@echo 'Running the buildout; the first time takes about a minute.'
+	.venv/bin/buildout -q
+	touch $@
+
+$(tools): $(venv) versions.cfg
+	.venv/bin/pip install -q -c .venv/constraints.txt ruff mypy mypy-zope
+	touch $@

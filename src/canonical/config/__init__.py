@@ -1,0 +1,183 @@
+"""Which instance is this, and how is it configured?
+
+    from canonical.config import config
+    config.database.uri
+
+The keys, their meaning and their defaults are documented in ``schema.conf``
+beside this module.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from lazr.config import ConfigSchema
+from lazr.config.interfaces import ConfigErrors
+
+
+__all__ = [
+    "ConfigError",
+    "LaunchpadConfig",
+    "config",
+]
+
+
+HERE = Path(__file__).resolve().parent
+INSTANCES = HERE / "instances"
+SCHEMA = HERE / "schema.conf"
+FILE_NAME = "scriptactivity.conf"
+DEFAULT_INSTANCE = "development"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used.
+
+    Its text is one line for the person who has to put it right: which
+    instance, file, section or key, and what was looked at.
+    """
+
+
+def shipped_instances() -> list[str]:
+    """The names that LPCONFIG may have without being a path."""
+    return sorted(entry.name for entry in INSTANCES.iterdir())
+
+
+def find_instance(name: str) -> Path:
+    """The configuration file that an LPCONFIG of `name` stands for.
+
+    :raises ConfigError: if there is none.
+    """
+    if name in shipped_instances():
+        return INSTANCES / name / FILE_NAME
+    path = Path(name).expanduser().absolute()
+    if path.is_dir() and (path / FILE_NAME).exists():
+        return path / FILE_NAME
+    if path.is_file():
+        return path
+    raise ConfigError(
+        f"LPCONFIG: no instance {name!r}: it is neither shipped"
+        f" ({', '.join(shipped_instances())}), nor a file {path},"
+        f" nor a directory with a {FILE_NAME} in it"
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    """What is wrong, on one line, without quoting what may be a password."""
+    if isinstance(error, ConfigErrors):
+        return "; ".join(_one_line(each) for each in error.errors)
+    if isinstance(error, UnicodeError):
+        start: int = error.start  # type: ignore[attr-defined]
+        line = error.object[:start].count("\n") + 1  # type: ignore[attr-defined]
+        return f"line {line}: only ASCII characters are allowed"
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}"
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno}: no [section] comes before it"
+    if isinstance(error, configparser.ParsingError):
+        line, _ = error.errors[0]
+        return f"line {line}: neither a [section] nor 'key: value'"
+    return " ".join(str(error).split())
+
+
+class LaunchpadConfig:
+    """The configuration of an instance, read when it is first asked for.
+
+    Sections are attributes, and keys are attributes of sections; every value
+    is a string.  All errors in the instance's file are raised as
+    `ConfigError` by whatever asks first.
+
+    :param instance_name: as LPCONFIG; by default what LPCONFIG says at the
+        first use, or else ``development``.
+    """
+
+    def __init__(self, instance_name: str | None = None):
+        self._instance_name = instance_name
+        self._file: Path | None = None
+        self._config: Any = None
+
+    @property
+    def instance_name(self) -> str:
+        """What LPCONFIG names."""
+        if self._instance_name is None:
+            self._instance_name = (
+                os.environ.get("LPCONFIG") or DEFAULT_INSTANCE)
+        return self._instance_name
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the instance's file; relative names start here."""
+        self._load()
+        assert self._file is not None
+        return self._file.parent
+
+    @property
+    def state_directory(self) -> Path:
+        """Where this instance may keep files of its own.
+
+        ``var/`` of a checkout; the user's state directory (by the XDG Base
+        Directory Specification) where the package is installed.
+        """
+        checkout = HERE.parents[2]
+        if (checkout / "buildout.cfg").exists():
+            return checkout / "var"
+        return platformdirs.user_state_path("scriptactivity", appauthor=False)
+
+    def setInstance(self, instance_name: str) -> None:
+        """Use another instance from now on, without what was pushed."""
+        self._instance_name = instance_name
+        self._file = None
+        self._config = None
+
+    def push(self, name: str, data: str) -> None:
+        """Lay `data`, in the form of a configuration file, over the rest.
+
+        :param name: by which `pop` takes it away again.
+        :raises ConfigError: if `data` has an unknown section or key; then
+            nothing has changed.
+        """
+        self._push(self._load(), name, data)
+
+    def pop(self, name: str) -> None:
+        """Take away the overlay `name`, and all that were pushed after it.
+
+        :raises lazr.config.interfaces.NoConfigError: if there is none.
+        """
+        self._load().pop(name)
+
+    def __getattr__(self, section: str) -> Any:
+        if section.startswith("_"):
+            raise AttributeError(section)
+        return getattr(self._load(), section)
+
+    def _load(self) -> Any:
+        if self._config is None:
+            file = find_instance(self.instance_name)
+            try:
+                data = file.read_text(encoding="latin-1")
+            except OSError as error:
+                raise ConfigError(
+                    f"LPCONFIG={self.instance_name}: {_one_line(error)}"
+                ) from None
+            loaded = ConfigSchema(str(SCHEMA)).load(str(SCHEMA))
+            self._push(loaded, str(file), data)
+            self._file = file
+            self._config = loaded
+        return self._config
+
+    def _push(self, loaded: Any, name: str, data: str) -> None:
+        try:
+            loaded.push(name, data)
+        except (configparser.Error, OSError) as error:
+            raise ConfigError(f"{name}: {_one_line(error)}") from None
+        try:
+            loaded.validate()
+        except ConfigErrors as error:
+            loaded.pop(name)
+            raise ConfigError(f"{name}: {_one_line(error)}") from None
+
+
+config = LaunchpadConfig()

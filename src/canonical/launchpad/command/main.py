@@ -1,0 +1,102 @@
+"""The command ``scriptactivity``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import psycopg2
+from zope.component import getUtility
+
+from canonical.config import ConfigError
+from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.postgres import apply_schema
+from canonical.database.postgres import connection_parameters
+from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.zcml import execute_zcml
+
+
+__all__ = [
+    "main",
+]
+
+
+def init(args: argparse.Namespace) -> int:
+    """Make the tables, or bring older ones up to date; rows are kept."""
+    parameters = connection_parameters()
+    apply_schema(parameters)
+    where = parameters.get("host", "the local server")
+    database = parameters.get("dbname", "the user's database")
+    print(f"The tables in {database} on {where} are up to date.")
+    return 0
+
+
+def last(args: argparse.Namespace) -> int:
+    """Print when a script last succeeded."""
+    execute_zcml()
+    ztm = initZopeless()
+    try:
+        activity = getUtility(IScriptActivitySet).getLastActivity(
+            args.name, args.host)
+        if activity is None:
+            where = f" on {args.host}" if args.host else ""
+            print(
+                f"scriptactivity: no success of {args.name!r}{where} is on"
+                " record", file=sys.stderr)
+            return 1
+        duration = activity.date_completed - activity.date_started
+        print(
+            f"{activity.name} on {activity.hostname}: last succeeded"
+            f" {activity.date_started:%Y-%m-%d %H:%M:%S} UTC, in"
+            f" {duration.total_seconds():.1f} s")
+        return 0
+    finally:
+        ztm.uninstall()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scriptactivity",
+        description="What is on record about the scripts of an application.",
+        epilog="The database is [database] uri of the instance that LPCONFIG"
+               " names, or LP_DATABASE_URI.  Start with: scriptactivity init",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser(
+        "init", help="make or upgrade the tables", description=init.__doc__)
+    command.set_defaults(run=init)
+
+    command = commands.add_parser(
+        "last", help="when a script last succeeded", description=last.__doc__)
+    command.add_argument("name", metavar="NAME", help="the script's name")
+    command.add_argument("--host", help="look at this host only")
+    command.set_defaults(run=last)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    :param argv: its arguments, by default those of the process.
+    :return: the exit status: 0, or 1 for a failure, or 2 for wrong use and
+        wrong configuration; all but 0 come with a line on standard error.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except ConfigError as error:
+        return _fail(2, error)
+    except psycopg2.errors.UndefinedTable as error:
+        return _fail(1, error, "; make the tables with: scriptactivity init")
+    except (EmbeddedClusterError, psycopg2.Error) as error:
+        return _fail(1, error)
+    return status
+
+
+def _fail(status: int, error: Exception, advice: str = "") -> int:
+    first_line = str(error).splitlines()[0]
+    print(f"scriptactivity: {first_line}{advice}", file=sys.stderr)
+    return status

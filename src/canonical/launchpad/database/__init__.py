@@ -1,0 +1,1 @@
+"""Storm classes, and the utilities over them."""

@@ -1,0 +1,94 @@
+"""Successful runs, kept in PostgreSQL."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+
+from storm.expr import Desc
+from storm.properties import DateTime
+from storm.properties import Int
+from storm.properties import Unicode
+from zope.interface import implementer
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.validation import checked_datetime
+from canonical.launchpad.database.validation import checked_str
+from canonical.launchpad.database.validation import checked_text
+from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import IScriptActivitySet
+
+
+__all__ = [
+    "ScriptActivity",
+    "ScriptActivitySet",
+]
+
+
+@implementer(IScriptActivity)
+class ScriptActivity:
+    """See `IScriptActivity`."""
+
+    __storm_table__ = "scriptactivity"
+
+    id = Int(primary=True)
+    name = Unicode(allow_none=False)
+    hostname = Unicode(allow_none=False)
+    date_started = DateTime(allow_none=False, tzinfo=datetime.UTC)
+    date_completed = DateTime(allow_none=False, tzinfo=datetime.UTC)
+
+    def __init__(
+        self,
+        name: str,
+        hostname: str,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
+    ):
+        self.name = name
+        self.hostname = hostname
+        self.date_started = date_started
+        self.date_completed = date_completed
+
+
+@implementer(IScriptActivitySet)
+class ScriptActivitySet:
+    """See `IScriptActivitySet`."""
+
+    def recordSuccess(
+        self,
+        name: str,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
+        hostname: str | None = None,
+    ) -> ScriptActivity:
+        """See `IScriptActivitySet`."""
+        if hostname is None:
+            hostname = socket.gethostname()
+        name = checked_text(IScriptActivity["name"], name)
+        hostname = checked_text(IScriptActivity["hostname"], hostname)
+        started = checked_datetime(
+            IScriptActivity["date_started"], date_started)
+        completed = checked_datetime(
+            IScriptActivity["date_completed"], date_completed)
+        if completed < started:
+            raise ValueError(
+                f"date_completed must not be before date_started:"
+                f" {date_completed} is before {date_started}")
+        activity = ScriptActivity(name, hostname, started, completed)
+        main_store().add(activity)
+        return activity
+
+    def getLastActivity(
+        self, name: str, hostname: str | None = None
+    ) -> ScriptActivity | None:
+        """See `IScriptActivitySet`."""
+        where = [
+            ScriptActivity.name == checked_str(IScriptActivity["name"], name)]
+        if hostname is not None:
+            where.append(
+                ScriptActivity.hostname
+                == checked_str(IScriptActivity["hostname"], hostname))
+        found = main_store().find(ScriptActivity, *where)
+        last: ScriptActivity | None = found.order_by(
+            Desc(ScriptActivity.date_started)).first()
+        return last

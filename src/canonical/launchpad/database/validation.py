@@ -1,0 +1,72 @@
+"""What is checked before anything is sent to the database."""
+
+from __future__ import annotations
+
+import datetime
+import reprlib
+
+from zope.schema import Datetime
+from zope.schema import TextLine
+
+from canonical.launchpad.interfaces.scriptactivity import is_printable
+
+
+__all__ = [
+    "checked_datetime",
+    "checked_str",
+    "checked_text",
+]
+
+
+def checked_str(field: TextLine, value: object) -> str:
+    """`value`, which has to be a `str`.
+
+    :raises TypeError: if it is not; names the field and the value.
+    """
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{field.__name__} must be a str, not {reprlib.repr(value)}")
+    return value
+
+
+def checked_text(field: TextLine, value: object) -> str:
+    """`value`, which has to be within the bounds of `field`.
+
+    :raises TypeError: see `checked_str`.
+    :raises ValueError: if it is empty, too long or not printable; names the
+        field and the value.
+    """
+    text = checked_str(field, value)
+    shown = reprlib.repr(text)
+    if len(text) < field.min_length:
+        raise ValueError(f"{field.__name__} must not be empty: {shown}")
+    if len(text) > field.max_length:
+        raise ValueError(
+            f"{field.__name__} must have at most {field.max_length}"
+            f" characters, not {len(text)}: {shown}")
+    if not is_printable(text):
+        raise ValueError(
+            f"{field.__name__} must not have line breaks or control"
+            f" characters in it: {shown}")
+    return text
+
+
+def checked_datetime(field: Datetime, value: object) -> datetime.datetime:
+    """The instant that `value` means, in UTC.
+
+    :raises TypeError: if it is not a `datetime.datetime`.
+    :raises ValueError: if it does not know its offset from UTC, or if there
+        is no such year in UTC.  Both name the field and the value.
+    """
+    if not isinstance(value, datetime.datetime):
+        raise TypeError(
+            f"{field.__name__} must be a datetime, not {reprlib.repr(value)}")
+    if value.utcoffset() is None:
+        raise ValueError(
+            f"{field.__name__} must be an aware datetime, and {value} has no"
+            " time zone")
+    try:
+        return value.astimezone(datetime.UTC)
+    except OverflowError:
+        raise ValueError(
+            f"{field.__name__} is out of range in UTC: {value}") from None

@@ -1,0 +1,102 @@
+"""Successful runs of scripts, and the set of them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from zope.interface import Interface
+from zope.schema import Datetime
+from zope.schema import TextLine
+
+
+__all__ = [
+    "IScriptActivity",
+    "IScriptActivitySet",
+]
+
+
+# Unicode categories that a name cannot have in it: control characters, line
+# and paragraph separators, and halves of surrogate pairs, which have no
+# UTF-8.
+UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
+
+
+def is_printable(text: str) -> bool:
+    """Would `text` stay on its line, and mean what it shows?"""
+    return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
+
+
+class IScriptActivity(Interface):
+    """One successful run of a script."""
+
+    name = TextLine(
+        title="Script name",
+        description=(
+            "The name of the script: 1 to 255 characters of any kind but"
+            " line breaks and control characters."),
+        min_length=1,
+        max_length=255,
+        constraint=is_printable,
+        required=True,
+        readonly=True,
+    )
+
+    hostname = TextLine(
+        title="Host name",
+        description=(
+            "The host that the script ran on, as that host calls itself:"
+            " 1 to 255 characters, with the same exceptions."),
+        min_length=1,
+        max_length=255,
+        constraint=is_printable,
+        required=True,
+        readonly=True,
+    )
+
+    date_started = Datetime(
+        title="Date started",
+        description="When the script started its work; aware, in UTC.",
+        required=True,
+        readonly=True,
+    )
+
+    date_completed = Datetime(
+        title="Date completed",
+        description=(
+            "When the script had finished its work; aware, in UTC, and not"
+            " before `date_started`."),
+        required=True,
+        readonly=True,
+    )
+
+
+class IScriptActivitySet(Interface):
+    """The successful runs that are on record.
+
+    A utility.  What it does belongs to the current transaction: others see a
+    new record once that is committed, and an abort leaves nothing of it.
+    """
+
+    def recordSuccess(name, date_started, date_completed, hostname=None):
+        """Record a successful run.
+
+        :param name: `str`, see `IScriptActivity`.
+        :param date_started: an aware `datetime.datetime` in any zone.
+        :param date_completed: likewise, and not before `date_started`.
+        :param hostname: `str`; by default what `socket.gethostname` says.
+        :return: the new `IScriptActivity`.
+        :raises TypeError: for a value of another type, `bytes` too.
+        :raises ValueError: for a datetime without a zone, an end before its
+            start, and a name or host that is empty, too long, or has line
+            breaks or control characters.  Either error names the field and
+            the value, and nothing has been sent to the database.
+        """
+
+    def getLastActivity(name, hostname=None):
+        """The run with the greatest `date_started`.
+
+        :param name: `str`, the name of the script.
+        :param hostname: `str`, the host to look at; by default all of them.
+        :return: an `IScriptActivity`, or `None` if there is none.
+        :raises TypeError: for a name or host that is not a `str`.
+        """

@@ -1,0 +1,1 @@
+"""What a cron script is made of; see `canonical.launchpad.scripts.base`."""

@@ -1,0 +1,151 @@
+"""Layers: what tests find set up, and in which state.
+
+A test case says ``layer = LaunchpadZopelessLayer``, as does a suite of
+doctests.  Neither root nor a prepared server is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+import psycopg2
+from zope.component.testing import tearDown as forget_components
+
+from canonical.config import config
+from canonical.database.postgres import apply_schema
+from canonical.database.postgres import embedded_parameters
+from canonical.database.postgres import stop_embedded
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.zcml import execute_zcml
+from canonical.testing.children import python_path
+
+
+__all__ = [
+    "LaunchpadZopelessLayer",
+    "PostgresLayer",
+]
+
+
+# Tests leave nothing behind: a session that a test forgot, or a child that
+# still runs, would otherwise keep its locks, and its rows come later.
+END_OTHER_TRANSACTIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database()
+        AND pid <> pg_backend_pid()
+        AND xact_start IS NOT NULL
+"""
+
+EMPTY_TABLES = """
+    DO $$
+    DECLARE
+        tables text;
+    BEGIN
+        SELECT string_agg(format('%I.%I', schemaname, tablename), ', ')
+            INTO tables FROM pg_tables WHERE schemaname = 'public';
+        EXECUTE 'TRUNCATE ' || tables || ' RESTART IDENTITY CASCADE';
+    END
+    $$
+"""
+
+
+class PostgresLayer:
+    """A PostgreSQL that is thrown away after the run, with our tables.
+
+    Every test starts with empty tables, whoever wrote to them.  This process
+    and its children use the database, whatever the environment said before,
+    in the instance ``testrunner``; and children that are started with
+    `sys.executable` import what this process can.
+
+    :cvar directory: of the cluster; see `canonical.database.postgres`.
+    """
+
+    directory: ClassVar[Path]
+    _temporary: ClassVar[str]
+    _environment: ClassVar[dict[str, str | None]]
+
+    @classmethod
+    def setUp(cls) -> None:
+        cls._temporary = tempfile.mkdtemp(prefix="scriptactivity-test-")
+        cls.directory = Path(cls._temporary) / "postgresql"
+        cls._environment = _set_environment({
+            "LPCONFIG": "testrunner",
+            "LP_DATABASE_URI": f"embedded:{cls.directory}",
+            "PYTHONPATH": python_path(),
+        })
+        config.setInstance("testrunner")
+        cls._execute("ALTER SYSTEM SET fsync = off")
+        cls._execute("SELECT pg_reload_conf()")
+        apply_schema(embedded_parameters(cls.directory))
+
+    @classmethod
+    def tearDown(cls) -> None:
+        stop_embedded(cls.directory)
+        shutil.rmtree(cls._temporary)
+        _set_environment(cls._environment)
+
+    @classmethod
+    def testSetUp(cls) -> None:
+        cls._execute(END_OTHER_TRANSACTIONS)
+        cls._execute(EMPTY_TABLES)
+
+    @classmethod
+    def testTearDown(cls) -> None:
+        pass
+
+    @classmethod
+    def _execute(cls, statement: str) -> None:
+        connection = psycopg2.connect(**embedded_parameters(cls.directory))
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        connection.close()
+
+
+class LaunchpadZopelessLayer(PostgresLayer):
+    """The above, with the ZCML executed and the transaction manager installed.
+
+    A test begins in a new transaction, and what it leaves uncommitted is
+    rolled back.
+    """
+
+    @classmethod
+    def setUp(cls) -> None:
+        execute_zcml()
+        initZopeless()
+
+    @classmethod
+    def tearDown(cls) -> None:
+        cls._ztm().uninstall()
+        forget_components()
+
+    @classmethod
+    def testSetUp(cls) -> None:
+        initZopeless().begin()
+
+    @classmethod
+    def testTearDown(cls) -> None:
+        cls._ztm().abort()
+
+    @classmethod
+    def _ztm(cls) -> ZopelessTransactionManager:
+        installed = ZopelessTransactionManager._installed
+        assert installed is not None, "a test has uninstalled it"
+        return installed
+
+
+def _set_environment(
+    values: dict[str, str | None]
+) -> dict[str, str | None]:
+    """Change the environment; return what it was."""
+    previous = {name: os.environ.get(name) for name in values}
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    return previous
