@@ -146,7 +146,7 @@ class LaunchpadConfig:
 
         :raises lazr.config.interfaces.NoConfigError: if there is none.
         """
-        self._load().pop(name)
+        self._load().pop(Path(name).name)
 
     def __getattr__(self, section: str) -> Any:
         if section.startswith("_"):
@@ -176,7 +176,7 @@ class LaunchpadConfig:
         try:
             loaded.validate()
         except ConfigErrors as error:
-            loaded.pop(name)
+            loaded.pop(Path(name).name)
             raise ConfigError(f"{name}: {_one_line(error)}") from None
 
 

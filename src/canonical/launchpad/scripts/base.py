@@ -14,6 +14,7 @@ from canonical.config import ConfigError
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -54,8 +55,7 @@ class LaunchpadScript:
         self.parser = OptionParser(description=type(self).__doc__)
         self.add_my_options()
         self.options, self.args = self.parser.parse_args()
-        self.logger = logging.getLogger(self.name)
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+        self.logger = script_logger(logging.INFO)
 
     def main(self) -> None:
         """Do the script's work.  To be overridden.

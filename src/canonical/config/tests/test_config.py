@@ -1,0 +1,166 @@
+"""The configuration: where it is found, and what it says of mistakes."""
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from canonical.config import ConfigError
+from canonical.config import LaunchpadConfig
+
+
+class ConfigTestCase(unittest.TestCase):
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+
+    def write(self, text, name="scriptactivity.conf"):
+        path = self.directory / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def mistake(self, text):
+        """What is said of a file with `text` in it."""
+        path = self.write(text)
+        with self.assertRaises(ConfigError) as caught:
+            LaunchpadConfig(str(path)).database
+        message = str(caught.exception)
+        self.assertNotIn("\n", message)
+        self.assertTrue(message.startswith(f"{path}: "), message)
+        return message.removeprefix(f"{path}: ")
+
+
+class TestInstances(ConfigTestCase):
+
+    def test_lpconfig_is_read_at_the_first_use(self):
+        previous = os.environ.get("LPCONFIG")
+        self.addCleanup(
+            lambda: os.environ.pop("LPCONFIG") if previous is None
+            else os.environ.update(LPCONFIG=previous))
+        config = LaunchpadConfig()
+        os.environ["LPCONFIG"] = "testrunner"
+        self.assertEqual("testrunner", config.instance_name)
+        self.assertEqual("embedded:testrunner", config.database.uri)
+
+    def test_a_directory_is_an_instance(self):
+        self.write("[database]\nuri: postgresql://db/app\n")
+        config = LaunchpadConfig(str(self.directory))
+        self.assertEqual("postgresql://db/app", config.database.uri)
+        self.assertEqual(self.directory, config.directory)
+
+    def test_a_file_is_an_instance(self):
+        path = self.write("[database]\nuri: postgresql://db/app\n", "my.ini")
+        config = LaunchpadConfig(str(path))
+        self.assertEqual("postgresql://db/app", config.database.uri)
+        self.assertEqual(self.directory, config.directory)
+
+    def test_a_relative_path_survives_a_change_of_directory(self):
+        self.write("[database]\nuri: postgresql://db/app\n")
+        previous = os.getcwd()
+        os.chdir(self.directory.parent)
+        self.addCleanup(os.chdir, previous)
+        config = LaunchpadConfig(self.directory.name)
+        self.assertEqual("postgresql://db/app", config.database.uri)
+        os.chdir("/")
+        self.assertEqual(self.directory, config.directory)
+
+    def test_an_empty_file_leaves_every_default(self):
+        config = LaunchpadConfig(str(self.write("")))
+        self.assertEqual("embedded:postgresql", config.database.uri)
+
+    def test_an_unknown_instance_says_what_was_looked_at(self):
+        with self.assertRaises(ConfigError) as caught:
+            LaunchpadConfig("/no/such/place").database
+        self.assertEqual(
+            "LPCONFIG: no instance '/no/such/place': it is neither shipped"
+            " (development, testrunner), nor a file /no/such/place, nor a"
+            " directory with a scriptactivity.conf in it",
+            str(caught.exception))
+
+    def test_a_directory_without_the_file_is_no_instance(self):
+        with self.assertRaisesRegex(ConfigError, "no instance"):
+            LaunchpadConfig(str(self.directory)).database
+
+    def test_the_next_instance_is_read_afresh(self):
+        config = LaunchpadConfig("testrunner")
+        self.assertEqual("embedded:testrunner", config.database.uri)
+        config.setInstance("development")
+        self.assertEqual("embedded:postgresql", config.database.uri)
+
+
+class TestMistakes(ConfigTestCase):
+
+    def test_an_unknown_section_is_named(self):
+        self.assertEqual(
+            "schema.conf does not have a databse section.",
+            self.mistake("[databse]\nuri: x\n"))
+
+    def test_an_unknown_key_is_named(self):
+        self.assertEqual(
+            "database does not have a url key.",
+            self.mistake("[database]\nurl: x\n"))
+
+    def test_every_mistake_is_named_at_once(self):
+        self.assertEqual(
+            "database does not have a url key.;"
+            " schema.conf does not have a mail section.",
+            self.mistake("[database]\nurl: x\n[mail]\nto: me\n"))
+
+    def test_text_before_a_section_is_not_quoted(self):
+        self.assertEqual(
+            "line 1: no [section] comes before it",
+            self.mistake("uri: postgresql://me:secret@db/app\n"))
+
+    def test_a_line_that_is_no_key_is_not_quoted(self):
+        self.assertEqual(
+            "line 3: neither a [section] nor 'key: value'",
+            self.mistake("[database]\nuri: x\nme-secret\n"))
+
+    def test_other_characters_than_ascii_are_not_quoted(self):
+        self.assertEqual(
+            "line 2: only ASCII characters are allowed",
+            self.mistake("[database]\nuri: postgresql://me:gehëim@db/app\n"))
+
+    def test_a_file_that_is_extended_has_to_exist(self):
+        message = self.mistake("[meta]\nextends: base.conf\n")
+        self.assertEqual(
+            f"No such file or directory: {self.directory}/base.conf", message)
+
+    def test_an_unreadable_file_is_named(self):
+        path = self.write("[database]\n")
+        path.chmod(0)
+        self.directory.chmod(0o755)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+        with self.assertRaises(ConfigError) as caught:
+            LaunchpadConfig(str(path)).database
+        self.assertEqual(
+            f"LPCONFIG={path}: Permission denied: {path}",
+            str(caught.exception))
+
+    def test_an_unknown_section_is_an_attribute_error(self):
+        with self.assertRaises(AttributeError):
+            LaunchpadConfig("testrunner").databse
+
+
+class TestOverlays(ConfigTestCase):
+
+    def test_the_last_one_that_was_pushed_counts(self):
+        config = LaunchpadConfig("testrunner")
+        config.push("one", "[database]\nuri: postgresql:///one\n")
+        config.push("two", "[database]\nuri: postgresql:///two\n")
+        self.assertEqual("postgresql:///two", config.database.uri)
+        config.pop("two")
+        self.assertEqual("postgresql:///one", config.database.uri)
+        config.pop("one")
+        self.assertEqual("embedded:testrunner", config.database.uri)
+
+    def test_a_wrong_one_changes_nothing(self):
+        config = LaunchpadConfig("testrunner")
+        for wrong in "[databse]\n", "[database]\nurl: x\n", "uri: x\n":
+            with self.assertRaisesRegex(ConfigError, "^wrong: "):
+                config.push("wrong", wrong)
+            self.assertEqual("embedded:testrunner", config.database.uri)

@@ -1,0 +1,186 @@
+"""Scripts, as processes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+from zope.component import getUtility
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.testing import LaunchpadZopelessLayer
+
+
+TEMPLATE = """
+import sys
+{prepare}
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.scripts.base import LaunchpadCronScript
+from canonical.launchpad.scripts.base import LaunchpadScript
+
+def note(text):
+    main_store().execute("INSERT INTO work VALUES (?)", (text,))
+
+class Tidy(LaunchpadCronScript):
+{body}
+
+Tidy({arguments}).run()
+"""
+
+
+class TestScripts(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.path = Path(temporary.name) / "tidy.py"
+        self.ztm = ZopelessTransactionManager._installed
+        main_store().execute("CREATE TABLE work (text text)")
+        self.ztm.commit()
+        self.addCleanup(self.ztm.commit)
+        self.addCleanup(
+            lambda: main_store().execute("DROP TABLE work"))
+        self.addCleanup(self.ztm.begin)
+
+    def run_script(self, body, arguments="", prepare="", **environment):
+        body = textwrap.indent(textwrap.dedent(body), "    ")
+        self.path.write_text(TEMPLATE.format(
+            body=body, arguments=arguments, prepare=prepare))
+        process = subprocess.run(
+            [sys.executable, self.path],
+            env=dict(os.environ, **environment),
+            capture_output=True, text=True, check=False)
+        self.ztm.begin()
+        return process
+
+    def last(self, name="tidy"):
+        return getUtility(IScriptActivitySet).getLastActivity(name)
+
+    def work(self):
+        return [text for text, in main_store().execute("TABLE work")]
+
+    def assert_failed(self, process, words):
+        self.assertEqual(1, process.returncode, process.stderr)
+        self.assertIn("Traceback (most recent call last)", process.stderr)
+        self.assertIn(words, process.stderr)
+        self.assertEqual("", process.stdout)
+        self.assertEqual([], self.work())
+        self.assertIsNone(self.last())
+
+    def test_what_main_left_is_committed_and_the_success_recorded(self):
+        process = self.run_script("""
+            def main(self):
+                note("done")
+            """)
+        self.assertEqual(
+            (0, "", ""),
+            (process.returncode, process.stdout, process.stderr))
+        self.assertEqual(["done"], self.work())
+        self.assertEqual("tidy", self.last().name)
+
+    def test_the_record_has_the_name_that_the_script_was_given(self):
+        self.run_script("""
+            def main(self):
+                pass
+            """, arguments="'tidy-uploads'")
+        self.assertIsNone(self.last())
+        self.assertEqual("tidy-uploads", self.last("tidy-uploads").name)
+
+    def test_the_record_spans_the_work(self):
+        self.run_script("""
+            def main(self):
+                note(main_store().execute(
+                    "SELECT clock_timestamp()::text").get_one()[0])
+            """)
+        within, = main_store().execute(
+            "SELECT text::timestamptz FROM work").get_one()
+        self.assertLess(self.last().date_started, within)
+        self.assertLess(within, self.last().date_completed)
+
+    def test_an_exception_rolls_back_and_leaves_no_record(self):
+        self.assert_failed(self.run_script("""
+            def main(self):
+                note("never")
+                raise RuntimeError("no luck")
+            """), "RuntimeError: no luck")
+
+    def test_a_commit_that_fails_is_a_run_that_failed(self):
+        self.assert_failed(self.run_script("""
+            def main(self):
+                note("never")
+                main_store().execute(
+                    "CREATE TEMPORARY TABLE once (id integer"
+                    " UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+                main_store().execute("INSERT INTO once VALUES (1), (1)")
+            """), "UniqueViolation: duplicate key value")
+
+    def test_a_connection_lost_at_the_commit_is_a_run_that_failed(self):
+        self.assert_failed(self.run_script("""
+            def main(self):
+                note("never")
+                import psycopg2
+                from canonical.database.postgres import connection_parameters
+                pid, = main_store().execute(
+                    "SELECT pg_backend_pid()").get_one()
+                other = psycopg2.connect(**connection_parameters())
+                other.cursor().execute(
+                    "SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            """), "DisconnectionError")
+
+    def test_zcml_that_fails_is_a_run_that_failed(self):
+        self.assert_failed(self.run_script("""
+            def main(self):
+                note("never")
+            """, prepare="""
+import canonical.launchpad.database.scriptactivity as module
+del module.ScriptActivitySet
+"""), "ScriptActivitySet")
+
+    def test_what_was_committed_before_the_failure_stays(self):
+        process = self.run_script("""
+            def main(self):
+                note("first")
+                self.txn.commit()
+                note("second")
+                raise RuntimeError("no luck")
+            """)
+        self.assertEqual(1, process.returncode)
+        self.assertEqual(["first"], self.work())
+        self.assertIsNone(self.last())
+
+    def test_a_dry_run_aborts_and_is_recorded(self):
+        process = self.run_script("""
+            def main(self):
+                note("never")
+                self.txn.abort()
+            """)
+        self.assertEqual(0, process.returncode)
+        self.assertEqual([], self.work())
+        self.assertEqual("tidy", self.last().name)
+
+    def test_a_wrong_configuration_is_one_line_and_status_2(self):
+        process = self.run_script("""
+            def main(self):
+                pass
+            """, LP_DATABASE_URI="mysql://me:secret@db/app")
+        self.assertEqual(2, process.returncode)
+        self.assertRegex(
+            process.stderr, r"^\S+ \S+ ERROR   LP_DATABASE_URI: not a .*\n$")
+        self.assertNotIn("secret", process.stderr)
+
+    def test_it_works_without_zope_security(self):
+        process = self.run_script("""
+            def main(self):
+                assert "zope.security.checker" not in sys.modules
+                note("done")
+            """, prepare="sys.modules['zope.security'] = None")
+        self.assertEqual((0, ""), (process.returncode, process.stderr))
+        self.assertEqual(["done"], self.work())
+        self.assertEqual("tidy", self.last().name)

@@ -1,0 +1,177 @@
+"""The doctests in ``doctests/``, and the README, as tests."""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+import psycopg2
+import transaction
+from storm.zope.interfaces import IZStorm
+from zope.component import getUtility
+from zope.component.testing import tearDown as forget_components
+
+from canonical.database.postgres import apply_schema
+from canonical.database.postgres import embedded_parameters
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import PostgresLayer
+
+
+CHECKOUT = Path(__file__).resolve().parents[4]
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def set_up(test):
+    """Give a doctest a directory to write to, and a way to run scripts."""
+    directory = Path(tempfile.mkdtemp(prefix="scriptactivity-doctest-"))
+
+    def write(name, text):
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip())
+        return path
+
+    def run(script, *arguments):
+        process = subprocess.run(
+            [sys.executable, script, *arguments], cwd=directory,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False)
+        print(process.stdout, end="")
+        print("exit status", process.returncode)
+
+    test.globs.update(
+        directory=directory,
+        factory=LaunchpadObjectFactory(),
+        run=run,
+        write=write,
+        write_script=write,
+        ztm=ZopelessTransactionManager._installed,
+    )
+
+
+def tear_down(test):
+    shutil.rmtree(test.globs["directory"])
+
+
+def set_up_application(test):
+    """Another Zope: a database of its own, without our tables."""
+    set_up(test)
+    ours = embedded_parameters(PostgresLayer.directory)
+    connection = psycopg2.connect(**ours)
+    connection.autocommit = True
+    connection.cursor().execute("DROP DATABASE IF EXISTS application")
+    connection.cursor().execute("CREATE DATABASE application")
+    connection.close()
+    theirs = dict(ours, dbname="application")
+    test.globs.update(
+        application_uri="postgres://{user}@/{dbname}?host={host}".format(
+            **theirs),
+        init_tables=lambda: apply_schema(theirs),
+    )
+
+
+def tear_down_application(test):
+    transaction.abort()
+    for _, store in list(getUtility(IZStorm).iterstores()):
+        getUtility(IZStorm).remove(store)
+        store.close()
+    forget_components()
+    tear_down(test)
+
+
+class ConsoleParser(doctest.DocTestParser):
+    """Reads ``$ command`` and what it prints as an example."""
+
+    EXAMPLE = re.compile(
+        r"^    \$ (?P<command>.+)\n(?P<want>(?:    (?!\$ ).*\n|\n(?=    ))*)",
+        re.M)
+
+    def parse(self, string, name="<string>"):
+        return [
+            doctest.Example(
+                f"sh({match['command']!r})\n",
+                textwrap.dedent(match["want"]),
+                lineno=string.count("\n", 0, match.start()))
+            for match in self.EXAMPLE.finditer(string)
+        ]
+
+
+class ReadmeChecker(doctest.OutputChecker):
+    """Compares output but for what varies from one machine to the next."""
+
+    VARYING = [
+        (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
+        (re.compile(r"in \d+\.\d+ s"), "in SECONDS"),
+        (re.compile(r"(?<=tables in )\S+ on \S+"), "DATABASE"),
+        (re.compile(r"(?<=on )[\w.-]+(?=[,:])"), "HOST"),
+    ]
+
+    def check_output(self, want, got, optionflags):
+        for pattern, name in self.VARYING:
+            want = pattern.sub(name, want)
+            got = pattern.sub(name, got)
+        return super().check_output(want, got, optionflags)
+
+
+def set_up_readme(test):
+    """A directory with the README's script in it, and a shell."""
+    set_up(test)
+    readme = (CHECKOUT / "README.rst").read_text()
+    script, = re.findall(r"``hello.py``::\n\n((?:    .*\n|\n)+)", readme)
+    test.globs["write"]("hello.py", script)
+
+    # `make run` as it is, but with what runs this test instead of bin/.
+    makefile = (CHECKOUT / "Makefile").read_text()
+    recipe, = re.findall(r"^run: .*\n((?:\t.*\n)+)", makefile, re.M)
+    test.globs["directory"].joinpath("Makefile").write_text(
+        "run:\n" + recipe.replace("bin/py", "python").replace("bin/", ""))
+    test.globs["directory"].joinpath("examples").symlink_to(
+        CHECKOUT / "examples")
+    environment = dict(os.environ, PATH=os.pathsep.join([
+        str(CHECKOUT / "bin"),
+        os.path.dirname(sys.executable),
+        os.environ["PATH"],
+    ]))
+
+    def sh(command):
+        process = subprocess.run(
+            command, shell=True, cwd=test.globs["directory"],
+            env=environment, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, check=False)
+        print(process.stdout, end="")
+
+    test.globs["sh"] = sh
+
+
+def test_suite():
+    suite = unittest.TestSuite()
+    for path in sorted((CHECKOUT / "doctests").glob("*.rst")):
+        another_zope = path.stem.endswith("another-zope")
+        one = doctest.DocFileSuite(
+            str(path),
+            module_relative=False,
+            setUp=set_up_application if another_zope else set_up,
+            tearDown=tear_down_application if another_zope else tear_down,
+            optionflags=OPTIONS,
+        )
+        one.layer = PostgresLayer if another_zope else LaunchpadZopelessLayer
+        suite.addTest(one)
+    readme = unittest.TestSuite([doctest.DocFileTest(
+        str(CHECKOUT / "README.rst"),
+        module_relative=False,
+        setUp=set_up_readme,
+        tearDown=tear_down,
+        parser=ConsoleParser(),
+        checker=ReadmeChecker(),
+    )])
+    readme.layer = PostgresLayer
+    suite.addTest(readme)
+    return suite
