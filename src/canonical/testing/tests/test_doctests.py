@@ -140,6 +140,9 @@ def set_up_readme(test):
         os.path.dirname(sys.executable),
         os.environ["PATH"],
     ]))
+    # These are for a make that runs the tests, not for one that they run.
+    environment.pop("MAKEFLAGS", None)
+    environment.pop("MAKELEVEL", None)
 
     def sh(command):
         process = subprocess.run(
