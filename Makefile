@@ -40,7 +40,7 @@ clean:
 	if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \
 	    from canonical.database.postgres import stop_embedded; \
 	    [stop_embedded(pid.parent) for pid in \
-	     config.state_directory.glob("*/postmaster.pid")]'; fi
+	     config.state_directory.parent.glob("*/*/postmaster.pid")]'; fi
 	rm -rf .venv var .mypy_cache .ruff_cache $(built_files)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS scriptactivity (
     name text NOT NULL,
     hostname text NOT NULL,
     date_started timestamptz NOT NULL,
-    date_completed timestamptz NOT NULL
+    date_completed timestamptz NOT NULL,
+    run_key uuid
 );
 
 -- The system that this one descends from had a table of the same name and
@@ -71,6 +72,12 @@ BEGIN
 END
 $$;
 
+ALTER TABLE scriptactivity ADD COLUMN IF NOT EXISTS run_key uuid;
+
+-- A run whose record may have been written already is not recorded again.
+CREATE UNIQUE INDEX IF NOT EXISTS scriptactivity__run_key__key
+    ON scriptactivity (run_key);
+
 -- The last run of a script, whatever the host, is the end of this index.
 CREATE INDEX IF NOT EXISTS scriptactivity__name__date_started__idx
     ON scriptactivity (name, date_started);
@@ -94,3 +101,6 @@ COMMENT ON COLUMN scriptactivity.date_started IS
     'When the script started its work.';
 COMMENT ON COLUMN scriptactivity.date_completed IS
     'When the script had finished its work; never before date_started.';
+COMMENT ON COLUMN scriptactivity.run_key IS
+    'Tells one run from all others, so that it is not recorded twice when it
+had to be tried again; null if whoever recorded it gave none.';

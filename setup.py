@@ -43,6 +43,7 @@ setup(
         "lazr.config",
         "platformdirs",
         "psycopg2",
+        "statsd",
         "storm",
         "transaction",
         "zope.component",

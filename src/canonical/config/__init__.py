@@ -10,12 +10,15 @@ beside this module.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import platformdirs
 from lazr.config import ConfigSchema
+from lazr.config import as_timedelta
 from lazr.config.interfaces import ConfigErrors
 
 
@@ -116,15 +119,52 @@ class LaunchpadConfig:
 
     @property
     def state_directory(self) -> Path:
-        """Where this instance may keep files of its own.
+        """Where this instance keeps files of its own.
 
-        ``var/`` of a checkout; the user's state directory (by the XDG Base
-        Directory Specification) where the package is installed.
+        A directory of the instance's name in ``var/`` of a checkout, or in
+        the user's state directory (by the XDG Base Directory Specification)
+        where the package is installed; or what LP_STATE_DIRECTORY says.
         """
+        said = os.environ.get("LP_STATE_DIRECTORY")
+        if said:
+            return Path(said).absolute()
         checkout = HERE.parents[2]
         if (checkout / "buildout.cfg").exists():
-            return checkout / "var"
-        return platformdirs.user_state_path("scriptactivity", appauthor=False)
+            state = checkout / "var"
+        else:
+            state = platformdirs.user_state_path(
+                "scriptactivity", appauthor=False)
+        name = self.instance_name
+        if name not in shipped_instances():
+            name = quote(str(Path(name).expanduser().absolute()), safe="")
+        return state / name
+
+    def directory_for(self, section: str, key: str) -> Path:
+        """The directory that a key names.
+
+        A relative one is below `state_directory`, and is made when it is
+        first asked for; an absolute one has to be there.
+        """
+        value = Path(getattr(self._load(), section)[key]).expanduser()
+        if value.is_absolute():
+            return value
+        directory = self.state_directory / value
+        with contextlib.suppress(OSError):
+            directory.mkdir(parents=True, exist_ok=True)
+        return directory
+
+    def duration_of(self, section: str, key: str) -> float:
+        """The duration that a key gives, in seconds.
+
+        :raises ConfigError: if it is not one.
+        """
+        value = getattr(self._load(), section)[key]
+        try:
+            return float(as_timedelta(value).total_seconds())
+        except ValueError:
+            raise ConfigError(
+                f"[{section}] {key}: not a duration: {value!r};"
+                " expected something like 90s or 1m30s") from None
 
     def setInstance(self, instance_name: str) -> None:
         """Use another instance from now on, without what was pushed."""

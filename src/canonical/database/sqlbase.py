@@ -7,26 +7,45 @@ be installed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
 from typing import ClassVar
 
 import transaction
+from storm.exceptions import DataError
+from storm.exceptions import Error
+from storm.exceptions import InternalError
+from storm.exceptions import OperationalError
 from storm.store import Store
 from storm.uri import URI
 from storm.zope.interfaces import IZStorm
 from zope.component import getUtility
 
+from canonical.database.connection import has_failed
+from canonical.database.connection import in_transaction
+from canonical.database.connection import is_connected
+from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
+from canonical.database.stormuri import describe
+from canonical.database.stormuri import one_line
+from canonical.database.stormuri import set_option
+from canonical.database.stormuri import storm_uri
 
 
 __all__ = [
     "ISOLATION_LEVELS",
     "ZopelessTransactionManager",
+    "check_isolation",
     "initZopeless",
     "main_store",
 ]
 
 
 MAIN = "main"
+
+# seconds
+ROLLBACK_TIMEOUT = 5
 
 # What `initZopeless` takes, and what Storm calls it.
 ISOLATION_LEVELS = {
@@ -65,17 +84,105 @@ class ZopelessTransactionManager:
         :raises Exception: what the database said, if it did not commit.
             Then `abort` or `begin` comes next, and makes the store usable
             again; a lost connection is made anew when it is first needed.
+        :raises storm.exceptions.InternalError: if a statement has failed in
+            this transaction before, whatever became of its exception.
+            PostgreSQL would roll back, and say that all is well.
         """
+        self._refuse_failed()
         transaction.commit()
 
     def abort(self) -> None:
         """Roll back the transaction."""
         transaction.abort()
 
+    def transaction_id(self) -> str | None:
+        """The id of the transaction, if it has written anything yet.
+
+        `committed` knows what has become of it, whatever happens to this
+        process or its connection.
+
+        :raises Exception: as for `commit`.
+        """
+        self._refuse_failed()
+        store = main_store()
+        store.flush()
+        if not in_transaction(store):
+            return None
+        (written,) = store.execute(
+            "SELECT CAST(pg_current_xact_id_if_assigned() AS text)").get_one()
+        return None if written is None else str(written)
+
+    def committed(self, transaction_id: str) -> bool | None:
+        """Has a transaction been committed?
+
+        Asked in a transaction of its own.
+
+        :param transaction_id: what `transaction_id` returned for it, here or
+            in another process that used the same database.
+        :return: `None` as long as it is in progress.
+        :raises LookupError: if PostgreSQL does not know: because it was very
+            many transactions ago, or in another database cluster.
+        """
+        try:
+            (status,) = main_store().execute(
+                "SELECT pg_xact_status(CAST(? AS xid8))", (transaction_id,)
+            ).get_one()
+        except DataError:
+            status = None
+        finally:
+            self.abort()
+        if status is None:
+            raise LookupError(f"no transaction {transaction_id} is known")
+        return {"committed": True, "aborted": False}.get(status)
+
+    @contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Connect if need be, and cut the connection after some time.
+
+        See `canonical.database.connection.time_limit`.
+
+        :raises storm.exceptions.OperationalError: if no connection can be
+            made.
+        """
+        store = _opened_store()
+        if store is None or not is_connected(store):
+            self.disconnect()
+            uri = self._uri.copy()
+            uri.options["isolation"] = ISOLATION_LEVELS[self.isolation]
+            # libpq takes 1 for 2, and 0 for no limit at all.
+            uri.options["connect_timeout"] = str(max(2, round(seconds)))
+            _open_store(uri)
+        with time_limit(main_store(), seconds):
+            yield
+
+    def disconnect(self) -> None:
+        """Roll back, and close the connection, in bounded time.
+
+        There will be a new one when it is needed.
+        """
+        _close_store()
+
+    def _refuse_failed(self) -> None:
+        if has_failed(main_store()):
+            raise InternalError(
+                "the transaction cannot be committed: a statement in it has"
+                " failed")
+
     def uninstall(self) -> None:
         """Undo `initZopeless`: roll back, and close the connection."""
         _close_store()
         ZopelessTransactionManager._installed = None
+
+
+def check_isolation(isolation: str) -> None:
+    """Is `isolation` a key of `ISOLATION_LEVELS`?
+
+    :raises ValueError: if it is not; lists those that are.
+    """
+    if isolation not in ISOLATION_LEVELS:
+        raise ValueError(
+            f"isolation must be one of {', '.join(ISOLATION_LEVELS)},"
+            f" not {isolation!r}")
 
 
 def initZopeless(
@@ -98,10 +205,7 @@ def initZopeless(
         embedded one and does not start.
     :raises storm.exceptions.OperationalError: if it cannot be connected to.
     """
-    if isolation not in ISOLATION_LEVELS:
-        raise ValueError(
-            f"isolation must be one of {', '.join(ISOLATION_LEVELS)},"
-            f" not {isolation!r}")
+    check_isolation(isolation)
     installed = ZopelessTransactionManager._installed
     if installed is not None:
         if (installed.dbuser, installed.isolation) == (dbuser, isolation):
@@ -113,11 +217,10 @@ def initZopeless(
             f" isolation={isolation!r}")
     uri = _main_uri()
     if dbuser is not None:
-        uri.options["user"] = _quote(dbuser)
-        uri.username = None
+        set_option(uri, "user", dbuser)
     uri.options["isolation"] = ISOLATION_LEVELS[isolation]
     _close_store()
-    getUtility(IZStorm).create(MAIN, uri)
+    _open_store(uri)
     installed = ZopelessTransactionManager(dbuser, isolation, uri)
     ZopelessTransactionManager._installed = installed
     return installed
@@ -134,14 +237,41 @@ def main_store() -> Store:
     return getUtility(IZStorm).get(MAIN, uri)
 
 
-def _close_store() -> None:
-    """Roll back, and close the store ``main`` of this thread if it is open."""
-    transaction.abort()
-    zstorm = getUtility(IZStorm)
-    for name, store in list(zstorm.iterstores()):
+def _open_store(uri: URI) -> Store:
+    """Connect the store ``main`` of this thread."""
+    try:
+        return getUtility(IZStorm).create(MAIN, uri)
+    except OperationalError as error:
+        raise OperationalError(
+            f"cannot connect to {describe(uri)}: {one_line(error)}"
+        ) from None
+
+
+def _opened_store() -> Store | None:
+    """The store ``main`` of this thread, if there is one."""
+    for name, store in getUtility(IZStorm).iterstores():
         if name == MAIN:
-            zstorm.remove(store)
-            store.close()
+            return store
+    return None
+
+
+def _close_store() -> None:
+    """Roll back, and close the store ``main`` of this thread if it is open.
+
+    The server rolls back by itself when it notices that a connection is gone;
+    so a rollback that takes too long is not waited for.
+    """
+    store = _opened_store()
+    if store is None:
+        transaction.abort()
+        return
+    if is_connected(store):
+        with suppress(Error), time_limit(store, ROLLBACK_TIMEOUT):
+            transaction.abort()
+    else:
+        transaction.abort()
+    getUtility(IZStorm).remove(store)
+    store.close()
 
 
 def _main_uri() -> URI:
@@ -149,19 +279,4 @@ def _main_uri() -> URI:
     registered = getUtility(IZStorm).get_default_uris().get(MAIN)
     if registered is not None:
         return URI(registered)
-    uri = URI("postgres:")
-    parameters = connection_parameters()
-    # Storm strings these together for libpq without quoting them.
-    uri.database = _quote(parameters.pop("dbname", ""))
-    uri.options = {
-        name: _quote(value) for name, value in parameters.items()}
-    return uri
-
-
-def _quote(value: str) -> str:
-    """`value` as a value in a libpq connection string.
-
-    By "Connection Strings" in the PostgreSQL manual, chapter on libpq.
-    """
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return storm_uri(connection_parameters())

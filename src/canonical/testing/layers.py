@@ -63,9 +63,12 @@ class PostgresLayer:
     `sys.executable` import what this process can.
 
     :cvar directory: of the cluster; see `canonical.database.postgres`.
+    :cvar state_directory: where scripts keep their locks and spool; each
+        test starts without.
     """
 
     directory: ClassVar[Path]
+    state_directory: ClassVar[Path]
     _temporary: ClassVar[str]
     _environment: ClassVar[dict[str, str | None]]
 
@@ -73,9 +76,11 @@ class PostgresLayer:
     def setUp(cls) -> None:
         cls._temporary = tempfile.mkdtemp(prefix="scriptactivity-test-")
         cls.directory = Path(cls._temporary) / "postgresql"
+        cls.state_directory = Path(cls._temporary) / "state"
         cls._environment = _set_environment({
             "LPCONFIG": "testrunner",
             "LP_DATABASE_URI": f"embedded:{cls.directory}",
+            "LP_STATE_DIRECTORY": str(cls.state_directory),
             "PYTHONPATH": python_path(),
         })
         config.setInstance("testrunner")
@@ -91,6 +96,7 @@ class PostgresLayer:
 
     @classmethod
     def testSetUp(cls) -> None:
+        shutil.rmtree(cls.state_directory, ignore_errors=True)
         cls._execute(END_OTHER_TRANSACTIONS)
         cls._execute(EMPTY_TABLES)
 

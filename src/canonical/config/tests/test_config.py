@@ -42,7 +42,7 @@ class TestInstances(ConfigTestCase):
         config = LaunchpadConfig()
         os.environ["LPCONFIG"] = "testrunner"
         self.assertEqual("testrunner", config.instance_name)
-        self.assertEqual("embedded:testrunner", config.database.uri)
+        self.assertEqual("embedded:postgresql", config.database.uri)
 
     def test_a_directory_is_an_instance(self):
         self.write("[database]\nuri: postgresql://db/app\n")
@@ -85,7 +85,7 @@ class TestInstances(ConfigTestCase):
 
     def test_the_next_instance_is_read_afresh(self):
         config = LaunchpadConfig("testrunner")
-        self.assertEqual("embedded:testrunner", config.database.uri)
+        self.assertEqual("embedded:postgresql", config.database.uri)
         config.setInstance("development")
         self.assertEqual("embedded:postgresql", config.database.uri)
 
@@ -156,11 +156,11 @@ class TestOverlays(ConfigTestCase):
         config.pop("two")
         self.assertEqual("postgresql:///one", config.database.uri)
         config.pop("one")
-        self.assertEqual("embedded:testrunner", config.database.uri)
+        self.assertEqual("embedded:postgresql", config.database.uri)
 
     def test_a_wrong_one_changes_nothing(self):
         config = LaunchpadConfig("testrunner")
         for wrong in "[databse]\n", "[database]\nurl: x\n", "uri: x\n":
             with self.assertRaisesRegex(ConfigError, "^wrong: "):
                 config.push("wrong", wrong)
-            self.assertEqual("embedded:testrunner", config.database.uri)
+            self.assertEqual("embedded:postgresql", config.database.uri)

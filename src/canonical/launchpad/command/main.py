@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import math
 import sys
 from collections.abc import Sequence
 
 import psycopg2
+from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
+from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.scripts.sending import flush
+from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -56,6 +62,21 @@ def last(args: argparse.Namespace) -> int:
         ztm.uninstall()
 
 
+def flush_spool(args: argparse.Namespace) -> int:
+    """Record what the spool holds."""
+    logging.basicConfig(format="scriptactivity: %(message)s")
+    spool = Spool(config.directory_for("scripts", "spool_directory"))
+    execute_zcml()
+    ztm = initZopeless()
+    try:
+        sent = flush(ztm, spool, logging.getLogger(), seconds=math.inf)
+        left = len(spool.paths())
+    finally:
+        ztm.uninstall()
+    print(f"{sent} recorded, {left} left in {spool.directory}")
+    return 1 if left else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scriptactivity",
@@ -68,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "init", help="make or upgrade the tables", description=init.__doc__)
     command.set_defaults(run=init)
+
+    command = commands.add_parser(
+        "flush", help="record what is in the spool of this host",
+        description=flush_spool.__doc__)
+    command.set_defaults(run=flush_spool)
 
     command = commands.add_parser(
         "last", help="when a script last succeeded", description=last.__doc__)
@@ -91,7 +117,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(2, error)
     except psycopg2.errors.UndefinedTable as error:
         return _fail(1, error, "; make the tables with: scriptactivity init")
-    except (EmbeddedClusterError, psycopg2.Error) as error:
+    except (
+        EmbeddedClusterError, OSError, StormError, psycopg2.Error
+    ) as error:
         return _fail(1, error)
     return status
 

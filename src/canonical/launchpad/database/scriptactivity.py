@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import socket
+import uuid
 
 from storm.expr import Desc
+from storm.properties import UUID
 from storm.properties import DateTime
 from storm.properties import Int
 from storm.properties import Unicode
@@ -36,6 +38,7 @@ class ScriptActivity:
     hostname = Unicode(allow_none=False)
     date_started = DateTime(allow_none=False, tzinfo=datetime.UTC)
     date_completed = DateTime(allow_none=False, tzinfo=datetime.UTC)
+    run_key = UUID()
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class ScriptActivitySet:
         date_started: datetime.datetime,
         date_completed: datetime.datetime,
         hostname: str | None = None,
+        run_key: uuid.UUID | None = None,
     ) -> ScriptActivity:
         """See `IScriptActivitySet`."""
         if hostname is None:
@@ -74,8 +78,25 @@ class ScriptActivitySet:
             raise ValueError(
                 f"date_completed must not be before date_started:"
                 f" {date_completed} is before {date_started}")
-        activity = ScriptActivity(name, hostname, started, completed)
-        main_store().add(activity)
+        if run_key is None:
+            activity = ScriptActivity(name, hostname, started, completed)
+            main_store().add(activity)
+            return activity
+        if not isinstance(run_key, uuid.UUID):
+            raise TypeError(f"run_key must be a uuid.UUID, not {run_key!r}")
+        main_store().execute(
+            """
+            INSERT INTO scriptactivity
+                (name, hostname, date_started, date_completed, run_key)
+            VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (run_key) DO NOTHING
+            """,
+            (name, hostname, started, completed, str(run_key)))
+        return self._with_key(run_key)
+
+    def _with_key(self, run_key: uuid.UUID) -> ScriptActivity:
+        activity: ScriptActivity = main_store().find(
+            ScriptActivity, run_key=run_key).one()
         return activity
 
     def getLastActivity(

@@ -77,14 +77,18 @@ class IScriptActivitySet(Interface):
     new record once that is committed, and an abort leaves nothing of it.
     """
 
-    def recordSuccess(name, date_started, date_completed, hostname=None):
+    def recordSuccess(
+        name, date_started, date_completed, hostname=None, run_key=None
+    ):
         """Record a successful run.
 
         :param name: `str`, see `IScriptActivity`.
         :param date_started: an aware `datetime.datetime` in any zone.
         :param date_completed: likewise, and not before `date_started`.
         :param hostname: `str`; by default what `socket.gethostname` says.
-        :return: the new `IScriptActivity`.
+        :param run_key: a `uuid.UUID` of the run's own.  However often a run
+            is recorded with it, there is one record.
+        :return: the `IScriptActivity`, new unless `run_key` was known.
         :raises TypeError: for a value of another type, `bytes` too.
         :raises ValueError: for a datetime without a zone, an end before its
             start, and a name or host that is empty, too long, or has line

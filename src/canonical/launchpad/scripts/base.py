@@ -1,117 +1,76 @@
-"""The base classes of scripts."""
+"""What a script is built on."""
 
 from __future__ import annotations
 
 import datetime
 import logging
 import sys
-from optparse import OptionParser
+from collections.abc import Sequence
 
-import transaction
-from zope.component import getUtility
-
-from canonical.config import ConfigError
-from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.interfaces import IScriptActivitySet
-from canonical.launchpad.scripts.logger import script_logger
-from canonical.launchpad.zcml import execute_zcml
+from canonical.config import config
+from canonical.launchpad.scripts.croncontrol import cronscript_enabled
+from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
+from canonical.launchpad.scripts.failures import SilentLaunchpadScriptFailure
+from canonical.launchpad.scripts.recording import Recorder
+from canonical.launchpad.scripts.script import LaunchpadScript
+from canonical.launchpad.scripts.stopwatch import Stopwatch
 
 
 __all__ = [
     "LaunchpadCronScript",
     "LaunchpadScript",
+    "LaunchpadScriptFailure",
+    "SilentLaunchpadScriptFailure",
 ]
 
 
-class LaunchpadScript:
-    """A script beside the application.
+class LaunchpadCronScript(LaunchpadScript):
+    """A script whose successful runs are recorded.
 
-    A subclass overrides `main`, and may override `add_my_options`::
-
-        class UpdateBugs(LaunchpadScript):
-            def main(self):
-                ...
-
-        if __name__ == "__main__":
-            UpdateBugs("update-bugs").run()
-
-    :ivar name: the script's name, by default that of its class in lower case.
-    :ivar parser: an `optparse.OptionParser`.
-    :ivar options: what it made of the command line.
-    :ivar args: and the arguments that it left over.
-    :ivar logger: a `logging.Logger` that writes to standard error.
-    :ivar txn: within `main`, the `ZopelessTransactionManager`.
-
-    :param name: the script's name.
-    :param dbuser: the database role to connect as; see `initZopeless`.
+    :param ignore_cron_control: run even if it is switched off.
     """
 
-    txn: ZopelessTransactionManager
-
-    def __init__(self, name: str | None = None, dbuser: str | None = None):
-        self.name = name or type(self).__name__.lower()
-        self.dbuser = dbuser
-        self.parser = OptionParser(description=type(self).__doc__)
-        self.add_my_options()
-        self.options, self.args = self.parser.parse_args()
-        self.logger = script_logger(logging.INFO)
-
-    def main(self) -> None:
-        """Do the script's work.  To be overridden.
-
-        What it leaves uncommitted is committed after it has returned.  An
-        exception means that the script has failed.
-        """
-        raise NotImplementedError
-
-    def add_my_options(self) -> None:
-        """Add options to `self.parser`.  May be overridden."""
+    def __init__(
+        self,
+        name: str | None = None,
+        dbuser: str | None = None,
+        test_args: Sequence[str] | None = None,
+        logger: logging.Logger | None = None,
+        ignore_cron_control: bool = False,
+    ):
+        self._ignore_cron_control = ignore_cron_control
+        super().__init__(name, dbuser, test_args, logger)
 
     def record_activity(
         self,
         date_started: datetime.datetime,
         date_completed: datetime.datetime,
     ) -> None:
-        """Called once the work has been committed; does nothing here."""
+        """Record the run, in a transaction of its own.
 
-    def run(self, isolation: str = "read_committed") -> None:
-        """Run the script: execute the ZCML, connect, call `main`, commit.
+        If that cannot be done it is spooled, and the next cron script on this
+        host sends it in.
 
-        :param isolation: see `initZopeless`.
-        :raises SystemExit: with status 1 if any of that failed: the traceback
-            is on standard error, and what was not committed is rolled back.
-            With status 2 if the configuration is wrong, which one line says.
+        :param date_started: aware, as is `date_completed`.
+        :raises LaunchpadScriptFailure: if it cannot be spooled either.
         """
+        self._recorder.record(date_started, date_completed)
+
+    def _check(self) -> None:
+        if not self._ignore_cron_control and not cronscript_enabled(
+            config.scripts.cron_control_url, self.name, config.directory,
+            self.logger,
+        ):
+            self.logger.info("%s is switched off", self.name)
+            sys.exit(0)
+
+    def _prepare(self) -> None:
+        self._recorder = Recorder(
+            self.name, self.txn, self._signals.arrived, self.logger)
+        self._recorder.send_spool_in()
+
+    def _commit(self, watch: Stopwatch) -> None:
         try:
-            execute_zcml()
-            self.txn = initZopeless(self.dbuser, isolation)
-            date_started = datetime.datetime.now(datetime.UTC)
-            self.main()
-            self.txn.commit()
-            date_completed = datetime.datetime.now(datetime.UTC)
-        except ConfigError as error:
-            self.logger.error("%s", error)
-            sys.exit(2)
-        except Exception:
-            self.logger.exception("Unhandled exception")
-            transaction.abort()
-            sys.exit(1)
-        self.record_activity(date_started, date_completed)
-
-
-class LaunchpadCronScript(LaunchpadScript):
-    """A script whose successful runs are recorded."""
-
-    def record_activity(
-        self,
-        date_started: datetime.datetime,
-        date_completed: datetime.datetime,
-    ) -> None:
-        """Record the run, in a transaction of its own."""
-        getUtility(IScriptActivitySet).recordSuccess(
-            name=self.name,
-            date_started=date_started,
-            date_completed=date_completed,
-        )
-        self.txn.commit()
+            self._recorder.commit(watch.date_started, watch.date_completed())
+        except Exception as error:
+            self._commit_failed(error)

@@ -1,15 +1,30 @@
-"""The log of a script."""
+"""The log of a script, and the options that govern it."""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from cProfile import Profile
+from logging.handlers import WatchedFileHandler
+from optparse import OptionParser
+from optparse import Values
 
 
 __all__ = [
+    "add_logging_options",
+    "profiled",
     "script_logger",
 ]
+
+
+LEVELS = {
+    name: getattr(logging, name)
+    for name in ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+}
 
 
 class UTCFormatter(logging.Formatter):
@@ -31,15 +46,93 @@ def not_from_the_second_phase(record: logging.LogRecord) -> bool:
     return not record.name.startswith("txn.")
 
 
-def script_logger(level: int) -> logging.Logger:
-    """The root logger, which from now on writes to standard error.
+def add_logging_options(parser: OptionParser) -> None:
+    """Add -v, -q, --log-file and --profile."""
+    parser.add_option(
+        "-v", "--verbose", action="count", default=0,
+        help="say more; may be given several times")
+    parser.add_option(
+        "-q", "--quiet", action="count", default=0,
+        help="say less; may be given several times")
+    parser.add_option(
+        "--log-file", metavar="[LEVEL:]FILE",
+        help="write the log to this file as well; LEVEL is one of"
+             f" {', '.join(LEVELS)}")
+    parser.add_option(
+        "--profile", metavar="FILE",
+        help="write statistics of cProfile to this file")
 
-    :param level: of `logging`; what is below is dropped.
+
+def script_logger(
+    parser: OptionParser, options: Values, level: int
+) -> logging.Logger:
+    """The root logger, with the handlers that the options ask for.
+
+    Those that an earlier script in this process has set up are replaced.
+
+    :param level: of `logging`; the one without -v and -q.
+    :raises SystemExit: with status 2, through `parser`, for a level that
+        there is not, and a file that cannot be written.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(UTCFormatter())
-    handler.addFilter(not_from_the_second_phase)
+    level += 10 * (options.quiet - options.verbose)
+    level = min(max(level, logging.DEBUG), logging.CRITICAL)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers[0].setLevel(level)
+    if options.log_file:
+        file_level, path = _level_and_path(parser, options.log_file, level)
+        try:
+            handlers.append(WatchedFileHandler(path, encoding="utf-8"))
+        except OSError as error:
+            parser.error(f"--log-file: {error.strerror}: {path}")
+        handlers[1].setLevel(file_level)
+    if options.profile:
+        try:
+            with open(options.profile, "ab"):
+                pass
+        except OSError as error:
+            parser.error(f"--profile: {error.strerror}: {options.profile}")
+
     logger = logging.getLogger()
-    logger.setLevel(level)
-    logger.addHandler(handler)
+    for handler in list(logger.handlers):
+        if isinstance(handler.formatter, UTCFormatter):
+            logger.removeHandler(handler)
+            handler.close()
+    for handler in handlers:
+        handler.setFormatter(UTCFormatter())
+        handler.addFilter(not_from_the_second_phase)
+        logger.addHandler(handler)
+    logger.setLevel(min(handler.level for handler in handlers))
     return logger
+
+
+def _level_and_path(
+    parser: OptionParser, value: str, level: int
+) -> tuple[int, str]:
+    """What --log-file says.  The path may have colons in it."""
+    match = re.fullmatch(r"([A-Za-z]+):(.*)", value, re.DOTALL)
+    if match is None:
+        return level, value
+    name, path = match.groups()
+    if name.upper() not in LEVELS:
+        parser.error(
+            f"--log-file: no level {name!r}; there are {', '.join(LEVELS)}."
+            f"  A file of that name is ./{value}")
+    return LEVELS[name.upper()], path
+
+
+@contextmanager
+def profiled(path: str | None, logger: logging.Logger) -> Iterator[None]:
+    """Leave statistics of what happens within in a file, if it has a name."""
+    if not path:
+        yield
+        return
+    profile = Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        try:
+            profile.dump_stats(path)
+        except OSError as error:
+            logger.error("No profile was written: %s", error)

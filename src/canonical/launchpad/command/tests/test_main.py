@@ -71,7 +71,7 @@ class TestCommand(unittest.TestCase):
             self.assertEqual((1, ""), (status, out))
             self.assertRegex(
                 err,
-                "^scriptactivity: connection to server at .*::1.*, port 1"
+                "^scriptactivity: .*connection to server at .*::1.*, port 1"
                 " failed: .*\n$")
             self.assertNotIn("secret", err)
 

@@ -1,0 +1,205 @@
+"""Getting a success on record: exactly once, whatever happens.
+
+A success that was committed is written to the database at once, or, if that
+cannot be done in time, to the spool.  Each run has a key, by which the
+database takes it once, however often it is sent in: after a COMMIT of which
+nobody knows how it ended, by a script that was killed before it had removed
+the file from the spool, or by two that flush the spool together.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import socket
+import threading
+import time
+import uuid
+from logging import Logger
+from pathlib import Path
+
+from storm.exceptions import DisconnectionError
+from zope.schema.interfaces import ValidationError
+
+from canonical.config import config
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
+from canonical.launchpad.scripts.metrics import send_duration
+from canonical.launchpad.scripts.sending import FIRST_PAUSE
+from canonical.launchpad.scripts.sending import SHORTEST_TRY
+from canonical.launchpad.scripts.sending import first_line
+from canonical.launchpad.scripts.sending import flush
+from canonical.launchpad.scripts.sending import record
+from canonical.launchpad.scripts.sending import was_refused
+from canonical.launchpad.scripts.spool import Spool
+from canonical.launchpad.scripts.spool import Success
+
+
+__all__ = [
+    "Recorder",
+]
+
+
+# Seconds that a script spends on what others have left in the spool.
+SECONDS_FOR_SPOOL = 5.0
+
+
+class Recorder:
+    """Commits the work of one run of a script, and records its success.
+
+    :param name: of the script.
+    :param hurry: is set when the script should end soon; then it spools what
+        it cannot record at the first try.
+    :raises LaunchpadScriptFailure: for a name that cannot be recorded.
+    :raises ConfigError: if the ``[scripts]`` section is wrong.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ztm: ZopelessTransactionManager,
+        hurry: threading.Event,
+        logger: Logger,
+    ):
+        try:
+            IScriptActivity["name"].validate(name)
+        except ValidationError as error:
+            raise LaunchpadScriptFailure(
+                f"The script's name cannot be recorded: {name!r}:"
+                f" {error.doc()}") from None
+        self._name = name
+        self._ztm = ztm
+        self._hurry = hurry
+        self._logger = logger
+        self._run_key = uuid.uuid4()
+        self._spool = Spool(
+            config.directory_for("scripts", "spool_directory"))
+        self._timeout = config.duration_of("scripts", "record_timeout")
+        self._pending: Path | None = None
+
+    def send_spool_in(self) -> None:
+        """Record what earlier scripts could not, if that can be done soon."""
+        try:
+            sent = flush(
+                self._ztm, self._spool, self._logger, SECONDS_FOR_SPOOL)
+        except OSError as error:
+            self._logger.warning("The spool cannot be read: %s", error)
+        except Exception as error:
+            self._ztm.disconnect()
+            self._logger.warning(
+                "Successes stay in the spool %s: %s",
+                self._spool.directory, first_line(error))
+        else:
+            if sent:
+                self._logger.debug("Recorded %s from the spool", sent)
+
+    def commit(
+        self,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
+    ) -> None:
+        """Commit the script's work, and know of it even if killed meanwhile.
+
+        :raises Exception: if it is not committed, or if nobody knows.
+        """
+        transaction_id = self._ztm.transaction_id()
+        if transaction_id is None:
+            self._ztm.commit()
+            return
+        self._keep_pending(
+            self._success(date_started, date_completed, transaction_id))
+        try:
+            self._ztm.commit()
+        except Exception as error:
+            committed = (
+                isinstance(error, DisconnectionError)
+                and self._find_out(transaction_id))
+            if committed is None:
+                self._logger.error(
+                    "The connection was lost in the middle of the commit, and"
+                    " nobody knows yet whether the work was done.  If it was,"
+                    " the next cron script on this host will record it.")
+            if committed is False:
+                self._drop_pending()
+            if not committed:
+                raise
+
+    def record(
+        self,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
+    ) -> None:
+        """Record the success of work that is committed, or spool it.
+
+        :raises LaunchpadScriptFailure: if it can be neither.
+        """
+        success = self._success(date_started, date_completed)
+        try:
+            record(self._ztm, success, self._timeout, self._hurry)
+        except Exception as error:
+            self._spool_success(success, error)
+        else:
+            duration = date_completed - date_started
+            send_duration(
+                self._name, duration.total_seconds(), self._logger)
+        self._drop_pending()
+
+    def _success(
+        self,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
+        transaction_id: str | None = None,
+    ) -> Success:
+        return Success(
+            name=self._name,
+            hostname=socket.gethostname(),
+            date_started=date_started,
+            date_completed=date_completed,
+            run_key=self._run_key,
+            transaction_id=transaction_id,
+        )
+
+    def _keep_pending(self, success: Success) -> None:
+        try:
+            self._pending = self._spool.write(success)
+        except OSError as error:
+            self._logger.warning(
+                "The spool cannot be written, and a success could be lost:"
+                " %s", error)
+
+    def _drop_pending(self) -> None:
+        if self._pending is not None:
+            self._spool.remove(self._pending)
+
+    def _find_out(self, transaction_id: str) -> bool | None:
+        """Has the work been committed after all?  `None`: nobody knows."""
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            try:
+                with self._ztm.time_limit(SHORTEST_TRY):
+                    committed = self._ztm.committed(transaction_id)
+            except LookupError:
+                return None
+            except Exception:
+                self._ztm.disconnect()
+                committed = None
+            if committed is not None:
+                return committed
+            time.sleep(FIRST_PAUSE)
+        return None
+
+    def _spool_success(self, success: Success, error: Exception) -> None:
+        try:
+            path = self._spool.write(success)
+        except OSError as spool_error:
+            raise LaunchpadScriptFailure(
+                "The success is not recorded, and cannot be spooled either;"
+                f" enter it by hand: {success}: {first_line(error)};"
+                f" {spool_error}") from None
+        level = logging.ERROR if was_refused(error) else logging.WARNING
+        self._logger.log(
+            level,
+            "The success is not recorded yet: %s.  It is kept in %s, and the"
+            " next cron script on this host sends it in.",
+            first_line(error), path)

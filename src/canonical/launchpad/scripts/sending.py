@@ -1,0 +1,193 @@
+"""Sending successes to the database, each of them once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from logging import Logger
+from pathlib import Path
+
+from storm.exceptions import DataError
+from storm.exceptions import IntegrityError
+from storm.exceptions import NotSupportedError
+from storm.exceptions import ProgrammingError
+from zope.component import getUtility
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.scripts.spool import DamagedFile
+from canonical.launchpad.scripts.spool import Spool
+from canonical.launchpad.scripts.spool import Success
+
+
+__all__ = [
+    "FIRST_PAUSE",
+    "SHORTEST_TRY",
+    "first_line",
+    "flush",
+    "record",
+    "was_refused",
+]
+
+
+# The database has understood, and says no.  It would say so again.
+REFUSED = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+
+# Seconds between the first tries; each pause is twice the one before.
+FIRST_PAUSE = 0.1
+
+# Seconds that a try has at least.
+SHORTEST_TRY = 1.0
+
+# How many successes from the spool go into one transaction.
+BATCH = 100
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, on a line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def was_refused(error: BaseException) -> bool:
+    """Would the database say the same if it were asked again?"""
+    return isinstance(error, (*REFUSED, TypeError, ValueError))
+
+
+def flush(
+    ztm: ZopelessTransactionManager,
+    spool: Spool,
+    logger: Logger,
+    seconds: float,
+) -> int:
+    """Send in what the spool holds.
+
+    :param seconds: stop after this time, and leave the rest.
+    :return: how many successes are on record now, and no longer in the spool.
+    :raises OSError: if the spool cannot be read.
+    :raises Exception: what the database says if it takes none; the rest stays
+        in the spool.
+    """
+    deadline = time.monotonic() + seconds
+    sent = 0
+    batch: list[tuple[Path, Success]] = []
+    for path in spool.paths():
+        if time.monotonic() > deadline:
+            break
+        success = _read(ztm, spool, path, logger)
+        if success is not None:
+            batch.append((path, success))
+        if len(batch) == BATCH:
+            sent += _flush_batch(ztm, spool, batch, logger, deadline)
+            batch = []
+    return sent + _flush_batch(ztm, spool, batch, logger, deadline)
+
+
+def record(
+    ztm: ZopelessTransactionManager,
+    success: Success,
+    seconds: float,
+    hurry: threading.Event,
+) -> None:
+    """Record a success, in a transaction of its own.
+
+    What fails is tried again, with growing pauses and over new connections.
+
+    :param seconds: for how long.
+    :param hurry: if this is set, there is no further try.
+    :raises Exception: why the last try failed.
+    """
+    deadline = time.monotonic() + seconds
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            _send(ztm, [success], deadline - time.monotonic())
+            return
+        except Exception as error:
+            ztm.disconnect()
+            late = time.monotonic() + pause > deadline
+            if was_refused(error) or late or hurry.is_set():
+                raise
+        hurry.wait(pause)
+        pause *= 2
+
+
+def _send(
+    ztm: ZopelessTransactionManager,
+    successes: list[Success],
+    seconds: float,
+) -> None:
+    """Record successes, all of them or none."""
+    activity_set = getUtility(IScriptActivitySet)
+    with ztm.time_limit(max(seconds, SHORTEST_TRY)):
+        for success in successes:
+            activity_set.recordSuccess(
+                name=success.name,
+                hostname=success.hostname,
+                date_started=success.date_started,
+                date_completed=success.date_completed,
+                run_key=success.run_key,
+            )
+        ztm.commit()
+
+
+def _read(
+    ztm: ZopelessTransactionManager, spool: Spool, path: Path, logger: Logger
+) -> Success | None:
+    """The success in a file of the spool, if it is one, and decided."""
+    try:
+        success = spool.read(path)
+        if success is None or success.transaction_id is None:
+            return success
+        committed = ztm.committed(success.transaction_id)
+    except OSError as error:
+        logger.debug("Left in the spool: %s", error)
+        return None
+    except (DamagedFile, LookupError) as error:
+        _set_aside(spool, path, error, logger)
+        return None
+    if committed is False:
+        spool.remove(path)
+    return success if committed else None
+
+
+def _flush_batch(
+    ztm: ZopelessTransactionManager,
+    spool: Spool,
+    batch: list[tuple[Path, Success]],
+    logger: Logger,
+    deadline: float,
+) -> int:
+    """Send in some successes; if one of them is refused, then one by one."""
+    if not batch:
+        return 0
+    try:
+        _send(
+            ztm, [success for _, success in batch],
+            deadline - time.monotonic())
+    except Exception as error:
+        ztm.abort()
+        if not was_refused(error) or isinstance(error, ProgrammingError):
+            raise
+        if len(batch) > 1:
+            return sum(
+                _flush_batch(ztm, spool, [each], logger, deadline)
+                for each in batch)
+        path, _ = batch[0]
+        if isinstance(error, (TypeError, ValueError)):
+            _set_aside(spool, path, error, logger)
+        else:
+            logger.error(
+                "Left in the spool, since the database refuses it: %s: %s",
+                path, first_line(error))
+        return 0
+    for path, _ in batch:
+        spool.remove(path)
+    return len(batch)
+
+
+def _set_aside(
+    spool: Spool, path: Path, error: Exception, logger: Logger
+) -> None:
+    logger.error(
+        "Not a success that can be recorded: %s; now at %s",
+        first_line(error), spool.set_aside(path))
