@@ -37,13 +37,16 @@ class UTCFormatter(logging.Formatter):
             "%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
 
 
-def not_from_the_second_phase(record: logging.LogRecord) -> bool:
-    """Drops what `transaction` logs when PostgreSQL refuses a commit.
+def is_of_interest(record: logging.LogRecord) -> bool:
+    """Drops what would mislead, or bury what the script says.
 
-    It warns that several resources may disagree, which a script with one
-    store has not got; the exception that it raises as well says what is.
+    When PostgreSQL refuses a commit, `transaction` warns that several
+    resources may disagree, which a script with one store has not got; the
+    exception says what is.  And zope.configuration tells of every file.
     """
-    return not record.name.startswith("txn.")
+    of_configuration = (
+        record.name == "config" and record.levelno < logging.WARNING)
+    return not of_configuration and not record.name.startswith("txn.")
 
 
 def add_logging_options(parser: OptionParser) -> None:
@@ -99,7 +102,7 @@ def script_logger(
             handler.close()
     for handler in handlers:
         handler.setFormatter(UTCFormatter())
-        handler.addFilter(not_from_the_second_phase)
+        handler.addFilter(is_of_interest)
         logger.addHandler(handler)
     logger.setLevel(min(handler.level for handler in handlers))
     return logger

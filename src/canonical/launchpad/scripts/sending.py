@@ -36,8 +36,9 @@ REFUSED = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 # Seconds between the first tries; each pause is twice the one before.
 FIRST_PAUSE = 0.1
 
-# Seconds that a try has at least.
+# Seconds that a try has, at least and at most.
 SHORTEST_TRY = 1.0
+LONGEST_TRY = 60.0
 
 # How many successes from the spool go into one transaction.
 BATCH = 100
@@ -68,6 +69,7 @@ def flush(
         in the spool.
     """
     deadline = time.monotonic() + seconds
+    spool.remove_unfinished()
     sent = 0
     batch: list[tuple[Path, Success]] = []
     for path in spool.paths():
@@ -118,7 +120,8 @@ def _send(
 ) -> None:
     """Record successes, all of them or none."""
     activity_set = getUtility(IScriptActivitySet)
-    with ztm.time_limit(max(seconds, SHORTEST_TRY)):
+    limit = min(max(seconds, SHORTEST_TRY), LONGEST_TRY)
+    with ztm.time_limit(limit):
         for success in successes:
             activity_set.recordSuccess(
                 name=success.name,

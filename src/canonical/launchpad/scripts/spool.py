@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+# What a file ends in before it is complete; the pid of its writer follows.
+UNFINISHED = ".unfinished-"
+
+
 @dataclass(frozen=True)
 class Success:
     """A run that has succeeded, or will have if `transaction_id` committed.
@@ -98,7 +102,7 @@ class Spool:
         """
         path = self._path(success)
         text = json.dumps(success.as_dict(), ensure_ascii=False, indent=4)
-        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished = path.with_suffix(f"{UNFINISHED}{os.getpid()}")
         try:
             with unfinished.open("w", encoding="utf-8") as file:
                 file.write(text + "\n")
@@ -128,6 +132,16 @@ class Spool:
         return sorted(
             path for path in self.directory.iterdir()
             if path.suffix in (".json", ".pending"))
+
+    def remove_unfinished(self) -> None:
+        """Remove what processes left that were killed while they wrote."""
+        for path in self.directory.glob(f"*{UNFINISHED}*"):
+            try:
+                os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
+            except (ProcessLookupError, ValueError):
+                path.unlink(missing_ok=True)
+            except PermissionError:
+                pass
 
     def read(self, path: Path) -> Success | None:
         """The success in a file; `None` if it is not there any more.

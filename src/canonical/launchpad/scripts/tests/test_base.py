@@ -1,78 +1,10 @@
-"""Scripts, as processes."""
+"""Running a script: commit, record, and what comes between."""
 
-import os
-import subprocess
-import sys
-import tempfile
-import textwrap
-import unittest
-from pathlib import Path
-
-from zope.component import getUtility
-
-from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
-from canonical.launchpad.interfaces import IScriptActivitySet
-from canonical.testing import LaunchpadZopelessLayer
+from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
 
-TEMPLATE = """
-import sys
-{prepare}
-from canonical.database.sqlbase import main_store
-from canonical.launchpad.scripts.base import LaunchpadCronScript
-from canonical.launchpad.scripts.base import LaunchpadScript
-
-def note(text):
-    main_store().execute("INSERT INTO work VALUES (?)", (text,))
-
-class Tidy(LaunchpadCronScript):
-{body}
-
-Tidy({arguments}).run()
-"""
-
-
-class TestScripts(unittest.TestCase):
-
-    layer = LaunchpadZopelessLayer
-
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.path = Path(temporary.name) / "tidy.py"
-        self.ztm = ZopelessTransactionManager._installed
-        main_store().execute("CREATE TABLE work (text text)")
-        self.ztm.commit()
-        self.addCleanup(self.ztm.commit)
-        self.addCleanup(
-            lambda: main_store().execute("DROP TABLE work"))
-        self.addCleanup(self.ztm.begin)
-
-    def run_script(self, body, arguments="", prepare="", **environment):
-        body = textwrap.indent(textwrap.dedent(body), "    ")
-        self.path.write_text(TEMPLATE.format(
-            body=body, arguments=arguments, prepare=prepare))
-        process = subprocess.run(
-            [sys.executable, self.path],
-            env=dict(os.environ, **environment),
-            capture_output=True, text=True, check=False)
-        self.ztm.begin()
-        return process
-
-    def last(self, name="tidy"):
-        return getUtility(IScriptActivitySet).getLastActivity(name)
-
-    def work(self):
-        return [text for text, in main_store().execute("TABLE work")]
-
-    def assert_failed(self, process, words):
-        self.assertEqual(1, process.returncode, process.stderr)
-        self.assertIn("Traceback (most recent call last)", process.stderr)
-        self.assertIn(words, process.stderr)
-        self.assertEqual("", process.stdout)
-        self.assertEqual([], self.work())
-        self.assertIsNone(self.last())
+class TestScripts(ScriptTestCase):
 
     def test_what_main_left_is_committed_and_the_success_recorded(self):
         process = self.run_script("""
@@ -81,7 +13,7 @@ class TestScripts(unittest.TestCase):
             """)
         self.assertEqual(
             (0, "", ""),
-            (process.returncode, process.stdout, process.stderr))
+            (process.returncode, process.out, process.err))
         self.assertEqual(["done"], self.work())
         self.assertEqual("tidy", self.last().name)
 
@@ -172,8 +104,8 @@ del module.ScriptActivitySet
             """, LP_DATABASE_URI="mysql://me:secret@db/app")
         self.assertEqual(2, process.returncode)
         self.assertRegex(
-            process.stderr, r"^\S+ \S+ ERROR   LP_DATABASE_URI: not a .*\n$")
-        self.assertNotIn("secret", process.stderr)
+            process.err, r"^\S+ \S+ ERROR   LP_DATABASE_URI: not a .*\n$")
+        self.assertNotIn("secret", process.err)
 
     def test_it_works_without_zope_security(self):
         process = self.run_script("""
@@ -181,6 +113,6 @@ del module.ScriptActivitySet
                 assert "zope.security.checker" not in sys.modules
                 note("done")
             """, prepare="sys.modules['zope.security'] = None")
-        self.assertEqual((0, ""), (process.returncode, process.stderr))
+        self.assertEqual((0, ""), (process.returncode, process.err))
         self.assertEqual(["done"], self.work())
         self.assertEqual("tidy", self.last().name)

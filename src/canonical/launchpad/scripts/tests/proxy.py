@@ -1,0 +1,98 @@
+"""A network that can be cut, between a script and PostgreSQL."""
+
+import contextlib
+import shutil
+import socket
+import tempfile
+import threading
+
+
+NAME = ".s.PGSQL.5432"
+
+
+class CommitCutter:
+    """Passes on what clients and the server say, up to a certain COMMIT.
+
+    :param cluster: the directory of the server's socket.
+    :param number: which COMMIT, over all connections.
+    :param when: ``before`` it reaches the server, or ``after``, when the
+        answer is on its way; or ``never``: it is swallowed, and nothing
+        comes back.
+    :param for_good: let nobody connect from then on.
+    :ivar directory: of the proxy's own socket.
+    """
+
+    def __init__(self, cluster, number, when, for_good=False):
+        self.cluster = cluster
+        self.number = number
+        self.when = when
+        self.for_good = for_good
+        self.commits = 0
+        self.has_cut = False
+        self.sockets = []
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="scriptactivity-proxy-")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{self.directory}/{NAME}")
+        self.listener.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info):
+        for each in [self.listener, *self.sockets]:
+            self.close(each)
+        shutil.rmtree(self.directory)
+
+    def close(self, each):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                self.sockets += [client, server]
+                if self.has_cut and self.for_good:
+                    self.close(client)
+                    continue
+                server.connect(f"{self.cluster}/{NAME}")
+                stop_answers = threading.Event()
+                for target in (
+                    lambda c=client, s=server, e=stop_answers:
+                        self.pass_questions(c, s, e),
+                    lambda c=client, s=server, e=stop_answers:
+                        self.pass_answers(c, s, e),
+                ):
+                    threading.Thread(target=target, daemon=True).start()
+
+    def pass_questions(self, client, server, stop_answers):
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                cut = False
+                if b"COMMIT\0" in data:
+                    self.commits += 1
+                    cut = self.commits == self.number
+                if cut:
+                    self.has_cut = True
+                    stop_answers.set()
+                    if self.when == "never":
+                        continue
+                if not cut or self.when == "after":
+                    server.sendall(data)
+                if cut and self.when == "before":
+                    break
+        self.close(server)
+        self.close(client)
+
+    def pass_answers(self, client, server, stop_answers):
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if stop_answers.is_set():
+                    break
+                client.sendall(data)
+        if not (stop_answers.is_set() and self.when == "never"):
+            self.close(client)
+            self.close(server)
