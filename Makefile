@@ -10,8 +10,8 @@ PYTHON ?= python3
 version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 enough := $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))')
 ifneq ($(enough),True)
-$(error this needs Python 3.11 or newer, and $(PYTHON) is "$(version)"; \
-    say which: make PYTHON=python3.12)
+$(error this needs Python 3.11 or newer, and $(PYTHON) is \
+    $(or $(version),none); say which, as in: make PYTHON=python3.12)
 endif
 
 venv := .venv/made-by-python-$(version)
@@ -36,16 +36,20 @@ lint: $(built) $(tools)
 bench: $(built)
 	bin/py bench/last_activity.py
 
+# The embedded PostgreSQL is run by programs that are about to go.
+stop := if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \
+    from canonical.database.embedded import stop_embedded; \
+    [stop_embedded(pid.parent) for pid in \
+     config.state_directory.parent.rglob("postmaster.pid")]'; fi
+
 clean:
-	if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \
-	    from canonical.database.postgres import stop_embedded; \
-	    [stop_embedded(pid.parent) for pid in \
-	     config.state_directory.parent.glob("*/*/postmaster.pid")]'; fi
+	$(stop)
 	rm -rf .venv var .mypy_cache .ruff_cache $(built_files)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Another PYTHON means another environment.
 $(venv):
+	$(stop)
 	rm -rf .venv $(built_files)
 	$(PYTHON) -m venv .venv
 	sed -n 's/^\([a-z][a-z0-9.-]*\) = /\1==/p' versions.cfg \

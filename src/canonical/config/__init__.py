@@ -56,14 +56,18 @@ def find_instance(name: str) -> Path:
     """
     if name in shipped_instances():
         return INSTANCES / name / FILE_NAME
-    path = Path(name).expanduser().absolute()
-    if path.is_dir() and (path / FILE_NAME).exists():
-        return path / FILE_NAME
-    if path.is_file():
-        return path
+    try:
+        path = Path(name).expanduser().absolute()
+        if path.is_dir() and (path / FILE_NAME).exists():
+            return path / FILE_NAME
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"LPCONFIG: no instance {name!r}: {_one_line(error)}") from None
     raise ConfigError(
         f"LPCONFIG: no instance {name!r}: it is neither shipped"
-        f" ({', '.join(shipped_instances())}), nor a file {path},"
+        f" ({', '.join(shipped_instances())}), nor a file {str(path)!r},"
         f" nor a directory with a {FILE_NAME} in it"
     )
 
@@ -78,6 +82,8 @@ def _one_line(error: BaseException) -> str:
         return f"line {line}: only ASCII characters are allowed"
     if isinstance(error, OSError):
         return f"{error.strerror}: {error.filename}"
+    if isinstance(error, RecursionError):
+        return "it extends itself"
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"line {error.lineno}: no [section] comes before it"
     if isinstance(error, configparser.ParsingError):
@@ -112,7 +118,7 @@ class LaunchpadConfig:
 
     @property
     def directory(self) -> Path:
-        """The directory of the instance's file; relative names start here."""
+        """The directory of the instance's file."""
         self._load()
         assert self._file is not None
         return self._file.parent
@@ -197,7 +203,7 @@ class LaunchpadConfig:
         if self._config is None:
             file = find_instance(self.instance_name)
             try:
-                data = file.read_text(encoding="latin-1")
+                data = file.read_text(encoding="utf-8-sig", errors="replace")
             except OSError as error:
                 raise ConfigError(
                     f"LPCONFIG={self.instance_name}: {_one_line(error)}"
@@ -211,7 +217,7 @@ class LaunchpadConfig:
     def _push(self, loaded: Any, name: str, data: str) -> None:
         try:
             loaded.push(name, data)
-        except (configparser.Error, OSError) as error:
+        except (configparser.Error, OSError, RecursionError) as error:
             raise ConfigError(f"{name}: {_one_line(error)}") from None
         try:
             loaded.validate()

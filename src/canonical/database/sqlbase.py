@@ -20,7 +20,9 @@ from storm.exceptions import OperationalError
 from storm.store import Store
 from storm.uri import URI
 from storm.zope.interfaces import IZStorm
-from zope.component import getUtility
+from storm.zope.zstorm import ZStorm
+from storm.zope.zstorm import global_zstorm
+from zope.component import queryUtility
 
 from canonical.database.connection import has_failed
 from canonical.database.connection import in_transaction
@@ -29,7 +31,7 @@ from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
 from canonical.database.stormuri import describe
 from canonical.database.stormuri import one_line
-from canonical.database.stormuri import set_option
+from canonical.database.stormuri import set_parameter
 from canonical.database.stormuri import storm_uri
 
 
@@ -150,7 +152,8 @@ class ZopelessTransactionManager:
             uri = self._uri.copy()
             uri.options["isolation"] = ISOLATION_LEVELS[self.isolation]
             # libpq takes 1 for 2, and 0 for no limit at all.
-            uri.options["connect_timeout"] = str(max(2, round(seconds)))
+            set_parameter(
+                uri, "connect_timeout", str(max(2, round(seconds))))
             _open_store(uri)
         with time_limit(main_store(), seconds):
             yield
@@ -169,9 +172,13 @@ class ZopelessTransactionManager:
                 " failed")
 
     def uninstall(self) -> None:
-        """Undo `initZopeless`: roll back, and close the connection."""
-        _close_store()
-        ZopelessTransactionManager._installed = None
+        """Undo `initZopeless`: roll back, and close the connection.
+
+        Harmless if it has been done before.
+        """
+        if ZopelessTransactionManager._installed is self:
+            _close_store()
+            ZopelessTransactionManager._installed = None
 
 
 def check_isolation(isolation: str) -> None:
@@ -190,9 +197,9 @@ def initZopeless(
 ) -> ZopelessTransactionManager:
     """Install the transaction manager, and connect the store ``main``.
 
-    The ZCML of the package has to be executed before.  An application that
-    has registered a store ``main`` of its own keeps its database; otherwise
-    it is the one of the configuration.
+    The transaction that there is, if any, is rolled back.  An application
+    that has registered a store ``main`` of its own keeps its database;
+    otherwise it is the one of the configuration.
 
     :param dbuser: the role to connect as, if not the configured one.
     :param isolation: a key of `ISOLATION_LEVELS`; it holds for every
@@ -217,7 +224,7 @@ def initZopeless(
             f" isolation={isolation!r}")
     uri = _main_uri()
     if dbuser is not None:
-        set_option(uri, "user", dbuser)
+        set_parameter(uri, "user", dbuser)
     uri.options["isolation"] = ISOLATION_LEVELS[isolation]
     _close_store()
     _open_store(uri)
@@ -234,13 +241,19 @@ def main_store() -> Store:
     """
     installed = ZopelessTransactionManager._installed
     uri = None if installed is None else installed._uri
-    return getUtility(IZStorm).get(MAIN, uri)
+    return _zstorm().get(MAIN, uri)
+
+
+def _zstorm() -> ZStorm:
+    """The application's registry of stores, or that of the process."""
+    zstorm: ZStorm = queryUtility(IZStorm, default=global_zstorm)
+    return zstorm
 
 
 def _open_store(uri: URI) -> Store:
     """Connect the store ``main`` of this thread."""
     try:
-        return getUtility(IZStorm).create(MAIN, uri)
+        return _zstorm().create(MAIN, uri)
     except OperationalError as error:
         raise OperationalError(
             f"cannot connect to {describe(uri)}: {one_line(error)}"
@@ -249,7 +262,7 @@ def _open_store(uri: URI) -> Store:
 
 def _opened_store() -> Store | None:
     """The store ``main`` of this thread, if there is one."""
-    for name, store in getUtility(IZStorm).iterstores():
+    for name, store in _zstorm().iterstores():
         if name == MAIN:
             return store
     return None
@@ -270,13 +283,13 @@ def _close_store() -> None:
             transaction.abort()
     else:
         transaction.abort()
-    getUtility(IZStorm).remove(store)
+    _zstorm().remove(store)
     store.close()
 
 
 def _main_uri() -> URI:
     """Where the application keeps its store, or else the configured place."""
-    registered = getUtility(IZStorm).get_default_uris().get(MAIN)
+    registered = _zstorm().get_default_uris().get(MAIN)
     if registered is not None:
         return URI(registered)
     return storm_uri(connection_parameters())

@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
-from psycopg2.extensions import parse_dsn
-from storm.databases.postgres import make_dsn
+from psycopg2.extensions import make_dsn
+from storm.database import register_scheme
+from storm.databases.postgres import Postgres
 from storm.uri import URI
 
 
 __all__ = [
     "describe",
     "one_line",
-    "set_option",
+    "set_parameter",
     "storm_uri",
 ]
 
 
+class Libpq(Postgres):
+    """A database whose URI has parameters of libpq's for options, and no more.
+
+    Storm's own form has no way to leave the name of the database to libpq,
+    and does not quote values.
+    """
+
+    def __init__(self, uri: URI):
+        super().__init__(uri)
+        self._dsn = make_dsn(**uri.options)
+
+
+register_scheme("libpq", Libpq)
+
+
 def storm_uri(parameters: dict[str, str]) -> URI:
-    """Storm's form of a connection's parameters."""
-    uri = URI("postgres:")
-    uri.database = _quote(parameters.get("dbname", ""))
-    for name, value in parameters.items():
-        if name != "dbname":
-            set_option(uri, name, value)
+    """A connection's parameters, for Storm."""
+    uri = URI("libpq:")
+    uri.options = dict(parameters)
     return uri
 
 
-def set_option(uri: URI, name: str, value: str) -> None:
-    """Set a parameter of libpq's.  The last one of a name counts for libpq."""
-    # Storm strings them together without quoting them.
-    uri.options[name] = _quote(value)
+def set_parameter(uri: URI, name: str, value: str) -> None:
+    """Set a parameter of libpq's, in a URI of an application's too."""
+    if uri.scheme != "libpq":
+        # Storm strings them together for libpq, where the last of a name
+        # counts.  Quoted by "Connection Strings" in the PostgreSQL manual.
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        value = f"'{escaped}'"
+    uri.options[name] = value
 
 
 def describe(uri: URI) -> str:
     """Which database it is, without the password."""
-    parameters = parse_dsn(make_dsn(uri))
-    parts = [f"database {parameters['dbname'] or 'of the user'}"]
-    for name, words in ("host", "on"), ("port", "port"), ("user", "as"):
-        if parameters.get(name):
-            parts.append(f"{words} {parameters[name]}")
+    host = uri.options.get("host", uri.host)
+    port = uri.options.get("port", uri.port)
+    user = uri.options.get("user", uri.username)
+    name = uri.options.get("dbname", uri.database)
+    parts = [f"database {name}" if name else "the default database"]
+    for words, value in ("on", host), ("port", port), ("as", user):
+        if value:
+            parts.append(f"{words} {value}")
     return " ".join(parts)
 
 
@@ -45,12 +65,3 @@ def one_line(error: Exception) -> str:
     """What libpq says of each host, without the hints that it indents."""
     lines = str(error).splitlines()
     return "; ".join(line for line in lines if line.strip() == line != "")
-
-
-def _quote(value: str) -> str:
-    """`value` as a value in a libpq connection string.
-
-    By "Connection Strings" in the PostgreSQL manual, chapter on libpq.
-    """
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

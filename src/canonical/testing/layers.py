@@ -6,6 +6,7 @@ doctests.  Neither root nor a prepared server is needed.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -14,12 +15,11 @@ from typing import ClassVar
 
 import psycopg2
 import transaction
-from zope.component.testing import tearDown as forget_components
 
 from canonical.config import config
+from canonical.database.embedded import embedded_parameters
+from canonical.database.embedded import stop_embedded
 from canonical.database.postgres import apply_schema
-from canonical.database.postgres import embedded_parameters
-from canonical.database.postgres import stop_embedded
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.zcml import execute_zcml
@@ -75,6 +75,8 @@ class PostgresLayer:
     @classmethod
     def setUp(cls) -> None:
         cls._temporary = tempfile.mkdtemp(prefix="scriptactivity-test-")
+        # A run that is interrupted does not tear layers down.
+        atexit.register(cls._throw_away)
         cls.directory = Path(cls._temporary) / "postgresql"
         cls.state_directory = Path(cls._temporary) / "state"
         cls._environment = _set_environment({
@@ -90,8 +92,8 @@ class PostgresLayer:
 
     @classmethod
     def tearDown(cls) -> None:
-        stop_embedded(cls.directory)
-        shutil.rmtree(cls._temporary)
+        atexit.unregister(cls._throw_away)
+        cls._throw_away()
         _set_environment(cls._environment)
 
     @classmethod
@@ -103,6 +105,11 @@ class PostgresLayer:
     @classmethod
     def testTearDown(cls) -> None:
         pass
+
+    @classmethod
+    def _throw_away(cls) -> None:
+        stop_embedded(cls.directory)
+        shutil.rmtree(cls._temporary)
 
     @classmethod
     def _execute(cls, statement: str) -> None:
@@ -130,10 +137,10 @@ class LaunchpadZopelessLayer(PostgresLayer):
     @classmethod
     def tearDown(cls) -> None:
         cls._uninstall()
-        forget_components()
 
     @classmethod
     def testSetUp(cls) -> None:
+        execute_zcml()
         cls._ztm = initZopeless()
         cls._ztm.begin()
 

@@ -75,7 +75,7 @@ class TestInstances(ConfigTestCase):
             LaunchpadConfig("/no/such/place").database
         self.assertEqual(
             "LPCONFIG: no instance '/no/such/place': it is neither shipped"
-            " (development, testrunner), nor a file /no/such/place, nor a"
+            " (development, testrunner), nor a file '/no/such/place', nor a"
             " directory with a scriptactivity.conf in it",
             str(caught.exception))
 
@@ -127,6 +127,22 @@ class TestMistakes(ConfigTestCase):
         message = self.mistake("[meta]\nextends: base.conf\n")
         self.assertEqual(
             f"No such file or directory: {self.directory}/base.conf", message)
+
+    def test_a_file_that_extends_itself(self):
+        self.assertEqual(
+            "it extends itself",
+            self.mistake("[meta]\nextends: scriptactivity.conf\n"))
+
+    def test_a_name_that_cannot_be_a_path(self):
+        for name in "x" * 300, "~no-such-user/x", "a\nb", "nul\0":
+            with self.assertRaises(ConfigError) as caught:
+                LaunchpadConfig(name).database
+            self.assertNotIn("\n", str(caught.exception))
+
+    def test_a_byte_order_mark_is_no_mistake(self):
+        path = self.write("\ufeff[database]\nuri: postgresql://db/app\n")
+        self.assertEqual(
+            "postgresql://db/app", LaunchpadConfig(str(path)).database.uri)
 
     def test_an_unreadable_file_is_named(self):
         path = self.write("[database]\n")

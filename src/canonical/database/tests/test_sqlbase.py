@@ -13,7 +13,7 @@ from storm.zope.interfaces import ZStormError
 from zope.component import getUtility
 
 from canonical.config import config
-from canonical.database.postgres import embedded_parameters
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ISOLATION_LEVELS
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import math
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +16,7 @@ from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import initZopeless
@@ -31,11 +33,8 @@ __all__ = [
 
 def init(args: argparse.Namespace) -> int:
     """Make the tables, or bring older ones up to date; rows are kept."""
-    parameters = connection_parameters()
-    apply_schema(parameters)
-    where = parameters.get("host", "the local server")
-    database = parameters.get("dbname", "the user's database")
-    print(f"The tables in {database} on {where} are up to date.")
+    where = apply_schema(connection_parameters())
+    print(f"The tables in {where} are up to date.")
     return 0
 
 
@@ -111,8 +110,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         wrong configuration; all but 0 come with a line on standard error.
     """
     args = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a name shows how to write it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ConfigError as error:
         return _fail(2, error)
     except psycopg2.errors.UndefinedTable as error:
@@ -125,6 +132,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(status: int, error: Exception, advice: str = "") -> int:
-    first_line = str(error).splitlines()[0]
-    print(f"scriptactivity: {first_line}{advice}", file=sys.stderr)
+    message = str(error).splitlines()[0]
+    detail = getattr(getattr(error, "diag", None), "message_detail", None)
+    if detail:
+        message = f"{message}: {' '.join(detail.split())}"
+    print(f"scriptactivity: {message}{advice}", file=sys.stderr)
     return status

@@ -17,6 +17,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import checked_str
 from canonical.launchpad.database.validation import checked_text
+from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
 
@@ -103,13 +104,13 @@ class ScriptActivitySet:
         self, name: str, hostname: str | None = None
     ) -> ScriptActivity | None:
         """See `IScriptActivitySet`."""
-        where = [
-            ScriptActivity.name == checked_str(IScriptActivity["name"], name)]
+        where = {"name": checked_str(IScriptActivity["name"], name)}
         if hostname is not None:
-            where.append(
-                ScriptActivity.hostname
-                == checked_str(IScriptActivity["hostname"], hostname))
-        found = main_store().find(ScriptActivity, *where)
+            where["hostname"] = checked_str(
+                IScriptActivity["hostname"], hostname)
+        if not all(is_storable(text) for text in where.values()):
+            return None
+        found = main_store().find(ScriptActivity, **where)
         last: ScriptActivity | None = found.order_by(
             Desc(ScriptActivity.date_started)).first()
         return last

@@ -15,6 +15,7 @@ __all__ = [
     "checked_datetime",
     "checked_str",
     "checked_text",
+    "is_storable",
 ]
 
 
@@ -27,6 +28,15 @@ def checked_str(field: TextLine, value: object) -> str:
         raise TypeError(
             f"{field.__name__} must be a str, not {reprlib.repr(value)}")
     return value
+
+
+def is_storable(text: str) -> bool:
+    """Could PostgreSQL have `text` stored?"""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def checked_text(field: TextLine, value: object) -> str:
@@ -55,8 +65,8 @@ def checked_datetime(field: Datetime, value: object) -> datetime.datetime:
     """The instant that `value` means, in UTC.
 
     :raises TypeError: if it is not a `datetime.datetime`.
-    :raises ValueError: if it does not know its offset from UTC, or if there
-        is no such year in UTC.  Both name the field and the value.
+    :raises ValueError: if it does not know its offset from UTC, or is in the
+        first or last year that there is.  Both name the field and the value.
     """
     if not isinstance(value, datetime.datetime):
         raise TypeError(
@@ -65,8 +75,8 @@ def checked_datetime(field: Datetime, value: object) -> datetime.datetime:
         raise ValueError(
             f"{field.__name__} must be an aware datetime, and {value} has no"
             " time zone")
-    try:
-        return value.astimezone(datetime.UTC)
-    except OverflowError:
+    if not datetime.MINYEAR < value.year < datetime.MAXYEAR:
+        # In another zone there might be no such year.
         raise ValueError(
-            f"{field.__name__} is out of range in UTC: {value}") from None
+            f"{field.__name__} is not within years 2 and 9998: {value}")
+    return value.astimezone(datetime.UTC)

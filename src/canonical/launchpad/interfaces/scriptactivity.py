@@ -12,6 +12,7 @@ from zope.schema import TextLine
 __all__ = [
     "IScriptActivity",
     "IScriptActivitySet",
+    "is_printable",
 ]
 
 
@@ -90,10 +91,11 @@ class IScriptActivitySet(Interface):
             is recorded with it, there is one record.
         :return: the `IScriptActivity`, new unless `run_key` was known.
         :raises TypeError: for a value of another type, `bytes` too.
-        :raises ValueError: for a datetime without a zone, an end before its
-            start, and a name or host that is empty, too long, or has line
-            breaks or control characters.  Either error names the field and
-            the value, and nothing has been sent to the database.
+        :raises ValueError: for a datetime without a zone, or in the first or
+            last year that there is; for an end before its start; and for a
+            name or host that is empty, too long, or has line breaks or
+            control characters.  Either error names the field and the value,
+            and nothing has been sent to the database.
         """
 
     def getLastActivity(name, hostname=None):

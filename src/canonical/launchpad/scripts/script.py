@@ -17,7 +17,7 @@ from storm.exceptions import OperationalError
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.connection import cancel_statement
-from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless

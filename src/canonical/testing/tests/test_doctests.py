@@ -17,8 +17,8 @@ from storm.zope.interfaces import IZStorm
 from zope.component import getUtility
 from zope.component.testing import tearDown as forget_components
 
+from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
-from canonical.database.postgres import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
@@ -64,6 +64,7 @@ def tear_down(test):
 def set_up_application(test):
     """Another Zope: a database of its own, without our tables."""
     set_up(test)
+    forget_components()
     ours = embedded_parameters(PostgresLayer.directory)
     connection = psycopg2.connect(**ours)
     connection.autocommit = True
@@ -74,7 +75,7 @@ def set_up_application(test):
     test.globs.update(
         application_uri="postgres://{user}@/{dbname}?host={host}".format(
             **theirs),
-        init_tables=lambda: apply_schema(theirs),
+        init_tables=lambda: apply_schema(theirs) and None,
     )
 
 

@@ -8,7 +8,7 @@ import unittest
 import psycopg2
 from zope.component import getUtility
 
-from canonical.database.postgres import embedded_parameters
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.testing import LaunchpadObjectFactory

@@ -34,6 +34,29 @@ class TestCommand(unittest.TestCase):
             self.assertRegex(
                 out, "^The tables in postgres on .* are up to date.\n$")
 
+    def test_init_names_what_is_in_the_way_of_an_upgrade(self):
+        main_store().execute("""
+            ALTER TABLE scriptactivity ALTER date_started TYPE timestamp;
+            CREATE VIEW recent AS SELECT date_started FROM scriptactivity""")
+        ZopelessTransactionManager._installed.commit()
+        status, out, err = self.run_command("init")
+        main_store().execute("DROP VIEW recent")
+        ZopelessTransactionManager._installed.commit()
+        self.assertEqual((1, ""), (status, out))
+        self.assertEqual(
+            "scriptactivity: cannot alter type of a column used by a view or"
+            " rule: rule _RETURN on view recent depends on column"
+            ' "date_started"\n', err)
+        self.assertEqual(0, self.run_command("init")[0])
+
+    def test_a_name_that_the_terminal_cannot_show(self):
+        LaunchpadObjectFactory().makeScriptActivity("größer")
+        ZopelessTransactionManager._installed.commit()
+        status, out, err = self.run_command(
+            "last", "größer", PYTHONIOENCODING="ascii")
+        self.assertEqual((0, ""), (status, err))
+        self.assertTrue(out.startswith("gr\\xf6\\xdfer on "), out)
+
     def test_last_says_when_and_where_and_how_long(self):
         LaunchpadObjectFactory().makeScriptActivity(
             "garbo", "loganberry",

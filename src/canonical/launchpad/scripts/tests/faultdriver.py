@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg2
 
 from canonical.database import sqlbase
-from canonical.database.postgres import embedded_parameters
-from canonical.database.postgres import stop_embedded
+from canonical.database.embedded import embedded_parameters
+from canonical.database.embedded import stop_embedded
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptactivity import ScriptActivitySet
 from canonical.launchpad.scripts import lock

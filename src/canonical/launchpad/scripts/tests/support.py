@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg2
 from zope.component import getUtility
 
-from canonical.database.postgres import embedded_parameters
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet

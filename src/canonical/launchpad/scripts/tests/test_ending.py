@@ -249,7 +249,6 @@ class TestSignals(ScriptTestCase):
                 import signal
                 def handle(signum, frame):
                     print("again")
-                    sys.stdin.close()
                     sys.exit(9)
                 signal.signal(signal.SIGHUP, handle)
                 """)

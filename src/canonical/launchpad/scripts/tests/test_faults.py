@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import make_dsn
 
+from canonical.database.embedded import embedded_parameters
+from canonical.database.embedded import stop_embedded
 from canonical.database.postgres import apply_schema
-from canonical.database.postgres import embedded_parameters
-from canonical.database.postgres import stop_embedded
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.tests.proxy import CommitCutter
