@@ -78,9 +78,10 @@ def _fetch(url: str, directory: Path) -> str:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
                 content = answer.read(LARGEST + 1)
         except urllib.error.HTTPError as error:
-            if error.code in (404, 410):
-                raise FileNotFoundError(url) from None
-            raise
+            with error:
+                if error.code in (404, 410):
+                    raise FileNotFoundError(url) from None
+                raise
     elif parts.scheme in ("", "file"):
         if parts.netloc not in ("", "localhost"):
             raise ValueError(

@@ -119,9 +119,11 @@ def run(order, answer):
     """Run a script, in a child of its own, and answer with its moments."""
     moments = Moments(order["moment"], ACTIONS[order["action"]])
     os.environ.update(order["environment"])
+    # An alarm kills, too, but the kernel decides when.
+    signal.setitimer(signal.ITIMER_REAL, order["alarm"])
     try:
         Work(order["name"], dbuser=order["dbuser"], test_args=["-qqq"],
-             ).lock_and_run()
+             ).lock_and_run(isolation=order["isolation"])
     finally:
         os.write(answer, json.dumps(moments.labels).encode())
 

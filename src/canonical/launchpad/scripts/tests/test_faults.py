@@ -6,6 +6,7 @@ every moment of a script's life.  At the end there are the counts.
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -60,10 +61,14 @@ class FaultLayer:
             LP_STATE_DIRECTORY=str(cls.directory / "state"),
             PYTHONPATH=python_path(),
         )
-        cls.driver = subprocess.Popen(
+        cls.driver = cls.start_driver()
+        cls.statuses = []
+
+    @classmethod
+    def start_driver(cls):
+        return subprocess.Popen(
             [sys.executable, "-c", DRIVE], env=cls.environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        cls.statuses = []
 
     @classmethod
     def tearDown(cls):
@@ -98,7 +103,8 @@ class FaultLayer:
                 stale += 1
         return {
             "runs": len(cls.statuses),
-            "runs that were killed": cls.statuses.count(-9),
+            "runs that were killed":
+                sum(status < 0 for status in cls.statuses),
             "successes committed by scripts": len(worked),
             "rows on record after flushing": len(recorded),
             "differences": len(set(worked) ^ set(recorded)),
@@ -112,16 +118,20 @@ class TestFaults(unittest.TestCase):
 
     layer = FaultLayer
 
-    def run_script(self, action="none", moment=0, dbuser=None, **environment):
-        name = f"{self._testMethodName}-{uuid.uuid4().hex[:12]}"
-        order = {
-            "name": name,
+    def order(self, action="none", moment=0, dbuser=None, alarm=0,
+              isolation="read_committed", **environment):
+        return json.dumps({
+            "name": f"{self._testMethodName}-{uuid.uuid4().hex[:12]}",
             "action": action,
             "moment": moment,
             "dbuser": dbuser,
+            "alarm": alarm,
+            "isolation": isolation,
             "environment": environment,
-        }
-        self.layer.driver.stdin.write(json.dumps(order) + "\n")
+        }) + "\n"
+
+    def run_script(self, *args, **settings):
+        self.layer.driver.stdin.write(self.order(*args, **settings))
         self.layer.driver.stdin.flush()
         answer = json.loads(self.layer.driver.stdout.readline())
         self.layer.statuses.append(answer["status"])
@@ -147,33 +157,47 @@ class TestFaults(unittest.TestCase):
             self.assertEqual(0, counts[title], title)
 
     def moments(self, **settings):
-        """All moments of an undisturbed run: labels."""
+        """The labels of all moments of an undisturbed run."""
+        self.empty_spool()
         return self.run_script(**settings)["moments"]
 
-    def test_killed_at_every_moment(self):
-        labels = self.moments()
-        self.assertIn("after commit", labels)
-        self.assertIn("after recordSuccess", labels)
+    def empty_spool(self):
+        """By the run of another script, as it would be."""
+        self.assertEqual(0, self.run_script()["status"])
+        self.assertEqual([], self.spooled())
+
+    def kill_at_every_moment(self, **settings):
+        labels = self.moments(**settings)
         for number in range(1, len(labels) + 1):
-            self.assertEqual(
-                -9, self.run_script("kill", number)["status"], number)
-            # Without a flush in between: the next run does that.
+            self.empty_spool()
+            answer = self.run_script("kill", number, **settings)
+            self.assertEqual(-9, answer["status"], (number, settings))
         self.assert_promises_kept()
+        return labels
+
+    def test_killed_at_every_moment(self):
+        # With autocommit there is no commit that all work hangs on.
+        for isolation in "read_committed", "repeatable_read", "serializable":
+            labels = self.kill_at_every_moment(isolation=isolation)
+            self.assertIn("after commit", labels)
+            self.assertIn("after recordSuccess", labels)
 
     def test_killed_at_every_moment_of_a_run_that_spools(self):
-        labels = self.moments(dbuser="worker")
+        labels = self.kill_at_every_moment(dbuser="worker")
         self.assertEqual(2, labels.count("after rename"))
-        self.assertEqual(1, len(self.spooled()))
-        for number in range(1, len(labels) + 1):
-            self.assert_promises_kept()
-            self.assertEqual(-9, self.run_script(
-                "kill", number, dbuser="worker")["status"], number)
+
+    def test_killed_at_any_time(self):
+        random.seed(2007)
+        for _ in range(100):
+            self.run_script(alarm=random.uniform(0.001, 0.05))
+        self.assertGreater(self.layer.statuses.count(-14), 20)
         self.assert_promises_kept()
 
     def test_killed_at_every_moment_of_sending_the_spool_in(self):
         self.run_script(dbuser="worker")
-        labels = self.moments()
+        labels = self.run_script()["moments"]
         for number in range(1, labels.index("before main") + 1):
+            self.empty_spool()
             self.run_script(dbuser="worker")
             self.assertEqual(
                 -9, self.run_script("kill", number)["status"], number)
@@ -254,4 +278,24 @@ class TestFaults(unittest.TestCase):
         for flush in flushes:
             _, err = flush.communicate()
             self.assertEqual((0, ""), (flush.returncode, err))
+        self.assert_promises_kept()
+
+    def test_two_hundred_scripts_in_twenty_processes_at_a_time(self):
+        drivers = [self.layer.start_driver() for _ in range(20)]
+        for driver in drivers:
+            orders = "".join(self.order() for _ in range(10))
+            driver.stdin.write(orders)
+            driver.stdin.close()
+        answers = [
+            json.loads(line) for driver in drivers for line in driver.stdout]
+        for driver in drivers:
+            driver.stdout.close()
+            self.assertEqual(0, driver.wait())
+        statuses = [answer["status"] for answer in answers]
+        self.layer.statuses.extend(statuses)
+        self.assertEqual([0] * 200, statuses)
+        (recorded,), = self.layer.query(
+            "SELECT count(*) FROM scriptactivity"
+            f" WHERE name LIKE '{self._testMethodName}-%'")
+        self.assertEqual(200, recorded)
         self.assert_promises_kept()

@@ -1,0 +1,282 @@
+"""Switching cron scripts off."""
+
+import http.server
+import logging
+import os
+import socket
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from canonical.launchpad.scripts import croncontrol
+from canonical.launchpad.scripts.croncontrol import cronscript_enabled
+from canonical.launchpad.scripts.tests.support import SUCCEED
+from canonical.launchpad.scripts.tests.support import ScriptTestCase
+
+
+class ControlTestCase(unittest.TestCase):
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+        self.path = self.directory / "cron.ini"
+
+    def ask(self, url=None, name="garbo"):
+        """The answer, and what was logged: (level, text)."""
+        with self.assertLogs("control", logging.DEBUG) as logs:
+            logger = logging.getLogger("control")
+            logger.debug("asked")
+            answer = cronscript_enabled(
+                url or str(self.path), name, self.directory, logger)
+        return answer, [
+            (record.levelname, record.getMessage())
+            for record in logs.records[1:]]
+
+
+class TestFiles(ControlTestCase):
+
+    def read(self, text, name="garbo"):
+        self.path.write_bytes(
+            text if isinstance(text, bytes) else text.encode())
+        answer, logs = self.ask(name=name)
+        self.assertEqual([], logs, text)
+        return answer
+
+    def mistake(self, text):
+        """What the one ERROR says of a file; the script runs."""
+        self.path.write_bytes(
+            text if isinstance(text, bytes) else text.encode())
+        answer, logs = self.ask()
+        self.assertTrue(answer)
+        (level, message), = logs
+        self.assertEqual("ERROR", level)
+        self.assertNotIn("\n", message)
+        start = f"The cron control file at {self.path} is ignored, and garbo" \
+            " runs: "
+        self.assertTrue(message.startswith(start), message)
+        return message.removeprefix(start)
+
+    def test_a_section_of_the_scripts_name_decides(self):
+        text = "[DEFAULT]\nenabled = true\n[garbo]\nenabled = false\n"
+        self.assertFalse(self.read(text))
+        self.assertTrue(self.read(text, name="other"))
+
+    def test_the_default_decides_where_there_is_no_section(self):
+        text = "[DEFAULT]\nenabled = false\n[garbo]\nenabled = true\n[x]\n"
+        self.assertTrue(self.read(text))
+        self.assertFalse(self.read(text, name="other"))
+        self.assertFalse(self.read(text, name="x"))
+
+    def test_who_is_not_mentioned_is_on(self):
+        for text in "", "[DEFAULT]\n", "[other]\nenabled = false\n", "\n# x\n":
+            self.assertTrue(self.read(text))
+
+    def test_every_way_to_write_no_and_yes(self):
+        for word in "false", "False", "NO", "off", "0":
+            self.assertFalse(self.read(f"[garbo]\nenabled = {word}\n"), word)
+            self.assertFalse(self.read(f"[garbo]\nEnabled:{word}"), word)
+        for word in "true", "Yes", "on", "1":
+            self.assertTrue(self.read(f"[garbo]\nenabled = {word}\n"), word)
+
+    def test_a_comment_after_the_word(self):
+        for comment in " ; until Monday", " # until Monday", "\t; x":
+            self.assertFalse(
+                self.read(f"[garbo]\nenabled = False{comment}\n"))
+
+    def test_a_byte_order_mark(self):
+        self.assertFalse(self.read(b"\xef\xbb\xbf[garbo]\nenabled = no\n"))
+
+    def test_lines_that_end_as_on_windows(self):
+        self.assertFalse(self.read("[garbo]\r\nenabled = no\r\n"))
+
+    def test_spaces_in_brackets_and_text_after_them(self):
+        self.assertFalse(self.read("[ garbo ] ; nightly\nenabled = no\n"))
+
+    def test_names_with_spaces_and_per_cent_signs(self):
+        for name in "tidy up 100%", "größer", "a:b", "%(enabled)s":
+            self.assertFalse(self.read(f"[{name}]\nenabled = no\n", name))
+
+    def test_of_two_sections_of_a_name_the_last_word_counts(self):
+        self.assertFalse(self.read(
+            "[garbo]\nenabled = yes\n[other]\n[garbo]\nenabled = no\n"))
+        self.assertFalse(self.read(
+            "[garbo]\nenabled = no\n[garbo]\nenabled = no\n"))
+
+    def test_a_word_that_is_neither(self):
+        for word in "maybe", "100%", "", "%(no)s":
+            self.assertEqual(
+                f"[garbo] enabled: neither true nor false: {word!r}",
+                self.mistake(f"[garbo]\nenabled = {word}\n"))
+
+    def test_a_key_that_means_nothing(self):
+        self.assertEqual(
+            "[garbo] enable: the only key is 'enabled'",
+            self.mistake("[garbo]\nenable = false\n"))
+
+    def test_what_is_no_ini_file(self):
+        for text in "enabled = false\n", "[garbo]\nenabled\n", "[garbo\n":
+            self.assertTrue(self.mistake(text))
+        self.assertIn("can't decode", self.mistake(b"[garbo]\n\xff\xfe=\n"))
+
+    def test_what_is_far_too_long(self):
+        self.assertIn("more than 1000000 bytes", self.mistake("#" * 1000001))
+
+    def test_a_mistake_about_another_script_is_not_ours(self):
+        self.assertFalse(self.read(
+            "[garbo]\nenabled = no\n[other]\nenabled = maybe\n"))
+
+    def test_a_file_that_is_missing(self):
+        answer, logs = self.ask()
+        self.assertTrue(answer)
+        self.assertEqual(
+            [("DEBUG", f"There is no cron control file at {self.path}")],
+            logs)
+
+    def test_a_file_that_is_a_directory(self):
+        self.path.mkdir()
+        answer, ((level, message),) = self.ask()
+        self.assertTrue(answer)
+        self.assertEqual("ERROR", level)
+        self.assertIn("Is a directory", message)
+
+    def test_a_name_without_a_directory_is_beside_the_configuration(self):
+        self.path.write_text("[garbo]\nenabled = no\n")
+        for url in "cron.ini", "file:cron.ini", f"file://{self.path}", \
+                f"file:{self.path}", f"file://localhost{self.path}":
+            self.assertEqual((False, []), self.ask(url), url)
+
+    def test_a_name_with_escapes_in_a_url(self):
+        (self.directory / "a b.ini").write_text("[garbo]\nenabled = no\n")
+        for url in "a b.ini", "file:a%20b.ini":
+            self.assertEqual((False, []), self.ask(url), url)
+
+    def test_no_url_means_that_all_are_on(self):
+        self.assertTrue(cronscript_enabled(
+            "", "garbo", self.directory, logging.getLogger("control")))
+
+    def test_a_url_that_is_none_of_those(self):
+        for url, words in (
+            ("ftp://example.com/x", "ftp: is none of file:, http: and https:"),
+            ("file://example.com/x", "a file: URL has no host"),
+        ):
+            answer, ((level, message),) = self.ask(url)
+            self.assertTrue(answer)
+            self.assertEqual("ERROR", level)
+            self.assertIn(words, message)
+
+    def test_a_file_that_never_ends_is_given_up(self):
+        os.mkfifo(self.path)
+        self.give_up()
+        # Let the thread go that still waits for it.
+        os.close(os.open(self.path, os.O_WRONLY))
+
+    def give_up(self):
+        timeout, croncontrol.TIMEOUT = croncontrol.TIMEOUT, 0.2
+        try:
+            answer, ((level, message),) = self.ask()
+        finally:
+            croncontrol.TIMEOUT = timeout
+        self.assertTrue(answer)
+        self.assertEqual("ERROR", level)
+        self.assertIn("no answer within 0.2 s", message)
+
+    def test_five_seconds_are_the_limit(self):
+        self.assertEqual(5, croncontrol.TIMEOUT)
+
+
+class TestServers(ControlTestCase):
+
+    def serve(self, status, text=""):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *args):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.addCleanup(server.server_close)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}/cron.ini"
+
+    def test_what_a_server_says(self):
+        self.assertEqual(
+            (False, []),
+            self.ask(self.serve(200, "[garbo]\nenabled = no\n")))
+
+    def test_a_page_that_is_missing(self):
+        for status in 404, 410:
+            answer, ((level, _),) = self.ask(self.serve(status))
+            self.assertEqual((True, "DEBUG"), (answer, level))
+
+    def test_a_server_that_is_in_trouble(self):
+        answer, ((level, message),) = self.ask(self.serve(500))
+        self.assertEqual((True, "ERROR"), (answer, level))
+        self.assertIn("HTTP Error 500", message)
+
+    def test_a_server_that_is_not_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            port = unused.getsockname()[1]
+        answer, ((level, message),) = self.ask(f"http://127.0.0.1:{port}/x")
+        self.assertEqual((True, "ERROR"), (answer, level))
+        self.assertIn("Connection refused", message)
+
+    def test_a_server_that_drips_is_given_up(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            stop = threading.Event()
+
+            def drip():
+                client, _ = server.accept()
+                with client:
+                    client.recv(1000)
+                    client.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                    while not stop.wait(0.05):
+                        client.sendall(b"#")
+
+            thread = threading.Thread(target=drip)
+            thread.start()
+            self.path = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            TestFiles.give_up(self)
+            stop.set()
+            thread.join()
+
+
+class TestScripts(ScriptTestCase):
+
+    def switch_off(self):
+        (self.directory / "cron.ini").write_text("[tidy]\nenabled = no\n")
+        return self.configure("[scripts]\ncron_control_url: cron.ini\n")
+
+    def test_one_that_is_off_touches_nothing(self):
+        for call in "run()", "lock_and_run()":
+            process = self.run_script(
+                SUCCEED, call=call,
+                **dict(self.switch_off(),
+                       LP_DATABASE_URI="postgresql://nowhere.invalid/app"))
+            self.assertEqual((0, ""), (process.returncode, process.out))
+            self.assertEqual(["INFO    tidy is switched off"],
+                             self.log(process))
+            self.assert_nothing_left()
+
+    def test_one_that_ignores_it_runs(self):
+        process = self.run_script(
+            SUCCEED, arguments="ignore_cron_control=True",
+            **self.switch_off())
+        self.assert_recorded(process)
+
+    def test_one_that_is_no_cron_script_is_not_asked(self):
+        environment = self.switch_off()
+        self.write_script()
+        self.path.write_text(self.path.read_text().replace(
+            "class Tidy(LaunchpadCronScript)", "class Tidy(LaunchpadScript)"))
+        process = self.start(**environment)
+        _, err = process.communicate()
+        self.assertEqual((0, ""), (process.returncode, err))
+        self.assertEqual(["done"], self.work())

@@ -1,0 +1,281 @@
+"""One script of a name at a time."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.scripts.lock import LockFile
+from canonical.launchpad.scripts.lock import LockTaken
+from canonical.launchpad.scripts.lock import lock_file_name
+from canonical.launchpad.scripts.tests.support import ScriptTestCase
+
+
+WAIT = """
+def main(self):
+    note("done")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+# Takes the lock over and over.  Within, it locks a file that stays, which it
+# cannot if another process is within too.  That file is opened first, so that
+# the kernel gives it up first when the process is killed.
+FIGHT = """
+import fcntl, random, sys
+from pathlib import Path
+from canonical.launchpad.scripts.lock import LockFile, LockTaken
+
+directory = Path(sys.argv[1])
+inside = (directory / "inside").open("w")
+log = (directory / "log").open("a", buffering=1)
+while True:
+    try:
+        lock = LockFile(directory / "lock", blocking=random.random() < 0.5)
+    except LockTaken:
+        continue
+    try:
+        fcntl.lockf(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.write("in\\n")
+    except BlockingIOError:
+        log.write("two inside\\n")
+    fcntl.lockf(inside, fcntl.LOCK_UN)
+    lock.release(skip_delete=random.random() < 0.3)
+"""
+
+
+class TestLockFile(unittest.TestCase):
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+        self.path = self.directory / "lock"
+
+    def in_child(self, statement):
+        """Run a statement in another process; its exit status."""
+        child = os.fork()
+        if child == 0:
+            try:
+                statement()
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def test_the_file_names_the_holder(self):
+        lock = LockFile(self.path)
+        self.assertEqual(f"{os.getpid()}\n", self.path.read_text())
+        lock.release()
+        self.assertFalse(self.path.exists())
+
+    def test_the_file_may_stay_but_names_nobody(self):
+        LockFile(self.path).release(skip_delete=True)
+        self.assertEqual("", self.path.read_text())
+        LockFile(self.path).release()
+
+    def test_the_loser_says_who_holds_it(self):
+        holder = os.getpid()
+        lock = LockFile(self.path)
+
+        def lose():
+            with self.assertRaisesRegex(
+                LockTaken, f"^{self.path} is locked by process {holder}$"
+            ):
+                LockFile(self.path)
+
+        self.assertEqual(0, self.in_child(lose))
+        lock.release()
+        self.assertEqual(0, self.in_child(lambda: LockFile(self.path)))
+
+    def test_a_child_that_outlives_the_holder_does_not_hold_it(self):
+        read, write = os.pipe()
+
+        def hold_and_die():
+            LockFile(self.path)
+            if os.fork() == 0:
+                os.close(write)
+                os.read(read, 1)
+                os._exit(0)
+
+        self.assertEqual(0, self.in_child(hold_and_die))
+        LockFile(self.path).release()
+        os.close(read)
+        os.close(write)
+
+    def test_a_link_is_not_followed(self):
+        self.path.symlink_to(self.directory / "elsewhere")
+        with self.assertRaises(OSError):
+            LockFile(self.path)
+        self.assertFalse((self.directory / "elsewhere").exists())
+
+    def test_fifty_fight_for_ten_seconds_and_two_are_never_inside(self):
+        # Ten seconds, since a race shows itself seldom.
+        def start():
+            return subprocess.Popen(
+                [sys.executable, "-S", "-c", FIGHT, self.directory],
+                env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+
+        random.seed(2007)
+        fighters = [start() for _ in range(50)]
+        kills = 0
+        deadline = time.monotonic() + 10
+        try:
+            while time.monotonic() < deadline:
+                time.sleep(0.1)
+                victim = random.randrange(50)
+                fighters[victim].kill()
+                fighters[victim].wait()
+                fighters[victim] = start()
+                kills += 1
+        finally:
+            for fighter in fighters:
+                fighter.kill()
+                fighter.wait()
+        entries = (self.directory / "log").read_text().splitlines()
+        print(f"  {len(entries)} times inside, {kills} killed,"
+              f" {entries.count('two inside')} times two", end="")
+        self.assertGreater(entries.count("in"), 1000)
+        self.assertEqual(0, entries.count("two inside"))
+        LockFile(self.path).release()
+
+
+class TestLockFileName(unittest.TestCase):
+
+    def test_a_usual_name_is_seen_in_it(self):
+        self.assertEqual(
+            "launchpad-update bugs.lock", lock_file_name("update bugs"))
+
+    def test_no_name_leads_out_of_the_directory(self):
+        for name in "../x", "/etc/passwd", "..", ".", "a/b", "a/../../b":
+            path = os.path.normpath(f"/locks/{lock_file_name(name)}")
+            self.assertEqual("/locks", os.path.dirname(path))
+
+    def test_different_names_have_different_files(self):
+        names = ["a/b", "a%2Fb", "a%252Fb", "ab", "x" * 255, "x" * 254 + "y",
+                 "ä" * 255, "ä" * 254 + "ö", "x" * 240, "x" * 239]
+        files = {lock_file_name(name) for name in names}
+        self.assertEqual(len(names), len(files))
+        self.assertLessEqual(max(len(file.encode()) for file in files), 255)
+
+
+class TestLockingScripts(ScriptTestCase):
+
+    def start_holder(self, call="lock_and_run()"):
+        self.write_script(WAIT, call=call)
+        holder = self.start()
+        self.assertEqual("ready\n", holder.stdout.readline())
+        return holder
+
+    def finish(self, holder):
+        holder.out, holder.err = holder.communicate()
+        self.assert_recorded(holder)
+        self.assertEqual([], list(self.locks.iterdir()))
+
+    def lose(self, call):
+        holder = self.start_holder()
+        process = self.run_script(WAIT, call=call)
+        self.assertEqual(
+            [f"INFO    {self.locks}/launchpad-tidy.lock is locked by process"
+             f" {holder.pid}"], self.log(process))
+        self.assertIsNone(self.last())
+        self.finish(holder)
+        return process.returncode
+
+    def test_who_finds_it_locked_dies(self):
+        self.assertEqual(1, self.lose("lock_and_run()"))
+
+    def test_lock_or_die(self):
+        self.assertEqual(1, self.lose("lock_or_die()"))
+
+    def test_lock_or_quit(self):
+        self.assertEqual(0, self.lose("lock_or_quit()"))
+
+    def test_scripts_of_other_names_do_not_care(self):
+        holder = self.start_holder()
+        process = self.run_script(
+            "def main(self): pass", arguments="'other'",
+            call="lock_and_run()")
+        self.assertEqual((0, ""), (process.returncode, process.err))
+        self.finish(holder)
+
+    def test_the_lock_is_free_after_sigkill(self):
+        holder = self.start_holder()
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+        process = self.run_script(call="lock_and_run()")
+        self.assert_recorded(process)
+
+    def start_waiter(self):
+        """A script that the kernel has put to sleep until it is its turn."""
+        self.write_script(call="lock_and_run(blocking=True)")
+        waiter = self.start()
+        while str(waiter.pid) not in self.sleepers():
+            self.assertIsNone(waiter.poll())
+        return waiter
+
+    def sleepers(self):
+        lines = Path("/proc/locks").read_text().splitlines()
+        return [line.split()[5] for line in lines if "->" in line]
+
+    def test_who_waits_for_it_gets_it(self):
+        holder = self.start_holder()
+        waiter = self.start_waiter()
+        self.assertIsNone(self.last())
+        holder.communicate()
+        _, err = waiter.communicate()
+        self.assertEqual((0, ""), (waiter.returncode, err))
+        self.assertEqual(["done", "done"], self.work())
+
+    def test_waiting_for_it_does_not_count_as_working(self):
+        holder = self.start_holder()
+        waiter = self.start_waiter()
+        holder.communicate()
+        waiter.communicate()
+        self.ztm.begin()
+        first, second = main_store().execute("""
+            SELECT date_started, date_completed FROM scriptactivity
+            ORDER BY date_completed""")
+        self.assertGreaterEqual(second[0], first[1])
+
+    def test_the_parts_of_it(self):
+        process = self.run_script("""
+            def in_parts(self):
+                self.lock_or_die()
+                self.lock_or_quit()
+                self.run()
+                assert self.lockfilepath.exists()
+                self.unlock()
+                assert not self.lockfilepath.exists()
+                self.unlock()
+
+            def main(self):
+                note("done")
+            """, call="in_parts()")
+        self.assert_recorded(process)
+
+    def test_a_lock_directory_that_is_not_there(self):
+        process = self.run_script(
+            call="lock_and_run()",
+            **self.configure("[scripts]\nlock_directory: /no/such/place\n"))
+        self.assertEqual(1, process.returncode)
+        self.assertEqual(
+            ["ERROR   Cannot lock /no/such/place/launchpad-tidy.lock:"
+             " No such file or directory"], self.log(process))
+        self.assert_nothing_left()
+
+    def test_a_lock_directory_that_cannot_be_written(self):
+        process = self.run_script(
+            call="lock_and_run()",
+            **self.configure("[scripts]\nlock_directory: /proc\n"))
+        self.assertEqual(1, process.returncode)
+        line, = self.log(process)
+        self.assertRegex(
+            line, "^ERROR   Cannot lock /proc/launchpad-tidy.lock: ")
+        self.assert_nothing_left()
