@@ -20,12 +20,15 @@ from zope.component.testing import tearDown as forget_components
 from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
 
 
 CHECKOUT = Path(__file__).resolve().parents[4]
+COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
+    " sys.exit(main())"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -39,25 +42,49 @@ def set_up(test):
         path.write_text(textwrap.dedent(text).lstrip())
         return path
 
-    def run(script, *arguments):
-        process = subprocess.run(
+    processes = []
+
+    def start(script, *arguments, **environment):
+        process = subprocess.Popen(
             [sys.executable, script, *arguments], cwd=directory,
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False)
-        print(process.stdout, end="")
+            env=dict(os.environ, **environment), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        processes.append(process)
+        return process
+
+    def run(script, *arguments, **environment):
+        process = start(script, *arguments, **environment)
+        out, _ = process.communicate()
+        print(out, end="")
         print("exit status", process.returncode)
 
+    def command(*arguments):
+        run("-c", COMMAND, *arguments)
+
+    def sql(statement):
+        main_store().execute(statement)
+        ztm.commit()
+
+    ztm = ZopelessTransactionManager._installed
     test.globs.update(
+        command=command,
         directory=directory,
         factory=LaunchpadObjectFactory(),
+        processes=processes,
         run=run,
+        sql=sql,
+        start=start,
         write=write,
         write_script=write,
-        ztm=ZopelessTransactionManager._installed,
+        ztm=ztm,
     )
 
 
 def tear_down(test):
+    for process in test.globs["processes"]:
+        process.kill()
+        process.communicate()
     shutil.rmtree(test.globs["directory"])
 
 
