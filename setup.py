@@ -43,6 +43,7 @@ setup(
         "lazr.config",
         "platformdirs",
         "psycopg2",
+        "rich",
         "statsd",
         "storm",
         "transaction",

@@ -7,6 +7,7 @@ be installed.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -24,6 +25,7 @@ from storm.zope.zstorm import ZStorm
 from storm.zope.zstorm import global_zstorm
 from zope.component import queryUtility
 
+from canonical.database.connection import cancel_statement
 from canonical.database.connection import has_failed
 from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
@@ -75,6 +77,8 @@ class ZopelessTransactionManager:
         self.dbuser = dbuser
         self.isolation = isolation
         self._uri = uri
+        self._thread = threading.get_ident()
+        self._store: Store | None = None
 
     def begin(self) -> None:
         """Begin a new transaction; what was not committed is rolled back."""
@@ -158,6 +162,14 @@ class ZopelessTransactionManager:
         with time_limit(main_store(), seconds):
             yield
 
+    def cancel(self) -> None:
+        """Have the script's statement that runs, if any, end with an error.
+
+        May be called from any thread.
+        """
+        if self._store is not None:
+            cancel_statement(self._store)
+
     def disconnect(self) -> None:
         """Roll back, and close the connection, in bounded time.
 
@@ -240,8 +252,12 @@ def main_store() -> Store:
         transaction manager installed nor a store ``main`` registered.
     """
     installed = ZopelessTransactionManager._installed
-    uri = None if installed is None else installed._uri
-    return _zstorm().get(MAIN, uri)
+    if installed is None:
+        return _zstorm().get(MAIN)
+    store = _zstorm().get(MAIN, installed._uri)
+    if installed._thread == threading.get_ident():
+        installed._store = store
+    return store
 
 
 def _zstorm() -> ZStorm:

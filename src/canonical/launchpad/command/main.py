@@ -8,19 +8,23 @@ import logging
 import math
 import os
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import psycopg2
 from storm.exceptions import StormError
-from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
+from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.command.attempts import failures
+from canonical.launchpad.command.attempts import last
+from canonical.launchpad.command.attempts import list_scripts
+from canonical.launchpad.command.attempts import running
 from canonical.launchpad.scripts.sending import flush
 from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.zcml import execute_zcml
@@ -31,6 +35,9 @@ __all__ = [
 ]
 
 
+Command = Callable[[argparse.Namespace], int]
+
+
 def init(args: argparse.Namespace) -> int:
     """Make the tables, or bring older ones up to date; rows are kept."""
     where = apply_schema(connection_parameters())
@@ -38,67 +45,70 @@ def init(args: argparse.Namespace) -> int:
     return 0
 
 
-def last(args: argparse.Namespace) -> int:
-    """Print when a script last succeeded."""
-    execute_zcml()
-    ztm = initZopeless()
-    try:
-        activity = getUtility(IScriptActivitySet).getLastActivity(
-            args.name, args.host)
-        if activity is None:
-            where = f" on {args.host}" if args.host else ""
-            print(
-                f"scriptactivity: no success of {args.name!r}{where} is on"
-                " record", file=sys.stderr)
-            return 1
-        duration = activity.date_completed - activity.date_started
-        print(
-            f"{activity.name} on {activity.hostname}: last succeeded"
-            f" {activity.date_started:%Y-%m-%d %H:%M:%S} UTC, in"
-            f" {duration.total_seconds():.1f} s")
-        return 0
-    finally:
-        ztm.uninstall()
-
-
 def flush_spool(args: argparse.Namespace) -> int:
     """Record what the spool holds."""
     logging.basicConfig(format="scriptactivity: %(message)s")
     spool = Spool(config.directory_for("scripts", "spool_directory"))
-    execute_zcml()
-    ztm = initZopeless()
-    try:
-        sent = flush(ztm, spool, logging.getLogger(), seconds=math.inf)
-        left = len(spool.paths())
-    finally:
-        ztm.uninstall()
+    ztm = ZopelessTransactionManager._installed
+    assert ztm is not None
+    sent = flush(ztm, spool, logging.getLogger(), seconds=math.inf)
+    left = len(spool.paths())
     print(f"{sent} recorded, {left} left in {spool.directory}")
     return 1 if left else 0
 
 
+def with_database(command: Command) -> Command:
+    """A command that has a store to work with."""
+    def run(args: argparse.Namespace) -> int:
+        execute_zcml()
+        ztm = initZopeless()
+        try:
+            return command(args)
+        finally:
+            ztm.uninstall()
+    run.__doc__ = command.__doc__
+    return run
+
+
+COMMANDS: dict[str, tuple[Command, str]] = {
+    "init": (init, "make or upgrade the tables"),
+    "list": (with_database(list_scripts), "how each script fares"),
+    "running": (with_database(running), "what runs now, and for how long"),
+    "failures": (with_database(failures), "what has failed, and why"),
+    "last": (with_database(last), "when scripts last succeeded"),
+    "flush": (with_database(flush_spool), "record what this host has spooled"),
+}
+
+DESCRIPTION = """
+What is on record about the scripts of an application: which have succeeded,
+which run, which have failed and why.
+"""
+
+EPILOG = """
+New here?  "scriptactivity init" makes the tables in the database that
+[database] uri of the configuration names, or LP_DATABASE_URI.  Then run a
+script that subclasses LaunchpadCronScript, and see "scriptactivity list".
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="scriptactivity",
-        description="What is on record about the scripts of an application.",
-        epilog="The database is [database] uri of the instance that LPCONFIG"
-               " names, or LP_DATABASE_URI.  Start with: scriptactivity init",
-    )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    command = commands.add_parser(
-        "init", help="make or upgrade the tables", description=init.__doc__)
-    command.set_defaults(run=init)
-
-    command = commands.add_parser(
-        "flush", help="record what is in the spool of this host",
-        description=flush_spool.__doc__)
-    command.set_defaults(run=flush_spool)
-
-    command = commands.add_parser(
-        "last", help="when a script last succeeded", description=last.__doc__)
-    command.add_argument("name", metavar="NAME", help="the script's name")
-    command.add_argument("--host", help="look at this host only")
-    command.set_defaults(run=last)
+        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
+    commands = parser.add_subparsers(
+        metavar="COMMAND", required=True, title="commands")
+    parsers = {}
+    for name, (function, text) in COMMANDS.items():
+        parsers[name] = commands.add_parser(
+            name, help=text, description=function.__doc__)
+        parsers[name].set_defaults(run=function)
+    for name in "list", "running", "failures", "last":
+        parsers[name].add_argument(
+            "--json", action="store_true", help="print a JSON array")
+    for name in "failures", "last":
+        parsers[name].add_argument(
+            "name", metavar="NAME", nargs="?", help="of this script only")
+    parsers["last"].add_argument(
+        "--host", help="with NAME, look at this host only")
     return parser
 
 

@@ -6,6 +6,7 @@ import datetime
 import socket
 import uuid
 
+from storm.expr import SQL
 from storm.expr import Desc
 from storm.properties import UUID
 from storm.properties import DateTime
@@ -26,6 +27,25 @@ __all__ = [
     "ScriptActivity",
     "ScriptActivitySet",
 ]
+
+
+# From each name to the next by index, and from there to its last run.
+LAST_IDS = """
+    WITH RECURSIVE names AS (
+        (SELECT name FROM scriptactivity ORDER BY name LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT next.name FROM scriptactivity AS next
+            WHERE next.name > names.name ORDER BY next.name LIMIT 1
+        )
+        FROM names WHERE names.name IS NOT NULL
+    )
+    SELECT (
+        SELECT id FROM scriptactivity AS last
+        WHERE last.name = names.name ORDER BY date_started DESC LIMIT 1
+    )
+    FROM names WHERE names.name IS NOT NULL
+"""
 
 
 @implementer(IScriptActivity)
@@ -114,3 +134,10 @@ class ScriptActivitySet:
         last: ScriptActivity | None = found.order_by(
             Desc(ScriptActivity.date_started)).first()
         return last
+
+    def getLastActivities(self) -> list[ScriptActivity]:
+        """See `IScriptActivitySet`."""
+        last_ids = SQL(LAST_IDS)
+        found = main_store().find(
+            ScriptActivity, ScriptActivity.id.is_in(last_ids))
+        return list(found.order_by(ScriptActivity.name))

@@ -8,7 +8,7 @@ import reprlib
 from zope.schema import Datetime
 from zope.schema import TextLine
 
-from canonical.launchpad.interfaces.scriptactivity import is_printable
+from canonical.launchpad.interfaces import is_printable
 
 
 __all__ = [

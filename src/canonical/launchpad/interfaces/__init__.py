@@ -4,13 +4,34 @@ A cron job that fails in silence is found out by what it left undone.  Here a
 script says so when it has succeeded: after its work is committed, one
 `IScriptActivity` is recorded through `IScriptActivitySet`.  Whoever wants to
 know how a script fares asks the same utility.
+
+That something is missing is not yet why.  So each run that begins is an
+`IScriptAttempt` as well, which `IScriptAttemptSet` keeps: one that still
+runs, has failed, was killed, vanished without a word, or was skipped since
+its predecessor was not done.
 """
 
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
+from canonical.launchpad.interfaces.scriptactivity import is_printable
+from canonical.launchpad.interfaces.scriptattempt import FAILED
+from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
+from canonical.launchpad.interfaces.scriptattempt import IFailedAttempt
+from canonical.launchpad.interfaces.scriptattempt import IRunningAttempt
+from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
+from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
+from canonical.launchpad.interfaces.scriptattempt import IScriptSummary
 
 
 __all__ = [
+    "FAILED",
+    "OUTCOMES",
+    "IFailedAttempt",
+    "IRunningAttempt",
     "IScriptActivity",
     "IScriptActivitySet",
+    "IScriptAttempt",
+    "IScriptAttemptSet",
+    "IScriptSummary",
+    "is_printable",
 ]

@@ -106,3 +106,9 @@ class IScriptActivitySet(Interface):
         :return: an `IScriptActivity`, or `None` if there is none.
         :raises TypeError: for a name or host that is not a `str`.
         """
+
+    def getLastActivities():
+        """The last run of every script, on any host.
+
+        :return: a list of `IScriptActivity`, by name.
+        """

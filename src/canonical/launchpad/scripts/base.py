@@ -8,12 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from canonical.config import config
+from canonical.launchpad.scripts.attempt import AttemptLog
 from canonical.launchpad.scripts.croncontrol import cronscript_enabled
 from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
 from canonical.launchpad.scripts.failures import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.recording import Recorder
 from canonical.launchpad.scripts.script import LaunchpadScript
 from canonical.launchpad.scripts.stopwatch import Stopwatch
+from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -65,9 +67,26 @@ class LaunchpadCronScript(LaunchpadScript):
             sys.exit(0)
 
     def _prepare(self) -> None:
+        self._attempt = AttemptLog(self.name, self.txn, self.logger)
         self._recorder = Recorder(
-            self.name, self.txn, self._signals.arrived, self.logger)
+            self.name, self.txn, self._attempt, self._signals.arrived,
+            self.logger)
         self._recorder.send_spool_in()
+        self._attempt.begin(alone=self._lock is not None)
+
+    def _failed(self, error: BaseException) -> None:
+        self._attempt.failed(error)
+
+    def _skipped(self, reason: str, status: int) -> None:
+        try:
+            execute_zcml()
+            self._connect("read_committed")
+        except LaunchpadScriptFailure as failure:
+            self.logger.warning(
+                "This attempt is not kept on record: %s", failure)
+        else:
+            AttemptLog(self.name, self.txn, self.logger).skipped(
+                reason, status)
 
     def _commit(self, watch: Stopwatch) -> None:
         try:

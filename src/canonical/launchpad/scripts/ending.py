@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from logging import Logger
 
 from canonical.config import ConfigError
@@ -21,6 +22,7 @@ from canonical.launchpad.scripts.signals import die_of
 __all__ = [
     "call_main",
     "end_of_process",
+    "ending_of",
 ]
 
 
@@ -42,6 +44,42 @@ def call_main(main: Callable[[], None]) -> SystemExit | None:
     return None
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What becomes of an exception that ends a script.
+
+    :ivar outcome: see `IScriptAttempt`, as for the others.
+    """
+
+    outcome: str
+    exit_status: int | None
+    reason: str | None
+
+
+def ending_of(error: BaseException) -> Ending:
+    """How a script ends that has failed with `error`."""
+    if isinstance(error, KeyboardInterrupt):
+        return Ending("killed", None, signal.Signals(signum_of(error)).name)
+    if isinstance(error, ConfigError):
+        status = 2
+    elif isinstance(
+        error, (LaunchpadScriptFailure, SilentLaunchpadScriptFailure)
+    ):
+        status = failure_status(error.exit_status)
+    else:
+        status = 1
+    cause = error
+    if isinstance(error, SilentLaunchpadScriptFailure) and error.__cause__:
+        cause = error.__cause__
+    return Ending("failure", status, f"{type(cause).__name__}: {cause}")
+
+
+def signum_of(interrupt: KeyboardInterrupt) -> int:
+    """The signal that it stands for."""
+    signum: int = getattr(interrupt, "signum", signal.SIGINT)
+    return signum
+
+
 @contextmanager
 def end_of_process(
     signals: DeadlySignals, profile: str | None, logger: Logger
@@ -57,17 +95,11 @@ def end_of_process(
     except SystemExit:
         raise
     except KeyboardInterrupt as interrupt:
-        signum = getattr(interrupt, "signum", signal.SIGINT)
-        logger.error("Killed by %s", signal.Signals(signum).name)
-        die_of(signum)
-    except ConfigError as error:
-        logger.error("%s", error)
-        sys.exit(2)
-    except LaunchpadScriptFailure as failure:
-        logger.error("%s", failure)
-        sys.exit(failure_status(failure.exit_status))
-    except SilentLaunchpadScriptFailure as failure:
-        sys.exit(failure_status(failure.exit_status))
-    except BaseException:
-        logger.exception("Unhandled exception")
-        sys.exit(1)
+        logger.error("Killed by %s", ending_of(interrupt).reason)
+        die_of(signum_of(interrupt))
+    except BaseException as error:
+        if isinstance(error, (ConfigError, LaunchpadScriptFailure)):
+            logger.error("%s", error)
+        elif not isinstance(error, SilentLaunchpadScriptFailure):
+            logger.exception("Unhandled exception")
+        sys.exit(ending_of(error).exit_status)

@@ -24,6 +24,7 @@ from zope.schema.interfaces import ValidationError
 from canonical.config import config
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.scripts.attempt import AttemptLog
 from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
 from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.sending import FIRST_PAUSE
@@ -49,6 +50,7 @@ class Recorder:
     """Commits the work of one run of a script, and records its success.
 
     :param name: of the script.
+    :param attempt: is ended together with the success.
     :param hurry: is set when the script should end soon; then it spools what
         it cannot record at the first try.
     :raises LaunchpadScriptFailure: for a name that cannot be recorded.
@@ -59,6 +61,7 @@ class Recorder:
         self,
         name: str,
         ztm: ZopelessTransactionManager,
+        attempt: AttemptLog,
         hurry: threading.Event,
         logger: Logger,
     ):
@@ -70,6 +73,7 @@ class Recorder:
                 f" {error.doc()}") from None
         self._name = name
         self._ztm = ztm
+        self._attempt = attempt
         self._hurry = hurry
         self._logger = logger
         self._run_key = uuid.uuid4()
@@ -136,7 +140,8 @@ class Recorder:
         """
         success = self._success(date_started, date_completed)
         try:
-            record(self._ztm, success, self._timeout, self._hurry)
+            record(
+                self._ztm, success, self._timeout, self._hurry, self._logger)
         except Exception as error:
             self._spool_success(success, error)
         else:
@@ -144,6 +149,7 @@ class Recorder:
             send_duration(
                 self._name, duration.total_seconds(), self._logger)
         self._drop_pending()
+        self._attempt.succeeded()
 
     def _success(
         self,
@@ -158,6 +164,7 @@ class Recorder:
             date_completed=date_completed,
             run_key=self._run_key,
             transaction_id=transaction_id,
+            attempt_id=self._attempt.attempt_id,
         )
 
     def _keep_pending(self, success: Success) -> None:

@@ -8,7 +8,6 @@ import logging
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from optparse import OptionParser
 from pathlib import Path
 
@@ -16,12 +15,10 @@ from storm.exceptions import OperationalError
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.database.connection import cancel_statement
 from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless
-from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.ending import call_main
 from canonical.launchpad.scripts.ending import end_of_process
 from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
@@ -208,6 +205,7 @@ class LaunchpadScript:
             self._lock = LockFile(self.lockfilepath, blocking)
         except LockTaken as taken:
             self.logger.info("%s", taken)
+            self._skipped(str(taken), status)
             sys.exit(status)
         except OSError as error:
             self.logger.error(
@@ -234,8 +232,9 @@ class LaunchpadScript:
                     "Ran for %.3f s",
                     (date_completed - watch.date_started).total_seconds())
                 self.record_activity(watch.date_started, date_completed)
-        except BaseException:
+        except BaseException as error:
             self.txn.disconnect()
+            self._failed(error)
             raise
         if leave is not None:
             raise leave
@@ -245,10 +244,16 @@ class LaunchpadScript:
             self.txn = initZopeless(self.dbuser, isolation)
         except (EmbeddedClusterError, OperationalError) as error:
             raise LaunchpadScriptFailure(str(error)) from None
-        self._signals.cancel = partial(cancel_statement, main_store())
+        self._signals.cancel = self.txn.cancel
 
     def _prepare(self) -> None:
         """What comes between the connection and `main`."""
+
+    def _failed(self, error: BaseException) -> None:
+        """What comes after the work of a failed run is rolled back."""
+
+    def _skipped(self, reason: str, status: int) -> None:
+        """What comes before the exit of a run that has found it locked."""
 
     def _commit(self, watch: Stopwatch) -> None:
         """Commit what `main` has left."""
@@ -260,7 +265,7 @@ class LaunchpadScript:
     def _commit_failed(self, error: Exception) -> None:
         self.logger.error(
             "The final commit failed: %s", first_line(error), exc_info=True)
-        raise SilentLaunchpadScriptFailure(1) from None
+        raise SilentLaunchpadScriptFailure(1) from error
 
     def _ending(self) -> AbstractContextManager[None]:
         return end_of_process(

@@ -15,6 +15,7 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.spool import DamagedFile
 from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.scripts.spool import Success
@@ -89,6 +90,7 @@ def record(
     success: Success,
     seconds: float,
     hurry: threading.Event,
+    logger: Logger,
 ) -> None:
     """Record a success, in a transaction of its own.
 
@@ -102,7 +104,7 @@ def record(
     pause = FIRST_PAUSE
     while True:
         try:
-            _send(ztm, [success], deadline - time.monotonic())
+            _send(ztm, [success], deadline - time.monotonic(), logger)
             return
         except Exception as error:
             ztm.disconnect()
@@ -117,20 +119,44 @@ def _send(
     ztm: ZopelessTransactionManager,
     successes: list[Success],
     seconds: float,
+    logger: Logger,
 ) -> None:
-    """Record successes, all of them or none."""
-    activity_set = getUtility(IScriptActivitySet)
+    """Record successes, all of them or none, and the ends of their attempts.
+
+    If it is the attempts that cannot be written, they are left out.
+    """
     limit = min(max(seconds, SHORTEST_TRY), LONGEST_TRY)
     with ztm.time_limit(limit):
-        for success in successes:
-            activity_set.recordSuccess(
-                name=success.name,
-                hostname=success.hostname,
-                date_started=success.date_started,
-                date_completed=success.date_completed,
-                run_key=success.run_key,
-            )
+        _record_all(successes)
+        try:
+            _end_attempts(successes)
+        except ProgrammingError as error:
+            ztm.abort()
+            logger.warning(
+                "The end of an attempt is not kept on record: %s",
+                first_line(error))
+            _record_all(successes)
         ztm.commit()
+
+
+def _record_all(successes: list[Success]) -> None:
+    activity_set = getUtility(IScriptActivitySet)
+    for success in successes:
+        activity_set.recordSuccess(
+            name=success.name,
+            hostname=success.hostname,
+            date_started=success.date_started,
+            date_completed=success.date_completed,
+            run_key=success.run_key,
+        )
+
+
+def _end_attempts(successes: list[Success]) -> None:
+    attempt_set = getUtility(IScriptAttemptSet)
+    for success in successes:
+        if success.attempt_id is not None:
+            attempt_set.end(
+                success.attempt_id, "success", success.date_completed, 0)
 
 
 def _read(
@@ -166,7 +192,7 @@ def _flush_batch(
     try:
         _send(
             ztm, [success for _, success in batch],
-            deadline - time.monotonic())
+            deadline - time.monotonic(), logger)
     except Exception as error:
         ztm.abort()
         if not was_refused(error) or isinstance(error, ProgrammingError):

@@ -41,6 +41,7 @@ class Success:
     :ivar date_started: aware, as is `date_completed`.
     :ivar transaction_id: of the script's own work, or `None` if there is
         nothing left to depend on.
+    :ivar attempt_id: of the attempt that ends with the success, or `None`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Success:
     date_completed: datetime.datetime
     run_key: uuid.UUID
     transaction_id: str | None = None
+    attempt_id: int | None = None
 
     def __str__(self) -> str:
         return json.dumps(self.as_dict(), ensure_ascii=False)
@@ -64,6 +66,8 @@ class Success:
         }
         if self.transaction_id is not None:
             values["transaction_id"] = self.transaction_id
+        if self.attempt_id is not None:
+            values["attempt_id"] = str(self.attempt_id)
         return values
 
     @classmethod
@@ -72,6 +76,7 @@ class Success:
 
         :raises KeyError, TypeError, ValueError: for anything else.
         """
+        attempt_id = values.get("attempt_id")
         return cls(
             name=values["name"],
             hostname=values["hostname"],
@@ -81,6 +86,7 @@ class Success:
                 values["date_completed"]),
             run_key=uuid.UUID(values["run_key"]),
             transaction_id=values.get("transaction_id"),
+            attempt_id=None if attempt_id is None else int(attempt_id),
         )
 
 

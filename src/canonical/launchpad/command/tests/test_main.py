@@ -64,7 +64,7 @@ class TestCommand(unittest.TestCase):
         ZopelessTransactionManager._installed.commit()
         self.assertEqual(
             (0, "garbo on loganberry: last succeeded 2007-02-01 10:00:00 UTC,"
-                " in 60.0 s\n", ""),
+                " in 1m 0s\n", ""),
             self.run_command("last", "garbo"))
 
     def test_an_unknown_script_is_a_line_and_status_1(self):

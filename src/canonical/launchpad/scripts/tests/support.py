@@ -58,6 +58,8 @@ class ScriptTestCase(unittest.TestCase):
         self.addCleanup(self.ztm.abort)
 
     def execute(self, statement):
+        # What this process reads would stand in the way of it.
+        self.ztm.abort()
         connection = psycopg2.connect(**self.parameters)
         connection.autocommit = True
         try:

@@ -270,17 +270,20 @@ class TestSignals(ScriptTestCase):
         self.assert_recorded(process)
 
     def test_a_signal_after_the_commit_does_not_lose_the_success(self):
-        process = self.kill("", signal.SIGTERM, call="run()", prepare="""
-            import time
-            from canonical.database.sqlbase import ZopelessTransactionManager
-            commit = ZopelessTransactionManager.commit
-            def commit_and_wait(self):
-                commit(self)
-                print("ready", flush=True)
-                time.sleep(0.3)
-            ZopelessTransactionManager.commit = commit_and_wait
-            """.replace("ready", "committed"))
-        self.assertEqual("committed\ncommitted\n", process.out)
+        self.write_script("""
+            def main(self):
+                note("done")
+                commit = type(self.txn).commit
+                def commit_and_wait(self):
+                    commit(self)
+                    print("committed", flush=True)
+                    sys.stdin.readline()
+                type(self.txn).commit = commit_and_wait
+            """)
+        process = self.start()
+        self.assertEqual("committed\n", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.out, process.err = process.communicate("\n\n")
         self.assertEqual(-signal.SIGTERM, process.returncode)
         self.assertEqual(["ERROR   Killed by SIGTERM"], self.log(process))
         self.assertEqual(["done"], self.work())

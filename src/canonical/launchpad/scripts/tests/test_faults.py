@@ -224,10 +224,12 @@ class TestFaults(unittest.TestCase):
         self.assertEqual({0, 1}, self.disturb("terminate"))
 
     def test_the_network_is_cut_in_the_middle_of_a_commit(self):
-        # The first COMMIT is that of the work, the second of the record.
+        # The first COMMIT is that of the attempt, the second of the work, and
+        # the third of the record.
         for number, when, status in (
-            (1, "before", 1), (1, "after", 0),
-            (2, "before", 0), (2, "after", 0),
+            (1, "before", 0), (1, "after", 0),
+            (2, "before", 1), (2, "after", 0),
+            (3, "before", 0), (3, "after", 0),
         ):
             with (
                 self.subTest(number=number, when=when),
@@ -242,7 +244,7 @@ class TestFaults(unittest.TestCase):
             self.assert_promises_kept()
 
     def test_the_network_swallows_the_commit_of_the_record(self):
-        with CommitCutter(self.layer.cluster, 2, "never") as cutter:
+        with CommitCutter(self.layer.cluster, 3, "never") as cutter:
             answer = self.run_script(LP_DATABASE_URI=make_dsn(
                 **dict(self.layer.parameters, host=cutter.directory)))
             self.assertTrue(cutter.has_cut)
@@ -250,7 +252,7 @@ class TestFaults(unittest.TestCase):
         self.assert_promises_kept()
 
     def test_the_network_is_gone_from_a_commit_on(self):
-        for number, status in (1, 1), (2, 0):
+        for number, status in (2, 1), (3, 0):
             with (
                 self.subTest(number=number),
                 CommitCutter(

@@ -1,0 +1,135 @@
+"""The commands that tell how scripts fare: list, running, failures, last."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from typing import Any
+
+from zope.component import getUtility
+
+from canonical.launchpad.command.output import ago
+from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.output import print_table
+from canonical.launchpad.interfaces import IFailedAttempt
+from canonical.launchpad.interfaces import IRunningAttempt
+from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptSummary
+
+
+__all__ = [
+    "failures",
+    "last",
+    "list_scripts",
+    "running",
+]
+
+
+# How many failures are shown.
+LATEST = 100
+
+
+def list_scripts(args: argparse.Namespace) -> int:
+    """One line for each script and host: how it fares."""
+    summaries = getUtility(IScriptAttemptSet).getSummaries()
+    if args.json:
+        print_json(IScriptSummary, summaries)
+        return 0
+    print_table(
+        ["script", "host", "last success", "took", "last failure", "in a row",
+         "running since", "reason"],
+        [
+            [each.name, each.hostname, each.last_success, each.last_duration,
+             each.last_failure, each.failures_in_a_row or None,
+             each.running_since, each.last_reason]
+            for each in summaries
+        ],
+        "No script is on record yet.",
+        lambda row: "red" if summaries[row].failures_in_a_row else "")
+    return 0
+
+
+def running(args: argparse.Namespace) -> int:
+    """What runs now, since when, and how that compares with its usual time."""
+    attempts = getUtility(IScriptAttemptSet).getRunning()
+    if args.json:
+        print_json(IRunningAttempt, attempts)
+        return 0
+    now = datetime.datetime.now(datetime.UTC)
+    print_table(
+        ["script", "host", "pid", "since", "for", "usually", "also on"],
+        [
+            [each.name, each.hostname, each.pid, each.date_started,
+             max(now - each.date_started, datetime.timedelta()),
+             each.usual_duration, " ".join(each.also_on) or None]
+            for each in attempts
+        ],
+        "No script runs.",
+        lambda row: "yellow" if _is_late(attempts[row], now) else "")
+    return 0
+
+
+def failures(args: argparse.Namespace) -> int:
+    """The latest failures: when, how and why, and how many in a row."""
+    attempts = getUtility(IScriptAttemptSet).getFailures(
+        args.name, limit=LATEST)
+    if not attempts and _is_unknown(args.name):
+        return 1
+    if args.json:
+        print_json(IFailedAttempt, attempts)
+        return 0
+    print_table(
+        ["script", "host", "started", "ended", "outcome", "status",
+         "in a row", "reason"],
+        [
+            [each.name, each.hostname, each.date_started, each.date_ended,
+             each.outcome, each.exit_status, each.failures_in_a_row,
+             each.reason]
+            for each in attempts
+        ],
+        "No failure is on record.")
+    return 0
+
+
+def last(args: argparse.Namespace) -> int:
+    """The last success of a script, or of each."""
+    activity_set = getUtility(IScriptActivitySet)
+    if args.name is None:
+        activities = activity_set.getLastActivities()
+    else:
+        activity = activity_set.getLastActivity(args.name, args.host)
+        activities = [activity]
+        if activity is None:
+            where = f" on {args.host}" if args.host else ""
+            _say(f"no success of {args.name!r}{where} is on record")
+            return 1
+    if args.json:
+        print_json(IScriptActivity, activities)
+        return 0
+    for each in activities:
+        took = ago(each.date_completed - each.date_started)
+        print(
+            f"{each.name} on {each.hostname}: last succeeded"
+            f" {each.date_started:%Y-%m-%d %H:%M:%S} UTC, in {took}")
+    return 0
+
+
+def _is_late(attempt: Any, now: datetime.datetime) -> bool:
+    """Does it run for more than twice its usual time?"""
+    usual = attempt.usual_duration
+    return usual is not None and now - attempt.date_started > 2 * usual
+
+
+def _is_unknown(name: str | None) -> bool:
+    """Is nothing on record of a script?  Then that is said."""
+    if name is None or getUtility(IScriptAttemptSet).getSummaries(name):
+        return False
+    _say(f"nothing is on record of {name!r}")
+    return True
+
+
+def _say(text: str) -> None:
+    print(f"scriptactivity: {text}", file=sys.stderr)

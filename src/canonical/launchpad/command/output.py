@@ -1,0 +1,105 @@
+"""What commands print: tables for people, lines and JSON for programs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from zope.interface import Interface
+from zope.schema import getFieldNamesInOrder
+
+
+__all__ = [
+    "ago",
+    "for_people",
+    "print_json",
+    "print_table",
+]
+
+
+def print_json(interface: type[Interface], objects: Sequence[Any]) -> None:
+    """Print an array of objects, with the fields of the interface for keys.
+
+    Times are in the form of ISO 8601, durations are seconds.
+    """
+    names = getFieldNamesInOrder(interface)
+    values = [{name: getattr(each, name) for name in names}
+              for each in objects]
+    print(json.dumps(values, default=_as_json, ensure_ascii=False, indent=4))
+
+
+def print_table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    empty: str,
+    style: Callable[[int], str] = lambda row: "",
+) -> None:
+    """Print rows: as a table on a terminal, and else a line for each.
+
+    Lines have a tab between values, nothing is cut, and the first line has
+    the titles.
+
+    :param empty: what a person is told if there are none.
+    :param style: of a row, by its number, as `rich` names styles.
+    """
+    if not sys.stdout.isatty():
+        print("\t".join(titles))
+        for row in rows:
+            print("\t".join(_as_text(value) for value in row))
+        return
+    if not rows:
+        print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, no_wrap=True, overflow="ellipsis")
+    for number, row in enumerate(rows):
+        table.add_row(
+            *(Text(for_people(value)) for value in row), style=style(number))
+    Console(highlight=False).print(table)
+
+
+def for_people(value: Any) -> str:
+    """A value as a person reads it: times to the second, durations short."""
+    if isinstance(value, datetime.datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, datetime.timedelta):
+        return ago(value)
+    return _as_text(value)
+
+
+def ago(duration: datetime.timedelta) -> str:
+    """A duration in its two largest units, such as ``3d 4h`` or ``2.5s``."""
+    seconds = duration.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    units = [("d", 86400), ("h", 3600), ("m", 60), ("s", 1)]
+    for (larger, size), (smaller, part) in zip(units, units[1:], strict=False):
+        if seconds >= size:
+            whole, rest = divmod(int(seconds), size)
+            return f"{whole}{larger} {rest // part}{smaller}"
+    raise AssertionError(seconds)
+
+
+def _as_text(value: Any) -> str:
+    """A value as a program reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, (datetime.datetime, datetime.timedelta)):
+        return str(_as_json(value))
+    return str(value)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    raise TypeError(value)

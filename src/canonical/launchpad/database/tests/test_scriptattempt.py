@@ -1,0 +1,313 @@
+"""Attempts, kept in PostgreSQL."""
+
+import datetime
+import os
+import socket
+import unittest
+
+from storm.tracer import install_tracer
+from storm.tracer import remove_all_tracers
+from zope.component import getUtility
+from zope.interface.verify import verifyObject
+from zope.schema import getFields
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IFailedAttempt
+from canonical.launchpad.interfaces import IRunningAttempt
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import IScriptAttempt
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import LaunchpadZopelessLayer
+
+
+START = datetime.datetime(2007, 2, 1, 10, 0, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
+
+
+class AttemptTestCase(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def setUp(self):
+        self.set = getUtility(IScriptAttemptSet)
+        self.factory = LaunchpadObjectFactory()
+
+    def begin(self, minute=0, name="garbo", hostname="host", **values):
+        return self.set.begin(
+            name, hostname=hostname, date_started=START + minute * MINUTE,
+            **values)
+
+    def attempt(self, minute=0, outcome="failure", reason=None, **values):
+        attempt_id = self.begin(minute, **values)
+        self.set.end(
+            attempt_id, outcome, START + (minute + 0.5) * MINUTE,
+            reason=reason)
+        return attempt_id
+
+    def succeed(self, minute=0, name="garbo", hostname="host"):
+        self.factory.makeScriptActivity(
+            name, hostname, START + minute * MINUTE, MINUTE / 2)
+
+    def all(self, name="garbo"):
+        return self.set.getAttempts(name, START - MINUTE, START + 99 * MINUTE)
+
+
+class TestInterfaces(AttemptTestCase):
+
+    def test_the_utility_is_what_its_interface_says(self):
+        self.assertTrue(verifyObject(IScriptAttemptSet, self.set))
+
+    def test_what_it_returns_is_what_the_interfaces_say(self):
+        self.succeed()
+        self.attempt(1, reason="RuntimeError: no luck")
+        self.begin(2)
+        for interface, objects in (
+            (IScriptAttempt, self.all()),
+            (IRunningAttempt, self.set.getRunning()),
+            (IFailedAttempt, self.set.getFailures()),
+            (IScriptSummary, self.set.getSummaries()),
+        ):
+            self.assertTrue(objects)
+            for each in objects:
+                self.assertTrue(verifyObject(interface, each))
+                for name, field in getFields(interface).items():
+                    field.validate(getattr(each, name))
+                    self.assertTrue(field.title and field.description)
+
+
+class TestBeginAndEnd(AttemptTestCase):
+
+    def test_an_attempt_runs_until_it_ends(self):
+        attempt_id = self.begin()
+        attempt, = self.set.getRunning()
+        self.assertEqual(
+            (attempt_id, "garbo", "host", os.getpid(), START, None, None),
+            (attempt.id, attempt.name, attempt.hostname, attempt.pid,
+             attempt.date_started, attempt.date_ended, attempt.outcome))
+        self.assertTrue(self.set.end(
+            attempt_id, "failure", START + MINUTE, 3, "OSError: no disk"))
+        self.assertEqual([], self.set.getRunning())
+        attempt, = self.all()
+        self.assertEqual(
+            ("failure", START + MINUTE, 3, "OSError: no disk"),
+            (attempt.outcome, attempt.date_ended, attempt.exit_status,
+             attempt.reason))
+
+    def test_it_begins_here_and_now_unless_it_is_said(self):
+        self.set.begin("garbo")
+        attempt, = self.set.getRunning()
+        self.assertEqual(socket.gethostname(), attempt.hostname)
+        now = datetime.datetime.now(datetime.UTC)
+        self.assertLess(now - attempt.date_started, MINUTE)
+
+    def test_it_ends_once(self):
+        attempt_id = self.begin()
+        self.assertTrue(self.set.end(attempt_id, "success", START))
+        self.assertFalse(self.set.end(attempt_id, "failure", START))
+        self.assertEqual("success", self.all()[0].outcome)
+        self.assertFalse(self.set.end(attempt_id + 1, "failure", START))
+
+    def test_a_clock_that_was_set_back_does_no_harm(self):
+        self.set.end(self.begin(), "failure", START - MINUTE)
+        self.assertEqual(START, self.all()[0].date_ended)
+
+    def test_an_outcome_that_there_is_not(self):
+        with self.assertRaisesRegex(
+            ValueError, "success, failure, killed, vanished, skipped, not 'x'"
+        ):
+            self.set.end(self.begin(), "x")
+
+    def test_what_a_success_refuses_is_refused(self):
+        naive = datetime.datetime(2007, 1, 1)
+        for error, values in (
+            (ValueError, {"name": ""}),
+            (ValueError, {"name": "x" * 256}),
+            (ValueError, {"name": "a\nb"}),
+            (TypeError, {"name": b"garbo"}),
+            (ValueError, {"name": "garbo", "hostname": "\0"}),
+            (ValueError, {"name": "garbo", "date_started": naive}),
+        ):
+            with self.assertRaises(error):
+                self.set.begin(**values)
+        self.assertEqual([], self.set.getRunning())
+
+    def test_a_reason_is_one_line_and_bounded(self):
+        for reason, stored in (
+            ("one\ntwo\r\n  three\t", "one two three"),
+            ("nul\0 bell\a", r"nul\x00 bell\x07"),
+            ("half \ud800", r"half \ud800"),
+            ("x" * 1001, "x" * 997 + "..."),
+            ("größer 🐛 %s ? ' :name", "größer 🐛 %s ? ' :name"),
+        ):
+            attempt_id = self.attempt(reason=reason)
+            attempt, = (
+                each for each in self.all() if each.id == attempt_id)
+            self.assertEqual(stored, attempt.reason)
+
+    def test_who_is_alone_ends_what_seems_to_run(self):
+        first = self.begin(0)
+        other_script = self.begin(0, name="other")
+        other_host = self.begin(0, hostname="elsewhere")
+        done = self.attempt(0, "success")
+        alone = self.begin(5, alone=True)
+        outcomes = {each.id: each for each in self.all()}
+        self.assertEqual("vanished", outcomes[first].outcome)
+        self.assertEqual(START + 5 * MINUTE, outcomes[first].date_ended)
+        self.assertEqual("success", outcomes[done].outcome)
+        self.assertEqual(
+            {other_script, other_host, alone},
+            {each.id for each in self.set.getRunning()})
+
+    def test_who_is_not_alone_leaves_others_be(self):
+        self.begin(0)
+        self.begin(1)
+        self.assertEqual(2, len(self.set.getRunning()))
+
+    def test_a_skip_is_over_when_it_begins(self):
+        self.set.skip("garbo", "locked by process 3", 1, hostname="host")
+        since = datetime.datetime.now(datetime.UTC) - MINUTE
+        attempt, = self.set.getAttempts("garbo", since, since + 5 * MINUTE)
+        self.assertEqual(
+            ("skipped", 1, "locked by process 3"),
+            (attempt.outcome, attempt.exit_status, attempt.reason))
+        self.assertEqual(attempt.date_started, attempt.date_ended)
+        self.assertEqual([], self.set.getRunning())
+        self.assertEqual([], self.set.getFailures())
+
+
+class TestQuestions(AttemptTestCase):
+
+    def test_what_runs_comes_with_what_is_usual(self):
+        for minute, seconds in enumerate([10, 20, 1000]):
+            self.factory.makeScriptActivity(
+                "garbo", "host", START + minute * MINUTE,
+                datetime.timedelta(seconds=seconds))
+        self.begin(5)
+        self.begin(6, hostname="b")
+        self.begin(4, hostname="a")
+        self.begin(3, name="new")
+        self.assertEqual(
+            [
+                ("new", "host", None, ()),
+                ("garbo", "a", None, ("b", "host")),
+                ("garbo", "host", datetime.timedelta(seconds=20), ("a", "b")),
+                ("garbo", "b", None, ("a", "host")),
+            ],
+            [(each.name, each.hostname, each.usual_duration, each.also_on)
+             for each in self.set.getRunning()])
+        self.assertEqual(1, len(self.set.getRunning("new")))
+        self.assertEqual(2, len(self.set.getRunning(hostname="host")))
+
+    def test_failures_are_counted_from_the_last_success(self):
+        self.attempt(0)
+        self.succeed(1)
+        self.attempt(2)
+        self.attempt(3, "killed")
+        self.attempt(4, "skipped")
+        self.attempt(5, "vanished")
+        self.attempt(6, hostname="elsewhere")
+        self.begin(7)
+        self.assertEqual(
+            [("elsewhere", "failure", 1), ("host", "vanished", 3),
+             ("host", "killed", 2), ("host", "failure", 1),
+             ("host", "failure", 1)],
+            [(each.hostname, each.outcome, each.failures_in_a_row)
+             for each in self.set.getFailures()])
+        self.assertEqual(3, self.set.countFailuresInARow("garbo", "host"))
+        self.assertEqual(4, self.set.countFailuresInARow("garbo"))
+        self.succeed(8)
+        self.assertEqual(0, self.set.countFailuresInARow("garbo", "host"))
+        self.assertEqual(0, self.set.countFailuresInARow("garbo"))
+
+    def test_the_last_failure(self):
+        self.assertIsNone(self.set.getLastFailure("garbo"))
+        self.attempt(2, reason="second")
+        self.attempt(1, reason="first")
+        self.attempt(3, hostname="elsewhere", reason="third")
+        self.assertEqual("third", self.set.getLastFailure("garbo").reason)
+        self.assertEqual(
+            "second", self.set.getLastFailure("garbo", "host").reason)
+        self.assertIsNone(self.set.getLastFailure("garb"))
+
+    def test_a_window_has_its_start_and_not_its_end(self):
+        ids = [self.attempt(minute) for minute in range(4)]
+        self.attempt(1, name="other")
+        self.assertEqual(
+            ids[1:3],
+            [each.id for each in self.set.getAttempts(
+                "garbo", START + MINUTE, START + 3 * MINUTE)])
+        self.assertEqual([], self.set.getAttempts(
+            "garbo", START, START + 3 * MINUTE, "elsewhere"))
+
+    def test_summaries_know_what_only_succeeded_and_what_never_did(self):
+        self.succeed(0, name="fine")
+        self.attempt(0, name="never", reason="no luck")
+        self.succeed(0)
+        self.attempt(1)
+        self.attempt(2, "vanished")
+        self.begin(3)
+        self.assertEqual(
+            [
+                ("fine", "host", START, MINUTE / 2, None, None, 0, None),
+                ("garbo", "host", START, MINUTE / 2, START + 2 * MINUTE,
+                 "vanished", 2, START + 3 * MINUTE),
+                ("never", "host", None, None, START, "no luck", 1, None),
+            ],
+            [(each.name, each.hostname, each.last_success,
+              each.last_duration, each.last_failure, each.last_reason,
+              each.failures_in_a_row, each.running_since)
+             for each in self.set.getSummaries()])
+        self.assertEqual(1, len(self.set.getSummaries("fine")))
+        self.assertEqual([], self.set.getSummaries("fine", "elsewhere"))
+
+    def test_the_last_activity_of_each_script(self):
+        self.succeed(1)
+        self.succeed(2, hostname="elsewhere")
+        self.succeed(0, name="another")
+        self.assertEqual(
+            [("another", "host"), ("garbo", "elsewhere")],
+            [(each.name, each.hostname) for each in getUtility(
+                IScriptActivitySet).getLastActivities()])
+
+    def test_twenty_thousand_attempts_take_one_statement(self):
+        main_store().execute("""
+            INSERT INTO scriptattempt
+                (name, hostname, pid, date_started, date_ended, outcome)
+            SELECT 'script-' || i % 100, 'host-' || i % 2, i,
+                now() - i * interval '1 s',
+                CASE WHEN i > 200 THEN now() END,
+                CASE WHEN i > 200 THEN
+                    CASE WHEN i % 3 = 0 THEN 'failure' ELSE 'success' END END
+            FROM generate_series(1, 20000) AS i""")
+        main_store().execute("""
+            INSERT INTO scriptactivity
+                (name, hostname, date_started, date_completed)
+            SELECT name, hostname, date_started, date_ended FROM scriptattempt
+            WHERE outcome = 'success'""")
+        for question, answers in (
+            (self.set.getSummaries, 100),
+            (self.set.getRunning, 200),
+            (lambda: self.set.getFailures(limit=100), 100),
+            (getUtility(IScriptActivitySet).getLastActivities, 100),
+        ):
+            statements = []
+
+            class Tracer:
+                def connection_raw_execute(self, *args, seen=statements):
+                    seen.append(args)
+
+            install_tracer(Tracer())
+            try:
+                answer = question()
+            finally:
+                remove_all_tracers()
+            self.assertEqual(answers, len(answer))
+            self.assertEqual(1, len(statements))
+
+    def test_an_abort_leaves_nothing(self):
+        self.begin()
+        ZopelessTransactionManager._installed.abort()
+        self.assertEqual([], self.set.getRunning())
