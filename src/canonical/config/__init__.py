@@ -167,7 +167,7 @@ class LaunchpadConfig:
         value = getattr(self._load(), section)[key]
         try:
             return float(as_timedelta(value).total_seconds())
-        except ValueError:
+        except (OverflowError, ValueError):
             raise ConfigError(
                 f"[{section}] {key}: not a duration: {value!r};"
                 " expected something like 90s or 1m30s") from None

@@ -13,14 +13,16 @@ from typing import Any
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 from storm.exceptions import Error
+from storm.exceptions import InternalError
 from storm.store import Store
 
 
 __all__ = [
     "cancel_statement",
-    "has_failed",
+    "cut",
     "in_transaction",
     "is_connected",
+    "refuse_failed",
     "time_limit",
 ]
 
@@ -36,13 +38,19 @@ def is_connected(store: Store) -> bool:
     return raw is not None and not raw.closed
 
 
-def has_failed(store: Store) -> bool:
-    """Has a statement failed in this transaction?
+def refuse_failed(store: Store) -> None:
+    """Check that no statement has failed in this transaction.
 
     PostgreSQL takes a COMMIT of it for a ROLLBACK, and says nothing.
+
+    :raises storm.exceptions.InternalError: if one has.
     """
-    return is_connected(store) and (
-        _raw(store).get_transaction_status() == TRANSACTION_STATUS_INERROR)
+    if is_connected(store) and (
+        _raw(store).get_transaction_status() == TRANSACTION_STATUS_INERROR
+    ):
+        raise InternalError(
+            "the transaction cannot be committed: a statement in it has failed"
+        )
 
 
 def in_transaction(store: Store) -> bool:
@@ -62,6 +70,25 @@ def cancel_statement(store: Store) -> None:
             raw.cancel()
 
 
+def cut(store: Store) -> None:
+    """Shut the connection down; what waits for it fails.
+
+    May be called from any thread.  The server is asked to stop as well, lest
+    it goes on with a statement that nobody waits for, but not waited for.
+    """
+    raw = _raw(store)
+    if raw is None:
+        return
+    with suppress(OSError, Error):
+        line = socket.socket(fileno=os.dup(raw.fileno()))
+        asking = threading.Thread(
+            target=cancel_statement, args=[store], daemon=True)
+        asking.start()
+        asking.join(0.5)
+        with line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def time_limit(store: Store, seconds: float) -> Iterator[None]:
     """Cut the connection if what is done within takes longer.
@@ -69,13 +96,7 @@ def time_limit(store: Store, seconds: float) -> Iterator[None]:
     However it hangs, on a lock or a network that swallows everything, it then
     fails as it does when the server closes the connection.
     """
-    line = socket.socket(fileno=os.dup(_raw(store).fileno()))
-
-    def cut() -> None:
-        with suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(seconds, cut, [store])
     timer.daemon = True
     timer.start()
     try:
@@ -83,4 +104,3 @@ def time_limit(store: Store, seconds: float) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
-        line.close()

@@ -14,9 +14,7 @@ from contextlib import suppress
 from typing import ClassVar
 
 import transaction
-from storm.exceptions import DataError
 from storm.exceptions import Error
-from storm.exceptions import InternalError
 from storm.exceptions import OperationalError
 from storm.store import Store
 from storm.uri import URI
@@ -26,9 +24,9 @@ from storm.zope.zstorm import global_zstorm
 from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
-from canonical.database.connection import has_failed
-from canonical.database.connection import in_transaction
+from canonical.database.connection import cut
 from canonical.database.connection import is_connected
+from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
 from canonical.database.stormuri import describe
@@ -94,52 +92,12 @@ class ZopelessTransactionManager:
             this transaction before, whatever became of its exception.
             PostgreSQL would roll back, and say that all is well.
         """
-        self._refuse_failed()
+        refuse_failed(main_store())
         transaction.commit()
 
     def abort(self) -> None:
         """Roll back the transaction."""
         transaction.abort()
-
-    def transaction_id(self) -> str | None:
-        """The id of the transaction, if it has written anything yet.
-
-        `committed` knows what has become of it, whatever happens to this
-        process or its connection.
-
-        :raises Exception: as for `commit`.
-        """
-        self._refuse_failed()
-        store = main_store()
-        store.flush()
-        if not in_transaction(store):
-            return None
-        (written,) = store.execute(
-            "SELECT CAST(pg_current_xact_id_if_assigned() AS text)").get_one()
-        return None if written is None else str(written)
-
-    def committed(self, transaction_id: str) -> bool | None:
-        """Has a transaction been committed?
-
-        Asked in a transaction of its own.
-
-        :param transaction_id: what `transaction_id` returned for it, here or
-            in another process that used the same database.
-        :return: `None` as long as it is in progress.
-        :raises LookupError: if PostgreSQL does not know: because it was very
-            many transactions ago, or in another database cluster.
-        """
-        try:
-            (status,) = main_store().execute(
-                "SELECT pg_xact_status(CAST(? AS xid8))", (transaction_id,)
-            ).get_one()
-        except DataError:
-            status = None
-        finally:
-            self.abort()
-        if status is None:
-            raise LookupError(f"no transaction {transaction_id} is known")
-        return {"committed": True, "aborted": False}.get(status)
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
@@ -170,18 +128,17 @@ class ZopelessTransactionManager:
         if self._store is not None:
             cancel_statement(self._store)
 
+    def cut(self) -> None:
+        """Shut the script's connection down, from any thread."""
+        if self._store is not None:
+            cut(self._store)
+
     def disconnect(self) -> None:
         """Roll back, and close the connection, in bounded time.
 
         There will be a new one when it is needed.
         """
         _close_store()
-
-    def _refuse_failed(self) -> None:
-        if has_failed(main_store()):
-            raise InternalError(
-                "the transaction cannot be committed: a statement in it has"
-                " failed")
 
     def uninstall(self) -> None:
         """Undo `initZopeless`: roll back, and close the connection.

@@ -48,10 +48,12 @@ def init(args: argparse.Namespace) -> int:
 def flush_spool(args: argparse.Namespace) -> int:
     """Record what the spool holds."""
     logging.basicConfig(format="scriptactivity: %(message)s")
+    logger = logging.getLogger("scriptactivity")
+    logger.setLevel(logging.DEBUG)
     spool = Spool(config.directory_for("scripts", "spool_directory"))
     ztm = ZopelessTransactionManager._installed
     assert ztm is not None
-    sent = flush(ztm, spool, logging.getLogger(), seconds=math.inf)
+    sent = flush(ztm, spool, logger, seconds=math.inf)
     left = len(spool.paths())
     print(f"{sent} recorded, {left} left in {spool.directory}")
     return 1 if left else 0
@@ -132,8 +134,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except ConfigError as error:
         return _fail(2, error)
-    except psycopg2.errors.UndefinedTable as error:
-        return _fail(1, error, "; make the tables with: scriptactivity init")
+    except (
+        psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
+    ) as error:
+        return _fail(
+            1, error,
+            " (make or upgrade the tables with: scriptactivity init)")
     except (
         EmbeddedClusterError, OSError, StormError, psycopg2.Error
     ) as error:

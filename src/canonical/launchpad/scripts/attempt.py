@@ -53,13 +53,21 @@ class AttemptLog:
             lambda: getUtility(IScriptAttemptSet).begin(
                 self._name, alone=alone))
 
+    def handed_over(self) -> int | None:
+        """The id; whoever takes it ends the attempt with the success."""
+        attempt_id, self.attempt_id = self.attempt_id, None
+        return attempt_id
+
     def succeeded(self) -> None:
-        """The end is on record, or in the spool, together with the success."""
-        self.attempt_id = None
+        """The run has succeeded, and nobody has ended the attempt."""
+        attempt_id = self.handed_over()
+        if attempt_id is not None:
+            self._keep(lambda: getUtility(IScriptAttemptSet).end(
+                attempt_id, "success", exit_status=0))
 
     def failed(self, error: BaseException) -> None:
         """The run has ended with `error`, and its work is rolled back."""
-        attempt_id, self.attempt_id = self.attempt_id, None
+        attempt_id = self.handed_over()
         if attempt_id is not None:
             ending = ending_of(error)
             self._keep(lambda: getUtility(IScriptAttemptSet).end(

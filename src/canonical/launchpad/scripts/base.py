@@ -7,7 +7,11 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from zope.schema import ValidationError
+from zope.schema import getFields
+
 from canonical.config import config
+from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.scripts.attempt import AttemptLog
 from canonical.launchpad.scripts.croncontrol import cronscript_enabled
 from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
@@ -65,14 +69,24 @@ class LaunchpadCronScript(LaunchpadScript):
         ):
             self.logger.info("%s is switched off", self.name)
             sys.exit(0)
+        try:
+            getFields(IScriptActivity)["name"].validate(self.name)
+        except ValidationError as error:
+            raise LaunchpadScriptFailure(
+                f"The script's name cannot be recorded: {self.name!r}:"
+                f" {error.doc()}") from None
 
     def _prepare(self) -> None:
         self._attempt = AttemptLog(self.name, self.txn, self.logger)
         self._recorder = Recorder(
             self.name, self.txn, self._attempt, self._signals.arrived,
             self.logger)
-        self._recorder.send_spool_in()
+        self._recorder.prepare()
         self._attempt.begin(alone=self._lock is not None)
+
+    def _finish(self) -> None:
+        self._recorder.finish()
+        self._attempt.succeeded()
 
     def _failed(self, error: BaseException) -> None:
         self._attempt.failed(error)

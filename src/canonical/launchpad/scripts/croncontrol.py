@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from configparser import ConfigParser
 from configparser import Error as ParserError
+from http.client import HTTPException
 from logging import Logger
 from pathlib import Path
 from urllib.parse import unquote
@@ -59,7 +60,7 @@ def cronscript_enabled(
         return _is_enabled(text, name)
     except FileNotFoundError:
         logger.debug("There is no cron control file at %s", url)
-    except (OSError, ValueError, ParserError) as error:
+    except (OSError, RuntimeError, ValueError, ParserError) as error:
         logger.error(
             "The cron control file at %s is ignored, and %s runs: %s",
             url, name, " ".join(str(error).split()))
@@ -77,6 +78,11 @@ def _fetch(url: str, directory: Path) -> str:
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
                 content = answer.read(LARGEST + 1)
+                if answer.length and len(content) <= LARGEST:
+                    raise ValueError(
+                        f"the answer ends {answer.length} bytes too early")
+        except HTTPException as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from None
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in (404, 410):
@@ -87,7 +93,7 @@ def _fetch(url: str, directory: Path) -> str:
             raise ValueError(
                 f"a file: URL has no host, and this one has {parts.netloc!r}")
         path = url if parts.scheme == "" else unquote(parts.path)
-        with (directory / path).open("rb") as file:
+        with (directory / Path(path).expanduser()).open("rb") as file:
             content = file.read(LARGEST + 1)
     else:
         raise ValueError(

@@ -36,9 +36,11 @@ def call_main(main: Callable[[], None]) -> SystemExit | None:
     try:
         main()
     except SystemExit as leave:
-        if leave.code is None or leave.code == 0:
+        if leave.code is None:
             return leave
         if isinstance(leave.code, int):
+            if leave.code == 0:
+                return leave
             raise SilentLaunchpadScriptFailure(leave.code) from None
         raise LaunchpadScriptFailure(leave.code) from None
     return None

@@ -19,11 +19,10 @@ from logging import Logger
 from pathlib import Path
 
 from storm.exceptions import DisconnectionError
-from zope.schema.interfaces import ValidationError
 
 from canonical.config import config
+from canonical.database import xact
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.scripts.attempt import AttemptLog
 from canonical.launchpad.scripts.failures import LaunchpadScriptFailure
 from canonical.launchpad.scripts.metrics import send_duration
@@ -53,7 +52,6 @@ class Recorder:
     :param attempt: is ended together with the success.
     :param hurry: is set when the script should end soon; then it spools what
         it cannot record at the first try.
-    :raises LaunchpadScriptFailure: for a name that cannot be recorded.
     :raises ConfigError: if the ``[scripts]`` section is wrong.
     """
 
@@ -65,12 +63,6 @@ class Recorder:
         hurry: threading.Event,
         logger: Logger,
     ):
-        try:
-            IScriptActivity["name"].validate(name)
-        except ValidationError as error:
-            raise LaunchpadScriptFailure(
-                f"The script's name cannot be recorded: {name!r}:"
-                f" {error.doc()}") from None
         self._name = name
         self._ztm = ztm
         self._attempt = attempt
@@ -80,11 +72,15 @@ class Recorder:
         self._spool = Spool(
             config.directory_for("scripts", "spool_directory"))
         self._timeout = config.duration_of("scripts", "record_timeout")
-        self._pending: Path | None = None
+        self._cluster_id: str | None = None
+        self._kept: Path | None = None
 
-    def send_spool_in(self) -> None:
+    def prepare(self) -> None:
         """Record what earlier scripts could not, if that can be done soon."""
         try:
+            with self._ztm.time_limit(SHORTEST_TRY):
+                self._cluster_id = xact.cluster_id()
+                self._ztm.abort()
             sent = flush(
                 self._ztm, self._spool, self._logger, SECONDS_FOR_SPOOL)
         except OSError as error:
@@ -107,12 +103,12 @@ class Recorder:
 
         :raises Exception: if it is not committed, or if nobody knows.
         """
-        transaction_id = self._ztm.transaction_id()
-        if transaction_id is None:
+        transaction_id = xact.transaction_id()
+        if transaction_id is None or self._cluster_id is None:
             self._ztm.commit()
             return
-        self._keep_pending(
-            self._success(date_started, date_completed, transaction_id))
+        pending = self._success(date_started, date_completed, transaction_id)
+        self._keep(pending)
         try:
             self._ztm.commit()
         except Exception as error:
@@ -120,12 +116,9 @@ class Recorder:
                 isinstance(error, DisconnectionError)
                 and self._find_out(transaction_id))
             if committed is None:
-                self._logger.error(
-                    "The connection was lost in the middle of the commit, and"
-                    " nobody knows yet whether the work was done.  If it was,"
-                    " the next cron script on this host will record it.")
+                self._say_that_nobody_knows(pending)
             if committed is False:
-                self._drop_pending()
+                self.finish()
             if not committed:
                 raise
 
@@ -139,17 +132,25 @@ class Recorder:
         :raises LaunchpadScriptFailure: if it can be neither.
         """
         success = self._success(date_started, date_completed)
+        if self._kept is None:
+            self._keep(success)
         try:
             record(
                 self._ztm, success, self._timeout, self._hurry, self._logger)
         except Exception as error:
             self._spool_success(success, error)
         else:
+            self.finish()
             duration = date_completed - date_started
             send_duration(
                 self._name, duration.total_seconds(), self._logger)
-        self._drop_pending()
-        self._attempt.succeeded()
+        self._attempt.handed_over()
+
+    def finish(self) -> None:
+        """Forget what was kept in case that the script is killed."""
+        if self._kept is not None:
+            self._spool.remove(self._kept)
+            self._kept = None
 
     def _success(
         self,
@@ -164,37 +165,45 @@ class Recorder:
             date_completed=date_completed,
             run_key=self._run_key,
             transaction_id=transaction_id,
+            cluster_id=None if transaction_id is None else self._cluster_id,
             attempt_id=self._attempt.attempt_id,
         )
 
-    def _keep_pending(self, success: Success) -> None:
+    def _keep(self, success: Success) -> None:
         try:
-            self._pending = self._spool.write(success)
+            self._kept = self._spool.write(success)
         except OSError as error:
             self._logger.warning(
                 "The spool cannot be written, and a success could be lost:"
                 " %s", error)
 
-    def _drop_pending(self) -> None:
-        if self._pending is not None:
-            self._spool.remove(self._pending)
+    def _say_that_nobody_knows(self, pending: Success) -> None:
+        what_next = (
+            "the next cron script on this host will record it"
+            if self._kept else f"enter it by hand: {pending}")
+        self._logger.error(
+            "The connection was lost in the middle of the commit, and nobody"
+            " knows yet whether the work was done.  If it was, %s.", what_next)
 
     def _find_out(self, transaction_id: str) -> bool | None:
         """Has the work been committed after all?  `None`: nobody knows."""
         deadline = time.monotonic() + self._timeout
-        while time.monotonic() < deadline:
+        while True:
             try:
                 with self._ztm.time_limit(SHORTEST_TRY):
-                    committed = self._ztm.committed(transaction_id)
+                    committed = xact.committed(transaction_id)
+                self._ztm.abort()
             except LookupError:
+                self._ztm.abort()
                 return None
             except Exception:
                 self._ztm.disconnect()
                 committed = None
             if committed is not None:
                 return committed
-            time.sleep(FIRST_PAUSE)
-        return None
+            if time.monotonic() > deadline or self._hurry.is_set():
+                return None
+            self._hurry.wait(FIRST_PAUSE)
 
     def _spool_success(self, success: Success, error: Exception) -> None:
         try:
@@ -204,6 +213,9 @@ class Recorder:
                 "The success is not recorded, and cannot be spooled either;"
                 f" enter it by hand: {success}: {first_line(error)};"
                 f" {spool_error}") from None
+        if self._kept != path:
+            self.finish()
+        self._kept = None
         level = logging.ERROR if was_refused(error) else logging.WARNING
         self._logger.log(
             level,

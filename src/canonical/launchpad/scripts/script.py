@@ -30,6 +30,7 @@ from canonical.launchpad.scripts.logger import add_logging_options
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.sending import first_line
 from canonical.launchpad.scripts.signals import DeadlySignals
+from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.scripts.stopwatch import Stopwatch
 from canonical.launchpad.zcml import execute_zcml
 
@@ -175,7 +176,7 @@ class LaunchpadScript:
         :raises SystemExit: if the script has failed, with the exit status
             that the chapter "Failing on purpose" of the manual says, 2 if the
             configuration is wrong; and with 0 if `main` called `sys.exit` and
-            all is well.
+            all is well, or if the script is switched off.
         """
         check_isolation(isolation)
         with self._ending():
@@ -220,34 +221,58 @@ class LaunchpadScript:
 
     def _run(self, isolation: str) -> None:
         execute_zcml()
+        was_installed = ZopelessTransactionManager._installed
         self._connect(isolation)
         try:
-            self._prepare()
-            watch = Stopwatch()
-            leave = call_main(self.main)
-            with self._signals.deferred():
-                self._commit(watch)
-                date_completed = watch.date_completed()
-                self.logger.debug(
-                    "Ran for %.3f s",
-                    (date_completed - watch.date_started).total_seconds())
-                self.record_activity(watch.date_started, date_completed)
+            leave = self._work()
         except BaseException as error:
+            ending = error
+            if isinstance(error, Exception) and self._signals.signum:
+                # What was raised in the middle of C has become an error there.
+                ending = Killed(self._signals.signum)
             self.txn.disconnect()
-            self._failed(error)
+            self._failed(ending)
+            if ending is not error:
+                raise ending from None
             raise
+        finally:
+            if was_installed is None:
+                self.txn.uninstall()
         if leave is not None:
             raise leave
+
+    def _work(self) -> SystemExit | None:
+        """All that may fail, from the first transaction to the last.
+
+        :return: how `main` wants to leave, if it has not just returned.
+        """
+        self._prepare()
+        watch = Stopwatch()
+        leave = call_main(self.main)
+        with self._signals.deferred():
+            self._commit(watch)
+            date_completed = watch.date_completed()
+            self.logger.debug(
+                "Ran for %.3f s",
+                (date_completed - watch.date_started).total_seconds())
+            self.record_activity(watch.date_started, date_completed)
+            self._finish()
+        return leave
 
     def _connect(self, isolation: str) -> None:
         try:
             self.txn = initZopeless(self.dbuser, isolation)
         except (EmbeddedClusterError, OperationalError) as error:
             raise LaunchpadScriptFailure(str(error)) from None
+        self.txn.begin()
         self._signals.cancel = self.txn.cancel
+        self._signals.cut = self.txn.cut
 
     def _prepare(self) -> None:
         """What comes between the connection and `main`."""
+
+    def _finish(self) -> None:
+        """What comes after the success is recorded, by whom ever."""
 
     def _failed(self, error: BaseException) -> None:
         """What comes after the work of a failed run is rolled back."""

@@ -7,12 +7,15 @@ import time
 from logging import Logger
 from pathlib import Path
 
+from psycopg2.errors import UndefinedColumn
+from psycopg2.errors import UndefinedTable
 from storm.exceptions import DataError
 from storm.exceptions import IntegrityError
 from storm.exceptions import NotSupportedError
 from storm.exceptions import ProgrammingError
 from zope.component import getUtility
 
+from canonical.database import xact
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
@@ -34,8 +37,9 @@ __all__ = [
 # The database has understood, and says no.  It would say so again.
 REFUSED = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
-# Seconds between the first tries; each pause is twice the one before.
+# Seconds between tries; each pause is twice the one before.
 FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
 
 # Seconds that a try has, at least and at most.
 SHORTEST_TRY = 1.0
@@ -46,8 +50,11 @@ BATCH = 100
 
 
 def first_line(error: BaseException) -> str:
-    """What went wrong, on a line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """What went wrong, on a line; and what to do, if that is known."""
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, (UndefinedColumn, UndefinedTable)):
+        text += " (make or upgrade the tables with: scriptactivity init)"
+    return text
 
 
 def was_refused(error: BaseException) -> bool:
@@ -108,11 +115,11 @@ def record(
             return
         except Exception as error:
             ztm.disconnect()
-            late = time.monotonic() + pause > deadline
-            if was_refused(error) or late or hurry.is_set():
+            left = deadline - time.monotonic()
+            if was_refused(error) or left <= 0 or hurry.is_set():
                 raise
-        hurry.wait(pause)
-        pause *= 2
+        hurry.wait(min(pause, left))
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _send(
@@ -167,7 +174,16 @@ def _read(
         success = spool.read(path)
         if success is None or success.transaction_id is None:
             return success
-        committed = ztm.committed(success.transaction_id)
+        try:
+            with ztm.time_limit(SHORTEST_TRY):
+                if success.cluster_id != xact.cluster_id():
+                    logger.debug(
+                        "Left in the spool, since it depends on a transaction"
+                        " of another database cluster: %s", path)
+                    return None
+                committed = xact.committed(success.transaction_id)
+        finally:
+            ztm.abort()
     except OSError as error:
         logger.debug("Left in the spool: %s", error)
         return None

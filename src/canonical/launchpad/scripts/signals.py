@@ -25,6 +25,9 @@ __all__ = [
 
 DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+# Seconds that the server gets to cancel a statement.
+PATIENCE = 3.0
+
 
 class Killed(KeyboardInterrupt):
     """A signal has arrived that is going to end the process.
@@ -55,19 +58,23 @@ class DeadlySignals:
 
     Python runs a handler when the main thread comes back from C, and a
     statement that PostgreSQL is busy with may keep it there for hours; so
-    `cancel` is called meanwhile, from another thread.
+    `cancel` is called meanwhile, from another thread, and after a while, if
+    the server does not heed that, `cut`.
 
     :ivar arrived: is set once a signal has arrived.
     """
 
-    # Within a process there is one main thread, and so one of these.
+    # Within a process there is one main thread; a script in another's main
+    # is the active one as long as it lasts.
     active: DeadlySignals | None = None
 
     def __init__(self) -> None:
         self.cancel: Callable[[], None] = lambda: None
+        self.cut: Callable[[], None] = lambda: None
         self.arrived = threading.Event()
-        self._signum: int | None = None
+        self.signum: int | None = None
         self._deferring = False
+        self._entered = False
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> DeadlySignals:
@@ -75,63 +82,91 @@ class DeadlySignals:
             return self
         for signum in DEADLY:
             handler = signal.getsignal(signum)
-            if handler in (signal.SIG_DFL, signal.default_int_handler):
+            if handler in (signal.SIG_DFL, signal.default_int_handler) or (
+                isinstance(getattr(handler, "__self__", None), DeadlySignals)
+            ):
                 self._previous[signum] = handler
                 signal.signal(signum, self._handle)
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._previous_fd = signal.set_wakeup_fd(
             self._writer.fileno(), warn_on_full_buffer=False)
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+        threading.Thread(target=self._watch, daemon=True).start()
+        self._outer = DeadlySignals.active
         DeadlySignals.active = self
+        self._entered = True
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if DeadlySignals.active is self:
+        if self._entered:
             self._restore()
             self._writer.close()
-            self._watcher.join()
-            self._reader.close()
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
         """Within, what is going on is finished first.
 
-        :raises Killed: at the end, if a signal has arrived.
+        A signal that came before, and that the script did not die of, is
+        forgotten.
+
+        :raises Killed: at the end, if one has arrived since.
         """
+        self.signum = None
+        self.arrived.clear()
         self._deferring = True
         try:
             yield
         finally:
             self._deferring = False
-        if self._signum is not None:
-            raise Killed(self._signum)
+        if self.signum is not None:
+            raise Killed(self.signum)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        self._signum = signum
+        self.signum = signum
         self.arrived.set()
         if not self._deferring:
             raise Killed(signum)
 
     def _watch(self) -> None:
-        while received := self._reader.recv(64):
-            if not self._previous.keys().isdisjoint(received):
-                # The statement may start right after it is cancelled.
-                while not (self.arrived.is_set() or self._deferring):
-                    self.cancel()
-                    self.arrived.wait(0.1)
+        with self._reader:
+            while received := self._reader.recv(64):
+                if any(self._is_ours(signum) for signum in received):
+                    self._hasten()
+
+    def _is_ours(self, signum: int) -> bool:
+        return signal.getsignal(signum) == self._handle
+
+    def _hasten(self) -> None:
+        """Have the main thread come back from PostgreSQL."""
+        last_resort = threading.Timer(PATIENCE, self._unless_done(self.cut))
+        last_resort.daemon = True
+        last_resort.start()
+        # The statement may start right after it is cancelled.
+        while self._is_awaited():
+            self.cancel()
+            self.arrived.wait(0.1)
+        last_resort.cancel()
+
+    def _unless_done(self, function: Callable[[], None]) -> Callable[[], None]:
+        return lambda: function() if self._is_awaited() else None
+
+    def _is_awaited(self) -> bool:
+        """Is the handler still to be run, and free to act?"""
+        return self._entered and not (
+            self.arrived.is_set() or self._deferring)
 
     def _restore(self) -> None:
-        DeadlySignals.active = None
+        self._entered = False
+        DeadlySignals.active = self._outer
         signal.set_wakeup_fd(self._previous_fd)
         for signum, handler in self._previous.items():
-            signal.signal(signum, handler)
+            if self._is_ours(signum):
+                signal.signal(signum, handler)
 
 
 def _in_forked_child() -> None:
     """A child that a script forks dies of its signals by itself."""
-    if DeadlySignals.active is not None:
+    while DeadlySignals.active is not None:
         DeadlySignals.active._restore()
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 
+NUMBER = re.compile("[0-9]{1,19}").fullmatch
+
 # What a file ends in before it is complete; the pid of its writer follows.
 UNFINISHED = ".unfinished-"
 
@@ -41,6 +44,7 @@ class Success:
     :ivar date_started: aware, as is `date_completed`.
     :ivar transaction_id: of the script's own work, or `None` if there is
         nothing left to depend on.
+    :ivar cluster_id: where that is, see `ZopelessTransactionManager`.
     :ivar attempt_id: of the attempt that ends with the success, or `None`.
     """
 
@@ -50,6 +54,7 @@ class Success:
     date_completed: datetime.datetime
     run_key: uuid.UUID
     transaction_id: str | None = None
+    cluster_id: str | None = None
     attempt_id: int | None = None
 
     def __str__(self) -> str:
@@ -64,10 +69,10 @@ class Success:
             "date_completed": self.date_completed.isoformat(),
             "run_key": str(self.run_key),
         }
-        if self.transaction_id is not None:
-            values["transaction_id"] = self.transaction_id
-        if self.attempt_id is not None:
-            values["attempt_id"] = str(self.attempt_id)
+        for name in "transaction_id", "cluster_id", "attempt_id":
+            value = getattr(self, name)
+            if value is not None:
+                values[name] = str(value)
         return values
 
     @classmethod
@@ -76,7 +81,13 @@ class Success:
 
         :raises KeyError, TypeError, ValueError: for anything else.
         """
-        attempt_id = values.get("attempt_id")
+        numbers = {
+            name: values.get(name)
+            for name in ("transaction_id", "cluster_id", "attempt_id")}
+        for number in numbers.values():
+            if number is not None and not NUMBER(number):
+                raise ValueError(f"not a number: {number!r}")
+        attempt_id = numbers["attempt_id"]
         return cls(
             name=values["name"],
             hostname=values["hostname"],
@@ -85,7 +96,8 @@ class Success:
             date_completed=datetime.datetime.fromisoformat(
                 values["date_completed"]),
             run_key=uuid.UUID(values["run_key"]),
-            transaction_id=values.get("transaction_id"),
+            transaction_id=numbers["transaction_id"],
+            cluster_id=numbers["cluster_id"],
             attempt_id=None if attempt_id is None else int(attempt_id),
         )
 
@@ -127,25 +139,30 @@ class Spool:
         return path
 
     def remove(self, path: Path) -> None:
-        """Forget what is in a file.  Another process may have been faster."""
-        path.unlink(missing_ok=True)
+        """Forget what is in a file.
+
+        Another process may have been faster; and one that is another user's
+        may have to be left to that user.
+        """
+        with suppress(FileNotFoundError, PermissionError):
+            path.unlink()
 
     def paths(self) -> list[Path]:
-        """The files, in the order in which their runs started.
+        """The files, in the order in which their runs started, to the second.
 
         :raises OSError: if the directory cannot be read.
         """
         return sorted(
             path for path in self.directory.iterdir()
-            if path.suffix in (".json", ".pending"))
+            if path.suffix in (".json", ".pending") and path.is_file())
 
     def remove_unfinished(self) -> None:
         """Remove what processes left that were killed while they wrote."""
         for path in self.directory.glob(f"*{UNFINISHED}*"):
             try:
                 os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
-            except (ProcessLookupError, ValueError):
-                path.unlink(missing_ok=True)
+            except (ProcessLookupError, OverflowError, ValueError):
+                self.remove(path)
             except PermissionError:
                 pass
 
@@ -161,13 +178,15 @@ class Spool:
                 json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (
+            AttributeError, KeyError, RecursionError, TypeError, ValueError,
+        ) as error:
             raise DamagedFile(f"{type(error).__name__}: {error}") from None
 
     def set_aside(self, path: Path) -> Path:
         """Put a damaged file out of the way of the others."""
         aside = path.with_suffix(".damaged")
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, PermissionError):
             path.rename(aside)
         return aside
 

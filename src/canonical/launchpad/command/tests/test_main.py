@@ -83,8 +83,8 @@ class TestCommand(unittest.TestCase):
         self.addCleanup(
             main_store().execute, "ALTER TABLE away RENAME TO scriptactivity")
         self.assertEqual(
-            (1, "", 'scriptactivity: relation "scriptactivity" does not exist;'
-                " make the tables with: scriptactivity init\n"),
+            (1, "", 'scriptactivity: relation "scriptactivity" does not exist'
+                " (make or upgrade the tables with: scriptactivity init)\n"),
             self.run_command("last", "garbo"))
 
     def test_a_database_out_of_reach_is_a_line_without_the_password(self):

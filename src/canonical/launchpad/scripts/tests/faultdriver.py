@@ -18,10 +18,12 @@ from pathlib import Path
 import psycopg2
 
 from canonical.database import sqlbase
+from canonical.database import xact
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptactivity import ScriptActivitySet
+from canonical.launchpad.database.scriptattempt import ScriptAttemptSet
 from canonical.launchpad.scripts import lock
 from canonical.launchpad.scripts import script
 from canonical.launchpad.scripts import spool
@@ -40,11 +42,14 @@ CALLS = [
     (spool.Spool, "remove"),
     (spool.os, "fsync"),
     (spool.Path, "rename"),
-    (sqlbase.ZopelessTransactionManager, "transaction_id"),
+    (xact, "transaction_id"),
+    (xact, "cluster_id"),
+    (xact, "committed"),
     (sqlbase.ZopelessTransactionManager, "commit"),
-    (sqlbase.ZopelessTransactionManager, "committed"),
     (sqlbase.ZopelessTransactionManager, "disconnect"),
     (ScriptActivitySet, "recordSuccess"),
+    (ScriptAttemptSet, "begin"),
+    (ScriptAttemptSet, "end"),
 ]
 
 

@@ -188,10 +188,12 @@ class TestFiles(ControlTestCase):
 
 class TestServers(ControlTestCase):
 
-    def serve(self, status, text=""):
+    def serve(self, status, text="", length=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 self.send_response(status)
+                if length is not None:
+                    self.send_header("Content-Length", str(length))
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -210,6 +212,33 @@ class TestServers(ControlTestCase):
         self.assertEqual(
             (False, []),
             self.ask(self.serve(200, "[garbo]\nenabled = no\n")))
+
+    def test_an_answer_that_is_cut_off(self):
+        answer, ((level, message),) = self.ask(
+            self.serve(200, "[DEFAULT]\n", length=500))
+        self.assertEqual((True, "ERROR"), (answer, level))
+        self.assertIn("the answer ends 490 bytes too early", message)
+
+    def test_a_url_that_makes_no_sense(self):
+        for url in "http://localhost:91x/", "http://local host/", "http://":
+            answer, ((level, _),) = self.ask(url)
+            self.assertEqual((True, "ERROR"), (answer, level), url)
+
+    def test_a_server_that_talks_nonsense(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def talk():
+                client, _ = server.accept()
+                with client:
+                    client.recv(1000)
+                    client.sendall(b"garbage\r\n")
+
+            thread = threading.Thread(target=talk)
+            thread.start()
+            answer, ((level, message),) = self.ask(
+                f"http://127.0.0.1:{server.getsockname()[1]}/")
+            thread.join()
+        self.assertEqual((True, "ERROR"), (answer, level))
+        self.assertIn("BadStatusLine", message)
 
     def test_a_page_that_is_missing(self):
         for status in 404, 410:

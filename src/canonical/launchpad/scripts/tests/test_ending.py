@@ -1,5 +1,6 @@
 """What happens to a script, and what is left behind: each row of the table."""
 
+import os
 import signal
 
 import psycopg2
@@ -253,6 +254,73 @@ class TestSignals(ScriptTestCase):
                 signal.signal(signal.SIGHUP, handle)
                 """)
         self.assertEqual((9, "again\n"), (process.returncode, process.out))
+
+    def test_a_handler_that_main_installs_is_left_to_it(self):
+        self.write_script("""
+            def main(self):
+                import signal
+                stop = []
+                signal.signal(signal.SIGTERM, lambda *args: stop.append(1))
+                print("ready", flush=True)
+                while not stop:
+                    main_store().execute("SELECT pg_sleep(0.3)")
+                note("done")
+            """)
+        process = self.start()
+        self.assertEqual("ready\n", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.out, process.err = process.communicate()
+        self.assert_recorded(process)
+
+    def test_a_signal_that_main_survives_is_no_failure(self):
+        self.write_script("""
+            def main(self):
+                try:
+                    print("ready", flush=True)
+                    sys.stdin.read()
+                except BaseException:
+                    note("done")
+            """)
+        process = self.start()
+        self.assertEqual("ready\n", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.out, process.err = process.communicate()
+        self.assert_recorded(process)
+
+    def test_a_copy_that_takes_forever_does_not_keep_it(self):
+        process = self.kill("""
+                import io
+                class Forever(io.RawIOBase):
+                    def read(self, size):
+                        return b"x\\n" * 100
+                cursor = main_store()._connection.build_raw_cursor()
+                cursor.copy_expert("COPY work FROM STDIN", Forever())
+                """, signal.SIGTERM)
+        self.assert_killed(process, signal.SIGTERM)
+
+    def test_a_server_that_does_not_answer_does_not_keep_it(self):
+        self.write_script("""
+            def main(self):
+                note("done")
+                print(*main_store().execute(
+                    "SELECT pg_backend_pid()").get_one(), flush=True)
+                main_store().execute("SELECT pg_sleep(1000)")
+            """)
+        process = self.start()
+        backend = int(process.stdout.readline())
+        os.kill(backend, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        process.out, process.err = process.communicate()
+        os.kill(backend, signal.SIGCONT)
+        self.assertEqual(-signal.SIGTERM, process.returncode, process.err)
+        self.assertEqual(
+            "ERROR   Killed by SIGTERM", self.log(process)[-1])
+
+    def test_scripts_in_one_process_need_not_be_alike(self):
+        process = self.run_script(
+            call="run(isolation='serializable'); Tidy().run()")
+        self.assertEqual((0, ""), (process.returncode, process.err))
+        self.assertEqual(["done", "done"], self.work())
 
     def test_a_child_that_is_terminated_does_no_harm(self):
         process = self.run_script("""

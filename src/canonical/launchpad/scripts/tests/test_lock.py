@@ -41,11 +41,11 @@ while True:
     except LockTaken:
         continue
     try:
-        fcntl.lockf(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
         log.write("in\\n")
     except BlockingIOError:
         log.write("two inside\\n")
-    fcntl.lockf(inside, fcntl.LOCK_UN)
+    fcntl.flock(inside, fcntl.LOCK_UN)
     lock.release(skip_delete=random.random() < 0.3)
 """
 
@@ -95,19 +95,57 @@ class TestLockFile(unittest.TestCase):
         self.assertEqual(0, self.in_child(lambda: LockFile(self.path)))
 
     def test_a_child_that_outlives_the_holder_does_not_hold_it(self):
-        read, write = os.pipe()
+        ready, tell_ready = os.pipe()
+        wait, let_go = os.pipe()
 
         def hold_and_die():
             LockFile(self.path)
             if os.fork() == 0:
-                os.close(write)
-                os.read(read, 1)
+                os.write(tell_ready, b"x")
+                os.close(let_go)
+                os.read(wait, 1)
                 os._exit(0)
+            os.read(ready, 1)
 
         self.assertEqual(0, self.in_child(hold_and_die))
         LockFile(self.path).release()
-        os.close(read)
-        os.close(write)
+        for each in ready, tell_ready, wait, let_go:
+            os.close(each)
+
+    def test_to_read_the_file_does_not_give_the_lock_up(self):
+        lock = LockFile(self.path)
+        self.path.read_text()
+        self.assertEqual(1, self.in_child(lambda: LockFile(self.path)))
+        lock.release()
+
+    def test_two_in_one_process_exclude_each_other(self):
+        lock = LockFile(self.path)
+        with self.assertRaises(LockTaken):
+            LockFile(self.path)
+        lock.release()
+        LockFile(self.path).release()
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be other users")
+    def test_users_share_it_in_a_directory_that_all_may_write_to(self):
+        self.directory.chmod(0o1777)
+
+        def as_user(uid, statement):
+            def run():
+                os.setuid(uid)
+                statement()
+            return self.in_child(run)
+
+        self.assertEqual(0, as_user(
+            65531, lambda: LockFile(self.path).release(skip_delete=True)))
+        holder = LockFile(self.path)
+
+        def lose():
+            with self.assertRaises(LockTaken):
+                LockFile(self.path)
+
+        self.assertEqual(0, as_user(65532, lose))
+        holder.release(skip_delete=True)
+        self.assertEqual(0, as_user(65533, lambda: LockFile(self.path)))
 
     def test_a_link_is_not_followed(self):
         self.path.symlink_to(self.directory / "elsewhere")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg2
 
+from canonical.database import xact
 from canonical.launchpad.scripts.spool import DamagedFile
 from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.scripts.spool import Success
@@ -75,11 +76,14 @@ class TestSpool(unittest.TestCase):
     def test_what_is_unfinished_is_absent(self):
         path = self.spool.write(make_success())
         mine = path.rename(path.with_suffix(f".unfinished-{os.getpid()}"))
-        gone = mine.with_suffix(".unfinished-99999999")
-        gone.write_text("{")
+        for pid in "99999999", "9" * 30, "x":
+            mine.with_suffix(f".unfinished-{pid}").write_text("{")
+        os.mkfifo(self.directory / "fifo.json")
         self.assertEqual([], self.spool.paths())
         self.spool.remove_unfinished()
-        self.assertEqual([mine], list(self.directory.iterdir()))
+        self.assertEqual(
+            {mine, self.directory / "fifo.json"},
+            set(self.directory.iterdir()))
 
     def test_a_directory_that_is_not_there(self):
         with self.assertRaises(OSError):
@@ -95,6 +99,10 @@ class TestSpool(unittest.TestCase):
             json.dumps(dict(good, date_started="yesterday")),
             json.dumps(dict(good, date_started=3)),
             json.dumps({k: v for k, v in good.items() if k != "name"}),
+            json.dumps(dict(good, transaction_id=5)),
+            json.dumps(dict(good, transaction_id="5\0")),
+            json.dumps(dict(good, attempt_id="x")),
+            "[" * 100000,
         ):
             path.write_text(text)
             with self.assertRaises(DamagedFile):
@@ -124,6 +132,15 @@ class TestStopwatch(unittest.TestCase):
 
 class TestScripts(ScriptTestCase):
 
+    def write_pending(self, transaction_id, cluster_id=None):
+        self.ztm.begin()
+        self.spool.mkdir(parents=True, exist_ok=True)
+        Spool(self.spool).write(make_success(
+            transaction_id=transaction_id,
+            cluster_id=cluster_id or xact.cluster_id(),
+            run_key=uuid.uuid4()))
+        self.ztm.abort()
+
     def spooled(self):
         if not self.spool.exists():
             return []
@@ -143,7 +160,8 @@ class TestScripts(ScriptTestCase):
         path, = self.spool.iterdir()
         self.assertEqual(
             'ERROR   The success is not recorded yet: relation'
-            ' "scriptactivity" does not exist.  It is kept in'
+            ' "scriptactivity" does not exist (make or upgrade the tables'
+            " with: scriptactivity init).  It is kept in"
             f" {path}, and the next cron script on this host sends it in.",
             line)
         self.assertEqual(["done"], self.work())
@@ -204,10 +222,8 @@ class TestScripts(ScriptTestCase):
             ' "date_started": ".+", "date_completed": ".+", "run_key": ')
 
     def test_a_pending_success_of_a_transaction_that_nobody_knows(self):
-        self.spool.mkdir(parents=True)
         for transaction_id in "999999999999", "no-number", "0":
-            Spool(self.spool).write(make_success(
-                transaction_id=transaction_id, run_key=uuid.uuid4()))
+            self.write_pending(transaction_id)
         process = self.run_script()
         self.assertEqual([".damaged"] * 3, self.spooled())
         self.assertEqual(3, len(self.log(process)))
@@ -220,8 +236,7 @@ class TestScripts(ScriptTestCase):
         cursor.execute("INSERT INTO work VALUES ('slow')")
         cursor.execute("SELECT pg_current_xact_id()::text")
         transaction_id, = cursor.fetchone()
-        self.spool.mkdir(parents=True)
-        Spool(self.spool).write(make_success(transaction_id=transaction_id))
+        self.write_pending(transaction_id)
         self.run_script()
         self.assertEqual([".pending"], self.spooled())
         self.assertIsNone(self.last("garbo"))
@@ -229,6 +244,11 @@ class TestScripts(ScriptTestCase):
         self.run_script()
         self.assertEqual([], self.spooled())
         self.assertEqual(START, self.last("garbo").date_started)
+
+    def test_a_pending_success_of_another_cluster_is_left_to_its_scripts(self):
+        self.write_pending("1", cluster_id="123")
+        self.assert_recorded(self.run_script())
+        self.assertEqual([".pending"], self.spooled())
 
     def test_a_pending_success_that_was_rolled_back_is_forgotten(self):
         other = psycopg2.connect(**self.parameters)
@@ -238,8 +258,7 @@ class TestScripts(ScriptTestCase):
         cursor.execute("SELECT pg_current_xact_id()::text")
         transaction_id, = cursor.fetchone()
         other.rollback()
-        self.spool.mkdir(parents=True)
-        Spool(self.spool).write(make_success(transaction_id=transaction_id))
+        self.write_pending(transaction_id)
         self.run_script()
         self.assertEqual([], self.spooled())
         self.assertIsNone(self.last("garbo"))
@@ -252,3 +271,55 @@ class TestScripts(ScriptTestCase):
             ["ERROR   [scripts] record_timeout: not a duration: 'soon';"
              " expected something like 90s or 1m30s"], self.log(process))
         self.assert_nothing_left()
+
+    def test_a_duration_that_is_too_long(self):
+        process = self.run_script(SUCCEED, **self.configure(
+            "[scripts]\nrecord_timeout: 99999999999d\n"))
+        self.assertEqual(2, process.returncode)
+
+    def override(self, body):
+        return self.run_script(f"""
+            def main(self):
+                note("done")
+
+            def record_activity(self, date_started, date_completed):
+                {body}
+            """)
+
+    def test_who_overrides_the_record_decides_whether_there_is_one(self):
+        self.assertEqual(0, self.override("pass").returncode)
+        self.assertEqual([], self.spooled())
+        self.run_script("def main(self): pass", arguments="'other'")
+        self.assertIsNone(self.last())
+
+    def test_who_overrides_the_record_may_call_the_original(self):
+        process = self.override(
+            "super().record_activity(date_started, date_completed)")
+        self.assert_recorded(process)
+        self.assertEqual([], self.spooled())
+
+    def test_killed_while_it_tries_again_after_work_in_portions(self):
+        self.write_script("""
+            def main(self):
+                note("done")
+                self.txn.commit()
+                main_store().execute("LOCK TABLE work")
+                self.txn.abort()
+                print("ready", flush=True)
+                sys.stdin.readline()
+            """)
+        process = self.start(**self.configure(
+            "[scripts]\nrecord_timeout: 1h\n"))
+        self.assertEqual("ready\n", process.stdout.readline())
+        other = psycopg2.connect(**self.parameters)
+        self.addCleanup(other.close)
+        other.cursor().execute("LOCK TABLE scriptactivity")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        while self.spooled() != [".json"]:
+            self.assertIsNone(process.poll())
+        process.kill()
+        process.communicate()
+        other.rollback()
+        self.run_script("def main(self): pass", arguments="'other'")
+        self.assertEqual("tidy", self.last().name)
