@@ -35,6 +35,7 @@ lint: $(built) $(tools)
 
 bench: $(built)
 	bin/py bench/last_activity.py
+	bin/py bench/attempts.py
 
 # The embedded PostgreSQL is run by programs that are about to go.
 stop := if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \

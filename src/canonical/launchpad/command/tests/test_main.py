@@ -1,22 +1,39 @@
 """The command line, as a process."""
 
+import contextlib
 import datetime
+import json
 import os
+import pty
+import re
 import subprocess
 import sys
 import unittest
+import uuid
+
+from zope.component import getUtility
+from zope.schema import getFieldNamesInOrder
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.output import ago
+from canonical.launchpad.interfaces import IFailedAttempt
+from canonical.launchpad.interfaces import IRunningAttempt
+from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.scripts.spool import Spool
+from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import PostgresLayer
 
 
 RUN = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main())"
 
 
-class TestCommand(unittest.TestCase):
+class CommandTestCase(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
 
@@ -26,6 +43,9 @@ class TestCommand(unittest.TestCase):
             env=dict(os.environ, **environment),
             capture_output=True, text=True, check=False)
         return process.returncode, process.stdout, process.stderr
+
+
+class TestCommand(CommandTestCase):
 
     def test_init_can_be_called_again(self):
         for _ in range(2):
@@ -109,3 +129,191 @@ class TestCommand(unittest.TestCase):
         status, out, err = self.run_command("lats")
         self.assertEqual((2, ""), (status, out))
         self.assertIn("invalid choice: 'lats'", err)
+
+
+class TestHowScriptsFare(CommandTestCase):
+
+    def setUp(self):
+        """garbo fails, tidy runs on two hosts, and fine is fine."""
+        start = datetime.datetime(2007, 2, 1, 10, 0, tzinfo=datetime.UTC)
+        minute = datetime.timedelta(minutes=1)
+        factory = LaunchpadObjectFactory()
+        attempts = getUtility(IScriptAttemptSet)
+        for name in "fine", "garbo":
+            factory.makeScriptActivity(name, "host", start, minute)
+        for number in 1, 2:
+            attempt_id = attempts.begin(
+                "garbo", 123, start + number * minute, "host")
+            attempts.end(
+                attempt_id, "failure", start + (number + 1) * minute, 1,
+                f"OSError: disk {number}")
+        for hostname in "a", "b":
+            attempts.begin("tidy", 5, start, hostname)
+        ZopelessTransactionManager._installed.commit()
+
+    def lines(self, *arguments):
+        status, out, err = self.run_command(*arguments)
+        self.assertEqual((0, ""), (status, err))
+        return [line.split("\t") for line in out.splitlines()]
+
+    def json(self, interface, *arguments):
+        status, out, err = self.run_command(*arguments, "--json")
+        self.assertEqual((0, ""), (status, err))
+        values = json.loads(out)
+        for each in values:
+            self.assertEqual(getFieldNamesInOrder(interface), list(each))
+        return values
+
+    def test_list_in_lines(self):
+        self.assertEqual(
+            [
+                ["script", "host", "last success", "took", "last failure",
+                 "in a row", "running since", "reason"],
+                ["fine", "host", "2007-02-01T10:00:00+00:00", "60.0", "-",
+                 "-", "-", "-"],
+                ["garbo", "host", "2007-02-01T10:00:00+00:00", "60.0",
+                 "2007-02-01T10:02:00+00:00", "2", "-", "OSError: disk 2"],
+                ["tidy", "a", "-", "-", "-", "-",
+                 "2007-02-01T10:00:00+00:00", "-"],
+                ["tidy", "b", "-", "-", "-", "-",
+                 "2007-02-01T10:00:00+00:00", "-"],
+            ],
+            self.lines("list"))
+
+    def test_list_in_json(self):
+        values = self.json(IScriptSummary, "list")
+        self.assertEqual(
+            {
+                "name": "garbo",
+                "hostname": "host",
+                "last_success": "2007-02-01T10:00:00+00:00",
+                "last_duration": 60.0,
+                "last_failure": "2007-02-01T10:02:00+00:00",
+                "last_reason": "OSError: disk 2",
+                "failures_in_a_row": 2,
+                "running_since": None,
+            },
+            values[1])
+
+    def test_running(self):
+        lines = self.lines("running")
+        self.assertEqual(
+            ["script", "host", "pid", "since", "for", "usually", "also on"],
+            lines[0])
+        self.assertEqual(
+            [["tidy", "a", "5", "b"], ["tidy", "b", "5", "a"]],
+            [[*line[:3], line[6]] for line in lines[1:]])
+        self.assertGreater(float(lines[1][4]), 86400)
+        values = self.json(IRunningAttempt, "running")
+        self.assertEqual([["b"], ["a"]], [each["also_on"] for each in values])
+
+    def test_failures(self):
+        expected = [
+            ["garbo", "host", "2007-02-01T10:02:00+00:00",
+             "2007-02-01T10:03:00+00:00", "failure", "1", "2",
+             "OSError: disk 2"],
+            ["garbo", "host", "2007-02-01T10:01:00+00:00",
+             "2007-02-01T10:02:00+00:00", "failure", "1", "1",
+             "OSError: disk 1"],
+        ]
+        self.assertEqual(expected, self.lines("failures")[1:])
+        self.assertEqual(expected, self.lines("failures", "garbo")[1:])
+        self.assertEqual([], self.lines("failures", "fine")[1:])
+        self.assertEqual(
+            [2, 1], [each["failures_in_a_row"]
+                     for each in self.json(IFailedAttempt, "failures")])
+
+    def test_last(self):
+        self.assertEqual(
+            (0, "fine on host: last succeeded 2007-02-01 10:00:00 UTC, in"
+                " 1m 0s\ngarbo on host: last succeeded 2007-02-01 10:00:00"
+                " UTC, in 1m 0s\n", ""),
+            self.run_command("last"))
+        self.assertEqual(
+            ["fine", "garbo"],
+            [each["name"] for each in self.json(IScriptActivity, "last")])
+        self.assertEqual(
+            1, len(self.json(IScriptActivity, "last", "garbo")))
+
+    def test_a_script_that_nobody_knows(self):
+        for command in ["failures", "x"], ["failures", "x", "--json"]:
+            self.assertEqual(
+                (1, "", "scriptactivity: nothing is on record of 'x'\n"),
+                self.run_command(*command))
+
+    def on_terminal(self, *arguments, columns=60):
+        """What is printed on a terminal of some width."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            env=dict(os.environ, COLUMNS=str(columns), TERM="xterm"),
+            stdout=theirs)
+        os.close(theirs)
+        out = b""
+        with contextlib.suppress(OSError):
+            while data := os.read(ours, 10000):
+                out += data
+        os.close(ours)
+        self.assertEqual(0, process.wait())
+        return out.decode()
+
+    def test_a_terminal_gets_a_table_that_fits_and_has_colour(self):
+        name = "x" * 200
+        LaunchpadObjectFactory().makeScriptActivity(name)
+        ZopelessTransactionManager._installed.commit()
+        out = self.on_terminal("list")
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+        for line in plain.splitlines():
+            self.assertLessEqual(len(line), 60)
+        self.assertNotIn(name, plain)
+        self.assertIn("\u2026", plain)
+        self.assertIn("\x1b[31m", out)
+        self.assertNotIn("\t", out)
+        status, out, _ = self.run_command("list")
+        self.assertIn(name, out)
+        self.assertNotIn("\x1b", out)
+
+    def test_a_terminal_is_told_that_there_is_nothing(self):
+        PostgresLayer.testSetUp()
+        for command, words in (
+            ("list", "No script is on record yet."),
+            ("running", "No script runs."),
+            ("failures", "No failure is on record."),
+        ):
+            self.assertEqual(words, self.on_terminal(command).strip())
+
+
+class TestFlush(CommandTestCase):
+
+    def test_what_cannot_be_sent_is_told_with_its_reason(self):
+        spool = PostgresLayer.state_directory / "spool"
+        spool.mkdir(parents=True)
+        success = Success(
+            "garbo", "host",
+            datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC),
+            datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC), uuid.uuid4(),
+            transaction_id="1", cluster_id="2")
+        path = Spool(spool).write(success)
+        self.assertEqual(
+            (1, f"0 recorded, 1 left in {spool}\n",
+             "scriptactivity: Left in the spool, since it depends on a"
+             f" transaction of another database cluster: {path}\n"),
+            self.run_command("flush"))
+
+    def test_a_spool_that_cannot_be_read(self):
+        status, out, err = self.run_command(
+            "flush", LP_STATE_DIRECTORY="/proc/no")
+        self.assertEqual((1, ""), (status, out))
+        self.assertRegex(err, "^scriptactivity: .*No such file.*\n$")
+
+
+class TestDurations(unittest.TestCase):
+
+    def test_the_two_largest_units_are_shown(self):
+        for seconds, text in (
+            (0, "0.0s"), (2.54, "2.5s"), (59.99, "60.0s"), (60, "1m 0s"),
+            (3599, "59m 59s"), (3600, "1h 0m"), (86399, "23h 59m"),
+            (90000, "1d 1h"), (8640000, "100d 0h"),
+        ):
+            self.assertEqual(
+                text, ago(datetime.timedelta(seconds=seconds)))
