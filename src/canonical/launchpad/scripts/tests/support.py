@@ -60,7 +60,8 @@ class ScriptTestCase(unittest.TestCase):
     def execute(self, statement):
         # What this process reads would stand in the way of it.
         self.ztm.abort()
-        connection = psycopg2.connect(**self.parameters)
+        connection = psycopg2.connect(
+            **self.parameters, options="-c lock_timeout=20s")
         connection.autocommit = True
         try:
             connection.cursor().execute(statement)

@@ -5,6 +5,7 @@ import signal
 
 import psycopg2
 
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.failures import failure_status
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
@@ -195,6 +196,10 @@ class TestSignals(ScriptTestCase):
         process.out, process.err = process.communicate()
         return process
 
+    def ask(self, statement):
+        self.ztm.begin()
+        return main_store().execute(statement).get_one()[0]
+
     def assert_killed(self, process, signum):
         self.assertEqual(-signum, process.returncode, process.err)
         name = signal.Signals(signum).name
@@ -308,10 +313,16 @@ class TestSignals(ScriptTestCase):
             """)
         process = self.start()
         backend = int(process.stdout.readline())
+        while self.ask(
+            f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}"
+            " AND wait_event = 'PgSleep'"
+        ) == 0:
+            self.assertIsNone(process.poll())
         os.kill(backend, signal.SIGSTOP)
         process.send_signal(signal.SIGTERM)
         process.out, process.err = process.communicate()
         os.kill(backend, signal.SIGCONT)
+        self.ask(f"SELECT pg_terminate_backend({backend}, 5000)")
         self.assertEqual(-signal.SIGTERM, process.returncode, process.err)
         self.assertEqual(
             "ERROR   Killed by SIGTERM", self.log(process)[-1])
