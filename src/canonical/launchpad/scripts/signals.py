@@ -164,10 +164,29 @@ class DeadlySignals:
                 signal.signal(signum, handler)
 
 
+# A signal that reaches a forked child before its handlers are restored would
+# be lost, since Python drops what is pending at that moment.  So signals are
+# blocked for as long; the mask that was is kept by the thread that forks.
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, DEADLY)
+
+
+def _after_fork() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
 def _in_forked_child() -> None:
     """A child that a script forks dies of its signals by itself."""
     while DeadlySignals.active is not None:
         DeadlySignals.active._restore()
+    _after_fork()
 
 
-os.register_at_fork(after_in_child=_in_forked_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork,
+    after_in_child=_in_forked_child,
+)

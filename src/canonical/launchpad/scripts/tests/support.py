@@ -89,7 +89,7 @@ class ScriptTestCase(unittest.TestCase):
         """The process of a script, ended, and what it has printed."""
         self.write_script(body, arguments, prepare, call)
         process = self.start(*options, **environment)
-        process.out, process.err = process.communicate()
+        process.out, process.err = process.communicate(timeout=60)
         self.ztm.begin()
         return process
 

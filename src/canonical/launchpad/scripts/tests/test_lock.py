@@ -25,8 +25,8 @@ def main(self):
 """
 
 # Takes the lock over and over.  Within, it locks a file that stays, which it
-# cannot if another process is within too.  That file is opened first, so that
-# the kernel gives it up first when the process is killed.
+# cannot if another process is within too.  That is a lock of POSIX's, which
+# the kernel gives up first when it ends a process.
 FIGHT = """
 import fcntl, random, sys
 from pathlib import Path
@@ -41,11 +41,11 @@ while True:
     except LockTaken:
         continue
     try:
-        fcntl.flock(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
         log.write("in\\n")
     except BlockingIOError:
         log.write("two inside\\n")
-    fcntl.flock(inside, fcntl.LOCK_UN)
+    fcntl.lockf(inside, fcntl.LOCK_UN)
     lock.release(skip_delete=random.random() < 0.3)
 """
 
