@@ -40,6 +40,7 @@ setup(
         "canonical.database": ["schema.sql"],
     },
     install_requires=[
+        "cronsim",
         "lazr.config",
         "platformdirs",
         "psycopg2",
@@ -55,6 +56,7 @@ setup(
     extras_require={
         "embedded": EMBEDDED,
         "test": EMBEDDED + [
+            "hypothesis",
             "pytz",
             "zope.security",
             "zope.testing",

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import NoReturn
 
 import psycopg2
 from storm.exceptions import StormError
@@ -25,6 +26,10 @@ from canonical.launchpad.command.attempts import failures
 from canonical.launchpad.command.attempts import last
 from canonical.launchpad.command.attempts import list_scripts
 from canonical.launchpad.command.attempts import running
+from canonical.launchpad.command.check import UNKNOWN
+from canonical.launchpad.command.check import add_check_options
+from canonical.launchpad.command.check import check
+from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.scripts.sending import flush
 from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.zcml import execute_zcml
@@ -77,6 +82,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "list": (with_database(list_scripts), "how each script fares"),
     "running": (with_database(running), "what runs now, and for how long"),
     "failures": (with_database(failures), "what has failed, and why"),
+    "check": (with_database(check), "does each script do as expected?"),
     "last": (with_database(last), "when scripts last succeeded"),
     "flush": (with_database(flush_spool), "record what this host has spooled"),
 }
@@ -93,8 +99,22 @@ script that subclasses LaunchpadCronScript, and see "scriptactivity list".
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser with an exit status of its own.
+
+    :ivar trouble: the exit status for wrong use.
+    """
+
+    trouble = 2
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse.ArgumentParser`."""
+        self.print_usage(sys.stderr)
+        self.exit(self.trouble, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
     commands = parser.add_subparsers(
         metavar="COMMAND", required=True, title="commands")
@@ -102,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, (function, text) in COMMANDS.items():
         parsers[name] = commands.add_parser(
             name, help=text, description=function.__doc__)
-        parsers[name].set_defaults(run=function)
+        parsers[name].set_defaults(run=function, parser=parsers[name])
+    add_check_options(parsers["check"])
+    parsers["check"].trouble = UNKNOWN
     for name in "list", "running", "failures", "last":
         parsers[name].add_argument(
             "--json", action="store_true", help="print a JSON array")
@@ -132,19 +154,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except ConfigError as error:
-        return _fail(2, error)
+    except (ConfigError, ExpectationError) as error:
+        return _fail(max(2, args.parser.trouble), error)
     except (
         psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
     ) as error:
         return _fail(
-            1, error,
+            _failure(args), error,
             " (make or upgrade the tables with: scriptactivity init)")
     except (
         EmbeddedClusterError, OSError, StormError, psycopg2.Error
     ) as error:
-        return _fail(1, error)
+        return _fail(_failure(args), error)
     return status
+
+
+def _failure(args: argparse.Namespace) -> int:
+    """The exit status of a command that cannot do what it should."""
+    return UNKNOWN if args.parser.trouble == UNKNOWN else 1
 
 
 def _fail(status: int, error: Exception, advice: str = "") -> int:

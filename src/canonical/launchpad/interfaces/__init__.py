@@ -21,10 +21,15 @@ from canonical.launchpad.interfaces.scriptattempt import IRunningAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
 from canonical.launchpad.interfaces.scriptattempt import IScriptSummary
+from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
+from canonical.launchpad.interfaces.scriptfigures import Figures
+from canonical.launchpad.interfaces.scriptfigures import Inquiry
+from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
 
 
 __all__ = [
     "FAILED",
+    "Figures",
     "OUTCOMES",
     "IFailedAttempt",
     "IRunningAttempt",
@@ -32,6 +37,9 @@ __all__ = [
     "IScriptActivitySet",
     "IScriptAttempt",
     "IScriptAttemptSet",
+    "IScriptExpectation",
+    "IScriptFiguresSet",
     "IScriptSummary",
+    "Inquiry",
     "is_printable",
 ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg2
 import transaction
 from storm.zope.interfaces import IZStorm
+from zope.component import getGlobalSiteManager
 from zope.component import getUtility
 from zope.component.testing import tearDown as forget_components
 
@@ -21,6 +22,7 @@ from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
@@ -81,7 +83,15 @@ def set_up(test):
     )
 
 
+def forget_expectations():
+    """What a doctest has registered would count in the next."""
+    site = getGlobalSiteManager()
+    for name, _ in list(site.getUtilitiesFor(IScriptExpectation)):
+        site.unregisterUtility(provided=IScriptExpectation, name=name)
+
+
 def tear_down(test):
+    forget_expectations()
     for process in test.globs["processes"]:
         process.kill()
         process.communicate()

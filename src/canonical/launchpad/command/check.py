@@ -1,0 +1,162 @@
+"""The command ``scriptactivity check``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from canonical.config import config
+from canonical.launchpad.command.output import print_table
+from canonical.launchpad.monitor.assessment import Assessment
+from canonical.launchpad.monitor.checking import assess_all
+from canonical.launchpad.monitor.checking import load_expectations
+from canonical.launchpad.monitor.checking import registered_expectations
+
+
+__all__ = [
+    "UNKNOWN",
+    "add_check_options",
+    "check",
+    "parse_time",
+]
+
+
+# By the Monitoring Plugins Development Guidelines.
+STATUS = {"ok": 0, "paused": 0, "warning": 1, "critical": 2}
+UNKNOWN = 3
+
+STYLES = {"critical": "red", "warning": "yellow"}
+
+
+def parse_time(text: str) -> datetime.datetime:
+    """A time that knows its zone, as ISO 8601 has it.
+
+    :raises argparse.ArgumentTypeError: if it is not one.
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"not a time: {text!r}; expected something like"
+            " 2007-02-01T10:00Z") from None
+    if moment.utcoffset() is None:
+        raise argparse.ArgumentTypeError(
+            f"a time without its zone: {text!r}; expected something like"
+            f" {text}Z")
+    return moment.astimezone(datetime.UTC)
+
+
+def add_check_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `check` takes."""
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="of these scripts only")
+    parser.add_argument(
+        "--expectations", metavar="FILE", type=Path,
+        help="ZCML that says what is expected, instead of [monitor]"
+             " expectations")
+    parser.add_argument(
+        "--at", metavar="TIME", type=parse_time,
+        help="as it was at this time, such as 2007-02-01T10:00Z")
+    parser.add_argument("--host", help="leave out what is expected elsewhere")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--json", action="store_true", help="print a JSON array")
+    how.add_argument(
+        "--nagios", action="store_true",
+        help="print one line, as a plugin of Nagios does")
+
+
+def check(args: argparse.Namespace) -> int:
+    """Does each script do as it is expected to?  The worst come first.
+
+    Exit status: 0 all is well, 1 warning, 2 critical, 3 unknown.
+    """
+    _load(args.expectations)
+    expectations = registered_expectations()
+    if not expectations:
+        _say("nothing is expected: name a file in [monitor] expectations, or"
+             " with --expectations")
+        return UNKNOWN
+    for name in args.names:
+        if name not in {each.name for each in expectations}:
+            _say(f"nothing is expected of {name!r}")
+            return UNKNOWN
+    assessments = assess_all(
+        [each for each in expectations
+         if not args.names or each.name in args.names],
+        args.at or datetime.datetime.now(datetime.UTC), args.host)
+    if args.json:
+        print(json.dumps(
+            [_as_dict(each) for each in assessments], default=str,
+            ensure_ascii=False, indent=4))
+    elif args.nagios:
+        print(_nagios_line(assessments))
+    else:
+        print_table(
+            ["state", "script", "host", "why"],
+            [[each.state, each.name, each.hostname, _reasons(each)]
+             for each in assessments],
+            "Nothing is expected on that host.",
+            lambda row: STYLES.get(assessments[row].state, ""))
+    return max((STATUS[each.state] for each in assessments), default=0)
+
+
+def _load(path: Path | None) -> None:
+    configured = config.monitor.expectations
+    if path is None and configured:
+        path = config.directory / Path(configured).expanduser()
+    if path is not None:
+        load_expectations(path)
+
+
+def _reasons(assessment: Assessment) -> str:
+    """What is wrong; or, if nothing is, when it last ran."""
+    wrong = [
+        question.sentence for question in (
+            assessment.recently, assessment.often, assessment.runtime)
+        if question.state != "ok"]
+    return "; ".join(wrong or [assessment.recently.sentence])
+
+
+def _as_dict(assessment: Assessment) -> dict[str, Any]:
+    return {
+        "name": assessment.name,
+        "hostname": assessment.hostname,
+        "state": assessment.state,
+        "questions": {
+            name: {
+                key: value.isoformat() if isinstance(
+                    value, datetime.datetime) else value
+                for key, value in dataclasses.asdict(question).items()}
+            for name, question in (
+                ("recently", assessment.recently),
+                ("often", assessment.often),
+                ("runtime", assessment.runtime),
+            )
+        },
+    }
+
+
+def _nagios_line(assessments: list[Assessment]) -> str:
+    """Status, what is wrong, and performance data after a bar."""
+    counts = Counter(each.state for each in assessments)
+    worst = assessments[0].state if assessments else "ok"
+    wrong = [
+        f"{each.name}{' on ' + each.hostname if each.hostname else ''}"
+        f" {_reasons(each)}"
+        for each in assessments if STATUS[each.state]]
+    said = "; ".join(wrong) or "all scripts do as expected"
+    data = " ".join(
+        f"{state}={counts[state]}" for state in STATUS)
+    word = "OK" if not STATUS[worst] else worst.upper()
+    return f"SCRIPTS {word} - {said.replace('|', '/')} | {data}"
+
+
+def _say(text: str) -> None:
+    print(f"scriptactivity: {text}", file=sys.stderr)

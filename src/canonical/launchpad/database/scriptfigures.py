@@ -1,0 +1,139 @@
+"""Figures of any number of scripts, from two statements."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.interfaces import Figures
+from canonical.launchpad.interfaces import Inquiry
+from canonical.launchpad.interfaces import IScriptFiguresSet
+
+
+__all__ = [
+    "ScriptFiguresSet",
+]
+
+
+# One walk over an index for each question and script; `width_bucket` finds
+# the slot of a run.  The slots of a schedule are sent once, however many
+# scripts have it.
+FIGURES = """
+    WITH asked AS (
+        SELECT * FROM unnest(
+            :numbers::integer[], :names::text[], :hostnames::text[],
+            :slots::integer[], :runs::integer[]
+        ) AS asked (number, name, hostname, slots, runs)
+    ), slots AS (
+        SELECT number, starts::timestamptz[] AS starts, until
+        FROM unnest(
+            :slot_numbers::integer[], :slot_starts::text[],
+            :slot_ends::timestamptz[]
+        ) AS slots (number, starts, until)
+    )
+    SELECT asked.number, recent.last_started, recent.last_completed,
+        often.met, often.runs, recent.durations, running.since,
+        failed.failures, ended.outcome, failed.reason
+    FROM asked JOIN slots ON slots.number = asked.slots
+    LEFT JOIN LATERAL (
+        SELECT max(date_started) AS last_started,
+            max(date_completed) AS last_completed,
+            array_agg(
+                extract(epoch FROM date_completed - date_started)::float
+                ORDER BY date_started DESC) AS durations
+        FROM (
+            SELECT date_started, date_completed FROM scriptactivity AS run
+            WHERE {run} AND date_completed <= :at
+            ORDER BY date_started DESC LIMIT asked.runs
+        ) AS latest
+    ) AS recent ON true
+    LEFT JOIN LATERAL (
+        SELECT count(DISTINCT width_bucket(date_started, slots.starts)) AS met,
+            count(*) AS runs
+        FROM scriptactivity AS run
+        WHERE {run} AND date_completed <= :at
+            AND date_started >= slots.starts[1] AND date_started < slots.until
+    ) AS often ON true
+    LEFT JOIN LATERAL (
+        SELECT min(date_started) AS since FROM scriptattempt AS run
+        WHERE {run} AND date_started <= :at
+            AND (date_ended IS NULL OR date_ended > :at)
+            AND date_started > coalesce(recent.last_started, '-infinity')
+    ) AS running ON true
+    LEFT JOIN LATERAL (
+        SELECT outcome FROM scriptattempt AS run
+        WHERE {run} AND date_ended <= :at
+        ORDER BY date_started DESC LIMIT 1
+    ) AS ended ON true
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS failures,
+            (array_agg(reason ORDER BY date_started DESC))[1] AS reason
+        FROM scriptattempt AS run
+        WHERE {run} AND date_ended <= :at
+            AND outcome IN ('failure', 'killed', 'vanished')
+            AND date_started > coalesce(recent.last_started, '-infinity')
+    ) AS failed ON true
+"""
+
+ON_A_HOST = FIGURES.format(
+    run="run.name = asked.name AND run.hostname = asked.hostname")
+ON_ANY_HOST = FIGURES.format(run="run.name = asked.name")
+
+
+@implementer(IScriptFiguresSet)
+class ScriptFiguresSet:
+    """See `IScriptFiguresSet`."""
+
+    def getFigures(
+        self, inquiries: Sequence[Inquiry], at: datetime.datetime
+    ) -> list[Figures]:
+        """See `IScriptFiguresSet`."""
+        figures: dict[int, Figures] = {}
+        numbered = list(enumerate(inquiries))
+        for statement, asked in (
+            (ON_A_HOST, [
+                each for each in numbered if each[1].hostname is not None]),
+            (ON_ANY_HOST, [
+                each for each in numbered if each[1].hostname is None]),
+        ):
+            if asked:
+                figures.update(_ask(statement, asked, at))
+        return [figures[number] for number, _ in numbered]
+
+
+def _ask(
+    statement: str,
+    asked: list[tuple[int, Inquiry]],
+    at: datetime.datetime,
+) -> dict[int, Figures]:
+    slots: dict[Any, int] = {}
+    for _, each in asked:
+        slots.setdefault((each.slots, each.until), len(slots))
+    text, parameters = bind(statement, {
+        "at": at,
+        "numbers": [number for number, _ in asked],
+        "names": [each.name for _, each in asked],
+        "hostnames": [each.hostname for _, each in asked],
+        "slots": [slots[each.slots, each.until] for _, each in asked],
+        "runs": [each.runs for _, each in asked],
+        "slot_numbers": list(slots.values()),
+        "slot_starts": [
+            "{" + ",".join(f'"{start}"' for start in starts) + "}"
+            for starts, _ in slots],
+        "slot_ends": [until for _, until in slots],
+    })
+    return {
+        number: Figures(
+            _utc(started), _utc(completed), met, runs, tuple(durations or ()),
+            _utc(since), failures, outcome, reason)
+        for number, started, completed, met, runs, durations, since, failures,
+        outcome, reason in main_store().execute(text, parameters)}
+
+
+def _utc(moment: datetime.datetime | None) -> datetime.datetime | None:
+    return None if moment is None else moment.astimezone(datetime.UTC)

@@ -1,0 +1,74 @@
+"""What the records say of a script, as figures."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from zope.interface import Interface
+
+
+__all__ = [
+    "Figures",
+    "IScriptFiguresSet",
+    "Inquiry",
+]
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is asked about a script on a host.
+
+    :ivar hostname: `None` for any host.
+    :ivar slots: aware datetimes in ascending order; a run belongs to the
+        last one that is not later than its start.
+    :ivar until: where the last slot ends.
+    :ivar runs: over how many successes durations are asked for.
+    """
+
+    name: str
+    hostname: str | None
+    slots: tuple[datetime.datetime, ...]
+    until: datetime.datetime
+    runs: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is known of a script on a host, at a time.
+
+    Only successes that had completed by then count.
+
+    :ivar last_started: when the success that started last did, or `None`.
+    :ivar last_completed: when the last completion was, or `None`.
+    :ivar met: how many of the slots have a run.
+    :ivar runs: how many runs there are in the slots.
+    :ivar durations: of the last successes, in seconds, the latest first.
+    :ivar running_since: when the attempt started that runs, or `None`.
+    :ivar failures: how many attempts have failed since the last success.
+    :ivar last_outcome: of the last attempt that has ended, or `None`.
+    :ivar last_reason: why the last attempt that failed did, or `None`.
+    """
+
+    last_started: datetime.datetime | None = None
+    last_completed: datetime.datetime | None = None
+    met: int = 0
+    runs: int = 0
+    durations: tuple[float, ...] = ()
+    running_since: datetime.datetime | None = None
+    failures: int = 0
+    last_outcome: str | None = None
+    last_reason: str | None = None
+
+
+class IScriptFiguresSet(Interface):
+    """Figures, of any number of scripts at once.  A utility."""
+
+    def getFigures(inquiries, at):
+        """Figures that answer inquiries.
+
+        :param inquiries: a sequence of `Inquiry`.
+        :param at: an aware datetime; what has happened since is left out.
+        :return: a list of `Figures`, in the same order, from a fixed number
+            of statements.
+        """

@@ -1,0 +1,117 @@
+"""The slots of a schedule: when cron would start a script.
+
+Evaluated as cron(8) does at the changes of daylight saving, by `cronsim`, in
+the schedule's zone; what comes back is in UTC.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfoNotFoundError
+
+from cronsim import CronSim
+from cronsim import CronSimError
+
+
+__all__ = [
+    "check_schedule",
+    "latest_slot",
+    "next_slot",
+    "slots_between",
+]
+
+
+# See "Vixie cron" in crontab(5).
+NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+MINUTE = datetime.timedelta(minutes=1)
+
+
+def check_schedule(schedule: str, timezone: str) -> None:
+    """Check that a schedule fires in a zone that there is.
+
+    :param schedule: five fields as in crontab(5), or a nickname such as
+        ``@daily``.
+    :param timezone: a name in the IANA time zone database.
+    :raises ValueError: if it does not; says why.
+    """
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"unknown time zone: {timezone!r}") from None
+    fields = NICKNAMES.get(schedule.strip().lower(), schedule).split()
+    if len(fields) != 5:
+        raise ValueError(
+            f"not a schedule: {schedule!r}; expected five fields, as in"
+            f" '*/10 * * * *', or one of {', '.join(NICKNAMES)}")
+    try:
+        next(CronSim(" ".join(fields), datetime.datetime(2007, 1, 1)))
+    except CronSimError as error:
+        raise ValueError(f"not a schedule: {schedule!r}: {error}") from None
+    except StopIteration:
+        raise ValueError(
+            f"a schedule that never fires: {schedule!r}") from None
+
+
+def slots_between(
+    schedule: str,
+    timezone: str,
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> list[datetime.datetime]:
+    """The slots from `since` on and before `until`, in UTC, in order."""
+    slots: list[datetime.datetime] = []
+    for slot in _slots(schedule, timezone, since - MINUTE):
+        if slot >= until:
+            break
+        # One that two local times mean is still one.
+        if slot >= since and slots[-1:] != [slot]:
+            slots.append(slot)
+    return slots
+
+
+def next_slot(
+    schedule: str, timezone: str, after: datetime.datetime
+) -> datetime.datetime:
+    """The first slot that is later than `after`."""
+    return next(
+        slot for slot in _slots(schedule, timezone, after - MINUTE)
+        if slot > after)
+
+
+@functools.lru_cache(maxsize=100_000)
+def latest_slot(
+    schedule: str, timezone: str, until: datetime.datetime
+) -> datetime.datetime:
+    """The last slot that is not later than `until`."""
+    # Forwards over ever longer spans, so that there is one way to evaluate.
+    for days in 1, 32, 400, 366 * 9, 366 * 45:
+        since = until - datetime.timedelta(days=days)
+        slots = slots_between(
+            schedule, timezone, since,
+            until + datetime.timedelta(microseconds=1))
+        if slots:
+            return slots[-1]
+    raise ValueError(f"a schedule without a slot before {until}: {schedule!r}")
+
+
+def _slots(
+    schedule: str, timezone: str, after: datetime.datetime
+) -> Iterator[datetime.datetime]:
+    """The slots later than `after`, in UTC."""
+    expression = NICKNAMES.get(schedule.strip().lower(), schedule)
+    zone = (
+        datetime.UTC if timezone == "UTC" else ZoneInfo(timezone))
+    for slot in CronSim(expression, after.astimezone(zone)):
+        yield slot.astimezone(datetime.UTC)

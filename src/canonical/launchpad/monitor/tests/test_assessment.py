@@ -1,0 +1,233 @@
+"""What decides: an expectation, figures and a time."""
+
+import datetime
+import unittest
+
+from zope.interface.verify import verifyObject
+
+from canonical.launchpad.interfaces import Figures
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.monitor.assessment import assess
+from canonical.launchpad.monitor.assessment import inquiry
+from canonical.launchpad.monitor.expectation import expectation_from_text
+
+
+MINUTE = datetime.timedelta(minutes=1)
+
+
+def at(hour, minute=0, second=0, day=1):
+    return datetime.datetime(
+        2007, 2, day, hour, minute, second, tzinfo=datetime.UTC)
+
+
+def expect(**values):
+    return expectation_from_text("garbo", **values)
+
+
+class TestExpectations(unittest.TestCase):
+
+    def test_it_is_what_its_interface_says(self):
+        self.assertTrue(verifyObject(IScriptExpectation, expect(every="1d")))
+
+    def test_what_is_refused(self):
+        for values, words in (
+            ({}, "either schedule or every"),
+            ({"every": "1d", "schedule": "@daily"}, "and not both"),
+            ({"every": "0s"}, "every has to be more than 0s"),
+            ({"every": "1d", "window": "0s"}, "window has to be more than"),
+            ({"every": "1d", "missed": -1}, "missed: "),
+            ({"every": "1d", "runs": 0}, "runs: "),
+            ({"every": "1d", "severity": "bad"}, "severity: .*'bad'"),
+            ({"every": "1d", "grace": "soon"}, "not a duration: 'soon'"),
+            ({"every": "1d", "average": "fast"}, "not a band: 'fast'"),
+        ):
+            with self.assertRaisesRegex(ValueError, words):
+                expect(**values)
+        with self.assertRaisesRegex(ValueError, "name: "):
+            expectation_from_text("", every="1d")
+
+
+class TestRecently(unittest.TestCase):
+
+    def recently(self, expectation, now, **figures):
+        return assess(expectation, None, Figures(**figures), now).recently
+
+    def test_it_is_late_once_the_grace_has_passed(self):
+        hourly = expect(schedule="0 * * * *", grace="10m")
+        for now, state in (
+            (at(10, 9, 59), "ok"), (at(10, 10), "critical"),
+            (at(10, 59), "critical"),
+        ):
+            self.assertEqual(state, self.recently(
+                hourly, now, last_started=at(9, 1)).state, now)
+
+    def test_a_run_up_to_a_minute_early_belongs_to_its_slot(self):
+        hourly = expect(schedule="0 * * * *", grace="10m")
+        for started, state in (
+            (at(9, 59), "ok"), (at(9, 58, 59), "critical"), (at(10), "ok"),
+            (at(10, 15), "ok"),
+        ):
+            self.assertEqual(state, self.recently(
+                hourly, at(10, 20), last_started=started).state, started)
+
+    def test_every_counts_from_the_last_completion(self):
+        daily = expect(every="1d", grace="2h")
+        for now, state in (
+            (at(12, day=2), "ok"), (at(12, 1, day=2), "critical"),
+        ):
+            found = self.recently(
+                daily, now, last_started=at(8), last_completed=at(10))
+            self.assertEqual(state, found.state)
+            self.assertEqual(at(10, day=2), found.next_due)
+
+    def test_the_severity_is_the_expectations_but_for_never(self):
+        mild = expect(schedule="0 * * * *", severity="warning")
+        self.assertEqual(
+            "warning", self.recently(mild, at(12), last_started=at(9)).state)
+        self.assertEqual("critical", self.recently(mild, at(12)).state)
+
+    def test_what_is_due_next(self):
+        hourly = expect(schedule="0 * * * *")
+        self.assertEqual(at(11), self.recently(hourly, at(10)).next_due)
+        self.assertIsNone(self.recently(expect(every="1h"), at(10)).next_due)
+
+    def test_why(self):
+        hourly = expect(schedule="0 * * * *")
+        for figures, words in (
+            ({}, "never started"),
+            ({"running_since": at(8, 30)},
+             "still running, for 1h30m, since 2007-02-01 08:30:00 UTC"),
+            ({"failures": 3, "last_outcome": "failure",
+              "last_reason": "OSError: disk"},
+             "failed 3 times in a row, last with OSError: disk"),
+            ({"failures": 1, "last_outcome": "killed",
+              "last_reason": "SIGTERM"}, "failed once, last with SIGTERM"),
+            ({"failures": 2, "last_outcome": "vanished"},
+             "vanished, failed 2 times in a row"),
+            ({"last_outcome": "skipped"},
+             "skipped, since another held its lock"),
+            ({"last_outcome": "success"}, "never started"),
+        ):
+            sentence = self.recently(
+                hourly, at(10), last_started=at(7), **figures).sentence
+            self.assertTrue(sentence.endswith(": " + words), sentence)
+
+
+class TestOften(unittest.TestCase):
+
+    def often(self, expectation, now, **figures):
+        return assess(expectation, None, Figures(**figures), now).often
+
+    def test_a_slot_is_due_once_its_grace_has_passed(self):
+        hourly = expect(schedule="0 * * * *", grace="10m", window="3h")
+        asked = inquiry(hourly, None, at(10, 9, 59))
+        self.assertEqual(
+            (at(6, 59), at(7, 59), at(8, 59)), asked.slots)
+        self.assertEqual(at(9, 59), asked.until)
+        asked = inquiry(hourly, None, at(10, 10))
+        self.assertEqual((at(7, 59), at(8, 59), at(9, 59)), asked.slots)
+        self.assertEqual(at(10, 59), asked.until)
+
+    def test_missed_slots_count_from_one_more_than_may_be(self):
+        for missed, met, state in (
+            (0, 3, "ok"), (0, 2, "critical"), (1, 2, "ok"), (1, 1, "critical"),
+        ):
+            found = self.often(
+                expect(schedule="0 * * * *", window="3h", missed=missed),
+                at(10, 30), met=met, runs=met)
+            self.assertEqual(
+                (state, 3, met, 0),
+                (found.state, found.due, found.met, found.extra))
+
+    def test_extra_runs_count_only_if_it_is_said(self):
+        for extra, state in ((None, "ok"), (2, "ok"), (1, "critical")):
+            found = self.often(
+                expect(schedule="0 * * * *", window="3h", extra=extra),
+                at(10, 30), met=3, runs=5)
+            self.assertEqual((state, 2), (found.state, found.extra))
+
+    def test_intervals_are_counted_and_not_placed(self):
+        six_hourly = expect(every="6h", window="1d", grace="1h")
+        asked = inquiry(six_hourly, None, at(12, day=2))
+        self.assertEqual(4, len(asked.slots))
+        self.assertEqual(at(11), asked.slots[0])
+        self.assertEqual(at(12, day=2), asked.until)
+        found = self.often(six_hourly, at(12, day=2), met=3, runs=4)
+        self.assertEqual(("ok", 4, 0), (found.state, found.met, found.extra))
+
+    def test_a_slot_of_a_leap_day(self):
+        leap = expect(schedule="0 0 29 2 *", window="1d")
+        self.assertEqual((), inquiry(leap, None, at(10)).slots)
+        self.assertEqual("ok", self.often(leap, at(10)).state)
+
+    def test_a_window_longer_than_the_history_misses_slots(self):
+        found = self.often(
+            expect(schedule="@daily", window="30d"), at(10), met=3, runs=3)
+        self.assertEqual(("critical", 30), (found.state, found.due))
+
+
+class TestRuntime(unittest.TestCase):
+
+    def runtime(self, durations, **values):
+        return assess(
+            expect(every="1d", **values), None,
+            Figures(durations=tuple(durations)), at(10)).runtime
+
+    def test_the_mean_is_compared_with_the_band(self):
+        for average, state in (
+            ("5s..20s", "ok"), ("10s..10s", "ok"), ("..9s", "critical"),
+            ("11s..", "critical"), ("..10s", "ok"), (None, "ok"),
+        ):
+            found = self.runtime([5, 15], average=average)
+            self.assertEqual(
+                (state, 2, 10.0),
+                (found.state, found.runs, found.average_seconds), average)
+
+    def test_only_the_last_runs_count(self):
+        found = self.runtime([1, 1, 100], average="..2s", runs=2)
+        self.assertEqual(("ok", 2), (found.state, found.runs))
+
+    def test_without_runs_there_is_no_average(self):
+        found = self.runtime([], average="..2s")
+        self.assertEqual(("ok", None), (found.state, found.average_seconds))
+
+    def test_it_is_still_learning_from_fewer_than_ten(self):
+        found = self.runtime([100] * 5 + [1] * 9, average="learned", runs=5)
+        self.assertEqual("ok", found.state)
+        self.assertIn("still learning", found.sentence)
+
+    def test_what_is_learned_works_in_both_directions(self):
+        usual = [9, 10, 11] * 10
+        for recent, state in (
+            (10, "ok"), (14, "ok"), (30, "critical"), (3, "critical"),
+        ):
+            found = self.runtime(
+                [recent] * 5 + usual, average="learned", runs=5)
+            self.assertEqual(state, found.state, recent)
+
+    def test_outliers_do_not_disturb_what_is_learned(self):
+        usual = [9, 10, 11, 10, 5000] * 6
+        self.assertEqual("critical", self.runtime(
+            [30] * 5 + usual, average="learned", runs=5).state)
+        self.assertEqual("ok", self.runtime(
+            [10, 10, 10, 10, 9000] + usual, average="learned", runs=5).state)
+
+    def test_what_varies_widely_is_given_room(self):
+        usual = [1, 20, 5, 40, 10, 80, 3, 30] * 4
+        self.assertEqual("ok", self.runtime(
+            [30] * 5 + usual, average="learned", runs=5).state)
+
+
+class TestState(unittest.TestCase):
+
+    def test_it_is_the_worst_of_the_three(self):
+        figures = Figures(
+            last_started=at(10), last_completed=at(10), met=1, runs=1,
+            durations=(100.0,))
+        for severity, average, state in (
+            ("warning", "..1s", "warning"), ("critical", "..1s", "critical"),
+            ("critical", None, "ok"),
+        ):
+            self.assertEqual(state, assess(
+                expect(every="1d", severity=severity, average=average),
+                None, figures, at(10, 5)).state)

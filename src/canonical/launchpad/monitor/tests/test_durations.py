@@ -1,0 +1,56 @@
+"""Durations as people write them."""
+
+import datetime
+import unittest
+
+from canonical.launchpad.monitor.durations import duration_text
+from canonical.launchpad.monitor.durations import parse_band
+from canonical.launchpad.monitor.durations import parse_duration
+
+
+class TestDurations(unittest.TestCase):
+
+    def test_what_people_write(self):
+        for text, seconds in (
+            ("90s", 90), ("1h30m", 5400), ("2d", 172800), ("0s", 0),
+            ("1d2h3m4.5s", 93784.5), (" 5m ", 300), ("36h", 129600),
+        ):
+            self.assertEqual(
+                datetime.timedelta(seconds=seconds), parse_duration(text))
+
+    def test_what_is_none(self):
+        for text in "", "5", "m", "5 m", "1m1h", "1h1h", "-5m", "1.5h", "5M":
+            with self.assertRaisesRegex(
+                ValueError, f"^not a duration: {text!r}; expected"
+            ):
+                parse_duration(text)
+
+    def test_what_is_too_long(self):
+        with self.assertRaisesRegex(ValueError, "^too long a duration"):
+            parse_duration("9" * 20 + "d")
+
+    def test_what_is_written_is_read(self):
+        for text in "90s", "1h30m", "2d", "1d1s", "0.25s", "59s", "0s":
+            written = duration_text(parse_duration(text))
+            self.assertEqual(parse_duration(text), parse_duration(written))
+        self.assertEqual("1m30s", duration_text(parse_duration("90s")))
+
+
+class TestBands(unittest.TestCase):
+
+    def test_either_end_may_be_open(self):
+        two = datetime.timedelta(seconds=2)
+        four = datetime.timedelta(minutes=4)
+        for text, band in (
+            ("2s..4m", (two, four)), ("..4m", (None, four)),
+            ("2s..", (two, None)), ("2s .. 2s", (two, two)),
+        ):
+            self.assertEqual(band, parse_band(text))
+
+    def test_what_is_none(self):
+        for text, words in (
+            ("..", "not a band"), ("", "not a band"), ("2s", "not a band"),
+            ("4m..2s", "upside down"), ("x..2s", "not a duration"),
+        ):
+            with self.assertRaisesRegex(ValueError, words):
+                parse_band(text)

@@ -1,0 +1,152 @@
+"""The slots of a schedule, against a count minute by minute."""
+
+import datetime
+import unittest
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies
+
+from canonical.launchpad.monitor.schedule import check_schedule
+from canonical.launchpad.monitor.schedule import latest_slot
+from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.schedule import slots_between
+
+
+DAY = datetime.timedelta(days=1)
+MINUTE = datetime.timedelta(minutes=1)
+ZONES = ["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe",
+         "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Casablanca"]
+
+
+def utc(*args):
+    return datetime.datetime(*args, tzinfo=datetime.UTC)
+
+
+def matches(field, value):
+    """Does a value match a field, by crontab(5)?"""
+    if field == "*":
+        return True
+    if field.startswith("*/"):
+        return value % int(field[2:]) == 0
+    return value in {int(part) for part in field.split(",")}
+
+
+def by_brute_force(schedule, timezone, since, until):
+    """Every minute whose local time matches; for schedules that use `*`.
+
+    cron(8) moves jobs at a fixed time of the day around the changes of
+    daylight saving; those that say `*` for the minute or the hour it starts
+    by the clock on the wall.
+    """
+    minute, hour, *_ = schedule.split()
+    zone = ZoneInfo(timezone)
+    slots = []
+    moment = since
+    while moment < until:
+        local = moment.astimezone(zone)
+        if matches(minute, local.minute) and matches(hour, local.hour):
+            slots.append(moment)
+        moment += MINUTE
+    return slots
+
+
+class TestSlots(unittest.TestCase):
+
+    def count(self, schedule, timezone, *date):
+        """The slots of a local day."""
+        start = datetime.datetime(*date, tzinfo=ZoneInfo(timezone))
+        end = (start + DAY)
+        return len(slots_between(
+            schedule, timezone, start.astimezone(datetime.UTC),
+            end.astimezone(datetime.UTC)))
+
+    def test_days_of_daylight_saving_have_23_and_25_hours(self):
+        for date, slots in (
+            ((2007, 3, 24), 288), ((2007, 3, 25), 276), ((2007, 10, 28), 300),
+        ):
+            self.assertEqual(
+                slots, self.count("*/5 * * * *", "Europe/London", *date))
+
+    def test_a_job_at_a_fixed_time_runs_once_on_each_day(self):
+        for date in (2007, 3, 24), (2007, 3, 25), (2007, 10, 28):
+            self.assertEqual(
+                1, self.count("30 1 * * *", "Europe/London", *date))
+
+    def test_a_window_has_its_start_and_not_its_end(self):
+        self.assertEqual(
+            [utc(2007, 2, 1, 10, 0), utc(2007, 2, 1, 10, 10)],
+            slots_between("*/10 * * * *", "UTC",
+                          utc(2007, 2, 1, 10, 0), utc(2007, 2, 1, 10, 20)))
+
+    def test_the_latest_and_the_next_slot(self):
+        for at, latest, following in (
+            (utc(2007, 2, 1, 10, 0), (10, 0), (10, 10)),
+            (utc(2007, 2, 1, 10, 0, 0, 1), (10, 0), (10, 10)),
+            (utc(2007, 2, 1, 10, 9, 59), (10, 0), (10, 10)),
+        ):
+            self.assertEqual(
+                utc(2007, 2, 1, *latest),
+                latest_slot("*/10 * * * *", "UTC", at))
+            self.assertEqual(
+                utc(2007, 2, 1, *following),
+                next_slot("*/10 * * * *", "UTC", at))
+
+    def test_a_slot_that_is_years_ago(self):
+        at = utc(2007, 2, 1)
+        self.assertEqual(
+            utc(2004, 2, 29), latest_slot("0 0 29 2 *", "UTC", at))
+        self.assertEqual(
+            utc(2008, 2, 29), next_slot("0 0 29 2 *", "UTC", at))
+        self.assertEqual(
+            utc(2096, 2, 29),
+            latest_slot("0 0 29 2 *", "UTC", utc(2104, 2, 1)))
+
+    def test_nicknames(self):
+        self.assertEqual(
+            utc(2007, 2, 1), latest_slot("@daily", "UTC", utc(2007, 2, 1, 9)))
+        check_schedule("@Hourly", "UTC")
+
+    def test_what_is_no_schedule(self):
+        for schedule, timezone, words in (
+            ("* * * *", "UTC", "expected five fields"),
+            ("* * * * * *", "UTC", "expected five fields"),
+            ("@reboot", "UTC", "expected five fields"),
+            ("61 * * * *", "UTC", "Bad minute"),
+            ("0 0 31 2 *", "UTC", "Bad day-of-month"),
+            ("* * * * *", "Mars/Olympus", "unknown time zone: 'Mars/Olympus'"),
+            ("* * * * *", "../etc/passwd", "unknown time zone"),
+            ("* * * * *", "", "unknown time zone"),
+        ):
+            with self.assertRaisesRegex(ValueError, words):
+                check_schedule(schedule, timezone)
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        minute=strategies.one_of(
+            strategies.just("*"),
+            strategies.integers(1, 30).map(lambda step: f"*/{step}"),
+            strategies.lists(
+                strategies.integers(0, 59), min_size=1, max_size=4,
+            ).map(lambda values: ",".join(map(str, sorted(set(values)))))),
+        hour=strategies.one_of(
+            strategies.just("*"),
+            strategies.integers(1, 12).map(lambda step: f"*/{step}")),
+        timezone=strategies.sampled_from(ZONES),
+        start=strategies.datetimes(
+            datetime.datetime(2000, 1, 1), datetime.datetime(2036, 1, 1)),
+    )
+    def test_slots_are_what_a_count_minute_by_minute_finds(
+        self, minute, hour, timezone, start
+    ):
+        schedule = f"{minute} {hour} * * *"
+        since = start.replace(second=0, microsecond=0, tzinfo=datetime.UTC)
+        until = since + DAY
+        expected = by_brute_force(schedule, timezone, since, until)
+        self.assertEqual(
+            expected, slots_between(schedule, timezone, since, until))
+        if expected:
+            self.assertEqual(
+                expected[-1],
+                latest_slot(schedule, timezone, until - MINUTE / 60))
