@@ -43,6 +43,7 @@ setup(
         "cronsim",
         "lazr.config",
         "platformdirs",
+        "prometheus_client",
         "psycopg2",
         "rich",
         "statsd",
@@ -52,10 +53,12 @@ setup(
         "zope.configuration",
         "zope.interface",
         "zope.schema",
+        "zope.sendmail",
     ],
     extras_require={
         "embedded": EMBEDDED,
         "test": EMBEDDED + [
+            "aiosmtpd",
             "hypothesis",
             "pytz",
             "zope.security",
@@ -66,6 +69,10 @@ setup(
     entry_points={
         "console_scripts": [
             "scriptactivity = canonical.launchpad.command.main:main",
+            "script-monitor ="
+            " canonical.launchpad.command.monitors:script_monitor",
+            "script-monitor-nagios ="
+            " canonical.launchpad.command.monitors:script_monitor_nagios",
         ],
     },
     zip_safe=False,

@@ -13,6 +13,8 @@ from typing import Any
 
 from canonical.config import config
 from canonical.launchpad.command.output import print_table
+from canonical.launchpad.command.prometheus import exposition
+from canonical.launchpad.command.prometheus import write_atomically
 from canonical.launchpad.monitor.assessment import Assessment
 from canonical.launchpad.monitor.checking import assess_all
 from canonical.launchpad.monitor.checking import load_expectations
@@ -70,6 +72,9 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--nagios", action="store_true",
         help="print one line, as a plugin of Nagios does")
+    how.add_argument(
+        "--prometheus", metavar="FILE", nargs="?", const="-",
+        help="print metrics, or put them in FILE for the textfile collector")
 
 
 def check(args: argparse.Namespace) -> int:
@@ -97,6 +102,10 @@ def check(args: argparse.Namespace) -> int:
             ensure_ascii=False, indent=4))
     elif args.nagios:
         print(_nagios_line(assessments))
+    elif args.prometheus == "-":
+        print(exposition(assessments).decode(), end="")
+    elif args.prometheus:
+        write_atomically(Path(args.prometheus), exposition(assessments))
     else:
         print_table(
             ["state", "script", "host", "why"],

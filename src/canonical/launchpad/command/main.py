@@ -143,7 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: the exit status: 0, or 1 for a failure, or 2 for wrong use and
         wrong configuration; all but 0 come with a line on standard error.
     """
-    args = _parser().parse_args(argv)
+    args, unknown = _parser().parse_known_args(argv)
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a name shows how to write it.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -7,6 +7,7 @@ and an assessment comes out.
 from __future__ import annotations
 
 import datetime
+import functools
 import statistics
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.durations import duration_text
+from canonical.launchpad.monitor.schedule import CACHED
 from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.monitor.schedule import slots_between
@@ -90,6 +92,7 @@ class Assessment:
     recently: Recently
     often: Often
     runtime: Runtime
+    figures: Figures
 
     @property
     def state(self) -> str:
@@ -109,7 +112,7 @@ def inquiry(
     return Inquiry(
         name=expectation.name,
         hostname=hostname,
-        slots=tuple(slots),
+        slots=slots,
         until=until,
         runs=expectation.runs + (EARLIER_RUNS if expectation.learned else 0),
     )
@@ -132,31 +135,48 @@ def assess(
         recently=_recently(expectation, figures, at),
         often=_often(expectation, figures, at),
         runtime=_runtime(expectation, figures),
+        figures=figures,
     )
 
 
 def _slots(
     expectation: IScriptExpectation, at: datetime.datetime
-) -> tuple[list[datetime.datetime], datetime.datetime]:
+) -> tuple[tuple[datetime.datetime, ...], datetime.datetime]:
     """The starts of the slots that are due, early as they may be met; and
     the end of the last.
 
     A slot is due once its grace has passed.
     """
     due_until = at - expectation.grace
-    since = due_until - expectation.window
     if expectation.schedule is None:
-        count = max(expectation.window // expectation.every, 1)
-        starts = [
-            due_until - number * expectation.every
-            for number in range(count, 0, -1)]
-        return starts, at
+        return _intervals(
+            expectation.every, expectation.window, due_until), at
+    return _scheduled(
+        expectation.schedule, expectation.timezone, expectation.window,
+        due_until)
+
+
+def _intervals(
+    every: datetime.timedelta,
+    window: datetime.timedelta,
+    until: datetime.datetime,
+) -> tuple[datetime.datetime, ...]:
+    count = max(window // every, 1)
+    return tuple(until - number * every for number in range(count, 0, -1))
+
+
+@functools.lru_cache(CACHED)
+def _scheduled(
+    schedule: str,
+    timezone: str,
+    window: datetime.timedelta,
+    due_until: datetime.datetime,
+) -> tuple[tuple[datetime.datetime, ...], datetime.datetime]:
+    instant = datetime.timedelta(microseconds=1)
     slots = slots_between(
-        expectation.schedule, expectation.timezone,
-        since + datetime.timedelta(microseconds=1),
-        due_until + datetime.timedelta(microseconds=1))
-    until = next_slot(expectation.schedule, expectation.timezone, due_until)
-    return [slot - EARLY for slot in slots], until - EARLY
+        schedule, timezone, due_until - window + instant, due_until + instant)
+    end = next_slot(schedule, timezone, due_until)
+    return tuple(slot - EARLY for slot in slots), end - EARLY
 
 
 def _recently(

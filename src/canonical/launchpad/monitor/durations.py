@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 
 
@@ -20,6 +21,7 @@ DURATION = re.compile(
     r"(?:(?P<s>\d+(?:\.\d+)?)s)?")
 
 
+@functools.cache
 def parse_duration(text: str) -> datetime.timedelta:
     """The duration that `text` means.
 
@@ -39,6 +41,7 @@ def parse_duration(text: str) -> datetime.timedelta:
         raise ValueError(f"too long a duration: {text!r}") from None
 
 
+@functools.cache
 def parse_band(
     text: str
 ) -> tuple[datetime.timedelta | None, datetime.timedelta | None]:

@@ -23,6 +23,7 @@ __all__ = [
 
 
 ACTIVITY = getFields(IScriptActivity)
+FIELDS = getFields(IScriptExpectation)
 
 
 @implementer(IScriptExpectation)
@@ -63,9 +64,8 @@ class ScriptExpectation:
         if not self.window:
             raise ValueError(f"{self.name}: window has to be more than 0s")
         for name in "missed", "extra", "runs", "severity":
-            field = getFields(IScriptExpectation)[name]
             try:
-                field.validate(getattr(self, name))
+                FIELDS[name].validate(getattr(self, name))
             except ValidationError as error:
                 raise ValueError(
                     f"{self.name}: {name}: {error.doc()}:"

@@ -17,6 +17,7 @@ from cronsim import CronSimError
 
 
 __all__ = [
+    "CACHED",
     "check_schedule",
     "latest_slot",
     "next_slot",
@@ -35,9 +36,13 @@ NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 
+# Many scripts have the same schedule, and each asks the same several times.
+CACHED = 10_000
+
 MINUTE = datetime.timedelta(minutes=1)
 
 
+@functools.cache
 def check_schedule(schedule: str, timezone: str) -> None:
     """Check that a schedule fires in a zone that there is.
 
@@ -64,12 +69,13 @@ def check_schedule(schedule: str, timezone: str) -> None:
             f"a schedule that never fires: {schedule!r}") from None
 
 
+@functools.lru_cache(CACHED)
 def slots_between(
     schedule: str,
     timezone: str,
     since: datetime.datetime,
     until: datetime.datetime,
-) -> list[datetime.datetime]:
+) -> tuple[datetime.datetime, ...]:
     """The slots from `since` on and before `until`, in UTC, in order."""
     slots: list[datetime.datetime] = []
     for slot in _slots(schedule, timezone, since - MINUTE):
@@ -78,9 +84,10 @@ def slots_between(
         # One that two local times mean is still one.
         if slot >= since and slots[-1:] != [slot]:
             slots.append(slot)
-    return slots
+    return tuple(slots)
 
 
+@functools.lru_cache(CACHED)
 def next_slot(
     schedule: str, timezone: str, after: datetime.datetime
 ) -> datetime.datetime:
@@ -90,7 +97,7 @@ def next_slot(
         if slot > after)
 
 
-@functools.lru_cache(maxsize=100_000)
+@functools.lru_cache(CACHED)
 def latest_slot(
     schedule: str, timezone: str, until: datetime.datetime
 ) -> datetime.datetime:

@@ -38,8 +38,11 @@ class CommandTestCase(unittest.TestCase):
     layer = LaunchpadZopelessLayer
 
     def run_command(self, *arguments, **environment):
+        return self.run_code(RUN, *arguments, **environment)
+
+    def run_code(self, code, *arguments, **environment):
         process = subprocess.run(
-            [sys.executable, "-c", RUN, *arguments],
+            [sys.executable, "-c", code, *arguments],
             env=dict(os.environ, **environment),
             capture_output=True, text=True, check=False)
         return process.returncode, process.stdout, process.stderr

@@ -1,0 +1,96 @@
+"""Assessments as Prometheus reads them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from prometheus_client import Gauge
+from prometheus_client import generate_latest
+
+from canonical.launchpad.monitor.assessment import STATES
+from canonical.launchpad.monitor.assessment import Assessment
+
+
+__all__ = [
+    "exposition",
+    "write_atomically",
+]
+
+
+def _timestamp(moment: datetime.datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+# Name, help, and the value of an assessment; `None` has no sample.
+METRICS: list[tuple[str, str, Callable[[Assessment], float | None]]] = [
+    ("last_success_timestamp_seconds",
+     "When the last success of the script started.",
+     lambda each: _timestamp(each.figures.last_started)),
+    ("last_duration_seconds",
+     "How long the last success took.",
+     lambda each: each.figures.durations[0] if each.figures.durations
+     else None),
+    ("average_duration_seconds",
+     "How long the last successes took on average.",
+     lambda each: each.runtime.average_seconds),
+    ("slots_due",
+     "How many slots of the schedule were due in the window.",
+     lambda each: each.often.due),
+    ("slots_met",
+     "How many of the slots that were due have been met.",
+     lambda each: each.often.met),
+    ("running_since_timestamp_seconds",
+     "When the attempt started that runs.",
+     lambda each: _timestamp(each.figures.running_since)),
+    ("consecutive_failures",
+     "How many attempts have failed since the last success.",
+     lambda each: each.figures.failures),
+]
+
+
+def exposition(assessments: list[Assessment]) -> bytes:
+    """The text of Prometheus' exposition format.
+
+    A host that does not matter is an empty label.
+    """
+    registry = CollectorRegistry()
+    for name, words, value in METRICS:
+        gauge = Gauge(
+            f"scriptactivity_{name}", words, ["script", "host"],
+            registry=registry)
+        for each in assessments:
+            sample = value(each)
+            if sample is not None:
+                gauge.labels(each.name, each.hostname or "").set(sample)
+    state = Gauge(
+        "scriptactivity_state", "The script is in this state, or is not.",
+        ["script", "host", "state"], registry=registry)
+    for each in assessments:
+        for name in STATES:
+            state.labels(each.name, each.hostname or "", name).set(
+                each.state == name)
+    text: bytes = generate_latest(registry)
+    return text
+
+
+def write_atomically(path: Path, text: bytes) -> None:
+    """Put `text` in a file, of which others see all or nothing.
+
+    :raises OSError: if it cannot be written; then it is as it was.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(text)
+            os.fchmod(descriptor, 0o644)
+        os.replace(name, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(name)
+        raise

@@ -1,0 +1,268 @@
+"""check, and the two commands that operators know, as processes."""
+
+import datetime
+import json
+import socket
+import textwrap
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+from prometheus_client.parser import text_string_to_metric_families
+from zope.component import getUtility
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import PostgresLayer
+
+
+START = datetime.datetime(2007, 2, 1, 10, 0, tzinfo=datetime.UTC)
+AT = "2007-02-01T10:30Z"
+
+EXPECTATIONS = """
+    <configure xmlns="http://namespaces.zope.org/zope"
+               xmlns:lp="http://namespaces.canonical.com/lp">
+      <include package="canonical.launchpad" file="meta.zcml" />
+      <lp:script name="fine" schedule="0 * * * *" window="1h" />
+      <lp:script name="slow" every="1h" average="..1s" window="1h"
+                 severity="warning" />
+      <lp:script name="gone" schedule="0 * * * *" window="1h"
+                 hosts="a b" />
+    </configure>
+"""
+
+
+class CheckTestCase(CommandTestCase):
+
+    def setUp(self):
+        self.directory = PostgresLayer.state_directory
+        self.directory.mkdir()
+        self.expectations = self.write("expectations.zcml", EXPECTATIONS)
+        factory = LaunchpadObjectFactory()
+        for name in "fine", "slow":
+            factory.makeScriptActivity(
+                name, "host", START, datetime.timedelta(seconds=30))
+        factory.makeScriptActivity("gone", "a", START)
+        ZopelessTransactionManager._installed.commit()
+
+    def write(self, name, text):
+        path = self.directory / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def check(self, *options, **environment):
+        return self.run_command(
+            "check", "--at", AT, "--expectations", str(self.expectations),
+            *options, **environment)
+
+
+class TestCheck(CheckTestCase):
+
+    def states(self, *options):
+        status, out, err = self.check("--json", *options)
+        self.assertEqual("", err)
+        return status, [
+            (each["name"], each["hostname"], each["state"])
+            for each in json.loads(out)]
+
+    def test_the_worst_comes_first_and_decides_the_exit_status(self):
+        self.assertEqual(
+            (2, [("gone", "b", "critical"), ("slow", None, "warning"),
+                 ("fine", None, "ok"), ("gone", "a", "ok")]),
+            self.states())
+
+    def test_some_scripts_or_a_host_only(self):
+        self.assertEqual((0, [("fine", None, "ok")]), self.states("fine"))
+        self.assertEqual(
+            (1, [("slow", None, "warning"), ("fine", None, "ok")]),
+            self.states("slow", "fine"))
+        self.assertEqual(
+            (0, [("gone", "a", "ok")]), self.states("gone", "--host", "a"))
+
+    def test_lines(self):
+        status, out, err = self.check("slow")
+        self.assertEqual((1, ""), (status, err))
+        self.assertEqual(
+            ["warning", "slow", "-",
+             "took 30s on average of 1, and should take 1s or less"],
+            out.splitlines()[1].split("\t"))
+
+    def test_a_line_for_nagios(self):
+        status, out, err = self.check("--nagios")
+        self.assertEqual((2, ""), (status, err))
+        self.assertEqual(1, out.count("\n"))
+        self.assertTrue(out.startswith(
+            "SCRIPTS CRITICAL - gone on b has never succeeded: never started;"
+        ), out)
+        self.assertTrue(out.endswith(
+            " | ok=2 paused=0 warning=1 critical=1\n"), out)
+
+    def metrics(self, text):
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples}
+
+    def test_metrics_for_prometheus(self):
+        attempts = getUtility(IScriptAttemptSet)
+        attempts.begin("slow", date_started=START.replace(minute=20))
+        ZopelessTransactionManager._installed.commit()
+        status, out, err = self.check("--prometheus")
+        self.assertEqual((2, ""), (status, err))
+        metrics = self.metrics(out)
+        for name, labels, value in (
+            ("last_success_timestamp_seconds", ("fine", ""),
+             START.timestamp()),
+            ("last_duration_seconds", ("fine", ""), 30),
+            ("average_duration_seconds", ("slow", ""), 30),
+            ("slots_due", ("gone", "b"), 1),
+            ("slots_met", ("gone", "b"), 0),
+            ("slots_met", ("gone", "a"), 1),
+            ("consecutive_failures", ("fine", ""), 0),
+            ("running_since_timestamp_seconds", ("slow", ""),
+             START.replace(minute=20).timestamp()),
+            ("state", ("gone", "b", "critical"), 1),
+            ("state", ("gone", "b", "ok"), 0),
+        ):
+            self.assertEqual(
+                value,
+                metrics[f"scriptactivity_{name}", *sorted(labels)], name)
+        self.assertNotIn(
+            ("scriptactivity_last_duration_seconds", "b", "gone"), metrics)
+
+    def test_a_file_for_the_textfile_collector(self):
+        path = self.write("scripts.prom", "old")
+        status, out, err = self.check("--prometheus", str(path))
+        self.assertEqual((2, "", ""), (status, out, err))
+        self.assertIn("scriptactivity_state", path.read_text())
+        self.assertEqual(0o644, path.stat().st_mode & 0o777)
+        self.assertEqual(
+            {"expectations.zcml", "scripts.prom"},
+            {each.name for each in self.directory.iterdir()})
+        status, _, err = self.check("--prometheus", "/no/such/file")
+        self.assertEqual(3, status)
+        self.assertIn("No such file or directory", err)
+
+    def test_the_configuration_names_the_file(self):
+        path = self.write(
+            "test.conf", "[monitor]\nexpectations: expectations.zcml\n")
+        status, out, err = self.run_command(
+            "check", "fine", "--at", AT, LPCONFIG=str(path))
+        self.assertEqual((0, ""), (status, err))
+
+    def test_whatever_is_wrong_is_a_line_and_unknown(self):
+        for arguments, words in (
+            (("check",), "nothing is expected: name a file"),
+            (("check", "--at", "noon"), "not a time: 'noon'"),
+            (("check", "--at", "2007-02-01"), "a time without its zone"),
+            (("check", "--expectations", "/no/such"), "No such file"),
+            (("check", "--no-such-option"), "unrecognized arguments"),
+            (("check", "x", "--expectations", str(self.expectations)),
+             "nothing is expected of 'x'"),
+        ):
+            status, out, err = self.run_command(*arguments)
+            self.assertEqual((3, ""), (status, out), arguments)
+            self.assertIn(words, err)
+            self.assertNotIn("Traceback", err)
+        status, _, err = self.check(
+            LP_DATABASE_URI="postgresql://localhost:1/app")
+        self.assertEqual(3, status)
+
+    def test_the_same_script_twice(self):
+        path = self.write("twice.zcml", EXPECTATIONS.replace(
+            'name="slow"', 'name="fine"'))
+        status, out, err = self.run_command(
+            "check", "--expectations", str(path))
+        self.assertEqual((3, ""), (status, out))
+        self.assertEqual(1, err.count("\n"))
+        self.assertEqual(2, err.count("twice.zcml"), err)
+
+
+class TestMonitors(CommandTestCase):
+
+    PRINTING = "import sys;" \
+        " from canonical.launchpad.command import monitors;" \
+        " sys.exit(monitors.script_monitor())"
+    NAGIOS = PRINTING.replace("script_monitor()", "script_monitor_nagios()")
+
+    def setUp(self):
+        now = datetime.datetime.now(datetime.UTC)
+        minute = datetime.timedelta(minutes=1)
+        factory = LaunchpadObjectFactory()
+        factory.makeScriptActivity("garbo", "a", now - 30 * minute, minute)
+        factory.makeScriptActivity("update", "a", now - 5 * minute, minute)
+        ZopelessTransactionManager._installed.commit()
+
+    def monitor(self, *arguments, **environment):
+        return self.run_code(self.PRINTING, *arguments, **environment)
+
+    def nagios(self, *arguments, **environment):
+        return self.run_code(self.NAGIOS, *arguments, **environment)
+
+    def test_all_is_well_in_any_local_zone(self):
+        for zone in "UTC", "Asia/Tokyo", "America/New_York":
+            self.assertEqual(
+                (0, "", ""), self.monitor("10", "a:update", TZ=zone))
+            self.assertEqual(
+                (0, "All scripts ran as expected\n", ""),
+                self.nagios("60", "a:update", "a:garbo", TZ=zone))
+
+    def test_what_did_not_run(self):
+        for zone in "UTC", "Asia/Tokyo", "America/New_York":
+            self.assertEqual(
+                (2, "Scripts failed to run: a:garbo, b:update\n", ""),
+                self.nagios("10", "a:garbo", "a:update", "b:update", TZ=zone))
+        status, out, err = self.monitor("10", "a:garbo", "b:update")
+        self.assertEqual((2, ""), (status, err))
+        first, second = out.splitlines()
+        self.assertRegex(
+            first, "^The script 'garbo' did not complete on 'a' within 10"
+            r" minutes, since .* UTC\.  Last seen: 20\S+ \S+ UTC\.$")
+        self.assertRegex(second, r"'update' .* 'b' .*  Last seen: never\.$")
+
+    def test_a_mail_to_whom_it_concerns(self):
+        class Handler(Message):
+            received = []
+
+            def handle_message(self, message):
+                self.received.append(message)
+
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+        controller.start()
+        self.addCleanup(controller.stop)
+        path = PostgresLayer.state_directory
+        path.mkdir()
+        path = path / "test.conf"
+        path.write_text(
+            "[monitor]\nrecipients: ops@example.com, me@example.com\n"
+            f"smtp_host: 127.0.0.1\nsmtp_port: {port}\n")
+        status, out, err = self.monitor("10", "a:garbo", LPCONFIG=str(path))
+        self.assertEqual((2, ""), (status, err))
+        message, = Handler.received
+        self.assertEqual("Scripts failed to run: 1", message["Subject"])
+        self.assertEqual("ops@example.com, me@example.com", message["To"])
+        text = message.get_payload(decode=True).decode()
+        self.assertEqual(out.split(), text.split())
+        self.monitor("10", "a:update", LPCONFIG=str(path))
+        self.assertEqual(1, len(Handler.received))
+
+    def test_wrong_use_and_errors_are_unknown(self):
+        for arguments, words in (
+            ((), "the following arguments are required"),
+            (("10",), "the following arguments are required"),
+            (("x", "a:garbo"), "invalid int value: 'x'"),
+            (("0", "a:garbo"), "MINUTES has to be 1 or more, and not 0"),
+            (("10", "garbo"), "one colon between: 'garbo'"),
+            (("10", "a:gar:bo"), "one colon between: 'a:gar:bo'"),
+            (("10", ":garbo"), "one colon between: ':garbo'"),
+        ):
+            for command in self.monitor, self.nagios:
+                status, out, err = command(*arguments)
+                self.assertEqual((3, ""), (status, out), arguments)
+                self.assertIn(words, err)
+        status, out, err = self.nagios(
+            "10", "a:garbo", LP_DATABASE_URI="postgresql://localhost:1/app")
+        self.assertEqual((3, "", 1), (status, out, err.count("\n")))
