@@ -25,6 +25,7 @@ built_files := bin build develop-eggs dist eggs parts .installed.cfg \
 run: $(built)
 	@bin/scriptactivity init
 	@bin/py examples/demonstrate.py
+	@bin/scriptactivity check --expectations examples/expectations.zcml
 
 test: $(built)
 	bin/test

@@ -49,7 +49,8 @@ def main():
             " ".join(arguments) or "(no options)", process.returncode, record))
         before = activity
     print()
-    print("Ask again at any time: bin/scriptactivity last tidy-uploads")
+    print("And is all as it should be?  The three questions:")
+    print()
 
 
 if __name__ == "__main__":

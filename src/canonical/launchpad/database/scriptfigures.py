@@ -29,7 +29,8 @@ FIGURES = """
             :numbers::integer[], :names::text[], :hostnames::text[],
             :slots::integer[], :runs::integer[]
         ) AS asked (number, name, hostname, slots, runs)
-    ), slots AS (
+    ), slots AS MATERIALIZED (
+        -- Else the text would be read anew for every run.
         SELECT number, starts::timestamptz[] AS starts, until
         FROM unnest(
             :slot_numbers::integer[], :slot_starts::text[],

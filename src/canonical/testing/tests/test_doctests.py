@@ -31,6 +31,8 @@ from canonical.testing import PostgresLayer
 CHECKOUT = Path(__file__).resolve().parents[4]
 COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main())"
+MONITOR = "import sys; from canonical.launchpad.command import monitors;" \
+    " sys.exit(monitors.{}())"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -64,6 +66,10 @@ def set_up(test):
     def command(*arguments):
         run("-c", COMMAND, *arguments)
 
+    def monitor(which, *arguments):
+        name = "script_monitor_nagios" if which else "script_monitor"
+        run("-c", MONITOR.format(name), *arguments)
+
     def sql(statement):
         main_store().execute(statement)
         ztm.commit()
@@ -73,6 +79,7 @@ def set_up(test):
         command=command,
         directory=directory,
         factory=LaunchpadObjectFactory(),
+        monitor=monitor,
         processes=processes,
         run=run,
         sql=sql,
@@ -212,6 +219,7 @@ def test_suite():
         tearDown=tear_down,
         parser=ConsoleParser(),
         checker=ReadmeChecker(),
+        optionflags=doctest.NORMALIZE_WHITESPACE,
     )])
     readme.layer = PostgresLayer
     suite.addTest(readme)

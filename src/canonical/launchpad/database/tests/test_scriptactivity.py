@@ -272,7 +272,8 @@ class TestLastActivity(ActivityTestCase):
             FROM generate_series(1, 20000) i""")
         main_store().execute("ANALYZE scriptactivity")
         for arguments, index in (
-            ({"name": "script-3"}, "scriptactivity__name__date_started__idx"),
+            ({"name": "script-3"},
+             "scriptactivity__name__date_started__covering_idx"),
             ({"name": "script-3", "hostname": "host-1"},
              "scriptactivity__name__hostname__date_started__idx"),
         ):
