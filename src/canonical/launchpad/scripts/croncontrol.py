@@ -115,7 +115,23 @@ def _is_enabled(text: str, name: str) -> bool:
         if key != "enabled":
             raise ValueError(f"[{section}] {key}: the only key is 'enabled'")
     value = parser.get(section, "enabled", fallback="true")
+    if len(_words(text, section)) > 1:
+        raise ValueError(
+            f"[{section}] is there twice, and does not say the same")
     if value.lower() not in parser.BOOLEAN_STATES:
         raise ValueError(
             f"[{section}] enabled: neither true nor false: {value!r}")
     return parser.BOOLEAN_STATES[value.lower()]
+
+
+def _words(text: str, section: str) -> set[str]:
+    """What all the sections of a name say of ``enabled``."""
+    words = set()
+    for part in re.split(r"(?m)^(?=\[)", text):
+        parser = ControlParser()
+        parser.read_string(part)
+        said = parser.defaults() if section == parser.default_section else (
+            dict(parser[section]) if parser.has_section(section) else {})
+        if "enabled" in said:
+            words.add(said["enabled"].lower())
+    return words

@@ -98,11 +98,18 @@ class TestFiles(ControlTestCase):
         for name in "tidy up 100%", "größer", "a:b", "%(enabled)s":
             self.assertFalse(self.read(f"[{name}]\nenabled = no\n", name))
 
-    def test_of_two_sections_of_a_name_the_last_word_counts(self):
-        self.assertFalse(self.read(
-            "[garbo]\nenabled = yes\n[other]\n[garbo]\nenabled = no\n"))
-        self.assertFalse(self.read(
-            "[garbo]\nenabled = no\n[garbo]\nenabled = no\n"))
+    def test_two_sections_of_a_name_that_say_the_same(self):
+        for name in "garbo", "DEFAULT":
+            self.assertFalse(self.read(
+                f"[{name}]\nenabled = no\n[x]\n[{name}]\nenabled = no\n"))
+
+    def test_two_sections_of_a_name_that_do_not(self):
+        for name in "garbo", "DEFAULT":
+            for first, second in ("yes", "no"), ("no", "yes"):
+                self.assertEqual(
+                    f"[{name}] is there twice, and does not say the same",
+                    self.mistake(f"[{name}]\nenabled = {first}\n[x]\n"
+                                 f"[{name}]\nenabled = {second}\n"))
 
     def test_a_word_that_is_neither(self):
         for word in "maybe", "100%", "", "%(no)s":
