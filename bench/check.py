@@ -26,6 +26,7 @@ from canonical.testing import PostgresLayer
 
 
 SCRIPTS = 10_000
+SKEW = datetime.timedelta(minutes=1)
 AT = datetime.datetime(2007, 2, 15, tzinfo=datetime.UTC)
 COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main())"
@@ -80,7 +81,7 @@ def measure(path):
     expectations = registered_expectations()
     count = main_store().execute(
         "SELECT count(*) FROM scriptactivity").get_one()[0]
-    assessed = median_time(lambda: assess_all(expectations, AT))
+    assessed = median_time(lambda: assess_all(expectations, AT, SKEW))
     print(f"{count:>12,} runs: assessed in {assessed:.2f} s", end="")
     command = [sys.executable, "-c", COMMAND, "check", "--json", "--at",
                AT.isoformat(), "--expectations", path]

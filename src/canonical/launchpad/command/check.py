@@ -6,19 +6,20 @@ import argparse
 import dataclasses
 import datetime
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from canonical.config import config
+from canonical.launchpad.command.expecting import add_expectations_option
+from canonical.launchpad.command.expecting import add_names_argument
+from canonical.launchpad.command.expecting import clock_skew
+from canonical.launchpad.command.expecting import expected
+from canonical.launchpad.command.expecting import notice_switches
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.prometheus import exposition
 from canonical.launchpad.command.prometheus import write_atomically
 from canonical.launchpad.monitor.assessment import Assessment
 from canonical.launchpad.monitor.checking import assess_all
-from canonical.launchpad.monitor.checking import load_expectations
-from canonical.launchpad.monitor.checking import registered_expectations
 
 
 __all__ = [
@@ -56,12 +57,8 @@ def parse_time(text: str) -> datetime.datetime:
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what `check` takes."""
-    parser.add_argument(
-        "names", metavar="NAME", nargs="*", help="of these scripts only")
-    parser.add_argument(
-        "--expectations", metavar="FILE", type=Path,
-        help="ZCML that says what is expected, instead of [monitor]"
-             " expectations")
+    add_names_argument(parser)
+    add_expectations_option(parser)
     parser.add_argument(
         "--at", metavar="TIME", type=parse_time,
         help="as it was at this time, such as 2007-02-01T10:00Z")
@@ -82,20 +79,11 @@ def check(args: argparse.Namespace) -> int:
 
     Exit status: 0 all is well, 1 warning, 2 critical, 3 unknown.
     """
-    _load(args.expectations)
-    expectations = registered_expectations()
-    if not expectations:
-        _say("nothing is expected: name a file in [monitor] expectations, or"
-             " with --expectations")
-        return UNKNOWN
-    for name in args.names:
-        if name not in {each.name for each in expectations}:
-            _say(f"nothing is expected of {name!r}")
-            return UNKNOWN
-    assessments = assess_all(
-        [each for each in expectations
-         if not args.names or each.name in args.names],
-        args.at or datetime.datetime.now(datetime.UTC), args.host)
+    expectations = expected(args.expectations, args.names)
+    at = args.at or datetime.datetime.now(datetime.UTC)
+    if args.at is None:
+        notice_switches(at)
+    assessments = assess_all(expectations, at, clock_skew(), args.host)
     if args.json:
         print(json.dumps(
             [_as_dict(each) for each in assessments], default=str,
@@ -114,14 +102,6 @@ def check(args: argparse.Namespace) -> int:
             "Nothing is expected on that host.",
             lambda row: STYLES.get(assessments[row].state, ""))
     return max((STATUS[each.state] for each in assessments), default=0)
-
-
-def _load(path: Path | None) -> None:
-    configured = config.monitor.expectations
-    if path is None and configured:
-        path = config.directory / Path(configured).expanduser()
-    if path is not None:
-        load_expectations(path)
 
 
 def _reasons(assessment: Assessment) -> str:
@@ -165,7 +145,3 @@ def _nagios_line(assessments: list[Assessment]) -> str:
         f"{state}={counts[state]}" for state in STATUS)
     word = "OK" if not STATUS[worst] else worst.upper()
     return f"SCRIPTS {word} - {said.replace('|', '/')} | {data}"
-
-
-def _say(text: str) -> None:
-    print(f"scriptactivity: {text}", file=sys.stderr)

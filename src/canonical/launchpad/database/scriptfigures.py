@@ -31,11 +31,12 @@ FIGURES = """
         ) AS asked (number, name, hostname, slots, runs)
     ), slots AS MATERIALIZED (
         -- Else the text would be read anew for every run.
-        SELECT number, starts::timestamptz[] AS starts, until
+        SELECT number, starts::timestamptz[] AS starts, until,
+            skipped::integer[] AS skipped
         FROM unnest(
             :slot_numbers::integer[], :slot_starts::text[],
-            :slot_ends::timestamptz[]
-        ) AS slots (number, starts, until)
+            :slot_ends::timestamptz[], :slots_skipped::text[]
+        ) AS slots (number, starts, until, skipped)
     )
     SELECT asked.number, recent.last_started, recent.last_completed,
         often.met, often.runs, recent.durations, running.since,
@@ -54,11 +55,15 @@ FIGURES = """
         ) AS latest
     ) AS recent ON true
     LEFT JOIN LATERAL (
-        SELECT count(DISTINCT width_bucket(date_started, slots.starts)) AS met,
-            count(*) AS runs
-        FROM scriptactivity AS run
-        WHERE {run} AND date_completed <= :at
-            AND date_started >= slots.starts[1] AND date_started < slots.until
+        SELECT count(DISTINCT slot) AS met, count(*) AS runs
+        FROM (
+            SELECT width_bucket(date_started, slots.starts) AS slot
+            FROM scriptactivity AS run
+            WHERE {run} AND date_completed <= :at
+                AND date_started >= slots.starts[1]
+                AND date_started < slots.until
+        ) AS started
+        WHERE slot <> ALL (slots.skipped)
     ) AS often ON true
     LEFT JOIN LATERAL (
         SELECT min(date_started) AS since FROM scriptattempt AS run
@@ -114,19 +119,22 @@ def _ask(
 ) -> dict[int, Figures]:
     slots: dict[Any, int] = {}
     for _, each in asked:
-        slots.setdefault((each.slots, each.until), len(slots))
+        slots.setdefault(_slots_of(each), len(slots))
     text, parameters = bind(statement, {
         "at": at,
         "numbers": [number for number, _ in asked],
         "names": [each.name for _, each in asked],
         "hostnames": [each.hostname for _, each in asked],
-        "slots": [slots[each.slots, each.until] for _, each in asked],
+        "slots": [slots[_slots_of(each)] for _, each in asked],
         "runs": [each.runs for _, each in asked],
         "slot_numbers": list(slots.values()),
         "slot_starts": [
             "{" + ",".join(f'"{start}"' for start in starts) + "}"
-            for starts, _ in slots],
-        "slot_ends": [until for _, until in slots],
+            for starts, _, _ in slots],
+        "slot_ends": [until for _, until, _ in slots],
+        "slots_skipped": [
+            "{" + ",".join(map(str, skipped)) + "}"
+            for _, _, skipped in slots],
     })
     return {
         number: Figures(
@@ -134,6 +142,10 @@ def _ask(
             _utc(since), failures, outcome, reason)
         for number, started, completed, met, runs, durations, since, failures,
         outcome, reason in main_store().execute(text, parameters)}
+
+
+def _slots_of(inquiry: Inquiry) -> tuple[Any, ...]:
+    return inquiry.slots, inquiry.until, inquiry.skipped
 
 
 def _utc(moment: datetime.datetime | None) -> datetime.datetime | None:

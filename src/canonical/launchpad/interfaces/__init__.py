@@ -25,10 +25,15 @@ from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
 from canonical.launchpad.interfaces.scriptfigures import Inquiry
 from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
+from canonical.launchpad.interfaces.scriptpause import FOREVER
+from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
+from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
+from canonical.launchpad.interfaces.scriptpause import Pause
 
 
 __all__ = [
     "FAILED",
+    "FOREVER",
     "Figures",
     "OUTCOMES",
     "IFailedAttempt",
@@ -37,9 +42,12 @@ __all__ = [
     "IScriptActivitySet",
     "IScriptAttempt",
     "IScriptAttemptSet",
+    "IScriptDowntime",
     "IScriptExpectation",
     "IScriptFiguresSet",
+    "IScriptPauseSet",
     "IScriptSummary",
     "Inquiry",
+    "Pause",
     "is_printable",
 ]

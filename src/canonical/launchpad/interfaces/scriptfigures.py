@@ -24,6 +24,7 @@ class Inquiry:
         last one that is not later than its start.
     :ivar until: where the last slot ends.
     :ivar runs: over how many successes durations are asked for.
+    :ivar skipped: the numbers of slots that do not count, from 1 on.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Inquiry:
     slots: tuple[datetime.datetime, ...]
     until: datetime.datetime
     runs: int
+    skipped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Figures:
 
     :ivar last_started: when the success that started last did, or `None`.
     :ivar last_completed: when the last completion was, or `None`.
-    :ivar met: how many of the slots have a run.
-    :ivar runs: how many runs there are in the slots.
+    :ivar met: how many of the slots that count have a run.
+    :ivar runs: how many runs there are in them.
     :ivar durations: of the last successes, in seconds, the latest first.
     :ivar running_since: when the attempt started that runs, or `None`.
     :ivar failures: how many attempts have failed since the last success.

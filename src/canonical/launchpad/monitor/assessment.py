@@ -1,24 +1,30 @@
 """The three questions: recently, often enough, in sensible time?
 
-What decides is here, and is pure: an expectation, figures and a time go in,
-and an assessment comes out.
+What decides is here, and is pure: a case, figures and a time go in, and an
+assessment comes out.
 """
 
 from __future__ import annotations
 
 import datetime
-import functools
 import statistics
 from dataclasses import dataclass
+from dataclasses import replace
 
+from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
-from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.case import INSTANT
+from canonical.launchpad.monitor.case import Case
+from canonical.launchpad.monitor.case import pause_at
+from canonical.launchpad.monitor.case import pause_of_slot
+from canonical.launchpad.monitor.case import slots_at
 from canonical.launchpad.monitor.durations import duration_text
-from canonical.launchpad.monitor.schedule import CACHED
+from canonical.launchpad.monitor.runtime import runtime_is_off
+from canonical.launchpad.monitor.runtime import runtime_sentence
 from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
-from canonical.launchpad.monitor.schedule import slots_between
 
 
 __all__ = [
@@ -28,28 +34,16 @@ __all__ = [
     "Runtime",
     "STATES",
     "assess",
-    "inquiry",
+    "is_late",
+    "is_too_seldom_or_often",
 ]
 
 
 # From the best to the worst.
 STATES = ("ok", "paused", "unknown", "warning", "critical")
 
-# By how much a clock may be behind that of the schedule.
-EARLY = datetime.timedelta(minutes=1)
-
-# A learned runtime is compared with at most this many earlier runs, and not
-# before there are so many in all.
-EARLIER_RUNS = 200
-FEWEST_RUNS = 10
-
-# A runtime is suspicious if it is off by more than this many scaled median
-# absolute deviations, and by this ratio.  The scale makes the deviation that
-# of a normal distribution; see Rousseeuw and Croux, "Alternatives to the
-# Median Absolute Deviation" (1993).
-DEVIATIONS = 3.0
-SCALE = 1.4826
-RATIO = 1.5
+# Where intervals are counted from as long as nothing has completed.
+EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
 @dataclass(frozen=True)
@@ -102,111 +96,109 @@ class Assessment:
             key=STATES.index)
 
 
-def inquiry(
-    expectation: IScriptExpectation,
-    hostname: str | None,
-    at: datetime.datetime,
-) -> Inquiry:
-    """What has to be known for an assessment."""
-    slots, until = _slots(expectation, at)
-    return Inquiry(
-        name=expectation.name,
-        hostname=hostname,
-        slots=slots,
-        until=until,
-        runs=expectation.runs + (EARLIER_RUNS if expectation.learned else 0),
-    )
-
-
 def assess(
-    expectation: IScriptExpectation,
-    hostname: str | None,
-    figures: Figures,
-    at: datetime.datetime,
+    case: Case, figures: Figures, at: datetime.datetime
 ) -> Assessment:
     """How a script does at a time.
 
-    :param figures: what `inquiry` has asked for.
+    :param figures: what `canonical.launchpad.monitor.case.inquiry` asks for.
     :param at: an aware datetime.
     """
+    recently = _recently(case, figures, at)
+    often = _often(case, figures, at)
+    runtime = _runtime(case.expectation, figures)
+    pause = pause_at(case.pauses, at)
+    if pause is not None:
+        said = _paused(pause)
+        recently = replace(recently, state="paused", sentence=said)
+        often = replace(often, state="paused", sentence=said)
+        runtime = replace(runtime, state="paused", sentence=said)
     return Assessment(
-        name=expectation.name,
-        hostname=hostname,
-        recently=_recently(expectation, figures, at),
-        often=_often(expectation, figures, at),
-        runtime=_runtime(expectation, figures),
-        figures=figures,
-    )
+        case.expectation.name, case.hostname, recently, often, runtime,
+        figures)
 
 
-def _slots(
-    expectation: IScriptExpectation, at: datetime.datetime
-) -> tuple[tuple[datetime.datetime, ...], datetime.datetime]:
-    """The starts of the slots that are due, early as they may be met; and
-    the end of the last.
+def is_late(
+    case: Case,
+    started: datetime.datetime | None,
+    completed: datetime.datetime | None,
+    at: datetime.datetime,
+) -> bool:
+    """Has there been no success for too long?
 
-    A slot is due once its grace has passed.
+    :param started: when the success that started last did.
+    :param completed: when the last completion was.
     """
-    due_until = at - expectation.grace
-    if expectation.schedule is None:
-        return _intervals(
-            expectation.every, expectation.window, due_until), at
-    return _scheduled(
-        expectation.schedule, expectation.timezone, expectation.window,
-        due_until)
+    slot = _latest_due(case, completed, at)
+    if slot is None or pause_of_slot(
+        case.pauses, slot, case.expectation.grace
+    ):
+        return False
+    if case.expectation.schedule is None:
+        return True
+    return started is None or started < slot - case.skew
 
 
-def _intervals(
-    every: datetime.timedelta,
-    window: datetime.timedelta,
-    until: datetime.datetime,
-) -> tuple[datetime.datetime, ...]:
-    count = max(window // every, 1)
-    return tuple(until - number * every for number in range(count, 0, -1))
+def is_too_seldom_or_often(
+    expectation: IScriptExpectation, due: int, met: int, extra: int
+) -> bool:
+    """Is the number of runs wrong?  See `Often`."""
+    return due - met > expectation.missed or (
+        expectation.extra is not None and extra > expectation.extra)
 
 
-@functools.lru_cache(CACHED)
-def _scheduled(
-    schedule: str,
-    timezone: str,
-    window: datetime.timedelta,
-    due_until: datetime.datetime,
-) -> tuple[tuple[datetime.datetime, ...], datetime.datetime]:
-    instant = datetime.timedelta(microseconds=1)
-    slots = slots_between(
-        schedule, timezone, due_until - window + instant, due_until + instant)
-    end = next_slot(schedule, timezone, due_until)
-    return tuple(slot - EARLY for slot in slots), end - EARLY
+def _latest_due(
+    case: Case,
+    completed: datetime.datetime | None,
+    at: datetime.datetime,
+) -> datetime.datetime | None:
+    """The last slot whose grace has passed; `None` for an interval that has
+    not.
+    """
+    expectation = case.expectation
+    until = at - expectation.grace
+    if expectation.schedule is not None:
+        return latest_slot(expectation.schedule, expectation.timezone, until)
+    since = completed or EPOCH
+    intervals = (until - since - INSTANT) // expectation.every
+    return since + intervals * expectation.every if intervals > 0 else None
 
 
 def _recently(
-    expectation: IScriptExpectation,
-    figures: Figures,
-    at: datetime.datetime,
+    case: Case, figures: Figures, at: datetime.datetime
 ) -> Recently:
+    expectation = case.expectation
     last = figures.last_started
+    completed = figures.last_completed
+    due = None
+    if expectation.schedule is not None:
+        due = next_slot(expectation.schedule, expectation.timezone, at)
+    elif completed is not None:
+        due = completed + expectation.every
+    if is_late(case, last, completed, at):
+        state, sentence = _late(case, figures, at)
+    else:
+        state = "ok"
+        sentence = f"last succeeded at {_when(last)}" if last else (
+            "has never succeeded, and is not due yet")
+    return Recently(state, sentence, last, due)
+
+
+def _late(
+    case: Case, figures: Figures, at: datetime.datetime
+) -> tuple[str, str]:
+    expectation = case.expectation
+    if figures.last_started is None:
+        return "critical", f"has never succeeded: {_why(figures, at)}"
     if expectation.schedule is None:
-        completed = figures.last_completed
         patience = expectation.every + expectation.grace
-        late = completed is None or completed + patience < at
-        due = None if completed is None else completed + expectation.every
         missing = f"for more than {duration_text(patience)}"
     else:
-        slot = latest_slot(
-            expectation.schedule, expectation.timezone,
-            at - expectation.grace)
-        late = last is None or last < slot - EARLY
-        due = next_slot(expectation.schedule, expectation.timezone, at)
-        missing = f"since it was due at {_when(slot)}"
-    if not late:
-        return Recently("ok", f"last succeeded at {_when(last)}", last, due)
-    if last is None:
-        said = "has never succeeded"
-        state = "critical"
-    else:
-        said = f"has not succeeded {missing}; last at {_when(last)}"
-        state = expectation.severity
-    return Recently(state, f"{said}: {_why(figures, at)}", last, due)
+        missing = "since it was due at " + _when(
+            _latest_due(case, figures.last_completed, at))
+    return expectation.severity, (
+        f"has not succeeded {missing}; last at {_when(figures.last_started)}:"
+        f" {_why(figures, at)}")
 
 
 def _why(figures: Figures, at: datetime.datetime) -> str:
@@ -229,84 +221,41 @@ def _why(figures: Figures, at: datetime.datetime) -> str:
     return "never started"
 
 
-def _often(
-    expectation: IScriptExpectation,
-    figures: Figures,
-    at: datetime.datetime,
-) -> Often:
-    due = len(_slots(expectation, at)[0])
+def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
+    expectation = case.expectation
+    due = slots_at(case, at).due
     # Intervals have no fixed ends that a run could miss by a little.
     met = figures.met if expectation.schedule else min(figures.runs, due)
     extra = figures.runs - met
-    window = duration_text(expectation.window)
     state = "ok"
+    window = duration_text(expectation.window)
     sentence = f"met {met} of {due} slots in {window}"
-    if due - met > expectation.missed:
+    if is_too_seldom_or_often(expectation, due, met, extra):
         state = expectation.severity
-        sentence += f", and may miss {expectation.missed}"
-    if expectation.extra is not None and extra > expectation.extra:
-        state = expectation.severity
-        sentence += (
-            f", and ran {extra} times more than that, of which"
-            f" {expectation.extra} are allowed")
+        if due - met > expectation.missed:
+            sentence += f", and may miss {expectation.missed}"
+        if expectation.extra is not None and extra > expectation.extra:
+            sentence += (
+                f", and ran {extra} times more than that, of which"
+                f" {expectation.extra} are allowed")
     return Often(state, sentence, due, met, extra)
 
 
 def _runtime(expectation: IScriptExpectation, figures: Figures) -> Runtime:
     recent = figures.durations[:expectation.runs]
-    average = statistics.fmean(recent) if recent else None
-    if average is None:
-        state, sentence = "ok", "has no runs to take an average of"
-    elif expectation.learned:
-        state, sentence = _compare(
-            expectation, recent, figures.durations[expectation.runs:])
-    else:
-        state, sentence = _within(expectation, average, len(recent))
-    return Runtime(state, sentence, len(recent), average)
+    earlier = figures.durations[expectation.runs:]
+    return Runtime(
+        expectation.severity if runtime_is_off(
+            expectation, recent, earlier) else "ok",
+        runtime_sentence(expectation, recent, earlier),
+        len(recent),
+        statistics.fmean(recent) if recent else None)
 
 
-def _within(
-    expectation: IScriptExpectation, average: float, runs: int
-) -> tuple[str, str]:
-    """Is the average within the band?"""
-    took = datetime.timedelta(seconds=average)
-    sentence = f"took {duration_text(took)} on average of {runs}"
-    low, high = expectation.average_min, expectation.average_max
-    if low is not None and took < low:
-        return expectation.severity, (
-            f"{sentence}, and should take {duration_text(low)} or more")
-    if high is not None and took > high:
-        return expectation.severity, (
-            f"{sentence}, and should take {duration_text(high)} or less")
-    return "ok", sentence
-
-
-def _compare(
-    expectation: IScriptExpectation,
-    recent: tuple[float, ...],
-    earlier: tuple[float, ...],
-) -> tuple[str, str]:
-    """Are recent runs as long as earlier ones?"""
-    if len(earlier) < FEWEST_RUNS:
-        return "ok", (
-            f"still learning how long it takes: {len(earlier)} earlier runs of"
-            f" {FEWEST_RUNS}")
-    now = statistics.median(recent)
-    usual = statistics.median(earlier)
-    deviation = SCALE * statistics.median(
-        abs(duration - usual) for duration in earlier)
-    sentence = (
-        f"takes {_seconds(now)}, as the median of {len(recent)}, and"
-        f" {_seconds(usual)} usually")
-    shorter, longer = sorted((now, usual))
-    is_off = (
-        longer - shorter > DEVIATIONS * deviation
-        and longer > RATIO * shorter)
-    return (expectation.severity if is_off else "ok"), sentence
-
-
-def _seconds(seconds: float) -> str:
-    return duration_text(datetime.timedelta(seconds=seconds))
+def _paused(pause: Pause) -> str:
+    if pause.date_ended == FOREVER:
+        return f"{pause.reason}, since {_when(pause.date_started)}"
+    return f"{pause.reason}, until {_when(pause.date_ended)}"
 
 
 def _when(moment: datetime.datetime | None) -> str:

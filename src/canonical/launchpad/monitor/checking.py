@@ -11,20 +11,30 @@ from zope.component import getUtility
 from zope.configuration import xmlconfig
 from zope.configuration.exceptions import ConfigurationError
 
+from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptFiguresSet
+from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.assessment import STATES
 from canonical.launchpad.monitor.assessment import Assessment
 from canonical.launchpad.monitor.assessment import assess
-from canonical.launchpad.monitor.assessment import inquiry
+from canonical.launchpad.monitor.case import Case
+from canonical.launchpad.monitor.case import inquiry
+from canonical.launchpad.monitor.case import merged
+from canonical.launchpad.monitor.downtime import downtime_pauses
 
 
 __all__ = [
     "ExpectationError",
     "assess_all",
     "load_expectations",
+    "registered_cases",
     "registered_expectations",
 ]
+
+
+# Pauses so long ago still tell why a slot of a yearly script was not met.
+YEAR = datetime.timedelta(days=400)
 
 
 class ExpectationError(Exception):
@@ -50,24 +60,48 @@ def registered_expectations() -> list[IScriptExpectation]:
             getUtilitiesFor(IScriptExpectation), key=lambda each: each[0])]
 
 
+def registered_cases(
+    expectations: Iterable[IScriptExpectation],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    skew: datetime.timedelta,
+) -> list[Case]:
+    """Each expectation on each of its hosts, and when it is paused.
+
+    :param since: from when on it may be asked whether a slot counts.
+    :param until: until when.
+    :param skew: by how much the clocks of hosts may differ.
+    """
+    downtimes = downtime_pauses(
+        [each for _, each in getUtilitiesFor(IScriptDowntime)], since, until)
+    recorded = getUtility(IScriptPauseSet).getPauses(since, until)
+    everywhere = merged(downtimes)
+    pauses = {
+        name: merged([*downtimes, *its]) for name, its in recorded.items()}
+    return [
+        Case(expectation, host, pauses.get(expectation.name, everywhere), skew)
+        for expectation in expectations
+        for host in expectation.hosts or (None,)]
+
+
 def assess_all(
     expectations: Iterable[IScriptExpectation],
     at: datetime.datetime,
+    skew: datetime.timedelta,
     hostname: str | None = None,
 ) -> list[Assessment]:
     """How all of them do, the worst first, and then by name and host.
 
+    :param skew: by how much the clocks of hosts may differ.
     :param hostname: leave out what is expected on other hosts.
     """
     cases = [
-        (expectation, host)
-        for expectation in expectations
-        for host in expectation.hosts or (None,)
-        if hostname is None or host in (None, hostname)]
+        case for case in registered_cases(expectations, at - YEAR, at, skew)
+        if hostname is None or case.hostname in (None, hostname)]
     figures = getUtility(IScriptFiguresSet).getFigures(
-        [inquiry(expectation, host, at) for expectation, host in cases], at)
+        [inquiry(case, at) for case in cases], at)
     assessments = [
-        assess(expectation, host, each, at)
-        for (expectation, host), each in zip(cases, figures, strict=True)]
+        assess(case, each, at)
+        for case, each in zip(cases, figures, strict=True)]
     return sorted(assessments, key=lambda each: (
         -STATES.index(each.state), each.name, each.hostname or ""))

@@ -1,4 +1,4 @@
-"""The directive ``script``, which declares what is expected of one."""
+"""The directives that declare what is expected of scripts, and when not."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from zope.interface import Interface
 from zope.schema import Int
 from zope.schema import TextLine
 
+from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.monitor.downtime import downtime_from_text
 from canonical.launchpad.monitor.expectation import expectation_from_text
 
 
 __all__ = [
+    "IDowntimeDirective",
     "IScriptDirective",
+    "downtime",
     "script",
 ]
 
@@ -102,4 +106,39 @@ def script(_context: ConfigurationContext, name: str, **values: Any) -> None:
         provides=IScriptExpectation,
         component=expectation_from_text(name, **values),
         name=name,
+    )
+
+
+class IDowntimeDirective(Interface):
+    """A planned downtime; see `IScriptDowntime`."""
+
+    schedule = TextLine(
+        title="Schedule",
+        description="When it starts: five fields as in crontab(5).",
+    )
+
+    timezone = TextLine(
+        title="Time zone",
+        description="That the schedule is meant in; UTC unless given.",
+        required=False,
+    )
+
+    for_ = TextLine(
+        title="For",
+        description="How long it takes; a duration such as 1h30m.",
+    )
+
+
+def downtime(
+    _context: ConfigurationContext,
+    schedule: str,
+    for_: str,
+    timezone: str = "UTC",
+) -> None:
+    """Register a downtime as a utility of a name that tells it apart."""
+    utility(
+        _context,
+        provides=IScriptDowntime,
+        component=downtime_from_text(schedule, for_, timezone),
+        name=f"{schedule} {timezone} {for_}",
     )

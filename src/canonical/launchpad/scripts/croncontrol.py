@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from configparser import ConfigParser
 from configparser import Error as ParserError
 from http.client import HTTPException
@@ -18,6 +19,7 @@ from canonical.launchpad.scripts.bounded import within
 
 __all__ = [
     "cronscript_enabled",
+    "switched_off",
 ]
 
 
@@ -44,27 +46,43 @@ class ControlParser(ConfigParser):
 def cronscript_enabled(
     url: str, name: str, directory: Path, logger: Logger
 ) -> bool:
-    """May the script `name` run?
+    """May the script `name` run?  See `switched_off`."""
+    return not switched_off(url, [name], directory, logger)
 
-    Whatever is wrong with the file, the answer is yes: a mistake in it should
-    not stop every script there is.  Then one ERROR says what it was.
+
+def switched_off(
+    url: str, names: Sequence[str], directory: Path, logger: Logger
+) -> list[str]:
+    """Which of the scripts may not run.
+
+    Whatever is wrong with the file, a script may: a mistake in it should not
+    stop every script there is.  Then one ERROR says what it was.
 
     :param url: ``file:``, ``http:`` or ``https:``, or the name of a file.
         Empty: every script may run.
     :param directory: where the names of files start.
     """
-    if not url:
-        return True
+    if not url or not names:
+        return []
+    ignored = "The cron control file at %s is ignored, and %s: %s"
     try:
-        text = within(TIMEOUT, lambda: _fetch(url, directory))
-        return _is_enabled(text, name)
+        switches = _Switches(within(TIMEOUT, lambda: _fetch(url, directory)))
     except FileNotFoundError:
         logger.debug("There is no cron control file at %s", url)
+        return []
     except (OSError, RuntimeError, ValueError, ParserError) as error:
-        logger.error(
-            "The cron control file at %s is ignored, and %s runs: %s",
-            url, name, " ".join(str(error).split()))
-    return True
+        who = f"{names[0]} runs" if len(names) == 1 else "all scripts run"
+        logger.error(ignored, url, who, " ".join(str(error).split()))
+        return []
+    off = []
+    for name in names:
+        try:
+            if not switches.is_on(name):
+                off.append(name)
+        except (ValueError, ParserError) as error:
+            logger.error(
+                ignored, url, f"{name} runs", " ".join(str(error).split()))
+    return off
 
 
 def _fetch(url: str, directory: Path) -> str:
@@ -103,35 +121,47 @@ def _fetch(url: str, directory: Path) -> str:
     return str(content, "utf-8-sig")
 
 
-def _is_enabled(text: str, name: str) -> bool:
-    """What the file says of a script.
+class _Switches:
+    """What a file says.
 
-    :raises ValueError, configparser.Error: if it cannot be made out.
+    :raises configparser.Error: if it cannot be read.
     """
-    parser = ControlParser()
-    parser.read_string(text)
-    section = name if parser.has_section(name) else parser.default_section
-    for key in parser[section]:
-        if key != "enabled":
-            raise ValueError(f"[{section}] {key}: the only key is 'enabled'")
-    value = parser.get(section, "enabled", fallback="true")
-    if len(_words(text, section)) > 1:
-        raise ValueError(
-            f"[{section}] is there twice, and does not say the same")
-    if value.lower() not in parser.BOOLEAN_STATES:
-        raise ValueError(
-            f"[{section}] enabled: neither true nor false: {value!r}")
-    return parser.BOOLEAN_STATES[value.lower()]
+
+    def __init__(self, text: str):
+        self._parser = ControlParser()
+        self._parser.read_string(text)
+        self._words = _words(text)
+
+    def is_on(self, name: str) -> bool:
+        """What it says of a script.
+
+        :raises ValueError: if it cannot be made out.
+        """
+        parser = self._parser
+        section = (
+            name if parser.has_section(name) else parser.default_section)
+        for key in parser[section]:
+            if key != "enabled":
+                raise ValueError(
+                    f"[{section}] {key}: the only key is 'enabled'")
+        value = parser.get(section, "enabled", fallback="true")
+        if len(self._words.get(section, ())) > 1:
+            raise ValueError(
+                f"[{section}] is there twice, and does not say the same")
+        if value.lower() not in parser.BOOLEAN_STATES:
+            raise ValueError(
+                f"[{section}] enabled: neither true nor false: {value!r}")
+        return parser.BOOLEAN_STATES[value.lower()]
 
 
-def _words(text: str, section: str) -> set[str]:
-    """What all the sections of a name say of ``enabled``."""
-    words = set()
+def _words(text: str) -> dict[str, set[str]]:
+    """What all the sections of each name say of ``enabled``."""
+    words: dict[str, set[str]] = {}
     for part in re.split(r"(?m)^(?=\[)", text):
         parser = ControlParser()
         parser.read_string(part)
-        said = parser.defaults() if section == parser.default_section else (
-            dict(parser[section]) if parser.has_section(section) else {})
-        if "enabled" in said:
-            words.add(said["enabled"].lower())
+        for section in (parser.default_section, *parser.sections()):
+            value = parser[section].get("enabled")
+            if value is not None:
+                words.setdefault(section, set()).add(value.lower())
     return words

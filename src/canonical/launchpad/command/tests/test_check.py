@@ -2,8 +2,11 @@
 
 import datetime
 import json
+import shutil
 import socket
+import subprocess
 import textwrap
+import unittest
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
@@ -143,6 +146,60 @@ class TestCheck(CheckTestCase):
         status, _, err = self.check("--prometheus", "/no/such/file")
         self.assertEqual(3, status)
         self.assertIn("No such file or directory", err)
+
+    @unittest.skipUnless(
+        shutil.which("promtool"), "promtool of Debian's prometheus is needed")
+    def test_promtool_finds_nothing_wrong_with_the_metrics(self):
+        _, out, _ = self.check("--prometheus")
+        linted = subprocess.run(
+            ["promtool", "check", "metrics"], input=out, text=True,
+            capture_output=True, check=False)
+        self.assertEqual(
+            (0, "", ""), (linted.returncode, linted.stdout, linted.stderr))
+
+    def test_what_cron_control_has_switched_off_is_paused(self):
+        self.write("cron.ini", "[gone]\nenabled = false\n")
+        path = self.write(
+            "test.conf", "[monitor]\nexpectations: expectations.zcml\n"
+            "[scripts]\ncron_control_url: cron.ini\n")
+
+        def states(*options):
+            _, out, err = self.run_command(
+                "check", "gone", "--json", *options, LPCONFIG=str(path))
+            self.assertEqual("", err)
+            return [each["state"] for each in json.loads(out)]
+
+        self.assertEqual(["paused", "paused"], states())
+        off_at = datetime.datetime.now(datetime.UTC).isoformat()
+        self.write("cron.ini", "[gone]\nenabled = true\n")
+        # b has never run, and is given the time of a slot.
+        self.assertNotIn("paused", states())
+        self.assertEqual(["paused", "paused"], states("--at", off_at))
+
+    def test_clocks_may_differ_by_what_is_configured(self):
+        LaunchpadObjectFactory().makeScriptActivity(
+            "early", "host", START - datetime.timedelta(minutes=3))
+        ZopelessTransactionManager._installed.commit()
+        self.write("early.zcml", """
+            <configure xmlns="http://namespaces.zope.org/zope"
+                       xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="early" schedule="0 10 * * *" window="1h" />
+            </configure>
+            """)
+        for skew, expected in (("1m", 2), ("2m59s", 2), ("3m", 0)):
+            path = self.write(
+                "test.conf", "[monitor]\nexpectations: early.zcml\n"
+                f"clock_skew: {skew}\n")
+            status, _, err = self.run_command(
+                "check", "--at", AT, LPCONFIG=str(path))
+            self.assertEqual((expected, ""), (status, err), skew)
+        path = self.write(
+            "test.conf", "[monitor]\nexpectations: early.zcml\n"
+            "clock_skew: little\n")
+        status, _, err = self.run_command("check", LPCONFIG=str(path))
+        self.assertEqual(3, status)
+        self.assertIn("[monitor] clock_skew: not a duration: 'little'", err)
 
     def test_the_configuration_names_the_file(self):
         path = self.write(

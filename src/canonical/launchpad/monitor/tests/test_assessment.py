@@ -5,10 +5,15 @@ import unittest
 
 from zope.interface.verify import verifyObject
 
+from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.assessment import assess
-from canonical.launchpad.monitor.assessment import inquiry
+from canonical.launchpad.monitor.case import Case
+from canonical.launchpad.monitor.case import inquiry
+from canonical.launchpad.monitor.case import merged
+from canonical.launchpad.monitor.case import slots_at
 from canonical.launchpad.monitor.expectation import expectation_from_text
 
 
@@ -50,7 +55,7 @@ class TestExpectations(unittest.TestCase):
 class TestRecently(unittest.TestCase):
 
     def recently(self, expectation, now, **figures):
-        return assess(expectation, None, Figures(**figures), now).recently
+        return assess(Case(expectation), Figures(**figures), now).recently
 
     def test_it_is_late_once_the_grace_has_passed(self):
         hourly = expect(schedule="0 * * * *", grace="10m")
@@ -116,15 +121,15 @@ class TestRecently(unittest.TestCase):
 class TestOften(unittest.TestCase):
 
     def often(self, expectation, now, **figures):
-        return assess(expectation, None, Figures(**figures), now).often
+        return assess(Case(expectation), Figures(**figures), now).often
 
     def test_a_slot_is_due_once_its_grace_has_passed(self):
         hourly = expect(schedule="0 * * * *", grace="10m", window="3h")
-        asked = inquiry(hourly, None, at(10, 9, 59))
+        asked = inquiry(Case(hourly), at(10, 9, 59))
         self.assertEqual(
             (at(6, 59), at(7, 59), at(8, 59)), asked.slots)
         self.assertEqual(at(9, 59), asked.until)
-        asked = inquiry(hourly, None, at(10, 10))
+        asked = inquiry(Case(hourly), at(10, 10))
         self.assertEqual((at(7, 59), at(8, 59), at(9, 59)), asked.slots)
         self.assertEqual(at(10, 59), asked.until)
 
@@ -148,16 +153,15 @@ class TestOften(unittest.TestCase):
 
     def test_intervals_are_counted_and_not_placed(self):
         six_hourly = expect(every="6h", window="1d", grace="1h")
-        asked = inquiry(six_hourly, None, at(12, day=2))
-        self.assertEqual(4, len(asked.slots))
-        self.assertEqual(at(11), asked.slots[0])
+        asked = inquiry(Case(six_hourly), at(12, day=2))
+        self.assertEqual((at(11),), asked.slots)
         self.assertEqual(at(12, day=2), asked.until)
         found = self.often(six_hourly, at(12, day=2), met=3, runs=4)
         self.assertEqual(("ok", 4, 0), (found.state, found.met, found.extra))
 
     def test_a_slot_of_a_leap_day(self):
         leap = expect(schedule="0 0 29 2 *", window="1d")
-        self.assertEqual((), inquiry(leap, None, at(10)).slots)
+        self.assertEqual((), inquiry(Case(leap), at(10)).slots)
         self.assertEqual("ok", self.often(leap, at(10)).state)
 
     def test_a_window_longer_than_the_history_misses_slots(self):
@@ -170,7 +174,7 @@ class TestRuntime(unittest.TestCase):
 
     def runtime(self, durations, **values):
         return assess(
-            expect(every="1d", **values), None,
+            Case(expect(every="1d", **values)),
             Figures(durations=tuple(durations)), at(10)).runtime
 
     def test_the_mean_is_compared_with_the_band(self):
@@ -229,5 +233,94 @@ class TestState(unittest.TestCase):
             ("critical", None, "ok"),
         ):
             self.assertEqual(state, assess(
-                expect(every="1d", severity=severity, average=average),
-                None, figures, at(10, 5)).state)
+                Case(expect(
+                    every="1d", severity=severity, average=average)),
+                figures, at(10, 5)).state)
+
+
+class TestPauses(unittest.TestCase):
+
+    hourly = expect(schedule="0 * * * *", grace="10m", window="4h")
+
+    def case(self, since, until, expectation=hourly):
+        return Case(expectation, pauses=(Pause(since, until, "snoozed"),))
+
+    def test_a_pause_hides_all_three_answers(self):
+        case = self.case(at(10, 30), at(12, 30))
+        figures = Figures(at(8, 1), at(8, 2), durations=(60.0,))
+        for now, state in (
+            (at(10, 29), "critical"), (at(10, 30), "paused"),
+            (at(12, 29), "paused"),
+        ):
+            self.assertEqual(state, assess(case, figures, now).state, now)
+        self.assertEqual(
+            ["snoozed, until 2007-02-01 12:30:00 UTC"] * 3,
+            [question.sentence for found in [assess(case, figures, at(11))]
+             for question in (found.recently, found.often, found.runtime)])
+
+    def test_without_an_end_it_is_said_since_when(self):
+        found = assess(self.case(at(10), FOREVER), Figures(), at(11))
+        self.assertEqual(
+            "snoozed, since 2007-02-01 10:00:00 UTC", found.recently.sentence)
+
+    def test_the_next_slot_has_its_grace_once_the_pause_is_over(self):
+        case = self.case(at(9, 30), at(12, 30))
+        figures = Figures(at(9), at(9, 1), met=1, runs=1)
+        for now, state in (
+            (at(12, 31), "ok"), (at(13, 9), "ok"), (at(13, 10), "critical"),
+        ):
+            self.assertEqual(
+                state, assess(case, figures, now).recently.state, now)
+
+    def test_the_same_for_one_that_has_never_run(self):
+        for values in {"schedule": "0 * * * *"}, {"every": "1h"}:
+            case = self.case(
+                at(9, 30), at(12, 30), expect(grace="10m", **values))
+            for now, state in (
+                (at(9, 29), "critical"), (at(12, 31), "ok"),
+                (at(13, 11), "critical"),
+            ):
+                self.assertEqual(
+                    state, assess(case, Figures(), now).recently.state, now)
+
+    def test_slots_whose_time_was_cut_are_not_due(self):
+        case = self.case(at(8, 59), at(9, 5))
+        self.assertEqual(
+            (3, (3,)), self.due(case, at(10, 15)))
+        self.assertEqual(
+            (3, (3,)), self.due(self.case(at(9, 9), at(9, 10)), at(10, 15)))
+        self.assertEqual(
+            (4, ()), self.due(self.case(at(9, 10), at(9, 20)), at(10, 15)))
+        self.assertEqual(
+            (4, ()), self.due(self.case(at(8, 11), at(9)), at(10, 15)))
+
+    def due(self, case, now):
+        slots = slots_at(case, now)
+        return slots.due, slots.skipped
+
+    def test_an_interval_misses_what_was_paused(self):
+        six_hourly = expect(every="6h", window="1d", grace="1h")
+        case = self.case(at(13), at(20), six_hourly)
+        slots = slots_at(case, at(12, day=2))
+        self.assertEqual(
+            ((at(11), at(13), at(20)), (2,), 2),
+            (slots.starts, slots.skipped, slots.due))
+
+    def test_an_interval_goes_on_after_a_pause(self):
+        hourly = expect(every="1h", grace="10m")
+        case = self.case(at(9, 30), at(12, 30), hourly)
+        figures = Figures(at(9), at(9, 1))
+        for now, state in (
+            (at(12, 31), "ok"), (at(13, 11), "ok"), (at(13, 12), "critical"),
+        ):
+            self.assertEqual(
+                state, assess(case, figures, now).recently.state, now)
+
+    def test_pauses_that_overlap_are_one(self):
+        pauses = [
+            Pause(at(9), at(10), "snoozed"), Pause(at(7), at(8), "downtime"),
+            Pause(at(9, 30), at(9, 45), "downtime"),
+            Pause(at(10), at(11), "downtime")]
+        self.assertEqual(
+            (Pause(at(7), at(8), "downtime"), Pause(at(9), at(11), "snoozed")),
+            merged(pauses))

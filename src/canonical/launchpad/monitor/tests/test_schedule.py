@@ -19,6 +19,17 @@ MINUTE = datetime.timedelta(minutes=1)
 ZONES = ["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe",
          "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Casablanca"]
 
+# Fields of schedules that `by_brute_force` can count.
+MINUTES = strategies.one_of(
+    strategies.just("*"),
+    strategies.integers(1, 30).map(lambda step: f"*/{step}"),
+    strategies.lists(
+        strategies.integers(0, 59), min_size=1, max_size=4,
+    ).map(lambda values: ",".join(map(str, sorted(set(values))))))
+HOURS = strategies.one_of(
+    strategies.just("*"),
+    strategies.integers(1, 12).map(lambda step: f"*/{step}"))
+
 
 def utc(*args):
     return datetime.datetime(*args, tzinfo=datetime.UTC)
@@ -124,15 +135,8 @@ class TestSlots(unittest.TestCase):
 
     @settings(max_examples=150, deadline=None)
     @given(
-        minute=strategies.one_of(
-            strategies.just("*"),
-            strategies.integers(1, 30).map(lambda step: f"*/{step}"),
-            strategies.lists(
-                strategies.integers(0, 59), min_size=1, max_size=4,
-            ).map(lambda values: ",".join(map(str, sorted(set(values)))))),
-        hour=strategies.one_of(
-            strategies.just("*"),
-            strategies.integers(1, 12).map(lambda step: f"*/{step}")),
+        minute=MINUTES,
+        hour=HOURS,
         timezone=strategies.sampled_from(ZONES),
         start=strategies.datetimes(
             datetime.datetime(2000, 1, 1), datetime.datetime(2036, 1, 1)),

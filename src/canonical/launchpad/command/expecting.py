@@ -1,0 +1,86 @@
+"""What the commands share that ask what is expected."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import transaction
+from zope.component import getUtility
+
+from canonical.config import config
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.monitor.checking import ExpectationError
+from canonical.launchpad.monitor.checking import load_expectations
+from canonical.launchpad.monitor.checking import registered_expectations
+from canonical.launchpad.scripts.croncontrol import switched_off
+
+
+__all__ = [
+    "add_expectations_option",
+    "add_names_argument",
+    "clock_skew",
+    "expected",
+    "notice_switches",
+]
+
+
+def add_names_argument(parser: argparse.ArgumentParser) -> None:
+    """Add NAME..."""
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="of these scripts only")
+
+
+def add_expectations_option(parser: argparse.ArgumentParser) -> None:
+    """Add --expectations."""
+    parser.add_argument(
+        "--expectations", metavar="FILE", type=Path,
+        help="ZCML that says what is expected, instead of [monitor]"
+             " expectations")
+
+
+def expected(
+    path: Path | None, names: Sequence[str] = ()
+) -> list[IScriptExpectation]:
+    """What is expected of scripts; of those that are named, or of all.
+
+    :param path: a file to load; by default the one that is configured.
+    :raises ExpectationError: if nothing is.
+    """
+    configured = config.monitor.expectations
+    if path is None and configured:
+        path = config.directory / Path(configured).expanduser()
+    if path is not None:
+        load_expectations(path)
+    expectations = registered_expectations()
+    if not expectations:
+        raise ExpectationError(
+            "nothing is expected: name a file in [monitor] expectations, or"
+            " with --expectations")
+    unknown = set(names).difference(each.name for each in expectations)
+    if unknown:
+        raise ExpectationError(
+            "nothing is expected of " + ", ".join(map(repr, sorted(unknown))))
+    return [each for each in expectations if not names or each.name in names]
+
+
+def clock_skew() -> datetime.timedelta:
+    """By how much the clocks of hosts may differ."""
+    return datetime.timedelta(
+        seconds=config.duration_of("monitor", "clock_skew"))
+
+
+def notice_switches(at: datetime.datetime) -> None:
+    """Remember what cron control has switched off, and what is on again."""
+    names = [each.name for each in registered_expectations()]
+    logging.basicConfig(format="scriptactivity: %(message)s")
+    off = switched_off(
+        config.scripts.cron_control_url, names, config.directory,
+        logging.getLogger("scriptactivity"))
+    on = sorted(set(names).difference(off))
+    if getUtility(IScriptPauseSet).noticeSwitches(on, off, at):
+        transaction.commit()

@@ -1,0 +1,180 @@
+"""A case to be assessed, and the slots at which it counts."""
+
+from __future__ import annotations
+
+import bisect
+import datetime
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from canonical.launchpad.interfaces import Inquiry
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.schedule import CACHED
+from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.schedule import slots_between
+
+
+__all__ = [
+    "EARLIER_RUNS",
+    "INSTANT",
+    "Case",
+    "Slots",
+    "inquiry",
+    "merged",
+    "pause_at",
+    "pause_of_slot",
+    "slots_at",
+]
+
+
+# A learned runtime is compared with at most this many earlier runs.
+EARLIER_RUNS = 200
+
+# The least difference of two times.
+INSTANT = datetime.timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A script as it is expected on a host.
+
+    :ivar hostname: `None` if any host will do.
+    :ivar pauses: when nothing is expected; see `merged`.
+    :ivar skew: by how much the clock of a host may be behind.
+    """
+
+    expectation: IScriptExpectation
+    hostname: str | None = None
+    pauses: tuple[Pause, ...] = ()
+    skew: datetime.timedelta = datetime.timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The slots that are due in a window, early as they may be met.
+
+    :ivar starts: of each.
+    :ivar until: the end of the last.
+    :ivar skipped: the numbers of those that do not count, from 1 on.
+    :ivar due: how many do.
+    """
+
+    starts: tuple[datetime.datetime, ...]
+    until: datetime.datetime
+    skipped: tuple[int, ...]
+    due: int
+
+
+def merged(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
+    """The same time in pauses that are in order and do not overlap.
+
+    Where some overlap it is for the reason of the first.
+    """
+    apart: list[Pause] = []
+    for pause in sorted(pauses, key=_start):
+        if apart and pause.date_started <= apart[-1].date_ended:
+            last = apart.pop()
+            pause = Pause(
+                last.date_started, max(last.date_ended, pause.date_ended),
+                last.reason)
+        apart.append(pause)
+    return tuple(apart)
+
+
+def pause_at(
+    pauses: tuple[Pause, ...], at: datetime.datetime
+) -> Pause | None:
+    """The one of `pauses` that is on, if there is one."""
+    number = bisect.bisect_right(pauses, at, key=_start)
+    if number and pauses[number - 1].date_ended > at:
+        return pauses[number - 1]
+    return None
+
+
+def pause_of_slot(
+    pauses: tuple[Pause, ...],
+    slot: datetime.datetime,
+    grace: datetime.timedelta,
+) -> Pause | None:
+    """The last of `pauses` that took from the time given to a slot."""
+    number = bisect.bisect_left(
+        pauses, slot + max(grace, INSTANT), key=_start)
+    if number and pauses[number - 1].date_ended > slot:
+        return pauses[number - 1]
+    return None
+
+
+def slots_at(case: Case, at: datetime.datetime) -> Slots:
+    """The slots that are due at a time: their grace has passed."""
+    expectation = case.expectation
+    if expectation.schedule is None:
+        return _intervals(
+            expectation.every, expectation.window, expectation.grace,
+            case.pauses, at)
+    return _scheduled(
+        expectation.schedule, expectation.timezone, expectation.window,
+        expectation.grace, case.pauses, case.skew, at)
+
+
+def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
+    """What has to be known for an assessment."""
+    expectation = case.expectation
+    slots = slots_at(case, at)
+    return Inquiry(
+        expectation.name, case.hostname, slots.starts, slots.until,
+        expectation.runs + (EARLIER_RUNS if expectation.learned else 0),
+        slots.skipped)
+
+
+def _start(pause: Pause) -> datetime.datetime:
+    return pause.date_started
+
+
+@functools.lru_cache(CACHED)
+def _scheduled(
+    schedule: str,
+    timezone: str,
+    window: datetime.timedelta,
+    grace: datetime.timedelta,
+    pauses: tuple[Pause, ...],
+    skew: datetime.timedelta,
+    at: datetime.datetime,
+) -> Slots:
+    until = at - grace
+    slots = slots_between(
+        schedule, timezone, until - window + INSTANT, until + INSTANT)
+    skipped = tuple(
+        number for number, slot in enumerate(slots, 1)
+        if pause_of_slot(pauses, slot, grace)) if pauses else ()
+    return Slots(
+        tuple(slot - skew for slot in slots),
+        next_slot(schedule, timezone, until) - skew,
+        skipped, len(slots) - len(skipped))
+
+
+@functools.lru_cache(CACHED)
+def _intervals(
+    every: datetime.timedelta,
+    window: datetime.timedelta,
+    grace: datetime.timedelta,
+    pauses: tuple[Pause, ...],
+    at: datetime.datetime,
+) -> Slots:
+    """Intervals have no places of their own: what is paused is cut out."""
+    length = max(window // every, 1) * every
+    end = at - grace
+    starts = [end - length]
+    skipped = []
+    paused = datetime.timedelta()
+    for pause in pauses:
+        since = max(pause.date_started, starts[0])
+        until = min(pause.date_ended, at)
+        if since < until:
+            paused += max(min(until, end) - since, datetime.timedelta())
+            starts.append(since)
+            skipped.append(len(starts))
+            starts.append(until)
+    return Slots(
+        tuple(starts), at, tuple(skipped), (length - paused) // every)

@@ -1,0 +1,95 @@
+"""Is an average runtime sensible?"""
+
+from __future__ import annotations
+
+import datetime
+import statistics
+from collections.abc import Sequence
+
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.monitor.durations import duration_text
+
+
+__all__ = [
+    "runtime_is_off",
+    "runtime_sentence",
+]
+
+
+# A learned runtime is not judged before there are so many runs to compare
+# with.
+FEWEST_RUNS = 10
+
+# A runtime is suspicious if it is off by more than this many scaled median
+# absolute deviations, and by this ratio.  The scale makes the deviation that
+# of a normal distribution; see Rousseeuw and Croux, "Alternatives to the
+# Median Absolute Deviation" (1993).
+DEVIATIONS = 3.0
+SCALE = 1.4826
+RATIO = 1.5
+
+
+def runtime_is_off(
+    expectation: IScriptExpectation,
+    recent: Sequence[float],
+    earlier: Sequence[float],
+) -> bool:
+    """Are recent runs shorter or longer than they should be?
+
+    :param recent: the durations of the last runs, in seconds.
+    :param earlier: those of the runs before, which what is learned is from.
+    """
+    if not recent:
+        return False
+    if expectation.learned:
+        return len(earlier) >= FEWEST_RUNS and _differ(recent, earlier)
+    low, high = expectation.average_min, expectation.average_max
+    if low is None and high is None:
+        return False
+    took = _average(recent)
+    return (low is not None and took < low) or (
+        high is not None and took > high)
+
+
+def runtime_sentence(
+    expectation: IScriptExpectation,
+    recent: Sequence[float],
+    earlier: Sequence[float],
+) -> str:
+    """What there is to say of it; see `runtime_is_off`."""
+    if not recent:
+        return "has no runs to take an average of"
+    if expectation.learned and len(earlier) < FEWEST_RUNS:
+        return (
+            f"still learning how long it takes: {len(earlier)} earlier runs of"
+            f" {FEWEST_RUNS}")
+    if expectation.learned:
+        return (
+            f"takes {_text(statistics.median(recent))}, as the median of"
+            f" {len(recent)}, and {_text(statistics.median(earlier))} usually")
+    took = _average(recent)
+    sentence = f"took {duration_text(took)} on average of {len(recent)}"
+    low, high = expectation.average_min, expectation.average_max
+    if low is not None and took < low:
+        sentence += f", and should take {duration_text(low)} or more"
+    if high is not None and took > high:
+        sentence += f", and should take {duration_text(high)} or less"
+    return sentence
+
+
+def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:
+    usual = statistics.median(earlier)
+    shorter, longer = sorted((statistics.median(recent), usual))
+    if longer <= RATIO * shorter:
+        return False
+    deviation = SCALE * statistics.median(
+        abs(duration - usual) for duration in earlier)
+    return longer - shorter > DEVIATIONS * deviation
+
+
+def _average(durations: Sequence[float]) -> datetime.timedelta:
+    return datetime.timedelta(seconds=statistics.fmean(durations))
+
+
+def _text(seconds: float) -> str:
+    return duration_text(datetime.timedelta(seconds=seconds))
