@@ -139,6 +139,10 @@ CREATE TABLE IF NOT EXISTS scriptattempt (
 CREATE INDEX IF NOT EXISTS scriptattempt__name__hostname__date_started__idx
     ON scriptattempt (name, hostname, date_started);
 
+-- The same on any host.
+CREATE INDEX IF NOT EXISTS scriptattempt__name__date_started__idx
+    ON scriptattempt (name, date_started);
+
 -- What runs now is few rows among many.
 CREATE INDEX IF NOT EXISTS scriptattempt__running__idx
     ON scriptattempt (name, hostname) WHERE date_ended IS NULL;

@@ -10,6 +10,7 @@ from typing import Any
 from zope.component import getUtility
 
 from canonical.launchpad.command.output import ago
+from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.interfaces import IFailedAttempt
@@ -36,7 +37,7 @@ def list_scripts(args: argparse.Namespace) -> int:
     """One line for each script and host: how it fares."""
     summaries = getUtility(IScriptAttemptSet).getSummaries()
     if args.json:
-        print_json(IScriptSummary, summaries)
+        print_json(fields_of(IScriptSummary, each) for each in summaries)
         return 0
     print_table(
         ["script", "host", "last success", "took", "last failure", "in a row",
@@ -56,7 +57,7 @@ def running(args: argparse.Namespace) -> int:
     """What runs now, since when, and how that compares with its usual time."""
     attempts = getUtility(IScriptAttemptSet).getRunning()
     if args.json:
-        print_json(IRunningAttempt, attempts)
+        print_json(fields_of(IRunningAttempt, each) for each in attempts)
         return 0
     now = datetime.datetime.now(datetime.UTC)
     print_table(
@@ -79,7 +80,7 @@ def failures(args: argparse.Namespace) -> int:
     if not attempts and _is_unknown(args.name):
         return 1
     if args.json:
-        print_json(IFailedAttempt, attempts)
+        print_json(fields_of(IFailedAttempt, each) for each in attempts)
         return 0
     print_table(
         ["script", "host", "started", "ended", "outcome", "status",
@@ -107,7 +108,7 @@ def last(args: argparse.Namespace) -> int:
             _say(f"no success of {args.name!r}{where} is on record")
             return 1
     if args.json:
-        print_json(IScriptActivity, activities)
+        print_json(fields_of(IScriptActivity, each) for each in activities)
         return 0
     for each in activities:
         took = ago(each.date_completed - each.date_started)

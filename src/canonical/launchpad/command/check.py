@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,8 @@ from canonical.launchpad.command.expecting import add_names_argument
 from canonical.launchpad.command.expecting import clock_skew
 from canonical.launchpad.command.expecting import expected
 from canonical.launchpad.command.expecting import notice_switches
+from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
-from canonical.launchpad.command.prometheus import exposition
-from canonical.launchpad.command.prometheus import write_atomically
 from canonical.launchpad.monitor.assessment import Assessment
 from canonical.launchpad.monitor.checking import assess_all
 
@@ -85,15 +82,11 @@ def check(args: argparse.Namespace) -> int:
         notice_switches(at)
     assessments = assess_all(expectations, at, clock_skew(), args.host)
     if args.json:
-        print(json.dumps(
-            [_as_dict(each) for each in assessments], default=str,
-            ensure_ascii=False, indent=4))
+        print_json(_as_dict(each) for each in assessments)
     elif args.nagios:
         print(_nagios_line(assessments))
-    elif args.prometheus == "-":
-        print(exposition(assessments).decode(), end="")
     elif args.prometheus:
-        write_atomically(Path(args.prometheus), exposition(assessments))
+        _expose(assessments, args.prometheus)
     else:
         print_table(
             ["state", "script", "host", "why"],
@@ -104,12 +97,23 @@ def check(args: argparse.Namespace) -> int:
     return max((STATUS[each.state] for each in assessments), default=0)
 
 
+def _expose(assessments: list[Assessment], path: str) -> None:
+    # Slow to import, and of no use to the others.
+    from canonical.launchpad.command.prometheus import exposition
+    from canonical.launchpad.command.prometheus import write_atomically
+    if path == "-":
+        print(exposition(assessments).decode(), end="")
+    else:
+        write_atomically(Path(path), exposition(assessments))
+
+
 def _reasons(assessment: Assessment) -> str:
     """What is wrong; or, if nothing is, when it last ran."""
-    wrong = [
+    # In order, and each once.
+    wrong = dict.fromkeys(
         question.sentence for question in (
             assessment.recently, assessment.often, assessment.runtime)
-        if question.state != "ok"]
+        if question.state != "ok")
     return "; ".join(wrong or [assessment.recently.sentence])
 
 
@@ -119,15 +123,9 @@ def _as_dict(assessment: Assessment) -> dict[str, Any]:
         "hostname": assessment.hostname,
         "state": assessment.state,
         "questions": {
-            name: {
-                key: value.isoformat() if isinstance(
-                    value, datetime.datetime) else value
-                for key, value in dataclasses.asdict(question).items()}
-            for name, question in (
-                ("recently", assessment.recently),
-                ("often", assessment.often),
-                ("runtime", assessment.runtime),
-            )
+            "recently": vars(assessment.recently),
+            "often": vars(assessment.often),
+            "runtime": vars(assessment.runtime),
         },
     }
 

@@ -6,33 +6,37 @@ import datetime
 import json
 import sys
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
 
 __all__ = [
     "ago",
+    "fields_of",
     "for_people",
     "print_json",
     "print_table",
 ]
 
 
-def print_json(interface: type[Interface], objects: Sequence[Any]) -> None:
-    """Print an array of objects, with the fields of the interface for keys.
+def fields_of(interface: type[Interface], instance: Any) -> dict[str, Any]:
+    """The values of the fields of an interface, by their names."""
+    return {
+        name: getattr(instance, name)
+        for name in getFieldNamesInOrder(interface)}
+
+
+def print_json(objects: Iterable[dict[str, Any]]) -> None:
+    """Print an array of objects, each on a line.
 
     Times are in the form of ISO 8601, durations are seconds.
     """
-    names = getFieldNamesInOrder(interface)
-    values = [{name: getattr(each, name) for name in names}
-              for each in objects]
-    print(json.dumps(values, default=_as_json, ensure_ascii=False, indent=4))
+    encoder = json.JSONEncoder(default=_as_json, ensure_ascii=False)
+    print("[" + ",\n".join(map(encoder.encode, objects)) + "]")
 
 
 def print_table(
@@ -57,6 +61,10 @@ def print_table(
     if not rows:
         print(empty)
         return
+    # Slow to import, and of no use to a program.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         table.add_column(title, no_wrap=True, overflow="ellipsis")

@@ -39,14 +39,14 @@ FIGURES = """
         ) AS slots (number, starts, until, skipped)
     )
     SELECT asked.number, recent.last_started, recent.last_completed,
-        often.met, often.runs, recent.durations, running.since,
-        failed.failures, ended.outcome, failed.reason
+        often.met, often.runs, recent.durations, begun.since, begun.failures,
+        begun.outcome, begun.reason
     FROM asked JOIN slots ON slots.number = asked.slots
     LEFT JOIN LATERAL (
         SELECT max(date_started) AS last_started,
             max(date_completed) AS last_completed,
             array_agg(
-                extract(epoch FROM date_completed - date_started)::float
+                date_part('epoch', date_completed - date_started)
                 ORDER BY date_started DESC) AS durations
         FROM (
             SELECT date_started, date_completed FROM scriptactivity AS run
@@ -66,24 +66,22 @@ FIGURES = """
         WHERE slot <> ALL (slots.skipped)
     ) AS often ON true
     LEFT JOIN LATERAL (
-        SELECT min(date_started) AS since FROM scriptattempt AS run
-        WHERE {run} AND date_started <= :at
-            AND (date_ended IS NULL OR date_ended > :at)
-            AND date_started > coalesce(recent.last_started, '-infinity')
-    ) AS running ON true
-    LEFT JOIN LATERAL (
-        SELECT outcome FROM scriptattempt AS run
-        WHERE {run} AND date_ended <= :at
-        ORDER BY date_started DESC LIMIT 1
-    ) AS ended ON true
-    LEFT JOIN LATERAL (
-        SELECT count(*) AS failures,
-            (array_agg(reason ORDER BY date_started DESC))[1] AS reason
-        FROM scriptattempt AS run
-        WHERE {run} AND date_ended <= :at
-            AND outcome IN ('failure', 'killed', 'vanished')
-            AND date_started > coalesce(recent.last_started, '-infinity')
-    ) AS failed ON true
+        SELECT min(date_started) FILTER (WHERE runs) AS since,
+            count(*) FILTER (WHERE failed) AS failures,
+            (array_agg(outcome ORDER BY date_started DESC)
+                FILTER (WHERE NOT runs))[1] AS outcome,
+            (array_agg(reason ORDER BY date_started DESC)
+                FILTER (WHERE failed))[1] AS reason
+        FROM (
+            SELECT date_started, outcome, reason,
+                (date_ended IS NULL OR date_ended > :at) AS runs,
+                (date_ended <= :at AND outcome IN
+                    ('failure', 'killed', 'vanished')) AS failed
+            FROM scriptattempt AS run
+            WHERE {run} AND date_started <= :at
+                AND date_started > coalesce(recent.last_started, '-infinity')
+        ) AS since_then
+    ) AS begun ON true
 """
 
 ON_A_HOST = FIGURES.format(

@@ -102,5 +102,5 @@ class ScriptPauseSet:
             pauses.setdefault(name, []).append(Pause(
                 started.astimezone(datetime.UTC),
                 ended.astimezone(datetime.UTC) if ended else FOREVER,
-                REASONS[cause]))
+                REASONS[cause], forgives=cause == "cron control"))
         return pauses

@@ -48,8 +48,9 @@ class Figures:
     :ivar durations: of the last successes, in seconds, the latest first.
     :ivar running_since: when the attempt started that runs, or `None`.
     :ivar failures: how many attempts have failed since the last success.
-    :ivar last_outcome: of the last attempt that has ended, or `None`.
-    :ivar last_reason: why the last attempt that failed did, or `None`.
+    :ivar last_outcome: of the last attempt since then that has ended, or
+        `None`.
+    :ivar last_reason: why the last of those that failed did, or `None`.
     """
 
     last_started: datetime.datetime | None = None

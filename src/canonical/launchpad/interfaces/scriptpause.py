@@ -28,11 +28,14 @@ class Pause:
     :ivar date_started: aware, in UTC, as is `date_ended`.
     :ivar date_ended: when it did or will end; `FOREVER` if that is not known.
     :ivar reason: such as ``switched off by cron control``.
+    :ivar forgives: whether a script is not late, once it is over, for what
+        was due before it as well.
     """
 
     date_started: datetime.datetime
     date_ended: datetime.datetime
     reason: str
+    forgives: bool = False
 
 
 class IScriptDowntime(Interface):

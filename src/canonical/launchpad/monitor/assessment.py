@@ -17,8 +17,8 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.case import INSTANT
 from canonical.launchpad.monitor.case import Case
+from canonical.launchpad.monitor.case import is_forgiven
 from canonical.launchpad.monitor.case import pause_at
-from canonical.launchpad.monitor.case import pause_of_slot
 from canonical.launchpad.monitor.case import slots_at
 from canonical.launchpad.monitor.durations import duration_text
 from canonical.launchpad.monitor.runtime import runtime_is_off
@@ -130,13 +130,13 @@ def is_late(
     :param completed: when the last completion was.
     """
     slot = _latest_due(case, completed, at)
-    if slot is None or pause_of_slot(
-        case.pauses, slot, case.expectation.grace
+    if slot is None:
+        return False
+    if case.expectation.schedule is not None and started is not None and (
+        started >= slot - case.skew
     ):
         return False
-    if case.expectation.schedule is None:
-        return True
-    return started is None or started < slot - case.skew
+    return not is_forgiven(case, slot, at)
 
 
 def is_too_seldom_or_often(

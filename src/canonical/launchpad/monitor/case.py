@@ -22,9 +22,9 @@ __all__ = [
     "Case",
     "Slots",
     "inquiry",
+    "is_forgiven",
     "merged",
     "pause_at",
-    "pause_of_slot",
     "slots_at",
 ]
 
@@ -78,7 +78,7 @@ def merged(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
             last = apart.pop()
             pause = Pause(
                 last.date_started, max(last.date_ended, pause.date_ended),
-                last.reason)
+                last.reason, last.forgives or pause.forgives)
         apart.append(pause)
     return tuple(apart)
 
@@ -93,17 +93,17 @@ def pause_at(
     return None
 
 
-def pause_of_slot(
-    pauses: tuple[Pause, ...],
-    slot: datetime.datetime,
-    grace: datetime.timedelta,
-) -> Pause | None:
-    """The last of `pauses` that took from the time given to a slot."""
-    number = bisect.bisect_left(
-        pauses, slot + max(grace, INSTANT), key=_start)
-    if number and pauses[number - 1].date_ended > slot:
-        return pauses[number - 1]
-    return None
+def is_forgiven(
+    case: Case, slot: datetime.datetime, at: datetime.datetime
+) -> bool:
+    """Has a pause made good, by a time, for missing a slot before that?"""
+    number = bisect.bisect_right(case.pauses, at, key=_start)
+    for pause in case.pauses[:number][::-1]:
+        if pause.date_ended <= slot:
+            return False
+        if pause.forgives or _cuts(pause, slot, case.expectation.grace):
+            return True
+    return False
 
 
 def slots_at(case: Case, at: datetime.datetime) -> Slots:
@@ -132,6 +132,24 @@ def _start(pause: Pause) -> datetime.datetime:
     return pause.date_started
 
 
+def _cuts(
+    pause: Pause, slot: datetime.datetime, grace: datetime.timedelta
+) -> bool:
+    """Does a pause take from the time that is given to a slot?"""
+    return pause.date_ended > slot and (
+        pause.date_started < slot + max(grace, INSTANT))
+
+
+def _is_cut(
+    pauses: tuple[Pause, ...],
+    slot: datetime.datetime,
+    grace: datetime.timedelta,
+) -> bool:
+    number = bisect.bisect_left(
+        pauses, slot + max(grace, INSTANT), key=_start)
+    return number > 0 and _cuts(pauses[number - 1], slot, grace)
+
+
 @functools.lru_cache(CACHED)
 def _scheduled(
     schedule: str,
@@ -147,7 +165,7 @@ def _scheduled(
         schedule, timezone, until - window + INSTANT, until + INSTANT)
     skipped = tuple(
         number for number, slot in enumerate(slots, 1)
-        if pause_of_slot(pauses, slot, grace)) if pauses else ()
+        if _is_cut(pauses, slot, grace))
     return Slots(
         tuple(slot - skew for slot in slots),
         next_slot(schedule, timezone, until) - skew,

@@ -63,6 +63,7 @@ def parse_band(
     return ends
 
 
+@functools.lru_cache(10_000)
 def duration_text(duration: datetime.timedelta) -> str:
     """A duration as `parse_duration` reads it, without what is nought.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from dataclasses import dataclass
 
 from zope.interface import implementer
@@ -64,12 +65,9 @@ class ScriptExpectation:
         if not self.window:
             raise ValueError(f"{self.name}: window has to be more than 0s")
         for name in "missed", "extra", "runs", "severity":
-            try:
-                FIELDS[name].validate(getattr(self, name))
-            except ValidationError as error:
-                raise ValueError(
-                    f"{self.name}: {name}: {error.doc()}:"
-                    f" {getattr(self, name)!r}") from None
+            problem = _problem(name, getattr(self, name))
+            if problem is not None:
+                raise ValueError(f"{self.name}: {problem}")
 
 
 def expectation_from_text(
@@ -118,3 +116,13 @@ def _check_text(name: str, value: str) -> None:
         ACTIVITY[name].validate(value)
     except ValidationError as error:
         raise ValueError(f"{name}: {error.doc()}: {value!r}") from None
+
+
+@functools.cache
+def _problem(name: str, value: object) -> str | None:
+    """What is wrong with a value, of which there are few."""
+    try:
+        FIELDS[name].validate(value)
+    except ValidationError as error:
+        return f"{name}: {error.doc()}: {value!r}"
+    return None

@@ -63,8 +63,8 @@ def set_up(test):
         print(out, end="")
         print("exit status", process.returncode)
 
-    def command(*arguments):
-        run("-c", COMMAND, *arguments)
+    def command(*arguments, **environment):
+        run("-c", COMMAND, *arguments, **environment)
 
     def monitor(which, *arguments):
         name = "script_monitor_nagios" if which else "script_monitor"

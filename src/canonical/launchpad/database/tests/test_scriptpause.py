@@ -42,11 +42,11 @@ class TestPauses(unittest.TestCase):
         self.assertTrue(notice(["update"], ["garbo"], hour(2)))
         self.assertFalse(notice(["update"], ["garbo"], hour(3)))
         self.assertEqual(
-            {"garbo": [Pause(hour(2), FOREVER, OFF)]}, self.pauses())
+            {"garbo": [Pause(hour(2), FOREVER, OFF, True)]}, self.pauses())
         self.assertFalse(notice(["update"], [], hour(4)))
         self.assertTrue(notice(["update", "garbo"], [], hour(5)))
         self.assertEqual(
-            {"garbo": [Pause(hour(2), hour(5), OFF)]}, self.pauses())
+            {"garbo": [Pause(hour(2), hour(5), OFF, True)]}, self.pauses())
 
     def test_two_that_see_it_at_once_remember_it_once(self):
         insert = "INSERT INTO scriptpause (name, cause, date_started)" \
@@ -54,7 +54,7 @@ class TestPauses(unittest.TestCase):
         for number in 1, 2:
             main_store().execute(insert, (hour(number),))
         self.assertEqual(
-            {"garbo": [Pause(hour(1), FOREVER, OFF)]}, self.pauses())
+            {"garbo": [Pause(hour(1), FOREVER, OFF, True)]}, self.pauses())
 
     def test_what_has_ended_or_not_begun_is_left_out(self):
         self.set.snooze("garbo", hour(5), hour(7))

@@ -272,6 +272,19 @@ class TestPauses(unittest.TestCase):
             self.assertEqual(
                 state, assess(case, figures, now).recently.state, now)
 
+    def test_what_was_late_before_is_late_again_unless_it_is_forgiven(self):
+        figures = Figures(at(7), at(7, 1))
+        for forgives, state in (False, "critical"), (True, "ok"):
+            case = Case(self.hourly, pauses=(
+                Pause(at(8, 20), at(8, 30), "paused", forgives),
+                Pause(at(8, 40), at(8, 45), "paused")))
+            self.assertEqual(
+                "critical", assess(case, figures, at(8, 19)).recently.state)
+            self.assertEqual(
+                state, assess(case, figures, at(8, 50)).recently.state)
+            self.assertEqual(
+                "critical", assess(case, figures, at(9, 10)).recently.state)
+
     def test_the_same_for_one_that_has_never_run(self):
         for values in {"schedule": "0 * * * *"}, {"every": "1h"}:
             case = self.case(

@@ -23,10 +23,10 @@ from canonical.testing import LaunchpadZopelessLayer
 def count(schedule, timezone, window, grace, at, runs):
     """Slots that are due and met, and runs beyond: minute by minute."""
     due_until = at - grace
-    # One minute more than any schedule here may be without a slot.
     slots = by_brute_force(
-        schedule, timezone, due_until - window - MINUTE,
-        due_until + 2 * DAY)
+        schedule, timezone,
+        (due_until - window - MINUTE).replace(second=0),
+        due_until.replace(second=0) + 2 * DAY)
     due = [slot for slot in slots if due_until - window < slot <= due_until]
     met = set()
     extra = 0
