@@ -53,6 +53,8 @@ class IScriptDirective(Interface):
     name = Line(
         title="Script name",
         description="The name that the script records.",
+        # Character for character, or it would not be found.
+        unicode_normalization=None,
     )
 
     schedule = Line(
