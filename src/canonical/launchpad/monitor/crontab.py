@@ -1,0 +1,295 @@
+"""Crontabs, and the rules that follow from them.
+
+As Debian's cron and cronie read them; see crontab(5).  Text in, rules out:
+files are read elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from canonical.launchpad.monitor.durations import duration_text
+from canonical.launchpad.monitor.expectation import ScriptExpectation
+from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.schedule import check_schedule
+from canonical.launchpad.monitor.scriptname import is_known_command
+from canonical.launchpad.monitor.scriptname import script_name
+from canonical.launchpad.monitor.zcmltext import Rule
+
+
+__all__ = [
+    "Entry",
+    "Note",
+    "is_system_crontab",
+    "parse_crontab",
+    "rules_of",
+]
+
+
+# In cron words end at spaces and tabs, and nowhere else.
+SETTING = re.compile(
+    r"""(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)""", re.ASCII)
+ENTRY = re.compile(
+    r"-?(@[^ \t]+|[^ \t]+(?:[ \t]+[^ \t]+){4})(?:[ \t]+(.+))?")
+
+# `cronsim` takes more than cron does.
+ITEM = r"(?:\*|[0-9a-z]+-[0-9a-z]+)(?:/[0-9]+)?|[0-9]+|[a-z]{3}"
+FIELD = re.compile(f"(?:{ITEM})(?:,(?:{ITEM}))*", re.I | re.A)
+
+# To take apart what nobody has written could take for ever.
+LONGEST = 1000
+
+USER = re.compile(r"[A-Za-z_][\w.-]*\$?(?::\w+)?(?:/\w+)?", re.ASCII)
+COMMAND = re.compile(r"[./~$({\[]|[A-Za-z_]\w*=|.*/")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line that says when to run what.
+
+    :ivar source: what to call the crontab.
+    :ivar line: its number, from 1.
+    :ivar text: the line itself.
+    :ivar timezone: the zone that the schedule is meant in.
+    :ivar delay: how much later cron may start it, as it likes.
+    """
+
+    source: str
+    line: int
+    text: str
+    schedule: str
+    timezone: str
+    delay: datetime.timedelta
+    command: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line that becomes no rule, and why.
+
+    :ivar understood: there is nothing more to be done about it.
+    """
+
+    source: str
+    line: int
+    text: str
+    reason: str
+    understood: bool = False
+
+
+class _Remark(Exception):
+    """What there is to say of a line that is understood."""
+
+
+def is_system_crontab(text: str) -> bool:
+    """Is the sixth field of each entry a user, as far as can be guessed?
+
+    It is, if each could be one and has what looks like a command after it.
+    """
+    entries = [
+        entry.group(2).split(None, 2)
+        for _, line in _lines(text)
+        if not SETTING.fullmatch(line)
+        and (entry := ENTRY.fullmatch(line)) and entry.group(2)]
+    return bool(entries) and all(
+        len(words) > 1 and USER.fullmatch(words[0]) is not None
+        and not is_known_command(words[0])
+        and (words[0] == "root" or is_known_command(words[1])
+             or COMMAND.match(words[1]) is not None)
+        for words in entries)
+
+
+def parse_crontab(
+    text: str, source: str, timezone: str, system: bool
+) -> list[Entry | Note]:
+    """What the lines of a crontab say, in their order.
+
+    :param source: what to call it.
+    :param timezone: the zone of cron itself.
+    :param system: is the sixth field a user?
+    """
+    items: list[Entry | Note] = []
+    settings = _Settings(timezone)
+    for number, line in _lines(text):
+        try:
+            if setting := SETTING.fullmatch(line):
+                settings.set(number, setting.group(2), setting.group(3))
+                continue
+            schedule, command = _split(line, system)
+            items.append(Entry(
+                source, number, line, schedule, settings.zone(),
+                settings.delay, command))
+        except (ValueError, _Remark) as error:
+            items.append(Note(
+                source, number, line, str(error),
+                understood=isinstance(error, _Remark)))
+    return items
+
+
+def rules_of(
+    items: Iterable[Entry | Note], names: Sequence[tuple[str, str]] = ()
+) -> tuple[list[Rule], list[Note]]:
+    """The rules that follow, and the notes on what became none.
+
+    :param names: see `script_name`.
+    :return: the rules in the order of the lines, with a comment for each
+        note among them; and the notes.
+    """
+    rules: list[Rule] = []
+    notes: list[Note] = []
+    place: dict[str, int] = {}
+    for item in items:
+        note = item if isinstance(item, Note) else None
+        if isinstance(item, Entry):
+            try:
+                rule = _rule(item, names)
+                name = rule.attributes["name"]
+                if name in place:
+                    rules[place[name]] = _merged(rules[place[name]], rule)
+                else:
+                    place[name] = len(rules)
+                    rules.append(rule)
+            except ValueError as error:
+                note = Note(item.source, item.line, item.text, str(error))
+        if note is not None:
+            notes.append(note)
+            rules.append(Rule(comments=(
+                f"{note.source}:{note.line}: {note.reason}", note.text)))
+    return rules, notes
+
+
+class _Settings:
+    """The environment that a crontab sets, as far as it matters here."""
+
+    def __init__(self, timezone: str) -> None:
+        self.timezone = timezone
+        self.delay = datetime.timedelta()
+        self.wrong_line = 0
+
+    def set(self, number: int, name: str, value: str) -> None:
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        if name == "CRON_TZ":
+            self.wrong_line = number
+            self.timezone = value.removeprefix(":")
+            check_schedule("* * * * *", self.timezone)
+            self.wrong_line = 0
+        elif name == "TZ" and value.removeprefix(":") != self.timezone:
+            raise _Remark(
+                "TZ is for the commands; cron itself stays in its zone,"
+                f" {self.timezone}, unless CRON_TZ says otherwise")
+        elif name == "RANDOM_DELAY":
+            if not re.fullmatch("[0-9]{1,6}", value):
+                raise ValueError(f"not a number of minutes: {value!r}")
+            self.delay = datetime.timedelta(minutes=int(value))
+
+    def zone(self) -> str:
+        """The zone of the entries from here on."""
+        if self.wrong_line:
+            raise ValueError(
+                f"its time zone is that of line {self.wrong_line}, which is"
+                " unknown")
+        return self.timezone
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that are neither empty nor comments, and their numbers."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    for number, line in enumerate(lines, 1):
+        line = line.strip(" \t\r")
+        if line and not line.startswith("#"):
+            yield number, line
+
+
+def _split(line: str, system: bool) -> tuple[str, str]:
+    """The schedule and the command of a line.
+
+    :raises ValueError: if it has none; says what it lacks.
+    """
+    if len(line) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} characters")
+    entry = ENTRY.fullmatch(line)
+    if entry is None:
+        raise ValueError("neither a schedule and a command nor a setting")
+    schedule = " ".join(entry.group(1).split())
+    if schedule == "@reboot":
+        raise _Remark("it runs when cron starts, so no time can be expected")
+    if "~" in schedule:
+        raise ValueError(
+            f"a random time, which only cron knows: {schedule!r}")
+    if not schedule.startswith("@"):
+        for field in schedule.split():
+            if not FIELD.fullmatch(field):
+                raise ValueError(
+                    f"{field!r} is not as in crontab(5)" + (
+                        "; a step follows a range, as in 5-59/15"
+                        if "/" in field else ""))
+    # What follows "%" is the command's input.
+    command = re.split(r"(?<!\\)%", entry.group(2) or "", maxsplit=1)[0]
+    command = command.replace(r"\%", "%").strip()
+    if system:
+        _, _, command = command.replace("\t", " ").partition(" ")
+        command = command.strip()
+    if not command:
+        raise ValueError("no command")
+    return schedule, command
+
+
+def _rule(entry: Entry, names: Sequence[tuple[str, str]]) -> Rule:
+    """The rule for one entry.
+
+    :raises ValueError: if there can be none; says why.
+    """
+    attributes = {
+        "name": script_name(entry.command, names),
+        "schedule": entry.schedule,
+        "timezone": entry.timezone,
+    }
+    if entry.delay:
+        attributes["grace"] = duration_text(
+            ScriptExpectation.grace + entry.delay)
+    expectation_from_text(**attributes)  # type: ignore[arg-type]
+    return Rule(attributes, (f"{entry.source}:{entry.line}",))
+
+
+def _merged(first: Rule, second: Rule) -> Rule:
+    """One rule for two entries of the same script.
+
+    :raises ValueError: if one schedule cannot mean both.
+    """
+    schedule = _union(
+        first.attributes["schedule"], second.attributes["schedule"])
+    attributes = {**first.attributes, "schedule": schedule or ""}
+    if schedule is None or attributes != {
+        **second.attributes, "schedule": schedule
+    }:
+        raise ValueError(
+            f"{first.attributes['name']} has a rule already, from"
+            f" {first.comments[0]}, and no one schedule means both")
+    return Rule(attributes, first.comments + second.comments)
+
+
+def _union(one: str, other: str) -> str | None:
+    """A schedule that fires when either does, if one field can say so."""
+    if one == other:
+        return one
+    fields = one.split()
+    differing = [
+        place for place, (each, its) in enumerate(
+            zip(fields, other.split(), strict=False)) if each != its]
+    if len(differing) != 1 or one.startswith("@") or other.startswith("@"):
+        return None
+    place, = differing
+    pair = fields[place], other.split()[place]
+    # A star is more than all values: it decides how days combine, and what
+    # happens when the clocks change.
+    if any(each.startswith("*") for each in pair):
+        return None
+    fields[place] = ",".join(dict.fromkeys(",".join(pair).split(",")))
+    return " ".join(fields)
