@@ -30,6 +30,8 @@ from canonical.launchpad.command.attempts import running
 from canonical.launchpad.command.check import UNKNOWN
 from canonical.launchpad.command.check import add_check_options
 from canonical.launchpad.command.check import check
+from canonical.launchpad.command.crontab import add_crontab_options
+from canonical.launchpad.command.crontab import crontab
 from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.scripts.sending import flush
 from canonical.launchpad.scripts.spool import Spool
@@ -84,6 +86,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "running": (with_database(running), "what runs now, and for how long"),
     "failures": (with_database(failures), "what has failed, and why"),
     "check": (with_database(check), "does each script do as expected?"),
+    "crontab": (crontab, "what crontabs let expect, as ZCML for check"),
     "last": (with_database(last), "when scripts last succeeded"),
     "flush": (with_database(flush_spool), "record what this host has spooled"),
 }
@@ -125,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
             name, help=text, description=function.__doc__)
         parsers[name].set_defaults(run=function, parser=parsers[name])
     add_check_options(parsers["check"])
+    add_crontab_options(parsers["crontab"])
     parsers["check"].trouble = UNKNOWN
     for name in "list", "running", "failures", "last":
         parsers[name].add_argument(

@@ -66,6 +66,14 @@ def set_up(test):
     def command(*arguments, **environment):
         run("-c", COMMAND, *arguments, **environment)
 
+    def save(name, *arguments):
+        process = subprocess.run(
+            [sys.executable, "-c", COMMAND, *arguments], cwd=directory,
+            text=True, capture_output=True, check=False)
+        directory.joinpath(name).write_text(process.stdout)
+        print(process.stderr, end="")
+        print("exit status", process.returncode)
+
     def monitor(which, *arguments):
         name = "script_monitor_nagios" if which else "script_monitor"
         run("-c", MONITOR.format(name), *arguments)
@@ -82,6 +90,7 @@ def set_up(test):
         monitor=monitor,
         processes=processes,
         run=run,
+        save=save,
         sql=sql,
         start=start,
         write=write,

@@ -1,0 +1,149 @@
+"""The command ``scriptactivity crontab``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from canonical.launchpad.monitor.crontab import Entry
+from canonical.launchpad.monitor.crontab import Note
+from canonical.launchpad.monitor.crontab import is_system_crontab
+from canonical.launchpad.monitor.crontab import parse_crontab
+from canonical.launchpad.monitor.crontab import rules_of
+from canonical.launchpad.monitor.schedule import check_schedule
+from canonical.launchpad.monitor.scriptname import parse_names
+from canonical.launchpad.monitor.zcmltext import printable
+from canonical.launchpad.monitor.zcmltext import rules_as_zcml
+
+
+__all__ = [
+    "add_crontab_options",
+    "crontab",
+]
+
+
+ZONES = "zoneinfo/"
+
+
+class _Trouble(Exception):
+    """Nothing can be said; the text is a line that says why."""
+
+
+def add_crontab_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `crontab` takes."""
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a crontab; - is standard"
+        " input")
+    parser.add_argument(
+        "--timezone", metavar="ZONE",
+        help="that cron is in, such as Europe/London, where CRON_TZ does not"
+             " say; by default this machine's")
+    parser.add_argument(
+        "--names", metavar="FILE", type=Path,
+        help="lines with a pattern and a name, for scripts whose commands do"
+             " not tell; a pattern is the shell's, and is compared with the"
+             " command, the script's path and its basename")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--system", action="store_const", const=True,
+        help="the sixth field is a user, as in /etc/crontab; guessed unless"
+             " given")
+    form.add_argument(
+        "--user", dest="system", action="store_const", const=False,
+        help="it is not, as in what crontab -l prints")
+
+
+def crontab(args: argparse.Namespace) -> int:
+    """Print what crontabs let expect, as ZCML that check takes.
+
+    What becomes no rule is a comment there, and a line on standard error.
+    Exit status: 0, or 1 if a line was not understood, or 2 if a file could
+    not be read.
+    """
+    try:
+        timezone = _zone(args.timezone)
+        names = [] if args.names is None else _names(args.names)
+        texts = [
+            ("stdin" if file == "-" else file, _text(file))
+            for file in args.files]
+    except _Trouble as error:
+        _say(str(error))
+        return 2
+    items: list[Entry | Note] = []
+    heading = [
+        "From crontabs, by: scriptactivity crontab",
+        f"Where CRON_TZ does not say, cron is in {timezone}."]
+    for file, text in texts:
+        system = _is_system(file, text) if args.system is None else args.system
+        kind = "a system's, with" if system else "a user's, without"
+        heading.append(f"{file} is read as {kind} a field for the user.")
+        items += parse_crontab(text, file, timezone, system)
+    rules, notes = rules_of(items, names)
+    # ZCML is in UTF-8, whatever the terminal is in.
+    sys.stdout.buffer.write(rules_as_zcml(rules, heading).encode())
+    for note in notes:
+        _say(f"{note.source}:{note.line}: {note.reason}: {note.text}")
+    count = sum(not note.understood for note in notes)
+    if not count:
+        return 0
+    _say(
+        f"{count} {'line' if count == 1 else 'lines'} not understood; where a"
+        " command does not tell a script's name, --names can")
+    return 1
+
+
+def _text(file: str) -> str:
+    """What a file has in it; bytes that are not UTF-8 as surrogates."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else (
+            Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise _Trouble(f"{file}: {reason}") from None
+    if b"\0" in data:
+        raise _Trouble(f"{file}: not a text file")
+    return data.decode(errors="surrogateescape")
+
+
+def _names(path: Path) -> list[tuple[str, str]]:
+    try:
+        return parse_names(_text(str(path)))
+    except ValueError as error:
+        raise _Trouble(f"{path}: {error}") from None
+
+
+def _is_system(file: str, text: str) -> bool:
+    """By where it is, or was on another machine, and else by its text."""
+    path = Path(file).absolute()
+    if path.parent.name == "cron.d" or path.parts[-2:] == ("etc", "crontab"):
+        return True
+    if Path("var/spool").parts == path.parts[1:3]:
+        return False
+    return is_system_crontab(text)
+
+
+def _zone(given: str | None) -> str:
+    """The zone of cron; not that of whoever asks, so $TZ does not count."""
+    zone = given
+    if zone is None:
+        target = str(Path("/etc/localtime").resolve())
+        zone = target.partition(ZONES)[2]
+    if not zone:
+        try:
+            zone = Path("/etc/timezone").read_text().strip()
+        except OSError:
+            raise _Trouble(
+                "this machine does not say which time zone it is in: name it"
+                " with --timezone") from None
+    try:
+        check_schedule("* * * * *", zone)
+    except ValueError as error:
+        raise _Trouble(
+            f"{error}; expected --timezone with a name such as Europe/London"
+        ) from None
+    return "UTC" if zone == "Etc/UTC" else zone
+
+
+def _say(text: str) -> None:
+    print(f"scriptactivity: {printable(text)}", file=sys.stderr)
