@@ -36,7 +36,10 @@ class Unbound:
 
 
 class Line(Unbound, TextLine):
-    """Text as it stands in an attribute; `ScriptExpectation` checks it."""
+    """Text as it stands in an attribute; `ScriptExpectation` checks it.
+
+    `TextLine` would normalize it, and a name would not be found.
+    """
 
     def fromUnicode(self, value: str) -> str:
         """See `zope.schema.interfaces.IFromUnicode`."""
@@ -53,8 +56,6 @@ class IScriptDirective(Interface):
     name = Line(
         title="Script name",
         description="The name that the script records.",
-        # Character for character, or it would not be found.
-        unicode_normalization=None,
     )
 
     schedule = Line(
