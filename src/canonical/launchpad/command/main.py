@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 from typing import NoReturn
 
 import psycopg2
@@ -23,6 +24,11 @@ from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.command.alerts import add_alerts_options
+from canonical.launchpad.command.alerts import add_snooze_options
+from canonical.launchpad.command.alerts import alert
+from canonical.launchpad.command.alerts import alerts
+from canonical.launchpad.command.alerts import snooze
 from canonical.launchpad.command.attempts import failures
 from canonical.launchpad.command.attempts import last
 from canonical.launchpad.command.attempts import list_scripts
@@ -87,8 +93,17 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "failures": (with_database(failures), "what has failed, and why"),
     "check": (with_database(check), "does each script do as expected?"),
     "crontab": (crontab, "what crontabs let expect, as ZCML for check"),
+    "alert": (alert, "tell people what broke and what recovered"),
+    "alerts": (with_database(alerts), "what is broken, and who was told"),
+    "snooze": (with_database(snooze), "expect nothing for a while"),
     "last": (with_database(last), "when scripts last succeeded"),
     "flush": (with_database(flush_spool), "record what this host has spooled"),
+}
+
+# These are scripts, and parse their own options: to their parsers here
+# nothing is one.
+SCRIPTS: dict[str, dict[str, Any]] = {
+    "alert": {"prefix_chars": "\0", "add_help": False},
 }
 
 DESCRIPTION = """
@@ -125,10 +140,15 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {}
     for name, (function, text) in COMMANDS.items():
         parsers[name] = commands.add_parser(
-            name, help=text, description=function.__doc__)
+            name, help=text, description=function.__doc__,
+            **SCRIPTS.get(name, {}))
         parsers[name].set_defaults(run=function, parser=parsers[name])
+        if name in SCRIPTS:
+            parsers[name].add_argument("arguments", nargs="*")
     add_check_options(parsers["check"])
     add_crontab_options(parsers["crontab"])
+    add_alerts_options(parsers["alerts"])
+    add_snooze_options(parsers["snooze"])
     parsers["check"].trouble = UNKNOWN
     for name in "list", "running", "failures", "last":
         parsers[name].add_argument(

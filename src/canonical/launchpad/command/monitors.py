@@ -10,21 +10,19 @@ import datetime
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
-from email.message import EmailMessage
-from smtplib import SMTPException
 from typing import NoReturn
 
 import psycopg2
 import transaction
 from storm.exceptions import StormError
 from zope.component import getUtility
-from zope.sendmail.delivery import DirectMailDelivery
-from zope.sendmail.mailer import SMTPMailer
 
 from canonical.config import ConfigError
-from canonical.config import config
 from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.command.channels import NOT_SENT
+from canonical.launchpad.command.channels import mail
+from canonical.launchpad.command.channels import recipients
 from canonical.launchpad.command.check import UNKNOWN
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -101,24 +99,9 @@ def _seen(last: datetime.datetime | None) -> str:
 
 def _mail(subject: str, lines: list[str]) -> None:
     """Send what was printed, if there are recipients."""
-    recipients = config.monitor.recipients.replace(",", " ").split()
-    if not recipients:
-        return
-    message = EmailMessage()
-    message["Subject"] = subject
-    message["From"] = config.monitor.sender
-    message["To"] = ", ".join(recipients)
-    message.set_content("\n".join(lines) + "\n")
-    try:
-        port = int(config.monitor.smtp_port)
-    except ValueError:
-        raise ConfigError(
-            "[monitor] smtp_port: not a number:"
-            f" {config.monitor.smtp_port!r}") from None
-    mailer = SMTPMailer(config.monitor.smtp_host, port, force_tls=False)
-    DirectMailDelivery(mailer).send(
-        config.monitor.sender, recipients, message.as_bytes())
-    transaction.commit()
+    if recipients():
+        mail(subject, "\n".join(lines) + "\n")
+        transaction.commit()
 
 
 def _parse(
@@ -169,8 +152,8 @@ def _guarded(parser: Parser, command: Callable[[], int]) -> int:
         finally:
             ztm.uninstall()
     except (
-        ConfigError, EmbeddedClusterError, OSError, SMTPException, StormError,
-        psycopg2.Error,
+        ConfigError, EmbeddedClusterError, StormError, psycopg2.Error,
+        *NOT_SENT,
     ) as error:
         print(f"{parser.prog}: {str(error).splitlines()[0]}", file=sys.stderr)
         return UNKNOWN

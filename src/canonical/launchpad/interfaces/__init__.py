@@ -14,6 +14,9 @@ its predecessor was not done.
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
 from canonical.launchpad.interfaces.scriptactivity import is_printable
+from canonical.launchpad.interfaces.scriptalert import CHANNELS
+from canonical.launchpad.interfaces.scriptalert import Alert
+from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
 from canonical.launchpad.interfaces.scriptattempt import IFailedAttempt
@@ -32,6 +35,8 @@ from canonical.launchpad.interfaces.scriptpause import Pause
 
 
 __all__ = [
+    "Alert",
+    "CHANNELS",
     "FAILED",
     "FOREVER",
     "Figures",
@@ -40,6 +45,7 @@ __all__ = [
     "IRunningAttempt",
     "IScriptActivity",
     "IScriptActivitySet",
+    "IScriptAlertSet",
     "IScriptAttempt",
     "IScriptAttemptSet",
     "IScriptDowntime",

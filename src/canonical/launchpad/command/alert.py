@@ -1,0 +1,137 @@
+"""The script ``scriptactivity alert``, which tells people."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from zope.component import getUtility
+
+from canonical.config import config
+from canonical.launchpad.command.channels import NOT_SENT
+from canonical.launchpad.command.channels import mail
+from canonical.launchpad.command.channels import post
+from canonical.launchpad.command.channels import recipients
+from canonical.launchpad.command.channels import webhook_url
+from canonical.launchpad.command.expecting import clock_skew
+from canonical.launchpad.command.expecting import expected
+from canonical.launchpad.command.expecting import notice_switches
+from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.monitor.alerting import Answer
+from canonical.launchpad.monitor.alerting import Key
+from canonical.launchpad.monitor.alerting import Notice
+from canonical.launchpad.monitor.alerting import answers_of
+from canonical.launchpad.monitor.alerting import changes
+from canonical.launchpad.monitor.alerting import notice_of
+from canonical.launchpad.monitor.checking import ExpectationError
+from canonical.launchpad.monitor.checking import assess_all
+from canonical.launchpad.monitor.notice import notice_as_dict
+from canonical.launchpad.monitor.notice import notice_id
+from canonical.launchpad.monitor.notice import notice_subject
+from canonical.launchpad.monitor.notice import notice_text
+from canonical.launchpad.scripts.base import LaunchpadCronScript
+from canonical.launchpad.scripts.base import LaunchpadScriptFailure
+
+
+__all__ = [
+    "AlertScript",
+]
+
+
+class AlertScript(LaunchpadCronScript):
+    """Tell people which scripts broke, which recovered, and what still is.
+
+    cron should run it every few minutes.  Once something is told it is on
+    record, and is not told again before [monitor] repeat.
+    """
+
+    usage = "scriptactivity alert [options]"
+
+    def add_my_options(self) -> None:
+        """See `LaunchpadScript`."""
+        self.parser.add_option(
+            "--expectations", metavar="FILE",
+            help="ZCML that says what is expected, instead of [monitor]"
+                 " expectations")
+
+    def main(self) -> None:
+        """See `LaunchpadScript`."""
+        path = self.options.expectations
+        try:
+            expectations = expected(path and Path(path))
+        except ExpectationError as error:
+            raise LaunchpadScriptFailure(str(error)) from None
+        channels = self._channels()
+        self._repeat = datetime.timedelta(
+            seconds=config.duration_of("monitor", "repeat"))
+        # What is known is on record before anyone is told, so that nothing
+        # is lost if nobody can be.
+        notice_switches(datetime.datetime.now(datetime.UTC))
+        getUtility(IScriptAlertSet).lock()
+        self._at = datetime.datetime.now(datetime.UTC)
+        self._answers: dict[Key, Answer] = answers_of(
+            assess_all(expectations, self._at, clock_skew()))
+        self._record(channels)
+        self.txn.commit()
+        failures = [
+            failure for channel in channels
+            if (failure := self._tell(channel)) is not None]
+        if failures:
+            raise LaunchpadScriptFailure(
+                "; ".join(failures) + "; the next run tells it")
+
+    def _channels(self) -> list[str]:
+        """How people are told."""
+        channels = [
+            name for name, target in (
+                ("mail", recipients()), ("webhook", webhook_url()))
+            if target]
+        return channels or ["log"]
+
+    def _record(self, channels: Sequence[str]) -> None:
+        """Bring the alerts on record up to date."""
+        alert_set = getUtility(IScriptAlertSet)
+        recorded = alert_set.getUnsettled()
+        changed = changes(recorded, self._answers, channels, self._at)
+        for state, ids in changed.states.items():
+            alert_set.setState(ids, state)
+        alert_set.close(changed.closed, self._at)
+        alert_set.open(changed.opened)
+        alert_set.tell(
+            [each.id for each in recorded if each.channel not in channels],
+            self._at)
+
+    def _tell(self, channel: str) -> str | None:
+        """Tell what has not been told; or else return why it could not be.
+
+        A death between the telling and the commit has it told once more.
+        """
+        alert_set = getUtility(IScriptAlertSet)
+        alert_set.lock()
+        notice = notice_of(
+            alert_set.getUnsettled(), self._answers, channel, self._repeat,
+            self._at)
+        if not notice:
+            self.txn.abort()
+            return None
+        alert_set.tell([each.id for each in notice.alerts], self._at)
+        try:
+            with self._signals.deferred():
+                self._send(channel, notice)
+                self.txn.commit()
+        except NOT_SENT as error:
+            self.txn.abort()
+            return f"nobody could be told by {channel}: {error}"
+        self.logger.info(
+            "Told by %s: %s", channel, notice_subject(notice))
+        return None
+
+    def _send(self, channel: str, notice: Notice) -> None:
+        if channel == "mail":
+            mail(
+                notice_subject(notice), notice_text(notice), notice_id(notice))
+        elif channel == "webhook":
+            post(notice_as_dict(notice))
+        else:
+            self.logger.warning("%s", notice_text(notice).rstrip())

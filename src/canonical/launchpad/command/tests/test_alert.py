@@ -1,0 +1,337 @@
+"""alert, alerts and snooze, as processes."""
+
+import concurrent.futures
+import datetime
+import json
+import textwrap
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.receivers import MailServer
+from canonical.launchpad.command.tests.receivers import Webhook
+from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import PostgresLayer
+
+
+HOUR = datetime.timedelta(hours=1)
+MINUTE = datetime.timedelta(minutes=1)
+
+EXPECTATIONS = """
+    <configure xmlns="http://namespaces.zope.org/zope"
+               xmlns:lp="http://namespaces.canonical.com/lp">
+      <include package="canonical.launchpad" file="meta.zcml" />
+      <lp:script name="garbo" every="1h" missed="999" />
+      <lp:script name="update" every="1h" missed="999" severity="warning" />
+    </configure>
+"""
+
+
+class AlertTestCase(CommandTestCase):
+
+    def setUp(self):
+        self.directory = PostgresLayer.state_directory
+        self.directory.mkdir()
+        self.ztm = ZopelessTransactionManager._installed
+        self.mail = MailServer()
+        self.addCleanup(self.mail.stop)
+        self.write("expectations.zcml", EXPECTATIONS)
+        self.configure()
+        self.ran("garbo", 3)
+        self.ran("update", 0)
+
+    def write(self, name, text):
+        path = self.directory / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    def configure(self, **values):
+        values = {
+            "expectations": "expectations.zcml",
+            "recipients": "ops@example.com",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": self.mail.port, **values}
+        self.configuration = self.write("test.conf", "[monitor]\n" + "".join(
+            f"{key}: {value}\n" for key, value in values.items()))
+
+    def ran(self, name, hours):
+        """A script succeeded, some hours ago."""
+        now = datetime.datetime.now(datetime.UTC)
+        LaunchpadObjectFactory().makeScriptActivity(
+            name, "host", now - hours * HOUR - MINUTE, MINUTE)
+        self.ztm.commit()
+
+    def age(self, hours):
+        """Some hours go by, as far as alerts are concerned."""
+        main_store().execute(
+            "UPDATE scriptalert SET"
+            f" date_opened = date_opened - interval '{hours} hours',"
+            f" date_told = date_told - interval '{hours} hours'")
+        self.ztm.commit()
+
+    def command(self, *arguments):
+        return self.run_command(*arguments, LPCONFIG=str(self.configuration))
+
+    def alert(self, status=0):
+        """Run it, and return the mails and what it says."""
+        before = len(self.mail.received)
+        found, out, err = self.command("alert")
+        self.assertEqual((status, ""), (found, out), err)
+        return self.mail.received[before:], err
+
+    def subjects(self):
+        return [each["Subject"] for each in self.alert()[0]]
+
+    def alerts(self):
+        status, out, err = self.command("alerts", "--json")
+        self.assertEqual((0, ""), (status, err))
+        return json.loads(out)
+
+
+class TestMail(AlertTestCase):
+
+    def test_what_broke_is_told_once_with_the_reason(self):
+        (message,), err = self.alert()
+        self.assertEqual("CRITICAL: garbo", message["Subject"])
+        self.assertEqual("ops@example.com", message["To"])
+        text, = self.mail.texts()
+        self.assertRegex(
+            text, r"\AScript: 1 broken\.\nAs of 2\S+ \S+ UTC\.\n\n"
+            r"BROKEN\n\* garbo\n"
+            r"  critical: has not succeeded for more than 1h5m; last at .*:"
+            r" never started\n\Z")
+        self.assertEqual([], self.subjects())
+        self.age(hours=23)
+        self.assertEqual([], self.subjects())
+
+    def test_what_is_still_broken_is_told_again_after_a_while(self):
+        self.alert()
+        self.age(hours=25)
+        self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
+        self.assertIn("\n  critical for 1d1h: has", self.mail.texts()[-1])
+        self.assertEqual([], self.subjects())
+        self.configure(repeat="1h")
+        self.age(hours=2)
+        self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
+
+    def test_what_recovered_and_how_long_it_was_broken(self):
+        self.alert()
+        self.age(hours=2)
+        self.ran("garbo", 0)
+        self.assertEqual(["RECOVERED: garbo"], self.subjects())
+        self.assertRegex(
+            self.mail.texts()[-1],
+            r"\nRECOVERED\n\* garbo\n  was late for 2h\d*s?\n\Z")
+        self.assertEqual([], self.alerts())
+        self.assertEqual([], self.subjects())
+
+    def test_all_is_one_mail(self):
+        self.alert()
+        self.ran("garbo", 0)
+        main_store().execute(
+            "UPDATE scriptactivity SET"
+            " date_started = date_started - interval '3 hours',"
+            " date_completed = date_completed - interval '3 hours'"
+            " WHERE name = 'update'")
+        self.ztm.commit()
+        self.assertEqual(["WARNING: update; 1 recovered"], self.subjects())
+        self.assertTrue(self.mail.texts()[-1].startswith(
+            "Scripts: 1 broken, 1 recovered.\n"))
+
+    def test_what_is_fine_is_not_told(self):
+        self.ran("garbo", 0)
+        self.assertEqual([], self.subjects())
+        self.assertEqual([], self.alerts())
+
+    def test_what_is_no_longer_expected_is_over(self):
+        self.alert()
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'name="garbo"', 'name="other"').replace(
+            'every="1h"', 'every="9000h"'))
+        self.ran("other", 0)
+        self.assertEqual(["RECOVERED: garbo"], self.subjects())
+        self.assertIn("is no longer expected", self.mail.texts()[-1])
+
+    def test_a_change_of_severity_is_told(self):
+        self.alert()
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'name="garbo"', 'name="garbo" severity="warning"'))
+        self.assertEqual(["WARNING: garbo"], self.subjects())
+        self.assertEqual([], self.subjects())
+        self.assertEqual("warning", self.alerts()[0]["state"])
+
+    def test_a_dead_server_delays_and_loses_nothing(self):
+        self.mail.stop()
+        for number in 1, 2:
+            mails, err = self.alert(status=1)
+            self.assertIn("nobody could be told by mail: ", err)
+            self.assertNotIn("Traceback", err)
+            self.assertEqual(
+                [None], [each["told"] for each in self.alerts()], number)
+        self.ran("garbo", 0)
+        self.alert(status=1)
+        self.assertEqual([], self.alerts())
+        self.mail = MailServer()
+        self.addCleanup(self.mail.stop)
+        self.configure()
+        self.assertEqual(["RECOVERED: garbo"], self.subjects())
+        self.assertRegex(
+            self.mail.texts()[0], r"was late for \S+, from 2\S+ \S+ UTC on\n")
+        self.assertEqual([], self.subjects())
+
+    def test_so_does_a_server_that_refuses_the_mail(self):
+        self.mail.answer = "554 5.7.1 No thanks"
+        mails, err = self.alert(status=1)
+        self.assertIn("No thanks", err)
+        self.mail.answer = None
+        self.assertEqual(["CRITICAL: garbo"], self.subjects())
+
+    def test_two_at_once_do_not_both_tell(self):
+        # Each as on a host of its own.
+        states = []
+        for number in range(4):
+            state = self.directory / f"state-{number}"
+            state.mkdir()
+            states.append(str(state))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            found = list(pool.map(
+                lambda state: self.run_command(
+                    "alert", LPCONFIG=str(self.configuration),
+                    LP_STATE_DIRECTORY=state), states))
+        self.assertEqual([0] * 4, [each[0] for each in found], found)
+        self.assertEqual(1, len(self.mail.received))
+
+    def test_it_is_on_record_itself(self):
+        self.alert()
+        status, out, err = self.command("last", "scriptactivity-alert")
+        self.assertEqual((0, ""), (status, err))
+
+    def test_a_mail_that_is_sent_again_has_the_same_id(self):
+        self.alert()
+        main_store().execute("UPDATE scriptalert SET date_told = NULL")
+        self.ztm.commit()
+        self.alert()
+        first, second = self.mail.received
+        self.assertEqual(first["Message-ID"], second["Message-ID"])
+        self.assertRegex(first["Message-ID"], "^<[0-9a-f]{32}@localhost>$")
+        self.age(25)
+        self.assertNotEqual(
+            first["Message-ID"], self.alert()[0][0]["Message-ID"])
+
+    def test_whatever_is_wrong_is_a_line(self):
+        for values, status, words in (
+            ({"repeat": "often"}, 2, "repeat: not a duration: 'often'"),
+            ({"webhook_url": "ftp://x"}, 2, "webhook_url: not an http"),
+            ({"smtp_port": "smtp"}, 2, "smtp_port: not a number"),
+            ({"expectations": ""}, 1, "nothing is expected"),
+            ({"expectations": "no.zcml"}, 1, "No such file"),
+        ):
+            self.configure(**values)
+            found, out, err = self.command("alert")
+            self.assertEqual((status, ""), (found, out), err)
+            self.assertIn(words, err)
+            self.assertNotIn("Traceback", err)
+        self.assertEqual([], self.mail.received)
+
+
+class TestWebhook(AlertTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.webhook = Webhook()
+        self.addCleanup(self.webhook.stop)
+        self.configure(webhook_url=self.webhook.url)
+
+    def test_it_gets_the_same_as_json(self):
+        self.alert()
+        posted, = self.webhook.received
+        message, = self.mail.received
+        self.assertEqual(message["Subject"], posted["subject"])
+        broken, = posted["broken"]
+        self.assertEqual(
+            ("garbo", None, "recently", "critical", None),
+            tuple(broken[key] for key in (
+                "name", "hostname", "question", "state", "closed")))
+        self.assertIn(broken["sentence"], self.mail.texts()[0])
+        self.assertEqual(
+            ([], []), (posted["recovered"], posted["still_broken"]))
+
+    def test_neither_channel_waits_for_the_other(self):
+        for status in 500, 302:
+            self.webhook.status = status
+            mails, err = self.alert(status=1)
+            self.assertIn("nobody could be told by webhook: HTTP", err)
+        self.assertEqual(1, len(self.mail.received))
+        self.webhook.status = 200
+        self.mail.answer = "451 Later"
+        self.age(25)
+        self.alert(status=1)
+        self.assertEqual(
+            ["CRITICAL: garbo"],
+            [each["subject"] for each in self.webhook.received])
+        self.mail.answer = None
+        self.alert()
+        self.assertEqual(1, len(self.webhook.received))
+        self.assertEqual(
+            ["CRITICAL: garbo", "STILL BROKEN: garbo"],
+            [each["Subject"] for each in self.mail.received])
+
+    def test_a_channel_that_is_no_longer_configured_is_forgotten(self):
+        self.alert()
+        self.configure()
+        self.alert()
+        self.assertEqual(["mail"], [each["channel"] for each in self.alerts()])
+        self.configure(recipients="")
+        mails, err = self.alert()
+        self.assertIn("WARNING Script: 1 broken", err.replace("  ", " "))
+        self.assertEqual(["log"], [each["channel"] for each in self.alerts()])
+
+
+class TestSnooze(AlertTestCase):
+
+    def test_nothing_is_told_as_long_as_a_script_is_snoozed(self):
+        status, out, err = self.command("snooze", "garbo", "--for", "2h")
+        self.assertEqual((0, ""), (status, err))
+        self.assertRegex(
+            out, r"^garbo is snoozed until \S+ \S+ UTC\.\n$")
+        self.assertEqual([], self.subjects())
+        status, out, err = self.command("snooze", "garbo", "--for", "0s")
+        self.assertEqual((0, "garbo is not snoozed.\n", ""), (
+            status, out, err))
+        self.assertEqual(["CRITICAL: garbo"], self.subjects())
+
+    def test_what_is_broken_stays_so_and_is_not_repeated(self):
+        self.alert()
+        self.command("snooze", "garbo", "--for", "2h")
+        self.age(25)
+        self.assertEqual([], self.subjects())
+        self.assertEqual(1, len(self.alerts()))
+        self.command("snooze", "garbo", "--for", "0s")
+        self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
+
+    def test_what_is_wrong_is_a_line(self):
+        for arguments, words in (
+            (("garbage", "--for", "2h"), "nothing is expected of 'garbage'"),
+            (("garbo", "--for", "long"), "not a duration: 'long'"),
+            (("garbo",), "required: --for"),
+        ):
+            status, out, err = self.command("snooze", *arguments)
+            self.assertEqual((2, ""), (status, out))
+            self.assertIn(words, err)
+
+
+class TestAlerts(AlertTestCase):
+
+    def test_what_is_broken_and_when_it_was_told(self):
+        self.assertEqual([], self.alerts())
+        self.alert()
+        found, = self.alerts()
+        self.assertEqual(found["opened"], found["told"])
+        self.assertEqual(
+            ["name", "hostname", "question", "state", "opened", "told",
+             "channel", "sentence"], list(found))
+        status, out, err = self.command("alerts")
+        self.assertEqual((0, ""), (status, err))
+        titles, line = out.splitlines()
+        self.assertEqual(
+            ["critical", "garbo", "-", "recently"], line.split("\t")[:4])

@@ -1,0 +1,106 @@
+"""Alerts, on record."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import IScriptAlertSet
+
+
+__all__ = [
+    "ScriptAlertSet",
+]
+
+
+LOCK = """
+    SELECT pg_advisory_xact_lock(hashtext('scriptactivity alerts'))
+"""
+
+UNSETTLED = """
+    SELECT id, channel, name, hostname, question, state, sentence,
+        date_opened, date_told, date_closed
+    FROM scriptalert WHERE date_settled IS NULL
+    ORDER BY name, hostname, question, date_opened, channel
+"""
+
+OPEN = """
+    INSERT INTO scriptalert
+        (channel, name, hostname, question, state, sentence, date_opened)
+    SELECT * FROM unnest(
+        :channels::text[], :names::text[], :hostnames::text[],
+        :questions::text[], :states::text[], :sentences::text[],
+        :dates_opened::timestamptz[])
+"""
+
+SET_STATE = """
+    UPDATE scriptalert SET state = :state, date_told = NULL
+    WHERE id = ANY (:ids)
+"""
+
+CLOSE = """
+    UPDATE scriptalert SET date_closed = greatest(date_opened, :at)
+    WHERE id = ANY (:ids) AND date_closed IS NULL
+"""
+
+TELL = """
+    UPDATE scriptalert SET
+        date_told = CASE
+            WHEN date_closed IS NULL OR date_told IS NULL
+            THEN :at ELSE date_told END,
+        date_settled = CASE
+            WHEN date_closed IS NOT NULL THEN :at::timestamptz END
+    WHERE id = ANY (:ids)
+"""
+
+
+@implementer(IScriptAlertSet)
+class ScriptAlertSet:
+    """See `IScriptAlertSet`."""
+
+    def lock(self) -> None:
+        """See `IScriptAlertSet`."""
+        main_store().execute(LOCK)
+
+    def getUnsettled(self) -> list[Alert]:
+        """See `IScriptAlertSet`."""
+        return [
+            Alert(*values, *(
+                date and date.astimezone(datetime.UTC) for date in dates))
+            for *values, opened, told, closed in main_store().execute(
+                UNSETTLED)
+            for dates in [(opened, told, closed)]]
+
+    def open(self, alerts: Sequence[Alert]) -> None:
+        """See `IScriptAlertSet`."""
+        _execute(OPEN, {
+            "channels": [each.channel for each in alerts],
+            "names": [each.name for each in alerts],
+            "hostnames": [each.hostname for each in alerts],
+            "questions": [each.question for each in alerts],
+            "states": [each.state for each in alerts],
+            "sentences": [each.sentence for each in alerts],
+            "dates_opened": [each.date_opened for each in alerts],
+        })
+
+    def setState(self, ids: Sequence[int], state: str) -> None:
+        """See `IScriptAlertSet`."""
+        _execute(SET_STATE, {"ids": list(ids), "state": state})
+
+    def close(self, ids: Sequence[int], at: datetime.datetime) -> None:
+        """See `IScriptAlertSet`."""
+        _execute(CLOSE, {"ids": list(ids), "at": at})
+
+    def tell(self, ids: Sequence[int], at: datetime.datetime) -> None:
+        """See `IScriptAlertSet`."""
+        _execute(TELL, {"ids": list(ids), "at": at})
+
+
+def _execute(statement: str, values: dict[str, Any]) -> None:
+    main_store().execute(*bind(statement, values))
