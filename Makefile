@@ -1,7 +1,7 @@
 # make run      build, start the embedded PostgreSQL, run the example script
 # make test     build, run everything that tests
 # make lint     ruff and mypy
-# make bench    benchmarks; some take a minute
+# make bench    benchmarks; some take minutes
 # make clean    stop the embedded PostgreSQL, remove all that was built
 #
 # PYTHON=python3.12 chooses the interpreter; it has to be 3.11 or newer.
@@ -37,6 +37,8 @@ lint: $(built) $(tools)
 bench: $(built)
 	bin/py bench/last_activity.py
 	bin/py bench/attempts.py
+	bin/py bench/check.py
+	bin/py bench/alert.py
 
 # The embedded PostgreSQL is run by programs that are about to go.
 stop := if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \

@@ -1,5 +1,6 @@
 """The doctests in ``doctests/``, and the README, as tests."""
 
+import datetime
 import doctest
 import os
 import re
@@ -22,6 +23,7 @@ from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
@@ -97,6 +99,46 @@ def set_up(test):
         write_script=write,
         ztm=ztm,
     )
+
+
+def set_up_night(test):
+    """A mail server, and a clock that can be set forward."""
+    set_up(test)
+    ztm = test.globs["ztm"]
+    server = MailServer()
+
+    def ran(name, minutes_ago):
+        now = datetime.datetime.now(datetime.UTC)
+        minute = datetime.timedelta(minutes=1)
+        test.globs["factory"].makeScriptActivity(
+            name, "loganberry", now - (minutes_ago + 1) * minute, minute)
+        ztm.commit()
+
+    def time_goes_by(hours):
+        for table, columns in (
+            ("scriptactivity", ("date_started", "date_completed")),
+            ("scriptalert", ("date_opened", "date_told")),
+        ):
+            main_store().execute(f"UPDATE {table} SET " + ", ".join(
+                f"{column} = {column} - interval '{hours} hours'"
+                for column in columns))
+        ztm.commit()
+
+    def print_mail():
+        message = server.received[-1]
+        for header in "Subject", "From", "To":
+            print(f"{header}: {message[header]}")
+        print()
+        print(server.texts()[-1], end="")
+
+    test.globs.update(
+        mail_server=server, print_mail=print_mail, ran=ran,
+        time_goes_by=time_goes_by)
+
+
+def tear_down_night(test):
+    test.globs["mail_server"].stop()
+    tear_down(test)
 
 
 def forget_expectations():
@@ -208,18 +250,27 @@ def set_up_readme(test):
     test.globs["sh"] = sh
 
 
+SETTINGS = {
+    "50-another-zope.rst": (
+        PostgresLayer, set_up_application, tear_down_application),
+    "64-alerts.rst": (
+        LaunchpadZopelessLayer, set_up_night, tear_down_night),
+}
+
+
 def test_suite():
     suite = unittest.TestSuite()
     for path in sorted((CHECKOUT / "doctests").glob("*.rst")):
-        another_zope = path.stem.endswith("another-zope")
+        layer, before, after = SETTINGS.get(
+            path.name, (LaunchpadZopelessLayer, set_up, tear_down))
         one = doctest.DocFileSuite(
             str(path),
             module_relative=False,
-            setUp=set_up_application if another_zope else set_up,
-            tearDown=tear_down_application if another_zope else tear_down,
+            setUp=before,
+            tearDown=after,
             optionflags=OPTIONS,
         )
-        one.layer = PostgresLayer if another_zope else LaunchpadZopelessLayer
+        one.layer = layer
         suite.addTest(one)
     readme = unittest.TestSuite([doctest.DocFileTest(
         str(CHECKOUT / "README.rst"),

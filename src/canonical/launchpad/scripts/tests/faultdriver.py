@@ -63,11 +63,11 @@ class Work(LaunchpadCronScript):
 class Moments:
     """Counts the moments of this process, and acts at one of them."""
 
-    def __init__(self, number, action):
+    def __init__(self, number, action, calls):
         self.number = number
         self.action = action
         self.labels = []
-        for owner, name in [*CALLS, (Work, "main")]:
+        for owner, name in calls:
             self.wrap(owner, name)
 
     def wrap(self, owner, name):
@@ -122,7 +122,8 @@ ACTIONS = {
 
 def run(order, answer):
     """Run a script, in a child of its own, and answer with its moments."""
-    moments = Moments(order["moment"], ACTIONS[order["action"]])
+    moments = Moments(
+        order["moment"], ACTIONS[order["action"]], [*CALLS, (Work, "main")])
     os.environ.update(order["environment"])
     # An alarm kills, too, but the kernel decides when.
     signal.setitimer(signal.ITIMER_REAL, order["alarm"])

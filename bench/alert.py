@@ -1,0 +1,107 @@
+"""Alerts: told soon, never lost, and doubled how often?
+
+A thousand scripts are late at once: prints how long it takes from their
+assessment until the mail server has the one mail, beside the time of the
+assessment.  Then 200 are due and `scriptactivity alert` is killed, at a random
+moment of its life, 200 times over: prints how many alerts were lost, and how
+many told twice or more often.
+"""
+
+import collections
+import random
+import signal
+import statistics
+import time
+
+import transaction
+
+from canonical.config import config
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command import alert
+from canonical.launchpad.command.tests import test_alert_kills
+from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import PostgresLayer
+
+
+LATE = 1_000
+KILLS = 200
+
+
+class Bench(test_alert_kills.KillTestCase):
+
+    def runTest(self):
+        """Made here, and not run as a test."""
+
+    def time_of_a_mail(self):
+        """Assessment, and from then until the mail is there, in seconds."""
+        self.write_expectations(LATE)
+        config.setInstance(str(self.configuration))
+        times = []
+        assess_all = alert.assess_all
+
+        def timed(*args):
+            times.append(time.perf_counter())
+            assessments = assess_all(*args)
+            times.append(time.perf_counter())
+            return assessments
+
+        alert.assess_all = timed
+        self.mail.before = lambda: times.append(time.perf_counter())
+        alert.AlertScript(
+            "scriptactivity-alert", test_args=["-q"]).lock_and_run()
+        alert.assess_all = assess_all
+        assessed, told = times[1] - times[0], times[2] - times[1]
+        mail, = self.mail.received
+        assert mail.as_string().count("* script-") == LATE
+        print(f"{LATE} late scripts: assessed in {assessed:.2f} s, and"
+              f" {told:.2f} s later one mail was there")
+
+    def kill_at_random(self):
+        self.write_expectations(test_alert_kills.SCRIPTS)
+        taken = []
+        for _ in range(5):
+            main_store().execute("TRUNCATE scriptalert")
+            transaction.commit()
+            start = time.perf_counter()
+            self.drive("seconds", 0)
+            taken.append(time.perf_counter() - start)
+        life = statistics.median(taken)
+        random.seed(2007)
+        kills = 0
+        counts = collections.Counter()
+        while kills < KILLS:
+            times, status, _ = self.tell(
+                "seconds", random.uniform(0.001, life))
+            if status == -signal.SIGALRM:
+                kills += 1
+                counts.update(times)
+        print(f"{kills} kills within {life:.2f} s while"
+              f" {test_alert_kills.SCRIPTS} alerts were due: after"
+              f" {counts[0]} of them some were lost, after {counts[1]} all"
+              f" told once, after {counts[2]} all told twice, after"
+              f" {sum(counts.values()) - sum(counts[n] for n in (0, 1, 2))}"
+              " more often")
+
+
+def main():
+    bench = Bench()
+    bench.setUp()
+    try:
+        bench.time_of_a_mail()
+        bench.mail.received.clear()
+        bench.mail.before = lambda: None
+        bench.kill_at_random()
+    finally:
+        bench.doCleanups()
+
+
+if __name__ == "__main__":
+    PostgresLayer.setUp()
+    LaunchpadZopelessLayer.setUp()
+    LaunchpadZopelessLayer.testSetUp()
+    try:
+        main()
+    finally:
+        LaunchpadZopelessLayer.testTearDown()
+        LaunchpadZopelessLayer.tearDown()
+        PostgresLayer.tearDown()

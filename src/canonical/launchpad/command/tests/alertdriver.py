@@ -1,0 +1,71 @@
+"""Runs ``scriptactivity alert``, each in a process of its own, and kills it.
+
+A line on standard input is a run: ``moment`` and a number, or ``seconds`` and
+how many, of which 0 is never.  A line on standard output tells its exit
+status, or the signal that it died of as a negative number, and how many
+moments it had.  The processes are forked from this one, which has all modules
+imported.
+"""
+
+import os
+import signal
+import sys
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command import alert
+from canonical.launchpad.command.channels import Mailer
+from canonical.launchpad.database.scriptalert import ScriptAlertSet
+from canonical.launchpad.scripts.tests.faultdriver import Moments
+from canonical.launchpad.scripts.tests.faultdriver import kill
+
+
+CALLS = [
+    (alert, "expected"),
+    (alert, "assess_all"),
+    (alert, "mail"),
+    (Mailer, "vote"),
+    (Mailer, "_close_connection"),
+    (ScriptAlertSet, "lock"),
+    (ScriptAlertSet, "getUnsettled"),
+    (ScriptAlertSet, "open"),
+    (ScriptAlertSet, "close"),
+    (ScriptAlertSet, "tell"),
+    (ZopelessTransactionManager, "commit"),
+]
+
+
+def run(what, number, answer):
+    moments = Moments(int(number) if what == "moment" else 0, kill, CALLS)
+    if what == "seconds":
+        signal.setitimer(signal.ITIMER_REAL, float(number))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    try:
+        alert.AlertScript(
+            "scriptactivity-alert", test_args=["-qqq"]).lock_and_run()
+    finally:
+        os.write(answer, str(len(moments.labels)).encode())
+
+
+def main():
+    for line in sys.stdin:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(read)
+            status = 70
+            try:
+                run(*line.split(), write)
+                status = 0
+            except SystemExit as leave:
+                status = leave.code or 0
+            finally:
+                os._exit(status)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            moments = pipe.read()
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), moments, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Nothing is lost, and nothing told more than twice, whenever it is killed."""
+
+import collections
+import os
+import re
+import signal
+import subprocess
+import sys
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.test_alert import AlertTestCase
+
+
+DRIVE = "from canonical.launchpad.command.tests import alertdriver;" \
+    " alertdriver.main()"
+SCRIPTS = 200
+
+
+class KillTestCase(AlertTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write_expectations(SCRIPTS)
+        self.driver = subprocess.Popen(
+            [sys.executable, "-c", DRIVE], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(os.environ, LPCONFIG=str(self.configuration)))
+        self.addCleanup(self.driver.wait)
+        self.addCleanup(self.driver.stdout.close)
+        self.addCleanup(self.driver.stdin.close)
+
+    def write_expectations(self, count):
+        self.write("expectations.zcml", """
+            <configure xmlns="http://namespaces.zope.org/zope"
+                       xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+            """ + "".join(
+                f'<lp:script name="script-{number}" every="1h" missed="999" />'
+                for number in range(count)) + "</configure>")
+
+    def drive(self, what, number):
+        """The exit status of a run, and how many moments it had."""
+        self.driver.stdin.write(f"{what} {number}\n")
+        self.driver.stdin.flush()
+        status, *moments = map(int, self.driver.stdout.readline().split())
+        return status, moments
+
+    def tell(self, what, number):
+        """How often each of the scripts was told of, if a run is killed.
+
+        :return: a set of such numbers, the status of that run, and how many
+            moments it had if it was not killed.
+        """
+        main_store().execute("TRUNCATE scriptalert")
+        self.ztm.commit()
+        self.mail.received.clear()
+        status, moments = self.drive(what, number)
+        self.assertEqual(0, self.drive("moment", 0)[0])
+        told = collections.Counter()
+        for text in self.mail.texts():
+            told.update(re.findall(r"^\* (script-\d+)$", text, re.MULTILINE))
+        mails = len(self.mail.received)
+        # A third one has nothing to tell.
+        self.assertEqual(0, self.drive("moment", 0)[0])
+        self.assertEqual(mails, len(self.mail.received))
+        return (
+            {told[f"script-{number}"] for number in range(SCRIPTS)}, status,
+            moments)
+
+
+class TestKilled(KillTestCase):
+
+    def test_at_each_moment(self):
+        _, _, (moments,) = self.tell("moment", 0)
+        doubled = []
+        for moment in range(1, moments + 1):
+            times, status, _ = self.tell("moment", moment)
+            self.assertEqual(-signal.SIGKILL, status)
+            self.assertIn(times, ({1}, {2}), moment)
+            if times == {2}:
+                doubled.append(moment)
+        # After the server has it, and before the database knows.
+        self.assertGreater(len(doubled), 0)
+        self.assertLess(len(doubled), 6)
