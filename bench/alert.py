@@ -19,8 +19,7 @@ from canonical.config import config
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command import alert
 from canonical.launchpad.command.tests import test_alert_kills
-from canonical.testing import LaunchpadZopelessLayer
-from canonical.testing import PostgresLayer
+from canonical.testing import in_layer
 
 
 LATE = 1_000
@@ -96,12 +95,4 @@ def main():
 
 
 if __name__ == "__main__":
-    PostgresLayer.setUp()
-    LaunchpadZopelessLayer.setUp()
-    LaunchpadZopelessLayer.testSetUp()
-    try:
-        main()
-    finally:
-        LaunchpadZopelessLayer.testTearDown()
-        LaunchpadZopelessLayer.tearDown()
-        PostgresLayer.tearDown()
+    in_layer(main)

@@ -13,8 +13,8 @@ from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts import attempt
 from canonical.launchpad.scripts.base import LaunchpadCronScript
-from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing import in_layer
 
 
 RUNS = 200
@@ -72,10 +72,4 @@ def main():
 
 
 if __name__ == "__main__":
-    PostgresLayer.setUp()
-    LaunchpadZopelessLayer.setUp()
-    try:
-        main()
-    finally:
-        LaunchpadZopelessLayer.tearDown()
-        PostgresLayer.tearDown()
+    in_layer(main)

@@ -21,8 +21,8 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.monitor.checking import assess_all
 from canonical.launchpad.monitor.checking import load_expectations
 from canonical.launchpad.monitor.checking import registered_expectations
-from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing import in_layer
 
 
 SCRIPTS = 10_000
@@ -41,6 +41,15 @@ FILL = """
         SELECT ?::timestamptz - interval '30 min' * (i / ?)
             - interval '20 min' * random() AS started
     ) AS run
+"""
+
+
+# As scripts leave them behind; of the last runs, since nobody asks for more.
+ATTEMPTS = """
+    INSERT INTO scriptattempt
+        (name, hostname, pid, date_started, date_ended, outcome, exit_status)
+    SELECT name, hostname, 1, date_started, date_completed, 'success', 0
+    FROM scriptactivity
 """
 
 
@@ -74,7 +83,7 @@ def median_time(call, times=5):
 def fill(first, last):
     main_store().execute(FILL, (SCRIPTS, first, last, AT, SCRIPTS))
     initZopeless().commit()
-    PostgresLayer._execute("VACUUM ANALYZE scriptactivity")
+    PostgresLayer._execute("VACUUM ANALYZE")
 
 
 def measure(path):
@@ -101,6 +110,8 @@ def main():
     print(f"{SCRIPTS:,} expectations loaded in"
           f" {time.perf_counter() - start:.2f} s")
     fill(0, 999_999)
+    main_store().execute(ATTEMPTS)
+    initZopeless().commit()
     fewer = measure(path)
     fill(1_000_000, 9_999_999)
     print(f"ten times as many take {measure(path) / fewer:.2f} times as long")
@@ -108,10 +119,4 @@ def main():
 
 if __name__ == "__main__":
     os.environ.pop("LPCONFIG", None)
-    PostgresLayer.setUp()
-    LaunchpadZopelessLayer.setUp()
-    try:
-        main()
-    finally:
-        LaunchpadZopelessLayer.tearDown()
-        PostgresLayer.tearDown()
+    in_layer(main)

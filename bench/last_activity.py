@@ -13,8 +13,7 @@ from zope.component import getUtility
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
-from canonical.testing import LaunchpadZopelessLayer
-from canonical.testing import PostgresLayer
+from canonical.testing import in_layer
 
 
 ROWS = 1_000_000
@@ -67,10 +66,4 @@ def main():
 
 
 if __name__ == "__main__":
-    PostgresLayer.setUp()
-    LaunchpadZopelessLayer.setUp()
-    try:
-        main()
-    finally:
-        LaunchpadZopelessLayer.tearDown()
-        PostgresLayer.tearDown()
+    in_layer(main)

@@ -1,10 +1,12 @@
-"""Layers for zope.testrunner."""
+"""Layers for zope.testrunner, and for programs that measure."""
 
 from canonical.testing.layers import LaunchpadZopelessLayer
 from canonical.testing.layers import PostgresLayer
+from canonical.testing.layers import in_layer
 
 
 __all__ = [
     "LaunchpadZopelessLayer",
     "PostgresLayer",
+    "in_layer",
 ]

@@ -10,6 +10,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +30,7 @@ from canonical.testing.children import python_path
 __all__ = [
     "LaunchpadZopelessLayer",
     "PostgresLayer",
+    "in_layer",
 ]
 
 
@@ -155,6 +157,21 @@ class LaunchpadZopelessLayer(PostgresLayer):
         installed = ZopelessTransactionManager._installed
         if installed is not None:
             installed.uninstall()
+
+
+def in_layer(program: Callable[[], None]) -> None:
+    """Call a program as a test of `LaunchpadZopelessLayer` would be."""
+    PostgresLayer.setUp()
+    LaunchpadZopelessLayer.setUp()
+    PostgresLayer.testSetUp()
+    LaunchpadZopelessLayer.testSetUp()
+    try:
+        program()
+    finally:
+        LaunchpadZopelessLayer.testTearDown()
+        PostgresLayer.testTearDown()
+        LaunchpadZopelessLayer.tearDown()
+        PostgresLayer.tearDown()
 
 
 def _set_environment(
