@@ -259,4 +259,5 @@ def _paused(pause: Pause) -> str:
 
 
 def _when(moment: datetime.datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return "never" if moment is None else (
+        f"{moment.isoformat(' ', 'seconds')[:19]} UTC")

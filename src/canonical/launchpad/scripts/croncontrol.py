@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from configparser import ConfigParser
 from configparser import Error as ParserError
-from http.client import HTTPException
 from logging import Logger
 from pathlib import Path
 from urllib.parse import unquote
@@ -93,19 +90,7 @@ def _fetch(url: str, directory: Path) -> str:
     """
     parts = urlsplit(url)
     if parts.scheme in ("http", "https"):
-        try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-                content = answer.read(LARGEST + 1)
-                if answer.length and len(content) <= LARGEST:
-                    raise ValueError(
-                        f"the answer ends {answer.length} bytes too early")
-        except HTTPException as error:
-            raise ValueError(f"{type(error).__name__}: {error}") from None
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code in (404, 410):
-                    raise FileNotFoundError(url) from None
-                raise
+        content = _download(url)
     elif parts.scheme in ("", "file"):
         if parts.netloc not in ("", "localhost"):
             raise ValueError(
@@ -119,6 +104,27 @@ def _fetch(url: str, directory: Path) -> str:
     if len(content) > LARGEST:
         raise ValueError(f"it has more than {LARGEST} bytes")
     return str(content, "utf-8-sig")
+
+
+def _download(url: str) -> bytes:
+    # Slow to import, for scripts that are switched by a file.
+    import urllib.error
+    import urllib.request
+    from http.client import HTTPException
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+            content: bytes = answer.read(LARGEST + 1)
+            if answer.length and len(content) <= LARGEST:
+                raise ValueError(
+                    f"the answer ends {answer.length} bytes too early")
+            return content
+    except HTTPException as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code in (404, 410):
+                raise FileNotFoundError(url) from None
+            raise
 
 
 class _Switches:
