@@ -38,6 +38,8 @@ from canonical.launchpad.command.check import add_check_options
 from canonical.launchpad.command.check import check
 from canonical.launchpad.command.crontab import add_crontab_options
 from canonical.launchpad.command.crontab import crontab
+from canonical.launchpad.command.suggest import add_suggest_options
+from canonical.launchpad.command.suggest import suggest
 from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.scripts.sending import flush
 from canonical.launchpad.scripts.spool import Spool
@@ -96,6 +98,7 @@ COMMANDS: dict[str, tuple[Command, str]] = {
     "alert": (alert, "tell people what broke and what recovered"),
     "alerts": (with_database(alerts), "what is broken, and who was told"),
     "snooze": (with_database(snooze), "expect nothing for a while"),
+    "suggest": (with_database(suggest), "what to expect, from the history"),
     "last": (with_database(last), "when scripts last succeeded"),
     "flush": (with_database(flush_spool), "record what this host has spooled"),
 }
@@ -150,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     add_alerts_options(parsers["alerts"])
     add_snooze_options(parsers["snooze"])
     parsers["check"].trouble = UNKNOWN
+    add_suggest_options(parsers["suggest"])
     for name in "list", "running", "failures", "last":
         parsers[name].add_argument(
             "--json", action="store_true", help="print a JSON array")

@@ -28,6 +28,8 @@ from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
 from canonical.launchpad.interfaces.scriptfigures import Inquiry
 from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
+from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
+from canonical.launchpad.interfaces.scripthistory import Run
 from canonical.launchpad.interfaces.scriptpause import FOREVER
 from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
 from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
@@ -51,9 +53,11 @@ __all__ = [
     "IScriptDowntime",
     "IScriptExpectation",
     "IScriptFiguresSet",
+    "IScriptHistorySet",
     "IScriptPauseSet",
     "IScriptSummary",
     "Inquiry",
     "Pause",
+    "Run",
     "is_printable",
 ]

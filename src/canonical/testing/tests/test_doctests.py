@@ -76,6 +76,9 @@ def set_up(test):
         print(process.stderr, end="")
         print("exit status", process.returncode)
 
+    def output_of(*arguments):
+        return start("-c", COMMAND, *arguments).communicate()[0]
+
     def monitor(which, *arguments):
         name = "script_monitor_nagios" if which else "script_monitor"
         run("-c", MONITOR.format(name), *arguments)
@@ -90,6 +93,7 @@ def set_up(test):
         directory=directory,
         factory=LaunchpadObjectFactory(),
         monitor=monitor,
+        output_of=output_of,
         processes=processes,
         run=run,
         save=save,

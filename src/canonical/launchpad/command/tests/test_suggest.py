@@ -1,0 +1,76 @@
+"""suggest, as a process."""
+
+import datetime
+import xml.etree.ElementTree
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import PostgresLayer
+
+
+START = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+AT = "2007-02-02T12:30Z"
+
+
+class TestSuggest(CommandTestCase):
+
+    def setUp(self):
+        self.factory = LaunchpadObjectFactory()
+
+    def ran(self, name, count=37):
+        for number in range(count):
+            self.factory.makeScriptActivity(
+                name, "host", START + number * HOUR)
+        ZopelessTransactionManager._installed.commit()
+
+    def suggest(self, *arguments):
+        return self.run_command("suggest", "--at", AT, *arguments)
+
+    def test_a_check_reads_what_it_prints(self):
+        for name in 'a <"b"> & -- c', "it's", "-->", "Straße":
+            self.ran(name)
+        self.ran("rare", 2)
+        status, out, err = self.suggest()
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(4, len(xml.etree.ElementTree.fromstring(out)) - 1)
+        self.assertIn("nothing can be told from 2 runs", out)
+        PostgresLayer.state_directory.mkdir()
+        path = PostgresLayer.state_directory / "suggested.zcml"
+        path.write_text(out)
+        status, out, err = self.run_command(
+            "check", "--at", AT, "--expectations", str(path))
+        self.assertEqual((0, ""), (status, err), out)
+        self.assertEqual(4, out.count("ok\t"))
+
+    def test_what_xml_cannot_hold_is_said(self):
+        self.ran("odd\ufffe")
+        status, out, err = self.suggest()
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn(r"name: XML cannot have it: 'odd\ufffe'", out)
+        self.assertEqual(1, len(xml.etree.ElementTree.fromstring(out)))
+
+    def test_only_what_is_named_and_known(self):
+        self.ran("a")
+        self.ran("b")
+        self.assertNotIn('name="b"', self.suggest("a", "a")[1])
+        status, out, err = self.suggest("a", "c")
+        self.assertEqual((1, ""), (status, out))
+        self.assertEqual(
+            "scriptactivity: no success of 'c' is on record in the 30d before"
+            " 2007-02-02 12:30 UTC\n", err)
+
+    def test_a_time_that_is_none(self):
+        for since, words in (
+            ("soon", "not a duration: 'soon'"),
+            ("9999999d", "longer than there are years: '9999999d'"),
+        ):
+            status, _, err = self.suggest("--since", since)
+            self.assertEqual(2, status)
+            self.assertIn(words, err)
+
+    def test_nothing_on_record_is_an_empty_file(self):
+        status, out, err = self.suggest()
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(1, len(xml.etree.ElementTree.fromstring(out)))

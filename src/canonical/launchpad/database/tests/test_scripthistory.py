@@ -1,0 +1,84 @@
+"""History, run by run."""
+
+import datetime
+import unittest
+
+from storm.tracer import install_tracer
+from storm.tracer import remove_all_tracers
+from zope.component import getUtility
+from zope.interface.verify import verifyObject
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import LaunchpadZopelessLayer
+
+
+START = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+
+
+class TestHistory(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def setUp(self):
+        self.set = getUtility(IScriptHistorySet)
+        self.factory = LaunchpadObjectFactory()
+
+    def run_at(self, hour, name="garbo", hostname="host"):
+        self.factory.makeScriptActivity(
+            name, hostname, START + hour * HOUR, HOUR)
+
+    def test_the_utility_is_what_its_interface_says(self):
+        self.assertTrue(verifyObject(IScriptHistorySet, self.set))
+
+    def test_names_are_of_scripts_that_started_in_the_time(self):
+        for name, hour in (
+            ("early", -0.1), ("first", 0), ("b", 3), ("b", 4), ("B", 3),
+            ("é", 3), ("a-a", 3), ("aa", 3), ("late", 5), ("b", 9),
+        ):
+            self.run_at(hour, name)
+        self.assertEqual(
+            ["B", "a-a", "aa", "b", "first", "é"],
+            self.set.getNames(START, START + 5 * HOUR))
+        self.assertEqual([], self.set.getNames(START, START))
+
+    def test_runs_are_those_that_started_in_the_time_in_order(self):
+        for hour, hostname in (3, "b"), (0, "a"), (-0.1, "a"), (5, "a"):
+            self.run_at(hour, hostname=hostname)
+        self.run_at(1, name="other")
+        runs = self.set.getRuns("garbo", START, START + 5 * HOUR)
+        self.assertEqual([
+            Run("a", START, START + HOUR),
+            Run("b", START + 3 * HOUR, START + 4 * HOUR),
+        ], runs)
+        self.assertEqual(
+            {datetime.UTC},
+            {moment.tzinfo for run in runs for moment in run[1:]})
+
+    def test_nothing_is_known_of_what_is_not_on_record(self):
+        self.assertEqual([], self.set.getNames(START, START + HOUR))
+        for name in "garbo", "", "\0", "\ud800":
+            self.assertEqual(
+                [], self.set.getRuns(name, START, START + HOUR))
+        with self.assertRaisesRegex(TypeError, "name must be a str"):
+            self.set.getRuns(b"garbo", START, START + HOUR)
+
+    def test_each_takes_one_statement(self):
+        for number in range(10):
+            self.run_at(1, name=f"script-{number}")
+        main_store().flush()
+        statements = []
+
+        class Tracer:
+            def connection_raw_execute(self, connection, cursor, statement,
+                                       parameters):
+                statements.append(statement)
+
+        install_tracer(Tracer())
+        self.addCleanup(remove_all_tracers)
+        self.set.getNames(START, START + 2 * HOUR)
+        self.set.getRuns("script-3", START, START + 2 * HOUR)
+        self.assertEqual(2, len(statements))

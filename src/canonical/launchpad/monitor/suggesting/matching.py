@@ -1,0 +1,169 @@
+"""Which run was for which slot, in hindsight.
+
+A check asks whether the slots that are due were met by then; this looks back,
+and tells a slot that was missed since nothing ran from one that was missed
+since the run before it was not done.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from canonical.launchpad.interfaces import Run
+
+
+__all__ = [
+    "Match",
+    "Times",
+    "longest_normal",
+    "match",
+    "quantile",
+    "slots_within",
+    "times_of",
+]
+
+
+# By how many seconds a clock may be behind that of the schedule; less if
+# slots are so near to each other that this would be another's time.
+EARLY = 60.0
+EARLY_IF_FREQUENT = 5.0
+FREQUENT = 300.0
+
+
+class Times(NamedTuple):
+    """A run, in seconds since 1970 UTC."""
+
+    hostname: str
+    started: float
+    completed: float
+
+    @property
+    def duration(self) -> float:
+        """In seconds."""
+        return self.completed - self.started
+
+
+@dataclass(frozen=True)
+class Match:
+    """Slots, and what ran for each.
+
+    :ivar slots: in seconds since 1970 UTC, in order.
+    :ivar runs: the first run for each slot, or `None`.
+    :ivar covered: the numbers of slots without a run that fell into the run
+        before it.
+    :ivar gaps: the numbers of slots that have no run and no such excuse.
+    :ivar extra: how many runs there were beside those.
+    """
+
+    slots: Sequence[float]
+    runs: tuple[Times | None, ...]
+    covered: frozenset[int]
+    gaps: tuple[int, ...]
+    extra: int
+
+    @property
+    def lateness(self) -> list[float]:
+        """Of the starts after their slots, in seconds."""
+        return [
+            run.started - slot
+            for slot, run in zip(self.slots, self.runs, strict=True) if run]
+
+    def stretches(self) -> list[list[int]]:
+        """The gaps, those that follow on each other together."""
+        found: list[list[int]] = []
+        for number in self.gaps:
+            if found and found[-1][-1] == number - 1:
+                found[-1].append(number)
+            else:
+                found.append([number])
+        return found
+
+
+def times_of(runs: Sequence[Run]) -> list[Times]:
+    """Runs, in order of their starts."""
+    return sorted((
+        Times(run.hostname, run.date_started.timestamp(),
+              run.date_completed.timestamp())
+        for run in runs), key=lambda each: each.started)
+
+
+def quantile(values: Sequence[float], fraction: float) -> float:
+    """The value that this fraction of `values` do not exceed."""
+    return sorted(values)[min(int(fraction * len(values)), len(values) - 1)]
+
+
+def longest_normal(runs: Sequence[Times]) -> float:
+    """How long a run takes at most that is not stuck, in seconds."""
+    return 2 * quantile([run.duration for run in runs], 0.95)
+
+
+def slots_within(
+    slots: Sequence[float], first: float, last: float
+) -> Sequence[float]:
+    """The slots from that of a start to the last that is not later.
+
+    :param slots: in seconds since 1970 UTC, in order; `first` and `last`
+        likewise.
+    """
+    since = bisect.bisect(slots, first + _early(slots)) - 1
+    return slots[max(since, 0):bisect.bisect(slots, last)]
+
+
+def _early(slots: Sequence[float]) -> float:
+    spacing = min(
+        (after - slot for slot, after in zip(slots, slots[1:], strict=False)),
+        default=FREQUENT)
+    return EARLY if spacing >= FREQUENT else EARLY_IF_FREQUENT
+
+
+def match(
+    slots: Sequence[float], runs: Sequence[Times], longest: float
+) -> Match:
+    """Find the run for each slot.
+
+    A run that is later after its slot than most, by far, or that is still
+    stuck when the next is due, does not make good for it.
+
+    :param slots: in seconds since 1970 UTC, in order.
+    :param runs: in order of their starts.
+    :param longest: see `longest_normal`.
+    """
+    early = _early(slots)
+    numbers = [
+        bisect.bisect(slots, run.started + early) - 1 for run in runs]
+    usual = quantile([
+        run.started - slots[number]
+        for number, run in zip(numbers, runs, strict=True)
+        if number >= 0] or [0.0], 0.9)
+    latest = max(4 * usual, 600.0)
+    found: list[Times | None] = [None] * len(slots)
+    last: dict[str, int] = {}
+    extra = 0
+    covered = set()
+    for number, run in zip(numbers, runs, strict=True):
+        stuck = run.duration > longest
+        if number < 0 or run.started - slots[number] > latest or (
+                last.get(run.hostname) == number):
+            extra += 1
+        elif not stuck or run.completed <= (
+                slots[number + 1] if number + 1 < len(slots) else math.inf):
+            last[run.hostname] = number
+            if found[number] is None:
+                found[number] = run
+        if not stuck:
+            over = max(number + 1, 0)
+            while over < len(slots) and slots[over] < run.completed:
+                covered.add(over)
+                over += 1
+    missing = [number for number, run in enumerate(found) if run is None]
+    return Match(
+        slots=slots,
+        runs=tuple(found),
+        covered=frozenset(covered.intersection(missing)),
+        gaps=tuple(each for each in missing if each not in covered),
+        extra=extra,
+    )
