@@ -10,6 +10,7 @@ from zope.component import getUtility
 
 from canonical.launchpad.command.expecting import add_expectations_option
 from canonical.launchpad.command.expecting import expected
+from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.interfaces import IScriptAlertSet
@@ -37,8 +38,7 @@ def alert(args: argparse.Namespace) -> int:
 
 def add_alerts_options(parser: argparse.ArgumentParser) -> None:
     """Add what `alerts` takes."""
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array")
+    add_json_option(parser)
 
 
 def alerts(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import print_json
@@ -22,6 +23,10 @@ from canonical.launchpad.interfaces import IScriptSummary
 
 
 __all__ = [
+    "add_failures_options",
+    "add_last_options",
+    "add_list_scripts_options",
+    "add_running_options",
     "failures",
     "last",
     "list_scripts",
@@ -31,6 +36,11 @@ __all__ = [
 
 # How many failures are shown.
 LATEST = 100
+
+
+def add_list_scripts_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `list_scripts` takes."""
+    add_json_option(parser)
 
 
 def list_scripts(args: argparse.Namespace) -> int:
@@ -53,6 +63,11 @@ def list_scripts(args: argparse.Namespace) -> int:
     return 0
 
 
+def add_running_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `running` takes."""
+    add_json_option(parser)
+
+
 def running(args: argparse.Namespace) -> int:
     """What runs now, since when, and how that compares with its usual time."""
     attempts = getUtility(IScriptAttemptSet).getRunning()
@@ -71,6 +86,13 @@ def running(args: argparse.Namespace) -> int:
         "No script runs.",
         lambda row: "yellow" if _is_late(attempts[row], now) else "")
     return 0
+
+
+def add_failures_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `failures` takes."""
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="of this script only")
+    add_json_option(parser)
 
 
 def failures(args: argparse.Namespace) -> int:
@@ -93,6 +115,14 @@ def failures(args: argparse.Namespace) -> int:
         ],
         "No failure is on record.")
     return 0
+
+
+def add_last_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `last` takes."""
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="of this script only")
+    parser.add_argument("--host", help="with NAME, look at this host only")
+    add_json_option(parser)
 
 
 def last(args: argparse.Namespace) -> int:

@@ -20,7 +20,6 @@ from canonical.launchpad.monitor.checking import assess_all
 
 
 __all__ = [
-    "UNKNOWN",
     "add_check_options",
     "check",
     "parse_time",
@@ -29,7 +28,6 @@ __all__ = [
 
 # By the Monitoring Plugins Development Guidelines.
 STATUS = {"ok": 0, "paused": 0, "warning": 1, "critical": 2}
-UNKNOWN = 3
 
 STYLES = {"critical": "red", "warning": "yellow"}
 

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import io
-import logging
-import math
 import os
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 from typing import NoReturn
 
 import psycopg2
 from storm.exceptions import StormError
 
 from canonical.config import ConfigError
-from canonical.config import config
 from canonical.database.embedded import EmbeddedClusterError
-from canonical.database.postgres import apply_schema
-from canonical.database.postgres import connection_parameters
-from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.alerts import add_alerts_options
-from canonical.launchpad.command.alerts import add_snooze_options
-from canonical.launchpad.command.alerts import alert
-from canonical.launchpad.command.alerts import alerts
-from canonical.launchpad.command.alerts import snooze
-from canonical.launchpad.command.attempts import failures
-from canonical.launchpad.command.attempts import last
-from canonical.launchpad.command.attempts import list_scripts
-from canonical.launchpad.command.attempts import running
-from canonical.launchpad.command.check import UNKNOWN
-from canonical.launchpad.command.check import add_check_options
-from canonical.launchpad.command.check import check
-from canonical.launchpad.command.crontab import add_crontab_options
-from canonical.launchpad.command.crontab import crontab
-from canonical.launchpad.command.suggest import add_suggest_options
-from canonical.launchpad.command.suggest import suggest
+from canonical.launchpad.command.output import UNKNOWN
 from canonical.launchpad.monitor.checking import ExpectationError
-from canonical.launchpad.scripts.sending import flush
-from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -51,62 +29,51 @@ __all__ = [
 ]
 
 
-Command = Callable[[argparse.Namespace], int]
+@dataclass(frozen=True)
+class Command:
+    """A command, and where to find it once it is wanted.
+
+    Its module may have a function ``add_FUNCTION_options``.
+
+    :ivar help: what it is for.
+    :ivar module: a module of this package.
+    :ivar function: that takes the arguments, and returns an exit status.
+    :ivar database: does it need a store to work with?
+    :ivar trouble: the exit status for wrong use.
+    :ivar script: is it a script, with a parser of its own for its options?
+    """
+
+    help: str
+    module: str
+    function: str
+    database: bool = True
+    trouble: int = 2
+    script: bool = False
 
 
-def init(args: argparse.Namespace) -> int:
-    """Make the tables, or bring older ones up to date; rows are kept."""
-    where = apply_schema(connection_parameters())
-    print(f"The tables in {where} are up to date.")
-    return 0
-
-
-def flush_spool(args: argparse.Namespace) -> int:
-    """Record what the spool holds."""
-    logging.basicConfig(format="scriptactivity: %(message)s")
-    logger = logging.getLogger("scriptactivity")
-    logger.setLevel(logging.DEBUG)
-    spool = Spool(config.directory_for("scripts", "spool_directory"))
-    ztm = ZopelessTransactionManager._installed
-    assert ztm is not None
-    sent = flush(ztm, spool, logger, seconds=math.inf)
-    left = len(spool.paths())
-    print(f"{sent} recorded, {left} left in {spool.directory}")
-    return 1 if left else 0
-
-
-def with_database(command: Command) -> Command:
-    """A command that has a store to work with."""
-    def run(args: argparse.Namespace) -> int:
-        execute_zcml()
-        ztm = initZopeless()
-        try:
-            return command(args)
-        finally:
-            ztm.uninstall()
-    run.__doc__ = command.__doc__
-    return run
-
-
-COMMANDS: dict[str, tuple[Command, str]] = {
-    "init": (init, "make or upgrade the tables"),
-    "list": (with_database(list_scripts), "how each script fares"),
-    "running": (with_database(running), "what runs now, and for how long"),
-    "failures": (with_database(failures), "what has failed, and why"),
-    "check": (with_database(check), "does each script do as expected?"),
-    "crontab": (crontab, "what crontabs let expect, as ZCML for check"),
-    "alert": (alert, "tell people what broke and what recovered"),
-    "alerts": (with_database(alerts), "what is broken, and who was told"),
-    "snooze": (with_database(snooze), "expect nothing for a while"),
-    "suggest": (with_database(suggest), "what to expect, from the history"),
-    "last": (with_database(last), "when scripts last succeeded"),
-    "flush": (with_database(flush_spool), "record what this host has spooled"),
-}
-
-# These are scripts, and parse their own options: to their parsers here
-# nothing is one.
-SCRIPTS: dict[str, dict[str, Any]] = {
-    "alert": {"prefix_chars": "\0", "add_help": False},
+COMMANDS = {
+    "init": Command(
+        "make or upgrade the tables", "upkeep", "init", database=False),
+    "list": Command("how each script fares", "attempts", "list_scripts"),
+    "running": Command(
+        "what runs now, and for how long", "attempts", "running"),
+    "failures": Command("what has failed, and why", "attempts", "failures"),
+    "last": Command("when scripts last succeeded", "attempts", "last"),
+    "check": Command(
+        "does each script do as expected?", "check", "check",
+        trouble=UNKNOWN),
+    "crontab": Command(
+        "what crontabs let expect, as ZCML for check", "crontab", "crontab",
+        database=False),
+    "suggest": Command(
+        "what to expect, from the history", "suggest", "suggest"),
+    "alert": Command(
+        "tell people what broke and what recovered", "alerts", "alert",
+        database=False, script=True),
+    "alerts": Command("what is broken, and who was told", "alerts", "alerts"),
+    "snooze": Command("expect nothing for a while", "alerts", "snooze"),
+    "flush": Command(
+        "record what this host has spooled", "upkeep", "flush_spool"),
 }
 
 DESCRIPTION = """
@@ -135,34 +102,51 @@ class Parser(argparse.ArgumentParser):
         self.exit(self.trouble, f"{self.prog}: error: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser that knows all commands, and the options of the wanted one."""
     parser = Parser(
         prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
     commands = parser.add_subparsers(
         metavar="COMMAND", required=True, title="commands")
-    parsers = {}
-    for name, (function, text) in COMMANDS.items():
-        parsers[name] = commands.add_parser(
-            name, help=text, description=function.__doc__,
-            **SCRIPTS.get(name, {}))
-        parsers[name].set_defaults(run=function, parser=parsers[name])
-        if name in SCRIPTS:
-            parsers[name].add_argument("arguments", nargs="*")
-    add_check_options(parsers["check"])
-    add_crontab_options(parsers["crontab"])
-    add_alerts_options(parsers["alerts"])
-    add_snooze_options(parsers["snooze"])
-    parsers["check"].trouble = UNKNOWN
-    add_suggest_options(parsers["suggest"])
-    for name in "list", "running", "failures", "last":
-        parsers[name].add_argument(
-            "--json", action="store_true", help="print a JSON array")
-    for name in "failures", "last":
-        parsers[name].add_argument(
-            "name", metavar="NAME", nargs="?", help="of this script only")
-    parsers["last"].add_argument(
-        "--host", help="with NAME, look at this host only")
+    for name, command in COMMANDS.items():
+        if name not in argv[:1]:
+            commands.add_parser(name, help=command.help)
+        elif command.script:
+            # To a parser for which nothing is an option all is an argument.
+            _set_up(command, commands.add_parser(
+                name, prefix_chars="\0", add_help=False))
+        else:
+            _set_up(command, commands.add_parser(name))
     return parser
+
+
+def _set_up(command: Command, parser: Parser) -> None:
+    module = importlib.import_module(f"{__package__}.{command.module}")
+    function = getattr(module, command.function)
+    parser.description = function.__doc__
+    parser.trouble = command.trouble
+    parser.set_defaults(
+        run=_with_database(function) if command.database else function,
+        parser=parser)
+    if command.script:
+        parser.add_argument("arguments", nargs="*")
+    add_options = getattr(module, f"add_{command.function}_options", None)
+    if add_options is not None:
+        add_options(parser)
+
+
+def _with_database(
+    function: Callable[[argparse.Namespace], int]
+) -> Callable[[argparse.Namespace], int]:
+    """A command that has a store to work with."""
+    def run(args: argparse.Namespace) -> int:
+        execute_zcml()
+        ztm = initZopeless()
+        try:
+            return function(args)
+        finally:
+            ztm.uninstall()
+    return run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -175,7 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A command lives for seconds and leaves hardly any cycles, and with ten
     # thousand scripts it would spend a tenth of them on looking.
     gc.disable()
-    args, unknown = _parser().parse_known_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args, unknown = _parser(argv).parse_known_args(argv)
     if unknown:
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -23,7 +23,7 @@ from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.channels import NOT_SENT
 from canonical.launchpad.command.channels import mail
 from canonical.launchpad.command.channels import recipients
-from canonical.launchpad.command.check import UNKNOWN
+from canonical.launchpad.command.output import UNKNOWN
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.zcml import execute_zcml

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import sys
@@ -15,12 +16,25 @@ from zope.schema import getFieldNamesInOrder
 
 
 __all__ = [
+    "UNKNOWN",
+    "add_json_option",
     "ago",
     "fields_of",
     "for_people",
     "print_json",
     "print_table",
 ]
+
+
+# The exit status of what knows nothing, by the Monitoring Plugins Development
+# Guidelines.
+UNKNOWN = 3
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON array")
 
 
 def fields_of(interface: type[Interface], instance: Any) -> dict[str, Any]:
