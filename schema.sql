@@ -221,7 +221,7 @@ CREATE TABLE IF NOT EXISTS scriptalert (
     date_closed timestamptz,
     date_settled timestamptz,
     CONSTRAINT scriptalert__channel__check
-        CHECK (channel IN ('mail', 'webhook', 'log')),
+        CHECK (channel IN ('mail', 'webhook', 'output')),
     CONSTRAINT scriptalert__question__check
         CHECK (question IN ('recently', 'often', 'runtime')),
     CONSTRAINT scriptalert__state__check

@@ -35,6 +35,9 @@ SCHEMA = HERE / "schema.conf"
 FILE_NAME = "scriptactivity.conf"
 DEFAULT_INSTANCE = "development"
 
+# Of durations, in seconds: a hundred years, which every clock can count.
+LONGEST = 36525 * 86400
+
 
 class ConfigError(Exception):
     """The configuration cannot be used.
@@ -166,11 +169,16 @@ class LaunchpadConfig:
         """
         value = getattr(self._load(), section)[key]
         try:
-            return float(as_timedelta(value).total_seconds())
+            seconds = float(as_timedelta(value).total_seconds())
         except (OverflowError, ValueError):
             raise ConfigError(
                 f"[{section}] {key}: not a duration: {value!r};"
                 " expected something like 90s or 1m30s") from None
+        if seconds > LONGEST:
+            raise ConfigError(
+                f"[{section}] {key}: too long a duration: {value!r};"
+                " expected at most 36525d")
+        return seconds
 
     def setInstance(self, instance_name: str) -> None:
         """Use another instance from now on, without what was pushed."""

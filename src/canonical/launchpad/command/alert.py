@@ -6,8 +6,10 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
+import psycopg2
 from zope.component import getUtility
 
+from canonical.config import ConfigError
 from canonical.config import config
 from canonical.launchpad.command.channels import NOT_SENT
 from canonical.launchpad.command.channels import mail
@@ -15,9 +17,12 @@ from canonical.launchpad.command.channels import post
 from canonical.launchpad.command.channels import recipients
 from canonical.launchpad.command.channels import webhook_url
 from canonical.launchpad.command.expecting import clock_skew
+from canonical.launchpad.command.expecting import configured_channels
 from canonical.launchpad.command.expecting import expected
 from canonical.launchpad.command.expecting import notice_switches
+from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.alerting import Answer
 from canonical.launchpad.monitor.alerting import Key
 from canonical.launchpad.monitor.alerting import Notice
@@ -53,18 +58,35 @@ class AlertScript(LaunchpadCronScript):
         self.parser.add_option(
             "--expectations", metavar="FILE",
             help="ZCML that says what is expected, instead of [monitor]"
-                 " expectations")
+                 " expectations; always the same, for what is not in it is"
+                 " no longer expected")
 
     def main(self) -> None:
         """See `LaunchpadScript`."""
         path = self.options.expectations
         try:
             expectations = expected(path and Path(path))
+            self._alert(expectations)
         except ExpectationError as error:
-            raise LaunchpadScriptFailure(str(error)) from None
-        channels = self._channels()
+            # As for all that is wrong with the configuration.
+            raise ConfigError(str(error)) from None
+        except (
+            psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable,
+            psycopg2.errors.LockNotAvailable,
+        ) as error:
+            raise LaunchpadScriptFailure(in_a_line(error)) from None
+
+    def handle_options(self) -> None:
+        """See `LaunchpadScript`."""
+        if self.args:
+            self.parser.error(f"unexpected arguments: {' '.join(self.args)}")
+
+    def _alert(self, expectations: Sequence[IScriptExpectation]) -> None:
+        channels = configured_channels() or ["output"]
         self._repeat = datetime.timedelta(
             seconds=config.duration_of("monitor", "repeat"))
+        recipients()
+        webhook_url()
         # What is known is on record before anyone is told, so that nothing
         # is lost if nobody can be.
         notice_switches(datetime.datetime.now(datetime.UTC))
@@ -81,14 +103,6 @@ class AlertScript(LaunchpadCronScript):
             raise LaunchpadScriptFailure(
                 "; ".join(failures) + "; the next run tells it")
 
-    def _channels(self) -> list[str]:
-        """How people are told."""
-        channels = [
-            name for name, target in (
-                ("mail", recipients()), ("webhook", webhook_url()))
-            if target]
-        return channels or ["log"]
-
     def _record(self, channels: Sequence[str]) -> None:
         """Bring the alerts on record up to date."""
         alert_set = getUtility(IScriptAlertSet)
@@ -98,9 +112,6 @@ class AlertScript(LaunchpadCronScript):
             alert_set.setState(ids, state)
         alert_set.close(changed.closed, self._at)
         alert_set.open(changed.opened)
-        alert_set.tell(
-            [each.id for each in recorded if each.channel not in channels],
-            self._at)
 
     def _tell(self, channel: str) -> str | None:
         """Tell what has not been told; or else return why it could not be.
@@ -134,4 +145,4 @@ class AlertScript(LaunchpadCronScript):
         elif channel == "webhook":
             post(notice_as_dict(notice))
         else:
-            self.logger.warning("%s", notice_text(notice).rstrip())
+            print(notice_text(notice), end="", flush=True)

@@ -9,6 +9,7 @@ import transaction
 from zope.component import getUtility
 
 from canonical.launchpad.command.expecting import add_expectations_option
+from canonical.launchpad.command.expecting import configured_channels
 from canonical.launchpad.command.expecting import expected
 from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import print_json
@@ -43,9 +44,10 @@ def add_alerts_options(parser: argparse.ArgumentParser) -> None:
 
 def alerts(args: argparse.Namespace) -> int:
     """What is broken, since when, and when people were told."""
+    channels = configured_channels() or ["output"]
     found = [
         each for each in getUtility(IScriptAlertSet).getUnsettled()
-        if each.date_closed is None]
+        if each.date_closed is None and each.channel in channels]
     if args.json:
         print_json(
             {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.utils import parseaddr
 from http.client import HTTPException
 from smtplib import SMTP
 from smtplib import SMTPException
@@ -35,12 +38,26 @@ __all__ = [
 # joined.
 NOT_SENT = (SMTPException, HTTPException, OSError, RuntimeError, ValueError)
 
+ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+
 # Seconds that a webhook may take.
 TIMEOUT = 10
 
+# Seconds that a mail server may take in all; for each word it has ten.
+MAIL_TIMEOUT = 30
+
 
 class Connection(SMTP):
-    """One that has sent its mail may be lost."""
+    """One that says whom it could not reach, and may be lost afterwards."""
+
+    def sendmail(self, *args: Any) -> Any:
+        """See `smtplib.SMTP`."""
+        refused = super().sendmail(*args)
+        for address, (code, reason) in refused.items():
+            logging.getLogger(__name__).error(
+                "The mail server refused %s: %s %s", address, code,
+                reason.decode(errors="replace"))
+        return refused
 
     def quit(self) -> Any:
         """See `smtplib.SMTP`."""
@@ -58,17 +75,28 @@ class Mailer(SMTPMailer):
     smtp = Connection
 
     def vote(self, fromaddr: str, toaddrs: list[str], message: bytes) -> None:
-        """See `zope.sendmail.interfaces.IMailer`."""
-        super().vote(fromaddr, toaddrs, message)
-        super().send(fromaddr, toaddrs, message)
+        """See `zope.sendmail.interfaces.IMailer`.
+
+        A server that is slow to answer, word by word, is given up.
+        """
+        def send() -> None:
+            SMTPMailer.vote(self, fromaddr, toaddrs, message)
+            SMTPMailer.send(self, fromaddr, toaddrs, message)
+
+        within(MAIL_TIMEOUT, send)
 
     def send(self, fromaddr: str, toaddrs: list[str], message: bytes) -> None:
         """It is sent already."""
 
 
 def recipients() -> list[str]:
-    """Whom mails are for; nobody, if nobody is configured."""
-    return str(config.monitor.recipients).replace(",", " ").split()
+    """Whom mails are for; nobody, if nobody is configured.
+
+    :raises ConfigError: if one is not an address.
+    """
+    return [
+        _address("recipients", part)
+        for part in str(config.monitor.recipients).split(",") if part.strip()]
 
 
 def webhook_url() -> str:
@@ -76,9 +104,8 @@ def webhook_url() -> str:
 
     :raises ConfigError: if it is not a URL.
     """
-    url = str(config.monitor.webhook_url)
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+    url = str(config.monitor.webhook_url).strip()
+    if url and not _is_url(url):
         raise ConfigError(
             f"[monitor] webhook_url: not an http: or https: URL: {url!r}")
     return url
@@ -95,22 +122,17 @@ def mail(subject: str, text: str, identifier: str | None = None) -> None:
     """
     message = EmailMessage(policy=SMTP_POLICY)
     message["Subject"] = subject
-    message["From"] = config.monitor.sender
+    sender = _address("sender", str(config.monitor.sender))
+    message["From"] = sender
     message["To"] = ", ".join(recipients())
     message["Auto-Submitted"] = "auto-generated"
     if identifier is not None:
-        host = str(config.monitor.sender).rpartition("@")[2].strip("> ")
-        message["Message-ID"] = f"<{identifier}@{host or 'localhost'}>"
+        host = sender.rpartition("@")[2].strip("> ")
+        message["Message-ID"] = f"<{identifier}@{host}>"
     message.set_content(text)
-    try:
-        port = int(config.monitor.smtp_port)
-    except ValueError:
-        raise ConfigError(
-            "[monitor] smtp_port: not a number:"
-            f" {config.monitor.smtp_port!r}") from None
-    mailer = Mailer(config.monitor.smtp_host, port, force_tls=False)
-    DirectMailDelivery(mailer).send(
-        config.monitor.sender, recipients(), message.as_bytes())
+    host, port = _server()
+    DirectMailDelivery(Mailer(host, port)).send(
+        sender, recipients(), message.as_bytes())
 
 
 def post(payload: dict[str, Any]) -> None:
@@ -125,10 +147,47 @@ def post(payload: dict[str, Any]) -> None:
 
     def send() -> None:
         opener = urllib.request.build_opener(_NoRedirects)
-        with opener.open(request, timeout=TIMEOUT) as answer:
-            answer.read()
+        # What it says beside its status does not matter.
+        opener.open(request, timeout=TIMEOUT).close()
 
     within(TIMEOUT, send)
+
+
+def _server() -> tuple[str, int]:
+    """The mail server and its port.
+
+    :raises ConfigError: if there can be none.
+    """
+    host = str(config.monitor.smtp_host).strip()
+    port = str(config.monitor.smtp_port).strip()
+    if not host:
+        raise ConfigError("[monitor] smtp_host: it is empty")
+    if not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ConfigError(
+            f"[monitor] smtp_port: not a number from 1 to 65535: {port!r}")
+    return host, int(port)
+
+
+def _address(key: str, text: str) -> str:
+    """An address, perhaps with a name before it.
+
+    :raises ConfigError: if it is not one.
+    """
+    text = text.strip()
+    if not ADDRESS.fullmatch(parseaddr(text)[1]):
+        raise ConfigError(
+            f"[monitor] {key}: not an address: {text!r}; expected something"
+            " like ops@example.com")
+    return text
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(
+            parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:
+        return False
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -16,6 +16,8 @@ from canonical.launchpad.command.expecting import notice_switches
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.monitor.assessment import Assessment
+from canonical.launchpad.monitor.assessment import script_on_host
+from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.monitor.checking import assess_all
 
 
@@ -28,6 +30,9 @@ __all__ = [
 
 # By the Monitoring Plugins Development Guidelines.
 STATUS = {"ok": 0, "paused": 0, "warning": 1, "critical": 2}
+
+# More would not fit in what Nagios reads, which are some kilobytes.
+LISTED = 10
 
 STYLES = {"critical": "red", "warning": "yellow"}
 
@@ -47,6 +52,9 @@ def parse_time(text: str) -> datetime.datetime:
         raise argparse.ArgumentTypeError(
             f"a time without its zone: {text!r}; expected something like"
             f" {text}Z")
+    if not 1970 <= moment.year < 3000:
+        raise argparse.ArgumentTypeError(
+            f"a time out of range: {text!r}; expected one from 1970 to 2999")
     return moment.astimezone(datetime.UTC)
 
 
@@ -79,6 +87,8 @@ def check(args: argparse.Namespace) -> int:
     if args.at is None:
         notice_switches(at)
     assessments = assess_all(expectations, at, clock_skew(), args.host)
+    if not assessments:
+        raise ExpectationError(f"nothing is expected on {args.host!r}")
     if args.json:
         print_json(_as_dict(each) for each in assessments)
     elif args.nagios:
@@ -90,9 +100,9 @@ def check(args: argparse.Namespace) -> int:
             ["state", "script", "host", "why"],
             [[each.state, each.name, each.hostname, _reasons(each)]
              for each in assessments],
-            "Nothing is expected on that host.",
+            "Nothing is expected.",
             lambda row: STYLES.get(assessments[row].state, ""))
-    return max((STATUS[each.state] for each in assessments), default=0)
+    return max(STATUS[each.state] for each in assessments)
 
 
 def _expose(assessments: list[Assessment], path: str) -> None:
@@ -131,12 +141,13 @@ def _as_dict(assessment: Assessment) -> dict[str, Any]:
 def _nagios_line(assessments: list[Assessment]) -> str:
     """Status, what is wrong, and performance data after a bar."""
     counts = Counter(each.state for each in assessments)
-    worst = assessments[0].state if assessments else "ok"
+    worst = assessments[0].state
     wrong = [
-        f"{each.name}{' on ' + each.hostname if each.hostname else ''}"
-        f" {_reasons(each)}"
+        f"{script_on_host(each.name, each.hostname)} {_reasons(each)}"
         for each in assessments if STATUS[each.state]]
-    said = "; ".join(wrong) or "all scripts do as expected"
+    said = "; ".join(wrong[:LISTED]) or "all scripts do as expected"
+    if len(wrong) > LISTED:
+        said += f"; and {len(wrong) - LISTED} more"
     data = " ".join(
         f"{state}={counts[state]}" for state in STATUS)
     word = "OK" if not STATUS[worst] else worst.upper()

@@ -24,6 +24,7 @@ __all__ = [
     "add_expectations_option",
     "add_names_argument",
     "clock_skew",
+    "configured_channels",
     "expected",
     "notice_switches",
 ]
@@ -66,6 +67,15 @@ def expected(
         raise ExpectationError(
             "nothing is expected of " + ", ".join(map(repr, sorted(unknown))))
     return [each for each in expectations if not names or each.name in names]
+
+
+def configured_channels() -> list[str]:
+    """How people are told; see `canonical.launchpad.interfaces.CHANNELS`."""
+    return [
+        name for name, target in (
+            ("mail", config.monitor.recipients),
+            ("webhook", config.monitor.webhook_url))
+        if target.strip()]
 
 
 def clock_skew() -> datetime.timedelta:

@@ -20,6 +20,7 @@ from canonical.config import ConfigError
 from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.output import UNKNOWN
+from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.zcml import execute_zcml
 
@@ -176,12 +177,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, ExpectationError) as error:
         return _fail(max(2, args.parser.trouble), error)
     except (
-        psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
-    ) as error:
-        return _fail(
-            _failure(args), error,
-            " (make or upgrade the tables with: scriptactivity init)")
-    except (
         EmbeddedClusterError, OSError, StormError, psycopg2.Error
     ) as error:
         return _fail(_failure(args), error)
@@ -193,10 +188,6 @@ def _failure(args: argparse.Namespace) -> int:
     return UNKNOWN if args.parser.trouble == UNKNOWN else 1
 
 
-def _fail(status: int, error: Exception, advice: str = "") -> int:
-    message = str(error).splitlines()[0]
-    detail = getattr(getattr(error, "diag", None), "message_detail", None)
-    if detail:
-        message = f"{message}: {' '.join(detail.split())}"
-    print(f"scriptactivity: {message}{advice}", file=sys.stderr)
+def _fail(status: int, error: Exception) -> int:
+    print(f"scriptactivity: {in_a_line(error)}", file=sys.stderr)
     return status

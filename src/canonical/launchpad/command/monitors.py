@@ -26,6 +26,7 @@ from canonical.launchpad.command.channels import recipients
 from canonical.launchpad.command.output import UNKNOWN
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
+from canonical.launchpad.interfaces import is_printable
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -36,6 +37,9 @@ __all__ = [
 
 
 FAILED = 2
+
+# Those of a hundred years.
+MOST_MINUTES = 52_596_000
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +77,8 @@ def script_monitor_nagios(argv: Sequence[str] | None = None) -> int:
             print("All scripts ran as expected")
             return 0
         pairs = ", ".join(f"{host}:{name}" for host, name, _ in missing)
-        print(f"Scripts failed to run: {pairs}")
+        # What comes after a bar would be performance data.
+        print(f"Scripts failed to run: {pairs.replace('|', '/')}")
         return FAILED
 
     return _guarded(parser, tell)
@@ -116,6 +121,10 @@ def _parse(
     args = parser.parse_args(argv)
     if args.minutes < 1:
         parser.error(f"MINUTES has to be 1 or more, and not {args.minutes}")
+    if args.minutes > MOST_MINUTES:
+        parser.error(
+            f"MINUTES has to be {MOST_MINUTES} or less, and not"
+            f" {args.minutes}")
     args.now = datetime.datetime.now(datetime.UTC)
     args.since = args.now - datetime.timedelta(minutes=args.minutes)
     return parser, args
@@ -123,7 +132,7 @@ def _parse(
 
 def _pair(text: str) -> tuple[str, str]:
     parts = text.split(":")
-    if len(parts) != 2 or not all(parts):
+    if len(parts) != 2 or not all(parts) or not is_printable(text):
         raise argparse.ArgumentTypeError(
             f"not a host and a script with one colon between: {text!r}")
     return parts[0], parts[1]

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg2
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
@@ -21,6 +22,7 @@ __all__ = [
     "ago",
     "fields_of",
     "for_people",
+    "in_a_line",
     "print_json",
     "print_table",
 ]
@@ -35,6 +37,19 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument(
         "--json", action="store_true", help="print a JSON array")
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, and what to do about it if that is known."""
+    message = (str(error) or type(error).__name__).splitlines()[0]
+    detail = getattr(getattr(error, "diag", None), "message_detail", None)
+    if detail:
+        message += f": {' '.join(detail.split())}"
+    if isinstance(error, (
+        psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
+    )):
+        message += " (make or upgrade the tables with: scriptactivity init)"
+    return message
 
 
 def fields_of(interface: type[Interface], instance: Any) -> dict[str, Any]:

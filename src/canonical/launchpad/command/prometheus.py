@@ -84,7 +84,10 @@ def write_atomically(path: Path, text: bytes) -> None:
 
     :raises OSError: if it cannot be written; then it is as it was.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with open(descriptor, "wb") as file:
             file.write(text)

@@ -19,9 +19,10 @@ __all__ = [
 ]
 
 
-LOCK = """
-    SELECT pg_advisory_xact_lock(hashtext('scriptactivity alerts'))
-"""
+# Nobody has it for so long who is not stuck.
+PATIENCE = "SET LOCAL lock_timeout = '2min'"
+
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('scriptactivity alerts'))"
 
 UNSETTLED = """
     SELECT id, channel, name, hostname, question, state, sentence,
@@ -40,7 +41,8 @@ OPEN = """
 """
 
 SET_STATE = """
-    UPDATE scriptalert SET state = :state, date_told = NULL
+    UPDATE scriptalert SET state = :state,
+        date_told = CASE WHEN :state = 'critical' THEN NULL ELSE date_told END
     WHERE id = ANY (:ids)
 """
 
@@ -66,6 +68,7 @@ class ScriptAlertSet:
 
     def lock(self) -> None:
         """See `IScriptAlertSet`."""
+        main_store().execute(PATIENCE)
         main_store().execute(LOCK)
 
     def getUnsettled(self) -> list[Alert]:

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-CHANNELS = ("mail", "webhook", "log")
+CHANNELS = ("mail", "webhook", "output")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class IScriptAlertSet(Interface):
         """Let nobody else in here before the transaction ends.
 
         Waits for whoever is.
+
+        :raises psycopg2.errors.LockNotAvailable: if that takes minutes.
         """
 
     def getUnsettled():
@@ -78,7 +80,9 @@ class IScriptAlertSet(Interface):
         """
 
     def setState(ids, state):
-        """Change how bad alerts are; people have not been told that then.
+        """Change how bad alerts are.
+
+        Of those that are critical now people have not been told then.
 
         :param ids: a sequence of ids.
         :param state: ``warning`` or ``critical``.

@@ -118,6 +118,7 @@ class IScriptExpectation(Interface):
         title="Runs",
         description="How many successes the average is taken over.",
         min=1,
+        max=1000,
         default=20,
         readonly=True,
     )

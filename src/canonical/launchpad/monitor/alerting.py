@@ -17,8 +17,10 @@ from canonical.launchpad.monitor.assessment import Assessment
 
 
 __all__ = [
+    "BROKEN",
     "Answer",
     "Changes",
+    "Key",
     "Notice",
     "answers_of",
     "changes",
@@ -60,7 +62,9 @@ class Notice:
 
     :ivar at: as of when; an aware datetime.
     :ivar broken: alerts that they have not been told of.
-    :ivar recovered: alerts that are over.
+    :ivar recovered: alerts that are over, of scripts that are fine.
+    :ivar eased: alerts that are over, of scripts that are not.
+    :ivar forgotten: alerts of what is no longer expected.
     :ivar still: alerts that they were told of too long ago.
     :ivar answers: the answers at this time.
     """
@@ -68,6 +72,8 @@ class Notice:
     at: datetime.datetime
     broken: list[Alert]
     recovered: list[Alert]
+    eased: list[Alert]
+    forgotten: list[Alert]
     still: list[Alert]
     answers: dict[Key, Answer]
 
@@ -78,7 +84,9 @@ class Notice:
     @property
     def alerts(self) -> list[Alert]:
         """All of them."""
-        return [*self.broken, *self.recovered, *self.still]
+        return [
+            *self.broken, *self.recovered, *self.eased, *self.forgotten,
+            *self.still]
 
 
 def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answer]:
@@ -100,22 +108,22 @@ def changes(
 ) -> Changes:
     """What has changed.
 
-    What is paused stays as it is.  What is no longer expected, or not told by
-    any of the channels, is over.
+    What is paused stays as it is, and what is no longer expected is over.
+    Other channels are left alone, for whoever has them configured.
 
     :param recorded: the alerts that are not settled.
     """
     changed = Changes()
     known = set()
     for alert in recorded:
-        if alert.date_closed is not None or alert.id is None:
+        if alert.date_closed is not None or alert.id is None or (
+            alert.channel not in channels
+        ):
             continue
         key = (alert.name, alert.hostname, alert.question)
         known.add((alert.channel, *key))
         answer = answers.get(key)
-        if answer is None or answer.state == "ok" or (
-            alert.channel not in channels
-        ):
+        if answer is None or answer.state == "ok":
             changed.closed.append(alert.id)
         elif answer.state in BROKEN and answer.state != alert.state:
             changed.states.setdefault(answer.state, []).append(alert.id)
@@ -140,13 +148,20 @@ def notice_of(
     :param repeat: after how long they are told again of what is still broken;
         but not of what is paused.
     """
-    notice = Notice(at, [], [], [], answers)
+    notice = Notice(at, [], [], [], [], [], answers)
+    bad = {
+        (name, hostname) for (name, hostname, _), answer in answers.items()
+        if answer.state in BROKEN}
     for alert in recorded:
         if alert.channel != channel:
             continue
         answer = answers.get((alert.name, alert.hostname, alert.question))
-        if alert.date_closed is not None:
-            notice.recovered.append(alert)
+        if alert.date_closed is not None and answer is None:
+            notice.forgotten.append(alert)
+        elif alert.date_closed is not None:
+            over = notice.eased if (
+                (alert.name, alert.hostname) in bad) else notice.recovered
+            over.append(alert)
         elif answer is None or answer.state not in BROKEN:
             continue
         elif alert.date_told is None:

@@ -36,6 +36,7 @@ __all__ = [
     "assess",
     "is_late",
     "is_too_seldom_or_often",
+    "script_on_host",
 ]
 
 
@@ -94,6 +95,11 @@ class Assessment:
         return max(
             (self.recently.state, self.often.state, self.runtime.state),
             key=STATES.index)
+
+
+def script_on_host(name: str, hostname: str | None) -> str:
+    """A script, and the host if it matters."""
+    return f"{name} on {hostname}" if hostname else name
 
 
 def assess(

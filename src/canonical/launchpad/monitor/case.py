@@ -70,15 +70,16 @@ class Slots:
 def merged(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
     """The same time in pauses that are in order and do not overlap.
 
-    Where some overlap it is for the reason of the first.
+    Where some overlap it is for the reason of the one that ends last.
     """
     apart: list[Pause] = []
     for pause in sorted(pauses, key=_start):
         if apart and pause.date_started <= apart[-1].date_ended:
-            last = apart.pop()
+            first = apart.pop()
+            last = max(first, pause, key=lambda each: each.date_ended)
             pause = Pause(
-                last.date_started, max(last.date_ended, pause.date_ended),
-                last.reason, last.forgives or pause.forgives)
+                first.date_started, last.date_ended, last.reason,
+                first.forgives or pause.forgives)
         apart.append(pause)
     return tuple(apart)
 

@@ -16,6 +16,9 @@ __all__ = [
 
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
+# A hundred years, so that no time that is meant is out of range.
+LONGEST = datetime.timedelta(days=36525)
+
 DURATION = re.compile(
     r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?"
     r"(?:(?P<s>\d+(?:\.\d+)?)s)?")
@@ -34,11 +37,13 @@ def parse_duration(text: str) -> datetime.timedelta:
         raise ValueError(
             f"not a duration: {text!r}; expected something like 90s, 1h30m"
             " or 2d")
-    try:
-        return datetime.timedelta(seconds=sum(
-            float(match[unit] or 0) * size for unit, size in UNITS.items()))
-    except OverflowError:
-        raise ValueError(f"too long a duration: {text!r}") from None
+    seconds = sum(
+        float(match[unit] or 0) * size for unit, size in UNITS.items())
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(
+            f"too long a duration: {text!r}; expected at most"
+            f" {LONGEST.days}d")
+    return datetime.timedelta(seconds=seconds)
 
 
 @functools.cache

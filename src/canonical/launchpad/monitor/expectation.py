@@ -54,12 +54,15 @@ class ScriptExpectation:
         _check_text("name", self.name)
         for host in self.hosts:
             _check_text("hostname", host)
+        if len(set(self.hosts)) < len(self.hosts):
+            raise ValueError(
+                f"{self.name}: hosts: one is there twice:"
+                f" {' '.join(self.hosts)}")
         if (self.schedule is None) == (self.every is None):
             raise ValueError(
                 f"{self.name}: either schedule or every is needed, and not"
                 " both")
-        if self.schedule is not None:
-            check_schedule(self.schedule, self.timezone)
+        check_schedule(self.schedule or "* * * * *", self.timezone)
         if self.every is not None and not self.every:
             raise ValueError(f"{self.name}: every has to be more than 0s")
         if not self.window:

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.monitor.alerting import BROKEN
 from canonical.launchpad.monitor.alerting import Notice
 from canonical.launchpad.monitor.assessment import STATES
+from canonical.launchpad.monitor.assessment import script_on_host
 from canonical.launchpad.monitor.durations import duration_text
 
 
@@ -21,7 +23,6 @@ __all__ = [
     "notice_id",
     "notice_subject",
     "notice_text",
-    "script_on_host",
 ]
 
 
@@ -74,7 +75,7 @@ def notice_text(notice: Notice) -> str:
         for title, alerts in _parts(notice) if alerts)
     blocks = [f"{_plural(notice)}: {counts}.", f"As of {_when(notice.at)}."]
     for (title, alerts), describe in zip(
-        _parts(notice), (_broken, _recovered, _still), strict=True
+        _parts(notice), (_broken, _over, _over, _over, _still), strict=True
     ):
         if alerts:
             blocks += ["", title.upper(), *_block(notice, alerts, describe)]
@@ -103,15 +104,12 @@ def notice_as_dict(notice: Notice) -> dict[str, Any]:
     }
 
 
-def script_on_host(name: str, hostname: str | None) -> str:
-    """A script, and the host if it matters."""
-    return f"{name} on {hostname}" if hostname else name
-
-
 def _parts(notice: Notice) -> list[tuple[str, list[Alert]]]:
     return [
         ("broken", notice.broken),
         ("recovered", notice.recovered),
+        ("partly recovered", notice.eased),
+        ("no longer expected", notice.forgotten),
         ("still broken", notice.still),
     ]
 
@@ -137,12 +135,18 @@ def _block(
 ) -> list[str]:
     """Script by script, the worst first, what there is to say."""
     order = {script: number for number, script in enumerate(_scripts(alerts))}
+    questions = list(OVER)
     lines = []
     for script, group in itertools.groupby(
-        sorted(alerts, key=lambda each: order[_script(each)]), key=_script
+        sorted(alerts, key=lambda each: (
+            order[_script(each)], questions.index(each.question))),
+        key=_script,
     ):
         lines.append(f"* {script}")
-        lines += [f"  {describe(notice, each)}" for each in group]
+        told = list(group)
+        lines += [f"  {describe(notice, each)}" for each in told]
+        if alerts is notice.eased:
+            lines += _still_bad(notice, told[0])
     return lines
 
 
@@ -150,11 +154,18 @@ def _broken(notice: Notice, alert: Alert) -> str:
     return f"{alert.state}: {_sentence(notice, alert)}"
 
 
-def _recovered(notice: Notice, alert: Alert) -> str:
+def _still_bad(notice: Notice, alert: Alert) -> list[str]:
+    """The answers about a script that are bad all the same."""
+    return [
+        f"  still {answer.state}: {answer.sentence}"
+        for question in OVER
+        if (answer := notice.answers[
+            alert.name, alert.hostname, question]).state in BROKEN]
+
+
+def _over(notice: Notice, alert: Alert) -> str:
     assert alert.date_closed is not None
     lasted = duration_text(alert.date_closed - alert.date_opened)
-    if (alert.name, alert.hostname, alert.question) not in notice.answers:
-        return f"is no longer expected; {OVER[alert.question]} for {lasted}"
     since = "" if alert.date_told else f", from {_when(alert.date_opened)} on"
     return f"{OVER[alert.question]} for {lasted}{since}"
 

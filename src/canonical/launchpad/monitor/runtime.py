@@ -68,13 +68,17 @@ def runtime_sentence(
             f"takes {_text(statistics.median(recent))}, as the median of"
             f" {len(recent)}, and {_text(statistics.median(earlier))} usually")
     took = _average(recent)
-    sentence = f"took {duration_text(took)} on average of {len(recent)}"
+    text = duration_text(took)
     low, high = expectation.average_min, expectation.average_max
+    limit = ""
     if low is not None and took < low:
-        sentence += f", and should take {duration_text(low)} or more"
+        limit = f", and should take {duration_text(low)} or more"
     if high is not None and took > high:
-        sentence += f", and should take {duration_text(high)} or less"
-    return sentence
+        limit = f", and should take {duration_text(high)} or less"
+    if limit and f" {text} " in limit:
+        # Rounded it would be just right.
+        text = f"{took.total_seconds():.9g}s"
+    return f"took {text} on average of {len(recent)}{limit}"
 
 
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:

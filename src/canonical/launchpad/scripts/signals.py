@@ -109,7 +109,8 @@ class DeadlySignals:
         A signal that came before, and that the script did not die of, is
         forgotten.
 
-        :raises Killed: at the end, if one has arrived since.
+        :raises Killed: at the end, if one has arrived since, and instead of
+            what else may be raised.
         """
         self.signum = None
         self.arrived.clear()
@@ -118,8 +119,8 @@ class DeadlySignals:
             yield
         finally:
             self._deferring = False
-        if self.signum is not None:
-            raise Killed(self.signum)
+            if self.signum is not None:
+                raise Killed(self.signum)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum

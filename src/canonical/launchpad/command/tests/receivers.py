@@ -13,12 +13,15 @@ class MailServer(Message):
     """Keeps what it receives.
 
     :ivar answer: what it says to the end of a mail, if not that it is fine.
+    :ivar gone: a recipient that it does not know.
+    :ivar before: is called before a mail is taken.
     """
 
     def __init__(self):
         super().__init__()
         self.received = []
         self.answer = None
+        self.gone = None
         self.before = lambda: None
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -30,6 +33,12 @@ class MailServer(Message):
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address == self.gone:
+            return "550 Who?"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
         self.before()

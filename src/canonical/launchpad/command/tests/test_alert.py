@@ -1,14 +1,18 @@
 """alert, alerts and snooze, as processes."""
 
 import concurrent.futures
+import contextlib
 import datetime
 import json
+import socket
+import subprocess
 import textwrap
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.command.tests.receivers import Webhook
+from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
@@ -149,16 +153,20 @@ class TestMail(AlertTestCase):
             'name="garbo"', 'name="other"').replace(
             'every="1h"', 'every="9000h"'))
         self.ran("other", 0)
-        self.assertEqual(["RECOVERED: garbo"], self.subjects())
-        self.assertIn("is no longer expected", self.mail.texts()[-1])
+        self.assertEqual(["NO LONGER EXPECTED: garbo"], self.subjects())
+        self.assertIn(
+            "\nNO LONGER EXPECTED\n* garbo\n  was late for ",
+            self.mail.texts()[-1])
 
-    def test_a_change_of_severity_is_told(self):
+    def test_what_is_worse_is_told_and_what_is_better_is_not(self):
         self.alert()
         self.write("expectations.zcml", EXPECTATIONS.replace(
             'name="garbo"', 'name="garbo" severity="warning"'))
-        self.assertEqual(["WARNING: garbo"], self.subjects())
         self.assertEqual([], self.subjects())
         self.assertEqual("warning", self.alerts()[0]["state"])
+        self.write("expectations.zcml", EXPECTATIONS)
+        self.assertEqual(["CRITICAL: garbo"], self.subjects())
+        self.assertEqual([], self.subjects())
 
     def test_a_dead_server_delays_and_loses_nothing(self):
         self.mail.stop()
@@ -223,8 +231,16 @@ class TestMail(AlertTestCase):
             ({"repeat": "often"}, 2, "repeat: not a duration: 'often'"),
             ({"webhook_url": "ftp://x"}, 2, "webhook_url: not an http"),
             ({"smtp_port": "smtp"}, 2, "smtp_port: not a number"),
-            ({"expectations": ""}, 1, "nothing is expected"),
-            ({"expectations": "no.zcml"}, 1, "No such file"),
+            ({"smtp_port": "99999"}, 2, "smtp_port: not a number"),
+            ({"smtp_host": ""}, 2, "smtp_host: it is empty"),
+            ({"sender": "the scripts"}, 2, "sender: not an address: 'the"),
+            ({"recipients": "a@@b <"}, 2, "recipients: not an address: 'a@@"),
+            ({"recipients": "a@b, ops"}, 2, "recipients: not an address: 'o"),
+            ({"webhook_url": "http://[bad"}, 2, "webhook_url: not an http"),
+            ({"webhook_url": "http://x:abc"}, 2, "webhook_url: not an http"),
+            ({"repeat": "3000000d"}, 2, "repeat: too long a duration"),
+            ({"expectations": ""}, 2, "nothing is expected"),
+            ({"expectations": "no.zcml"}, 2, "No such file"),
         ):
             self.configure(**values)
             found, out, err = self.command("alert")
@@ -232,6 +248,48 @@ class TestMail(AlertTestCase):
             self.assertIn(words, err)
             self.assertNotIn("Traceback", err)
         self.assertEqual([], self.mail.received)
+
+
+    def test_whom_the_server_refuses_is_said(self):
+        self.configure(
+            recipients="The Ops <ops@example.com>, gone@example.com")
+        self.mail.gone = "gone@example.com"
+        (message,), err = self.alert()
+        self.assertIn("refused gone@example.com: 550 Who?", err)
+        self.assertEqual(
+            "The Ops <ops@example.com>, gone@example.com", message["To"])
+
+    def test_a_server_that_is_too_slow_is_given_up(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.configure(smtp_port=listener.getsockname()[1])
+            process = self.start_code(
+                "from canonical.launchpad.command import channels\n"
+                "channels.MAIL_TIMEOUT = 1\n" + RUN, "alert",
+                LPCONFIG=str(self.configuration))
+            connection, _ = listener.accept()
+            with connection:
+                while process.poll() is None:
+                    with contextlib.suppress(OSError):
+                        connection.send(b"220-wait\r\n")
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(0.1)
+        out, err = process.communicate()
+        self.assertEqual((1, ""), (process.returncode, out))
+        self.assertIn("by mail: no answer within 1 s", err)
+
+    def test_without_tables(self):
+        main_store().execute("ALTER TABLE scriptalert RENAME TO away")
+        self.ztm.commit()
+        mails, err = self.alert(status=1)
+        main_store().execute("ALTER TABLE away RENAME TO scriptalert")
+        self.ztm.commit()
+        self.assertIn("with: scriptactivity init)", err)
+        self.assertNotIn("Traceback", err)
+
+    def test_arguments_that_it_does_not_know(self):
+        status, out, err = self.command("alert", "garbo")
+        self.assertEqual(2, status)
+        self.assertIn("unexpected arguments: garbo", err)
 
 
 class TestWebhook(AlertTestCase):
@@ -276,15 +334,20 @@ class TestWebhook(AlertTestCase):
             ["CRITICAL: garbo", "STILL BROKEN: garbo"],
             [each["Subject"] for each in self.mail.received])
 
-    def test_a_channel_that_is_no_longer_configured_is_forgotten(self):
+    def test_a_channel_that_is_not_configured_is_left_alone(self):
         self.alert()
         self.configure()
         self.alert()
         self.assertEqual(["mail"], [each["channel"] for each in self.alerts()])
         self.configure(recipients="")
-        mails, err = self.alert()
-        self.assertIn("WARNING Script: 1 broken", err.replace("  ", " "))
-        self.assertEqual(["log"], [each["channel"] for each in self.alerts()])
+        status, out, err = self.command("alert", "-qq")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("Script: 1 broken.\n", out)
+        self.assertEqual(
+            ["output"], [each["channel"] for each in self.alerts()])
+        self.ran("garbo", 0)
+        self.configure()
+        self.assertEqual(["RECOVERED: garbo"], self.subjects())
 
 
 class TestSnooze(AlertTestCase):

@@ -40,12 +40,16 @@ class CommandTestCase(unittest.TestCase):
     def run_command(self, *arguments, **environment):
         return self.run_code(RUN, *arguments, **environment)
 
-    def run_code(self, code, *arguments, **environment):
-        process = subprocess.run(
+    def start_code(self, code, *arguments, **environment):
+        return subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             env=dict(os.environ, **environment),
-            capture_output=True, text=True, check=False)
-        return process.returncode, process.stdout, process.stderr
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run_code(self, code, *arguments, **environment):
+        process = self.start_code(code, *arguments, **environment)
+        out, err = process.communicate()
+        return process.returncode, out, err
 
 
 class TestCommand(CommandTestCase):

@@ -53,12 +53,13 @@ class TestAlerts(unittest.TestCase):
         self.set.tell([number], START + 5 * HOUR)
         self.assertEqual([], self.set.getUnsettled())
 
-    def test_another_severity_has_not_been_told(self):
+    def test_what_is_worse_has_not_been_told(self):
         number = self.open()
         self.set.tell([number], START)
-        self.set.setState([number], "warning")
-        found = self.only()
-        self.assertEqual(("warning", None), (found.state, found.date_told))
+        for state, told in (("warning", START), ("critical", None)):
+            self.set.setState([number], state)
+            found = self.only()
+            self.assertEqual((state, told), (found.state, found.date_told))
 
     def test_hosts_are_apart(self):
         first = self.open(hostname="a")

@@ -71,10 +71,13 @@ class TestChanges(unittest.TestCase):
         self.assertEqual(
             ([], [], {}), self.changes([make_alert(closed=1)], answers("ok")))
 
-    def test_what_is_not_expected_or_not_told_any_longer_is_closed(self):
+    def test_what_is_not_expected_any_longer_is_closed(self):
         self.assertEqual(([], [1], {}), self.changes([make_alert()], {}))
-        self.assertEqual(([], [1], {}), self.changes(
-            [make_alert(channel="log"), make_alert(number=2)], answers()))
+
+    def test_other_channels_are_left_alone(self):
+        alerts = [make_alert(channel="webhook"), make_alert(number=2)]
+        self.assertEqual(([], [], {}), self.changes(alerts, answers()))
+        self.assertEqual(([], [2], {}), self.changes(alerts, answers("ok")))
 
     def test_another_severity(self):
         self.assertEqual(
@@ -104,6 +107,7 @@ class TestNotice(unittest.TestCase):
                 {place} - {None},
                 {name for name in ("broken", "recovered", "still")
                  if getattr(notice, name)}, alert)
+            self.assertEqual(([], []), (notice.eased, notice.forgotten))
             self.assertEqual(place is not None, bool(notice))
 
     def test_the_subject_is_the_most_important(self):
@@ -125,7 +129,8 @@ class TestNotice(unittest.TestCase):
         ):
             notice = self.notice(alerts, {
                 (each.name, each.hostname, each.question): Answer(
-                    "critical", "") for each in alerts})
+                    "ok" if each.date_closed else "critical", "")
+                for each in alerts})
             self.assertEqual(subject, notice_subject(notice))
 
     def test_the_text(self):
@@ -166,17 +171,27 @@ STILL BROKEN
 
     def test_what_is_no_longer_expected(self):
         notice = self.notice([make_alert(told=1, closed=0)], {})
+        self.assertEqual("NO LONGER EXPECTED: garbo", notice_subject(notice))
+        self.assertIn("* garbo\n  was late for 2h\n", notice_text(notice))
+
+    def test_what_is_still_bad_in_another_way(self):
+        notice = self.notice([make_alert(told=1, closed=0)], {
+            **answers("ok"),
+            **answers("warning", question="often"),
+            **answers("ok", question="runtime")})
+        self.assertEqual("PARTLY RECOVERED: garbo", notice_subject(notice))
         self.assertIn(
-            "* garbo\n  is no longer expected; was late for 2h\n",
+            "* garbo\n  was late for 2h\n  still warning: is late\n",
             notice_text(notice))
 
     def test_the_same_for_programs(self):
         notice = self.notice(
-            [make_alert(), make_alert(name="d", told=1, closed=0)], answers())
+            [make_alert(), make_alert(name="d", told=1, closed=0)],
+            {**answers(), **answers("ok", name="d")})
         found = notice_as_dict(notice)
         self.assertEqual(
-            ["id", "at", "subject", "broken", "recovered", "still_broken"],
-            list(found))
+            ["id", "at", "subject", "broken", "recovered", "partly_recovered",
+             "no_longer_expected", "still_broken"], list(found))
         self.assertEqual([{
             "name": "garbo", "hostname": None, "question": "recently",
             "state": "critical", "sentence": "is late",

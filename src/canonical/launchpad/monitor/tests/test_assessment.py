@@ -335,5 +335,5 @@ class TestPauses(unittest.TestCase):
             Pause(at(9, 30), at(9, 45), "downtime"),
             Pause(at(10), at(11), "downtime")]
         self.assertEqual(
-            (Pause(at(7), at(8), "downtime"), Pause(at(9), at(11), "snoozed")),
-            merged(pauses))
+            (Pause(at(7), at(8), "downtime"),
+             Pause(at(9), at(11), "downtime")), merged(pauses))
