@@ -38,6 +38,7 @@ bench: $(built)
 	bin/py bench/last_activity.py
 	bin/py bench/attempts.py
 	bin/py bench/check.py
+	bin/py bench/backtest.py
 	bin/py bench/alert.py
 
 # The embedded PostgreSQL is run by programs that are about to go.

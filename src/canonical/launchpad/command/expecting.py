@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 
 import transaction
@@ -23,6 +24,8 @@ from canonical.launchpad.scripts.croncontrol import switched_off
 __all__ = [
     "add_expectations_option",
     "add_names_argument",
+    "all_expected",
+    "check_names",
     "clock_skew",
     "configured_channels",
     "expected",
@@ -45,13 +48,20 @@ def add_expectations_option(parser: argparse.ArgumentParser) -> None:
 
 
 def expected(
-    path: Path | None, names: Sequence[str] = ()
+    path: Path | None, names: Collection[str] = ()
 ) -> list[IScriptExpectation]:
     """What is expected of scripts; of those that are named, or of all.
 
     :param path: a file to load; by default the one that is configured.
     :raises ExpectationError: if nothing is.
     """
+    expectations = all_expected(path)
+    check_names(expectations, names)
+    return [each for each in expectations if not names or each.name in names]
+
+
+def all_expected(path: Path | None) -> list[IScriptExpectation]:
+    """What is expected of all scripts; see `expected`."""
     configured = config.monitor.expectations
     if path is None and configured:
         path = config.directory / Path(configured).expanduser()
@@ -62,11 +72,20 @@ def expected(
         raise ExpectationError(
             "nothing is expected: name a file in [monitor] expectations, or"
             " with --expectations")
+    return expectations
+
+
+def check_names(
+    expectations: Iterable[IScriptExpectation], names: Iterable[str]
+) -> None:
+    """Check that something is expected of each.
+
+    :raises ExpectationError: if not; names those of which nothing is.
+    """
     unknown = set(names).difference(each.name for each in expectations)
     if unknown:
         raise ExpectationError(
             "nothing is expected of " + ", ".join(map(repr, sorted(unknown))))
-    return [each for each in expectations if not names or each.name in names]
 
 
 def configured_channels() -> list[str]:

@@ -68,6 +68,8 @@ COMMANDS = {
         database=False),
     "suggest": Command(
         "what to expect, from the history", "suggest", "suggest"),
+    "backtest": Command(
+        "what would rules have told?", "backtest", "backtest"),
     "alert": Command(
         "tell people what broke and what recovered", "alerts", "alert",
         database=False, script=True),

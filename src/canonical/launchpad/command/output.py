@@ -99,7 +99,8 @@ def print_table(
         table.add_column(title, no_wrap=True, overflow="ellipsis")
     for number, row in enumerate(rows):
         table.add_row(
-            *(Text(for_people(value)) for value in row), style=style(number))
+            *(value if isinstance(value, Text) else Text(for_people(value))
+              for value in row), style=style(number))
     Console(highlight=False).print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from zope.interface import implementer
 
@@ -47,6 +48,23 @@ RUNS = """
     ORDER BY date_started, date_completed, hostname
 """
 
+# Few run for so long, but whether any do only a look at each can tell.
+RUNS_BEFORE = """
+    (
+        SELECT hostname, date_started, date_completed FROM scriptactivity
+        WHERE {run} AND date_started < :before AND date_completed <= :at
+        ORDER BY date_started DESC LIMIT :count
+    ) UNION ALL (
+        SELECT hostname, date_started, date_completed FROM scriptactivity
+        WHERE {run} AND date_started < :before AND date_completed > :at
+    )
+    ORDER BY date_started, date_completed, hostname
+"""
+
+BEFORE_ON_A_HOST = RUNS_BEFORE.format(
+    run="name = :name AND hostname = :hostname")
+BEFORE_ON_ANY_HOST = RUNS_BEFORE.format(run="name = :name")
+
 
 @implementer(IScriptHistorySet)
 class ScriptHistorySet:
@@ -67,10 +85,27 @@ class ScriptHistorySet:
         """See `IScriptHistorySet`."""
         if not is_storable(checked_str(IScriptActivity["name"], name)):
             return []
-        text, parameters = bind(
-            RUNS, {"name": name, "since": since, "until": until})
-        return [
-            Run(hostname, started.astimezone(datetime.UTC),
-                completed.astimezone(datetime.UTC))
-            for hostname, started, completed in main_store().execute(
-                text, parameters)]
+        return _runs(RUNS, {"name": name, "since": since, "until": until})
+
+    def getRunsBefore(
+        self,
+        name: str,
+        hostname: str | None,
+        before: datetime.datetime,
+        at: datetime.datetime,
+        count: int,
+    ) -> list[Run]:
+        """See `IScriptHistorySet`."""
+        return _runs(
+            BEFORE_ON_ANY_HOST if hostname is None else BEFORE_ON_A_HOST,
+            {"name": name, "hostname": hostname, "before": before, "at": at,
+             "count": count})
+
+
+def _runs(statement: str, values: dict[str, Any]) -> list[Run]:
+    text, parameters = bind(statement, values)
+    return [
+        Run(hostname, started.astimezone(datetime.UTC),
+            completed.astimezone(datetime.UTC))
+        for hostname, started, completed in main_store().execute(
+            text, parameters)]

@@ -44,3 +44,17 @@ class IScriptHistorySet(Interface):
             statement.
         :raises TypeError: if `name` is not a `str`.
         """
+
+    def getRunsBefore(name, hostname, before, at, count):
+        """The successes of a script from before a time that may still count.
+
+        Of those that started before `before`: the last `count`, by their
+        start, of what had completed by `at`, and all that completed later.
+
+        :param name: `str`; one that nothing is on record of has none.
+        :param hostname: `None` for any host.
+        :param before: an aware datetime.
+        :param at: likewise.
+        :return: a list of `Run`, in order of `date_started`, from one
+            statement.
+        """

@@ -1,7 +1,7 @@
 """The three questions: recently, often enough, in sensible time?
 
-What decides is here, and is pure: a case, figures and a time go in, and an
-assessment comes out.
+A case, figures and a time go in, and an assessment comes out.  What decides
+is in `canonical.launchpad.monitor.rules`, and pure as well.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
-from canonical.launchpad.monitor.case import INSTANT
 from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import is_forgiven
 from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.case import slots_at
 from canonical.launchpad.monitor.durations import duration_text
-from canonical.launchpad.monitor.runtime import runtime_is_off
+from canonical.launchpad.monitor.rules import intervals_met
+from canonical.launchpad.monitor.rules import latest_due
+from canonical.launchpad.monitor.rules import often_state
+from canonical.launchpad.monitor.rules import recently_state
+from canonical.launchpad.monitor.rules import runtime_state
 from canonical.launchpad.monitor.runtime import runtime_sentence
-from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
 
 
@@ -34,17 +35,12 @@ __all__ = [
     "Runtime",
     "STATES",
     "assess",
-    "is_late",
-    "is_too_seldom_or_often",
     "script_on_host",
 ]
 
 
 # From the best to the worst.
 STATES = ("ok", "paused", "unknown", "warning", "critical")
-
-# Where intervals are counted from as long as nothing has completed.
-EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 
 
 @dataclass(frozen=True)
@@ -124,52 +120,6 @@ def assess(
         figures)
 
 
-def is_late(
-    case: Case,
-    started: datetime.datetime | None,
-    completed: datetime.datetime | None,
-    at: datetime.datetime,
-) -> bool:
-    """Has there been no success for too long?
-
-    :param started: when the success that started last did.
-    :param completed: when the last completion was.
-    """
-    slot = _latest_due(case, completed, at)
-    if slot is None:
-        return False
-    if case.expectation.schedule is not None and started is not None and (
-        started >= slot - case.skew
-    ):
-        return False
-    return not is_forgiven(case, slot, at)
-
-
-def is_too_seldom_or_often(
-    expectation: IScriptExpectation, due: int, met: int, extra: int
-) -> bool:
-    """Is the number of runs wrong?  See `Often`."""
-    return due - met > expectation.missed or (
-        expectation.extra is not None and extra > expectation.extra)
-
-
-def _latest_due(
-    case: Case,
-    completed: datetime.datetime | None,
-    at: datetime.datetime,
-) -> datetime.datetime | None:
-    """The last slot whose grace has passed; `None` for an interval that has
-    not.
-    """
-    expectation = case.expectation
-    until = at - expectation.grace
-    if expectation.schedule is not None:
-        return latest_slot(expectation.schedule, expectation.timezone, until)
-    since = completed or EPOCH
-    intervals = (until - since - INSTANT) // expectation.every
-    return since + intervals * expectation.every if intervals > 0 else None
-
-
 def _recently(
     case: Case, figures: Figures, at: datetime.datetime
 ) -> Recently:
@@ -181,28 +131,31 @@ def _recently(
         due = next_slot(expectation.schedule, expectation.timezone, at)
     elif completed is not None:
         due = completed + expectation.every
-    if is_late(case, last, completed, at):
-        state, sentence = _late(case, figures, at)
+    slot = latest_due(case, completed, at)
+    state = recently_state(case, slot, last, at)
+    if state != "ok":
+        sentence = _late(case, slot, figures, at)
     else:
-        state = "ok"
         sentence = f"last succeeded at {_when(last)}" if last else (
             "has never succeeded, and is not due yet")
     return Recently(state, sentence, last, due)
 
 
 def _late(
-    case: Case, figures: Figures, at: datetime.datetime
-) -> tuple[str, str]:
+    case: Case,
+    slot: datetime.datetime | None,
+    figures: Figures,
+    at: datetime.datetime,
+) -> str:
     expectation = case.expectation
     if figures.last_started is None:
-        return "critical", f"has never succeeded: {_why(figures, at)}"
+        return f"has never succeeded: {_why(figures, at)}"
     if expectation.schedule is None:
         patience = expectation.every + expectation.grace
         missing = f"for more than {duration_text(patience)}"
     else:
-        missing = "since it was due at " + _when(
-            _latest_due(case, figures.last_completed, at))
-    return expectation.severity, (
+        missing = f"since it was due at {_when(slot)}"
+    return (
         f"has not succeeded {missing}; last at {_when(figures.last_started)}:"
         f" {_why(figures, at)}")
 
@@ -230,14 +183,13 @@ def _why(figures: Figures, at: datetime.datetime) -> str:
 def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
     expectation = case.expectation
     due = slots_at(case, at).due
-    # Intervals have no fixed ends that a run could miss by a little.
-    met = figures.met if expectation.schedule else min(figures.runs, due)
+    met = figures.met if expectation.schedule else (
+        intervals_met(due, figures.runs))
     extra = figures.runs - met
-    state = "ok"
+    state = often_state(expectation, due - met, extra)
     window = duration_text(expectation.window)
     sentence = f"met {met} of {due} slots in {window}"
-    if is_too_seldom_or_often(expectation, due, met, extra):
-        state = expectation.severity
+    if state != "ok":
         if due - met > expectation.missed:
             sentence += f", and may miss {expectation.missed}"
         if expectation.extra is not None and extra > expectation.extra:
@@ -251,8 +203,7 @@ def _runtime(expectation: IScriptExpectation, figures: Figures) -> Runtime:
     recent = figures.durations[:expectation.runs]
     earlier = figures.durations[expectation.runs:]
     return Runtime(
-        expectation.severity if runtime_is_off(
-            expectation, recent, earlier) else "ok",
+        runtime_state(expectation, recent, earlier),
         runtime_sentence(expectation, recent, earlier),
         len(recent),
         statistics.fmean(recent) if recent else None)

@@ -21,11 +21,16 @@ __all__ = [
     "INSTANT",
     "Case",
     "Slots",
+    "earlier_runs",
     "inquiry",
+    "interval_span",
+    "is_cut",
     "is_forgiven",
     "merged",
     "pause_at",
+    "runs_counted",
     "slots_at",
+    "unpaused",
 ]
 
 
@@ -107,12 +112,23 @@ def is_forgiven(
     return False
 
 
+def is_cut(
+    pauses: tuple[Pause, ...],
+    slot: datetime.datetime,
+    grace: datetime.timedelta,
+) -> bool:
+    """Does a slot not count, since its time is taken from by a pause?"""
+    number = bisect.bisect_left(
+        pauses, slot + max(grace, INSTANT), key=_start)
+    return number > 0 and _cuts(pauses[number - 1], slot, grace)
+
+
 def slots_at(case: Case, at: datetime.datetime) -> Slots:
     """The slots that are due at a time: their grace has passed."""
     expectation = case.expectation
     if expectation.schedule is None:
         return _intervals(
-            expectation.every, expectation.window, expectation.grace,
+            expectation.every, interval_span(expectation), expectation.grace,
             case.pauses, at)
     return _scheduled(
         expectation.schedule, expectation.timezone, expectation.window,
@@ -125,12 +141,54 @@ def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
     slots = slots_at(case, at)
     return Inquiry(
         expectation.name, case.hostname, slots.starts, slots.until,
-        expectation.runs + (EARLIER_RUNS if expectation.learned else 0),
-        slots.skipped)
+        runs_counted(expectation), slots.skipped)
+
+
+def runs_counted(expectation: IScriptExpectation) -> int:
+    """Over how many of the last runs there is something to be known."""
+    return expectation.runs + earlier_runs(expectation)
+
+
+def earlier_runs(expectation: IScriptExpectation) -> int:
+    """How many of them are not judged, but learned from."""
+    return EARLIER_RUNS if expectation.learned else 0
+
+
+def interval_span(expectation: IScriptExpectation) -> datetime.timedelta:
+    """As many whole intervals as the window has; one at least."""
+    intervals = max(expectation.window // expectation.every, 1)
+    return intervals * expectation.every  # type: ignore[no-any-return]
+
+
+def unpaused(
+    pauses: tuple[Pause, ...],
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> datetime.timedelta:
+    """How much of a time is in no pause."""
+    return until - since - sum((
+        min(pause.date_ended, until) - max(pause.date_started, since)
+        for pause in _pauses_between(pauses, since, until)
+    ), datetime.timedelta())
 
 
 def _start(pause: Pause) -> datetime.datetime:
     return pause.date_started
+
+
+def _end(pause: Pause) -> datetime.datetime:
+    return pause.date_ended
+
+
+def _pauses_between(
+    pauses: tuple[Pause, ...],
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> tuple[Pause, ...]:
+    """Those that a time has something of."""
+    return pauses[
+        bisect.bisect_right(pauses, since, key=_end):
+        bisect.bisect_left(pauses, until, key=_start)]
 
 
 def _cuts(
@@ -139,16 +197,6 @@ def _cuts(
     """Does a pause take from the time that is given to a slot?"""
     return pause.date_ended > slot and (
         pause.date_started < slot + max(grace, INSTANT))
-
-
-def _is_cut(
-    pauses: tuple[Pause, ...],
-    slot: datetime.datetime,
-    grace: datetime.timedelta,
-) -> bool:
-    number = bisect.bisect_left(
-        pauses, slot + max(grace, INSTANT), key=_start)
-    return number > 0 and _cuts(pauses[number - 1], slot, grace)
 
 
 @functools.lru_cache(CACHED)
@@ -166,7 +214,7 @@ def _scheduled(
         schedule, timezone, until - window + INSTANT, until + INSTANT)
     skipped = tuple(
         number for number, slot in enumerate(slots, 1)
-        if _is_cut(pauses, slot, grace))
+        if is_cut(pauses, slot, grace))
     return Slots(
         tuple(slot - skew for slot in slots),
         next_slot(schedule, timezone, until) - skew,
@@ -176,24 +224,19 @@ def _scheduled(
 @functools.lru_cache(CACHED)
 def _intervals(
     every: datetime.timedelta,
-    window: datetime.timedelta,
+    span: datetime.timedelta,
     grace: datetime.timedelta,
     pauses: tuple[Pause, ...],
     at: datetime.datetime,
 ) -> Slots:
     """Intervals have no places of their own: what is paused is cut out."""
-    length = max(window // every, 1) * every
     end = at - grace
-    starts = [end - length]
+    starts = [end - span]
     skipped = []
-    paused = datetime.timedelta()
-    for pause in pauses:
-        since = max(pause.date_started, starts[0])
-        until = min(pause.date_ended, at)
-        if since < until:
-            paused += max(min(until, end) - since, datetime.timedelta())
-            starts.append(since)
-            skipped.append(len(starts))
-            starts.append(until)
+    for pause in _pauses_between(pauses, starts[0], at):
+        starts.append(max(pause.date_started, starts[0]))
+        skipped.append(len(starts))
+        starts.append(min(pause.date_ended, at))
     return Slots(
-        tuple(starts), at, tuple(skipped), (length - paused) // every)
+        tuple(starts), at, tuple(skipped),
+        unpaused(pauses, end - span, end) // every)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
+from zope.component import getGlobalSiteManager
 from zope.component import getUtilitiesFor
 from zope.component import getUtility
+from zope.component import hooks
 from zope.configuration import xmlconfig
 from zope.configuration.exceptions import ConfigurationError
+from zope.interface.registry import Components
 
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -25,9 +30,11 @@ from canonical.launchpad.monitor.downtime import downtime_pauses
 
 
 __all__ = [
+    "YEAR",
     "ExpectationError",
     "assess_all",
     "load_expectations",
+    "registered_apart",
     "registered_cases",
     "registered_expectations",
 ]
@@ -51,6 +58,28 @@ def load_expectations(path: Path) -> None:
     except (ConfigurationError, OSError, ValueError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         raise ExpectationError(text) from None
+
+
+@contextlib.contextmanager
+def registered_apart() -> Iterator[None]:
+    """A time in which what is registered is known only until it is over.
+
+    What is known before is known in it too, for another may be compared with
+    the same.
+    """
+    hooks.setHooks()
+    with hooks.site(_Apart()):
+        yield
+
+
+class _Apart:
+
+    def __init__(self) -> None:
+        self._components = Components(bases=(getGlobalSiteManager(),))
+
+    def getSiteManager(self) -> Components:
+        """See `zope.component.interfaces.IPossibleSite`."""
+        return self._components
 
 
 def registered_expectations() -> list[IScriptExpectation]:

@@ -22,6 +22,7 @@ __all__ = [
     "latest_slot",
     "next_slot",
     "slots_between",
+    "slots_of_period",
 ]
 
 
@@ -77,14 +78,18 @@ def slots_between(
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
     """The slots from `since` on and before `until`, in UTC, in order."""
-    slots: list[datetime.datetime] = []
-    for slot in _slots(schedule, timezone, since - MINUTE):
-        if slot >= until:
-            break
-        # One that two local times mean is still one.
-        if slot >= since and slots[-1:] != [slot]:
-            slots.append(slot)
-    return tuple(slots)
+    return tuple(_between(schedule, timezone, since, until))
+
+
+@functools.lru_cache(8)
+def slots_of_period(
+    schedule: str,
+    timezone: str,
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> tuple[datetime.datetime, ...]:
+    """The same for a period so long that memory has room for few of them."""
+    return tuple(_between(schedule, timezone, since, until))
 
 
 @functools.lru_cache(CACHED)
@@ -111,6 +116,22 @@ def latest_slot(
         if slots:
             return slots[-1]
     raise ValueError(f"a schedule without a slot before {until}: {schedule!r}")
+
+
+def _between(
+    schedule: str,
+    timezone: str,
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> Iterator[datetime.datetime]:
+    last = None
+    for slot in _slots(schedule, timezone, since - MINUTE):
+        if slot >= until:
+            break
+        # One that two local times mean is still one.
+        if slot >= since and slot != last:
+            yield slot
+            last = slot
 
 
 def _slots(

@@ -51,6 +51,22 @@ class CommandTestCase(unittest.TestCase):
         out, err = process.communicate()
         return process.returncode, out, err
 
+    def on_terminal(self, *arguments, columns=60):
+        """What is printed on a terminal of some width."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            env=dict(os.environ, COLUMNS=str(columns), TERM="xterm"),
+            stdout=theirs)
+        os.close(theirs)
+        out = b""
+        with contextlib.suppress(OSError):
+            while data := os.read(ours, 10000):
+                out += data
+        os.close(ours)
+        self.assertEqual(0, process.wait())
+        return out.decode()
+
 
 class TestCommand(CommandTestCase):
 
@@ -247,22 +263,6 @@ class TestHowScriptsFare(CommandTestCase):
             self.assertEqual(
                 (1, "", "scriptactivity: nothing is on record of 'x'\n"),
                 self.run_command(*command))
-
-    def on_terminal(self, *arguments, columns=60):
-        """What is printed on a terminal of some width."""
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
-            env=dict(os.environ, COLUMNS=str(columns), TERM="xterm"),
-            stdout=theirs)
-        os.close(theirs)
-        out = b""
-        with contextlib.suppress(OSError):
-            while data := os.read(ours, 10000):
-                out += data
-        os.close(ours)
-        self.assertEqual(0, process.wait())
-        return out.decode()
 
     def test_a_terminal_gets_a_table_that_fits_and_has_colour(self):
         name = "x" * 200

@@ -58,6 +58,26 @@ class TestHistory(unittest.TestCase):
             {datetime.UTC},
             {moment.tzinfo for run in runs for moment in run[1:]})
 
+    def test_runs_before_are_the_last_and_those_that_took_longer(self):
+        for hour, hostname in (0, "a"), (2, "a"), (3, "b"), (4, "a"), (9, "a"):
+            self.run_at(hour, hostname=hostname)
+        self.run_at(4, name="other")
+        self.factory.makeScriptActivity(
+            "garbo", "a", START + HOUR, 10 * HOUR)
+        for hostname, count, hours in (
+            (None, 2, [1, 3, 4]), ("a", 2, [1, 2, 4]), ("b", 2, [3]),
+            ("a", 9, [0, 1, 2, 4]), ("c", 2, []),
+        ):
+            self.assertEqual(
+                [START + hour * HOUR for hour in hours],
+                [run.date_started for run in self.set.getRunsBefore(
+                    "garbo", hostname, START + 5 * HOUR, START + 6 * HOUR,
+                    count)])
+        self.assertEqual(
+            [START + hour * HOUR for hour in (1, 2, 3, 4)],
+            [run.date_started for run in self.set.getRunsBefore(
+                "garbo", None, START + 5 * HOUR, START + 4.5 * HOUR, 2)])
+
     def test_nothing_is_known_of_what_is_not_on_record(self):
         self.assertEqual([], self.set.getNames(START, START + HOUR))
         for name in "garbo", "", "\0", "\ud800":

@@ -1,0 +1,241 @@
+"""backtest, as a process."""
+
+import io
+import json
+import re
+import textwrap
+import threading
+import unittest
+from unittest import mock
+
+from zope.component import getUtility
+from zope.component import queryUtility
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command import progress
+from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.monitor.checking import load_expectations
+from canonical.launchpad.monitor.checking import registered_apart
+from canonical.launchpad.monitor.checking import registered_expectations
+from canonical.launchpad.monitor.tests.test_replay import MINUTE
+from canonical.launchpad.monitor.tests.test_replay import at
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import PostgresLayer
+
+
+HEAD = """
+    <configure xmlns="http://namespaces.zope.org/zope"
+               xmlns:lp="http://namespaces.canonical.com/lp">
+      <include package="canonical.launchpad" file="meta.zcml" />
+"""
+GARBO = '<lp:script name="garbo" schedule="0 * * * *" window="2h" {} />'
+MAIL = '<lp:script name="mail" every="1h" window="2h" severity="warning" />'
+DOWNTIME = '<lp:downtime schedule="30 11 * * *" for="2h" />'
+
+
+class BacktestTestCase(CommandTestCase):
+
+    def setUp(self):
+        self.directory = PostgresLayer.state_directory
+        self.directory.mkdir()
+        self.rules = self.write("rules.zcml", GARBO.format(""), MAIL)
+        factory = LaunchpadObjectFactory()
+        for hour in range(16):
+            if hour != 12:
+                factory.makeScriptActivity(
+                    "garbo", "a", at(hour, 1), MINUTE)
+        for hour in range(14):
+            factory.makeScriptActivity("mail", "a", at(hour, 1), MINUTE)
+        ZopelessTransactionManager._installed.commit()
+
+    def write(self, name, *directives):
+        path = self.directory / name
+        path.write_text(
+            textwrap.dedent(HEAD) + "\n".join(directives) + "</configure>")
+        return str(path)
+
+    def arguments(self, *options):
+        return [
+            "backtest", "--since", "6h", "--at", "2007-02-01T16:00Z",
+            "--expectations", self.rules, *options]
+
+    def backtest(self, *options):
+        return self.run_command(*self.arguments(*options))
+
+    def json(self, *options):
+        status, out, err = self.backtest("--json", *options)
+        self.assertEqual((0, ""), (status, err))
+        return json.loads(out)
+
+
+class TestBacktest(BacktestTestCase):
+
+    def test_alarms_are_in_the_order_they_opened(self):
+        self.assertEqual([
+            {"name": "garbo", "hostname": None, "question": question,
+             "state": "critical", "opened": "2007-02-01T12:05:00+00:00",
+             "closed": closed}
+            for question, closed in (
+                ("recently", "2007-02-01T13:02:00+00:00"),
+                ("often", "2007-02-01T14:05:00+00:00"))
+        ] + [
+            {"name": "mail", "hostname": None, "question": question,
+             "state": "warning", "opened": opened, "closed": None}
+            for question, opened in (
+                ("often", "2007-02-01T14:06:00.000001+00:00"),
+                ("recently", "2007-02-01T14:07:00.000001+00:00"))
+        ], self.json())
+
+    def test_lines_and_totals(self):
+        status, out, err = self.backtest()
+        self.assertEqual((0, ""), (status, err))
+        alarms, totals = out.split("\n\n")
+        self.assertEqual(5, len(alarms.splitlines()))
+        self.assertEqual(
+            "mail\t-\trecently\twarning\t2007-02-01T14:07:00.000001+00:00"
+            "\t-", alarms.splitlines()[-1])
+        # For how long there was any, and not how long each was.
+        self.assertEqual([
+            "script\thost\trecently\toften\truntime\topen",
+            "garbo\t-\t1\t1\t0\t7200.0",
+            "mail\t-\t1\t1\t0\t6839.999999",
+        ], totals.splitlines())
+        self.assertNotIn("\x1b", out)
+
+    def test_some_scripts_only(self):
+        self.assertEqual(
+            {"mail"}, {each["name"] for each in self.json("mail")})
+        self.assertEqual(
+            (2, "", "scriptactivity: nothing is expected of 'x', 'y'\n"),
+            self.backtest("y", "mail", "x"))
+
+    def test_a_pause_is_heeded(self):
+        getUtility(IScriptPauseSet).snooze("garbo", at(11, 30), at(13, 30))
+        ZopelessTransactionManager._installed.commit()
+        self.assertEqual([], self.json("garbo"))
+
+    def test_what_it_does_not_take(self):
+        for options, words in (
+            (["--since", "soon"], "not a duration: 'soon'"),
+            (["--since", "0s"], "has to be more than 0s, and 3650d at most"),
+            (["--since", "9999d"], "has to be more than 0s, and 3650d at mo"),
+            (["--at", "2007-02-01"], "a time without its zone"),
+        ):
+            status, out, err = self.backtest(*options)
+            self.assertEqual((2, ""), (status, out))
+            self.assertIn(words, err.splitlines()[-1])
+        for option in "--expectations", "--against":
+            status, out, err = self.backtest(option, "/nowhere.zcml")
+            self.assertEqual((2, ""), (status, out))
+            self.assertRegex(err, "^scriptactivity: .*/nowhere.zcml.*\n$")
+
+    def test_a_terminal_has_a_picture_and_colours(self):
+        for columns, width in (140, 60), (80, 80 - 45):
+            out = self.on_terminal(*self.arguments(), columns=columns)
+            self.assertIn("\x1b[31m█", out)
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+            for line in plain.splitlines():
+                self.assertLessEqual(len(line.rstrip()), columns)
+            pictures = re.findall("[▁▄█░]+", plain)
+            self.assertEqual(2, len(pictures))
+            # Two of six hours from the second on, and the last two.
+            for picture, pattern in zip(
+                pictures, ("▁+█+▁+", "▁+▄+"), strict=True
+            ):
+                self.assertRegex(picture, f"^{pattern}$")
+                self.assertLessEqual(abs(width - len(picture)), 8)
+
+    def test_a_picture_shows_pauses(self):
+        self.write("rules.zcml", GARBO.format(""), DOWNTIME)
+        out = self.on_terminal(*self.arguments(), columns=140)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+        self.assertIn("No alert would have opened.", plain)
+        self.assertIn("▁" * 15 + "░" * 20 + "▁" * 25, plain)
+
+
+class TestAgainst(BacktestTestCase):
+
+    def differences(self, *directives):
+        path = self.write("other.zcml", *directives)
+        return [
+            (each["only"], each["name"], each["question"], each["state"],
+             each["opened"][11:16], each["closed"] and each["closed"][11:16])
+            for each in self.json("--against", path)]
+
+    def test_the_same_rules_differ_in_nothing(self):
+        self.assertEqual([], self.differences(GARBO.format(""), MAIL))
+        self.assertEqual(
+            "Nothing would open or close differently.", self.on_terminal(
+                *self.arguments("--against", self.rules)).strip())
+
+    def test_other_times_are_different(self):
+        self.assertEqual([
+            ("expectations", "garbo", "recently", "critical", "12:05",
+             "13:02"),
+            ("against", "garbo", "recently", "critical", "12:30", "13:02"),
+            ("expectations", "garbo", "often", "critical", "12:05", "14:05"),
+            ("against", "garbo", "often", "critical", "12:30", "14:30"),
+        ], self.differences(GARBO.format('grace="30m"'), MAIL))
+
+    def test_so_are_other_states(self):
+        self.assertEqual(
+            [("expectations", "critical"), ("against", "warning")] * 2,
+            [(each[0], each[3]) for each in self.differences(
+                GARBO.format('severity="warning"'), MAIL)])
+
+    def test_scripts_and_downtimes_of_one_file_alone(self):
+        self.assertEqual(
+            {("expectations", "garbo"), ("expectations", "mail"),
+             ("against", "new")},
+            {each[:2] for each in self.differences(
+                GARBO.format(""), DOWNTIME,
+                MAIL.replace("mail", "new"))})
+        status, out, err = self.backtest(
+            "new", "--json", "--against", str(self.directory / "other.zcml"))
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual({"new"}, {each["name"] for each in json.loads(out)})
+
+    def test_lines(self):
+        path = self.write("other.zcml", MAIL)
+        status, out, err = self.backtest("--against", path)
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(
+            ["only\tscript\thost\tquestion\tstate\topened\tclosed",
+             "expectations\tgarbo\t-\trecently\tcritical\t"
+             "2007-02-01T12:05:00+00:00\t2007-02-01T13:02:00+00:00"],
+            out.splitlines()[:2])
+
+    def test_what_is_registered_apart_is_forgotten(self):
+        self.write("other.zcml", MAIL)
+        with registered_apart():
+            load_expectations(self.directory / "other.zcml")
+            self.assertEqual(
+                ["mail"], [each.name for each in registered_expectations()])
+            self.assertIsNotNone(getUtility(IScriptPauseSet))
+        self.assertIsNone(queryUtility(IScriptExpectation, "mail"))
+
+
+class TestProgress(unittest.TestCase):
+
+    def shown(self, patience, terminal=True):
+        stderr = io.StringIO()
+        stderr.isatty = lambda: terminal
+        with (
+            mock.patch.object(progress, "PATIENCE", patience),
+            mock.patch.object(progress.sys, "stderr", stderr),
+        ):
+            self.assertEqual(
+                [0, 1, 2],
+                list(progress.with_progress(range(3), 3, "Replaying")))
+        # What refreshes the bar is about to end.
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join(5)
+        return stderr.getvalue()
+
+    def test_a_bar_is_for_a_terminal_that_waits(self):
+        self.assertIn("Replaying", self.shown(0))
+        self.assertEqual("", self.shown(60))
+        self.assertEqual("", self.shown(0, terminal=False))

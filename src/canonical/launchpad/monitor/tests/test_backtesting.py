@@ -1,0 +1,77 @@
+"""Replaying what is on record, against checks of the same."""
+
+import unittest
+
+from zope.component import getUtility
+
+from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.monitor.backtesting import replay_all
+from canonical.launchpad.monitor.checking import YEAR
+from canonical.launchpad.monitor.checking import assess_all
+from canonical.launchpad.monitor.checking import registered_cases
+from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.tests.test_replay import HOUR
+from canonical.launchpad.monitor.tests.test_replay import MINUTE
+from canonical.launchpad.monitor.tests.test_replay import at
+from canonical.launchpad.monitor.tests.test_replay import differences
+from canonical.launchpad.monitor.tests.test_replay import moments_between
+from canonical.launchpad.monitor.tests.test_replay import questions_open
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import LaunchpadZopelessLayer
+
+
+class TestReplayAll(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def ran(self, name, host, started, minutes=1):
+        LaunchpadObjectFactory().makeScriptActivity(
+            name, host, started, minutes * MINUTE)
+
+    def replay(self, expectations, since, until):
+        cases = registered_cases(expectations, since - YEAR, until, MINUTE)
+        found = dict(replay_all(cases, since, until))
+        return [(cases[number], found[number]) for number in sorted(found)]
+
+    def test_it_is_what_check_says_at_every_minute(self):
+        for host, skipped in ("a", (12, 13)), ("b", (11, 15)):
+            for hour in range(20):
+                if hour not in skipped:
+                    late = 25 if hour in (9, 16) else 1
+                    self.ran("garbo", host, at(hour, late), hour % 4)
+        for minute in range(0, 600, 25):
+            self.ran("mail", "a", at(5) + minute * MINUTE, minute % 7)
+        self.ran("mail", "b", at(2), 9 * 60)
+        getUtility(IScriptPauseSet).snooze("garbo", at(12, 50), at(13, 30))
+        getUtility(IScriptPauseSet).snooze("mail", at(7, 30), at(8, 20))
+        expectations = [
+            expectation_from_text(
+                "garbo", schedule="0 * * * *", hosts="a b", window="3h",
+                average="..1m", runs=2),
+            expectation_from_text(
+                "mail", every="20m", window="2h", grace="3m", extra=0,
+                average="1m..", runs=5),
+            expectation_from_text("never", schedule="0 17 * * *")]
+        since, until = at(8), at(18)
+        moments = moments_between(since - HOUR, until)
+        checks = [assess_all(expectations, now, MINUTE) for now in moments]
+        for case, alarms in self.replay(expectations, since, until):
+            which = case.expectation.name, case.hostname
+            self.assertTrue(alarms)
+            self.assertEqual([], differences(since, moments, questions_open(
+                assessment for check in checks for assessment in check
+                if (assessment.name, assessment.hostname) == which
+            ), alarms), which)
+
+    def test_runs_count_however_long_ago_they_were(self):
+        # The durations of the last two, and one that ran for two days.
+        for day in 1, 2, 3:
+            self.ran("garbo", "a", at(1, day=day), 10 * day)
+        self.ran("garbo", "a", at(2, day=3), 48 * 60)
+        expectation = expectation_from_text(
+            "garbo", schedule="0 1 1 * *", window="1h", average="..26m",
+            runs=2)
+        (_, alarms), = self.replay([expectation], at(1, day=5), at(3, day=5))
+        self.assertEqual(
+            [("runtime", at(2, day=5), None)],
+            [(each.question, each.opened, each.closed) for each in alarms])
