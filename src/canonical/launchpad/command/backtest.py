@@ -29,12 +29,12 @@ from canonical.launchpad.monitor.backtesting import replay_all
 from canonical.launchpad.monitor.case import INSTANT
 from canonical.launchpad.monitor.case import Case
 from canonical.launchpad.monitor.case import unpaused
-from canonical.launchpad.monitor.checking import YEAR
 from canonical.launchpad.monitor.checking import registered_apart
 from canonical.launchpad.monitor.checking import registered_cases
 from canonical.launchpad.monitor.durations import parse_duration
 from canonical.launchpad.monitor.replay import QUESTIONS
 from canonical.launchpad.monitor.replay import Alarm
+from canonical.launchpad.monitor.rules import HORIZON
 
 
 __all__ = [
@@ -123,7 +123,7 @@ def _cases(
     path: Path | None, since: datetime.datetime, until: datetime.datetime
 ) -> list[Case]:
     return registered_cases(
-        all_expected(path), since - YEAR, until, clock_skew())
+        all_expected(path), since - HORIZON, until, clock_skew())
 
 
 def _replay(

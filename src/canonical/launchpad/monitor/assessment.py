@@ -126,18 +126,20 @@ def _recently(
     expectation = case.expectation
     last = figures.last_started
     completed = figures.last_completed
-    due = None
+    slot = due = None
     if expectation.schedule is not None:
+        slot = latest_due(case, at)
         due = next_slot(expectation.schedule, expectation.timezone, at)
     elif completed is not None:
         due = completed + expectation.every
-    slot = latest_due(case, completed, at)
-    state = recently_state(case, slot, last, at)
-    if state != "ok":
-        sentence = _late(case, slot, figures, at)
-    else:
+    state = recently_state(case, slot, last, completed, at)
+    if state in ("ok", "paused"):
         sentence = f"last succeeded at {_when(last)}" if last else (
             "has never succeeded, and is not due yet")
+        if state == "paused":
+            sentence += "; it was switched off, and is not due again yet"
+    else:
+        sentence = _late(case, slot, figures, at)
     return Recently(state, sentence, last, due)
 
 

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
@@ -24,9 +25,9 @@ __all__ = [
     "earlier_runs",
     "inquiry",
     "interval_span",
-    "is_cut",
-    "is_forgiven",
+    "is_due",
     "merged",
+    "patience_ends",
     "pause_at",
     "runs_counted",
     "slots_at",
@@ -99,28 +100,34 @@ def pause_at(
     return None
 
 
-def is_forgiven(
-    case: Case, slot: datetime.datetime, at: datetime.datetime
-) -> bool:
-    """Has a pause made good, by a time, for missing a slot before that?"""
-    number = bisect.bisect_right(case.pauses, at, key=_start)
-    for pause in case.pauses[:number][::-1]:
-        if pause.date_ended <= slot:
-            return False
-        if pause.forgives or _cuts(pause, slot, case.expectation.grace):
-            return True
-    return False
+def patience_ends(
+    pauses: tuple[Pause, ...],
+    since: datetime.datetime,
+    patience: datetime.timedelta,
+) -> datetime.datetime:
+    """When so much time has passed since then that is in no pause."""
+    if since == FOREVER:
+        return FOREVER
+    end = since + patience
+    number = bisect.bisect_right(pauses, since, key=_end)
+    for pause in pauses[number:]:
+        if pause.date_started >= end:
+            break
+        if pause.date_ended == FOREVER:
+            return FOREVER
+        end += pause.date_ended - max(pause.date_started, since)
+    return end
 
 
-def is_cut(
+def is_due(
     pauses: tuple[Pause, ...],
     slot: datetime.datetime,
     grace: datetime.timedelta,
+    at: datetime.datetime,
 ) -> bool:
-    """Does a slot not count, since its time is taken from by a pause?"""
-    number = bisect.bisect_left(
-        pauses, slot + max(grace, INSTANT), key=_start)
-    return number > 0 and _cuts(pauses[number - 1], slot, grace)
+    """Does a slot count, and has its grace passed?"""
+    return pause_at(pauses, slot) is None and (
+        patience_ends(pauses, slot, grace) <= at)
 
 
 def slots_at(case: Case, at: datetime.datetime) -> Slots:
@@ -191,14 +198,6 @@ def _pauses_between(
         bisect.bisect_left(pauses, until, key=_start)]
 
 
-def _cuts(
-    pause: Pause, slot: datetime.datetime, grace: datetime.timedelta
-) -> bool:
-    """Does a pause take from the time that is given to a slot?"""
-    return pause.date_ended > slot and (
-        pause.date_started < slot + max(grace, INSTANT))
-
-
 @functools.lru_cache(CACHED)
 def _scheduled(
     schedule: str,
@@ -214,7 +213,7 @@ def _scheduled(
         schedule, timezone, until - window + INSTANT, until + INSTANT)
     skipped = tuple(
         number for number, slot in enumerate(slots, 1)
-        if is_cut(pauses, slot, grace))
+        if not is_due(pauses, slot, grace, at)) if pauses else ()
     return Slots(
         tuple(slot - skew for slot in slots),
         next_slot(schedule, timezone, until) - skew,

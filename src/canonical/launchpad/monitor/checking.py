@@ -27,10 +27,10 @@ from canonical.launchpad.monitor.case import Case
 from canonical.launchpad.monitor.case import inquiry
 from canonical.launchpad.monitor.case import merged
 from canonical.launchpad.monitor.downtime import downtime_pauses
+from canonical.launchpad.monitor.rules import HORIZON
 
 
 __all__ = [
-    "YEAR",
     "ExpectationError",
     "assess_all",
     "load_expectations",
@@ -38,10 +38,6 @@ __all__ = [
     "registered_cases",
     "registered_expectations",
 ]
-
-
-# Pauses so long ago still tell why a slot of a yearly script was not met.
-YEAR = datetime.timedelta(days=400)
 
 
 class ExpectationError(Exception):
@@ -125,7 +121,7 @@ def assess_all(
     :param hostname: leave out what is expected on other hosts.
     """
     cases = [
-        case for case in registered_cases(expectations, at - YEAR, at, skew)
+        case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
     figures = getUtility(IScriptFiguresSet).getFigures(
         [inquiry(case, at) for case in cases], at)

@@ -18,7 +18,7 @@ from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.case import INSTANT
 from canonical.launchpad.monitor.case import Case
 from canonical.launchpad.monitor.case import interval_span
-from canonical.launchpad.monitor.case import is_cut
+from canonical.launchpad.monitor.case import patience_ends
 from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.case import unpaused
 from canonical.launchpad.monitor.moments import MOMENT
@@ -98,12 +98,12 @@ def _missed_and_extra(
         while position < count and runs[position].date_started < end:
             completed.append(runs[position].date_completed)
             position += 1
-        due = slot + grace
-        if len(completed) == 1 and completed[0] <= due:
+        gone = slot + grace + window
+        if len(completed) == 1 and completed[0] <= slot + grace:
             continue
-        if is_cut(case.pauses, slot, grace):
+        if pause_at(case.pauses, slot) is not None:
             continue
-        gone = due + window
+        due = min(patience_ends(case.pauses, slot, grace), gone)
         completed.sort()
         met = min([gone, *completed[:1]])
         if met > due:

@@ -13,16 +13,16 @@ import operator
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.case import INSTANT
 from canonical.launchpad.monitor.case import Case
+from canonical.launchpad.monitor.case import patience_ends
 from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.lastruns import LastRuns
+from canonical.launchpad.monitor.rules import interval_ends
 from canonical.launchpad.monitor.rules import latest_due
-from canonical.launchpad.monitor.rules import next_interval_due
 from canonical.launchpad.monitor.rules import recently_state
 from canonical.launchpad.monitor.rules import runtime_state
 
@@ -112,82 +112,56 @@ def recently_changes(
 ) -> Iterator[Change]:
     """Whether it has run recently.
 
-    :param slots: of its schedule, from the last that is due at the beginning.
+    :param slots: of its schedule, all that become due in the period.
     """
-    # What was due before may be forgiven from its start on.
+    # What was due before may be forgiven from the start of a pause on.
     pauses = [
-        pause.date_started for pause in case.pauses
-        if begin < pause.date_started <= until]
+        pause for pause in case.pauses
+        if pause.forgives and pause.date_started <= until]
+    starts = [
+        pause.date_started for pause in pauses if pause.date_started > begin]
+    due: list[tuple[datetime.datetime, datetime.datetime | None]]
     if case.expectation.schedule is None:
-        pauses += [
-            pause.date_ended for pause in case.pauses
-            if begin < pause.date_ended <= until]
-        return _late_intervals(case, successes, pauses, until)
-    return _late_slots(case, successes, slots, pauses, begin, until)
+        ends = [
+            interval_ends(case, since) for since in (
+                *(each.completed for each in successes),
+                *(pause.date_ended for pause in pauses))
+            if since is not None]
+        due = [(begin, None), *(
+            (end + INSTANT, None) for end in ends if begin <= end < until)]
+    else:
+        due = [(begin, latest_due(case, begin)), *(
+            (at, slot) for slot in slots
+            if pause_at(case.pauses, slot) is None
+            and begin < (at := patience_ends(
+                case.pauses, slot, case.expectation.grace)) <= until)]
+    return _recently_changes(case, successes, due, starts)
 
 
-def _late_slots(
+def _recently_changes(
     case: Case,
     successes: Sequence[Success],
-    slots: Sequence[datetime.datetime],
-    pauses: Sequence[datetime.datetime],
-    begin: datetime.datetime,
-    until: datetime.datetime,
+    due: Iterable[tuple[datetime.datetime, datetime.datetime | None]],
+    pauses: Iterable[datetime.datetime],
 ) -> Iterator[Change]:
-    grace = case.expectation.grace
-    # What becomes due, and what succeeds.
+    """What `recently_state` says at each moment at which it may change.
+
+    :param due: when an interval ends or a slot is due, and that slot.
+    :param pauses: when those begin that forgive.
+    """
     events: list[tuple[
-        datetime.datetime, datetime.datetime | None, datetime.datetime | None
+        datetime.datetime, datetime.datetime | None, Success | None
     ]] = [
-        (max(slot + grace, begin), slot, None) for slot in slots
-        if slot + grace <= until]
-    events += [(each.at, None, each.started) for each in successes]
-    events += [(at, None, None) for at in pauses]
+        *((at, slot, None) for at, slot in due),
+        *((each.at, None, each) for each in successes),
+        *((at, None, None) for at in pauses)]
     events.sort(key=MOMENT)
-    slot = started = told = None
-    for at, due, success in events:
-        slot = due or slot
-        started = success or started
-        state = recently_state(case, slot, started, at)
+    slot = started = completed = told = None
+    for at, next_slot, success in events:
+        slot = next_slot or slot
+        if success is not None:
+            _, started, completed = success
+        state = recently_state(case, slot, started, completed, at)
         if state != told:
             yield Change(at, state)
             told = state
-
-
-def _late_intervals(
-    case: Case,
-    successes: Sequence[Success],
-    pauses: Sequence[datetime.datetime],
-    until: datetime.datetime,
-) -> Iterator[Change]:
-    events: list[tuple[datetime.datetime, Success | None]] = [
-        *((each.at, each) for each in successes),
-        *((at, None) for at in pauses),
-        (until + INSTANT, None)]
-    events.sort(key=MOMENT)
-    _, started, completed = successes[0]
-    told = None
-    for (at, success), (following, _) in pairwise(events):
-        if success is not None:
-            _, started, completed = success
-        while at < following:
-            slot = latest_due(case, completed, at)
-            state = recently_state(case, slot, started, at)
-            if state != told:
-                yield Change(at, state)
-                told = state
-            if slot is not None and not _may_be_forgiven(case, slot, at):
-                break
-            at = next_interval_due(case, completed, at)
-
-
-def _may_be_forgiven(
-    case: Case, slot: datetime.datetime, at: datetime.datetime
-) -> bool:
-    """Does it matter, without another success or pause, which slot is due?"""
-    if pause_at(case.pauses, at) is not None:
-        # It will when that is over.
-        return False
-    begun = bisect.bisect_right(
-        case.pauses, at, key=operator.attrgetter("date_started"))
-    return begun > 0 and case.pauses[begun - 1].date_ended > slot

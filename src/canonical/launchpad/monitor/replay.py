@@ -24,7 +24,6 @@ from canonical.launchpad.monitor.moments import Change
 from canonical.launchpad.monitor.moments import recently_changes
 from canonical.launchpad.monitor.moments import runtime_changes
 from canonical.launchpad.monitor.moments import settled
-from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import slots_of_period
 
 
@@ -133,15 +132,11 @@ def _slots(
     if schedule is None:
         return []
     back = expectation.grace + expectation.window
-    slots = {
-        *slots_of_period(
-            schedule, timezone, since - back, until - expectation.grace
-            + INSTANT),
-        latest_slot(schedule, timezone, since - expectation.grace)}
+    slots = set(slots_of_period(
+        schedule, timezone, since - back, until - expectation.grace + INSTANT))
     if begin < since:
         slots.update(slots_of_period(
             schedule, timezone, begin - back, begin + case.skew + INSTANT))
-        slots.add(latest_slot(schedule, timezone, begin - expectation.grace))
     return sorted(slots)
 
 
@@ -164,7 +159,7 @@ def _alarms(
         state = changed or state
         if pause_at(case.pauses, at) is not None:
             continue
-        if state != "ok" and opened is None:
+        if state not in ("ok", "paused") and opened is None:
             opened = Change(at, state)
         elif state == "ok" and opened is not None:
             alarms.append(_alarm(case, question, opened, at))

@@ -7,84 +7,81 @@ a state, or with what a state is decided by.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Sequence
 
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.case import INSTANT
 from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import is_forgiven
+from canonical.launchpad.monitor.case import is_due
+from canonical.launchpad.monitor.case import patience_ends
+from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.runtime import runtime_is_off
+from canonical.launchpad.monitor.schedule import CACHED
 from canonical.launchpad.monitor.schedule import latest_slot
 
 
 __all__ = [
+    "HORIZON",
     "intervals_met",
+    "interval_ends",
     "latest_due",
-    "next_interval_due",
     "often_state",
     "recently_state",
     "runtime_state",
 ]
 
 
-# Where intervals are counted from as long as nothing has completed.
-EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
+# Before that it is not known what was paused.
+HORIZON = datetime.timedelta(days=400)
 
 
 def latest_due(
-    case: Case,
-    completed: datetime.datetime | None,
-    at: datetime.datetime,
+    case: Case, at: datetime.datetime
 ) -> datetime.datetime | None:
-    """The last slot whose grace has passed; `None` for an interval that has
-    not.
+    """The last slot of a schedule that counts and whose grace has passed.
 
-    :param completed: when the last completion was.
+    :return: `None` if all of them were paused, as far back as is known.
     """
     expectation = case.expectation
-    if expectation.schedule is not None:
-        return latest_slot(
-            expectation.schedule, expectation.timezone,
-            at - expectation.grace)
-    intervals = _intervals_due(expectation, completed, at)
-    if intervals <= 0:
-        return None
-    passed: datetime.timedelta = intervals * expectation.every
-    return (completed or EPOCH) + passed
+    return _latest_due(
+        expectation.schedule, expectation.timezone, expectation.grace,
+        case.pauses, at)
 
 
-def next_interval_due(
-    case: Case,
-    completed: datetime.datetime | None,
-    at: datetime.datetime,
+def interval_ends(
+    case: Case, completed: datetime.datetime
 ) -> datetime.datetime:
-    """When `latest_due` will be another, if nothing completes before."""
+    """The last moment at which an interval that began then is not late."""
     expectation = case.expectation
-    intervals = max(_intervals_due(expectation, completed, at), 0) + 1
-    patience: datetime.timedelta = (
-        intervals * expectation.every + expectation.grace + INSTANT)
-    return (completed or EPOCH) + patience
+    return patience_ends(
+        case.pauses, completed, expectation.every + expectation.grace)
 
 
 def recently_state(
     case: Case,
     slot: datetime.datetime | None,
     started: datetime.datetime | None,
+    completed: datetime.datetime | None,
     at: datetime.datetime,
 ) -> str:
     """Has there been no success for too long?
 
-    :param slot: the latest that is due; see `latest_due`.
+    :param slot: of a schedule, the latest that is due; see `latest_due`.
     :param started: when the success that started last did.
+    :param completed: when the last completion was.
+    :return: ``paused`` if it is forgiven, after a pause, what was before.
     """
-    if slot is None:
+    if case.expectation.schedule is not None:
+        if slot is None or (
+            started is not None and started >= slot - case.skew
+        ):
+            return "ok"
+    elif completed is not None and interval_ends(case, completed) >= at:
         return "ok"
-    if case.expectation.schedule is not None and started is not None and (
-        started >= slot - case.skew
-    ):
-        return "ok"
-    if is_forgiven(case, slot, at):
-        return "ok"
+    if case.pauses and _is_forgiven(case, slot, at):
+        return "paused"
     severity: str = case.expectation.severity
     return "critical" if started is None else severity
 
@@ -122,12 +119,33 @@ def runtime_state(
     return severity if wrong else "ok"
 
 
-def _intervals_due(
-    expectation: IScriptExpectation,
-    completed: datetime.datetime | None,
+def _is_forgiven(
+    case: Case, slot: datetime.datetime | None, at: datetime.datetime
+) -> bool:
+    """Was there a pause that forgives, and has nothing been due since?"""
+    for pause in reversed(case.pauses):
+        if not pause.forgives or pause.date_started > at:
+            continue
+        if slot is not None:
+            return pause.date_ended > slot
+        return interval_ends(case, pause.date_ended) >= at
+    return False
+
+
+@functools.lru_cache(CACHED)
+def _latest_due(
+    schedule: str,
+    timezone: str,
+    grace: datetime.timedelta,
+    pauses: tuple[Pause, ...],
     at: datetime.datetime,
-) -> int:
-    since: datetime.datetime = (
-        (completed or EPOCH) + expectation.grace + INSTANT)
-    every: datetime.timedelta = expectation.every
-    return (at - since) // every
+) -> datetime.datetime | None:
+    slot = latest_slot(schedule, timezone, at - grace)
+    while not is_due(pauses, slot, grace, at):
+        pause = pause_at(pauses, slot)
+        slot = latest_slot(
+            schedule, timezone,
+            (pause.date_started if pause else slot) - INSTANT)
+        if slot < at - HORIZON:
+            return None
+    return slot

@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.case import slots_at
 from canonical.launchpad.monitor.expectation import expectation_from_text
 
 
+DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
 
 
@@ -274,7 +275,7 @@ class TestPauses(unittest.TestCase):
 
     def test_what_was_late_before_is_late_again_unless_it_is_forgiven(self):
         figures = Figures(at(7), at(7, 1))
-        for forgives, state in (False, "critical"), (True, "ok"):
+        for forgives, state in (False, "critical"), (True, "paused"):
             case = Case(self.hourly, pauses=(
                 Pause(at(8, 20), at(8, 30), "paused", forgives),
                 Pause(at(8, 40), at(8, 45), "paused")))
@@ -286,26 +287,53 @@ class TestPauses(unittest.TestCase):
                 "critical", assess(case, figures, at(9, 10)).recently.state)
 
     def test_the_same_for_one_that_has_never_run(self):
-        for values in {"schedule": "0 * * * *"}, {"every": "1h"}:
-            case = self.case(
-                at(9, 30), at(12, 30), expect(grace="10m", **values))
+        for values, late in (
+            ({"schedule": "0 * * * *"}, at(13, 10)),
+            ({"every": "1h"}, at(13, 40, 1)),
+        ):
+            for forgives, states in (
+                (False, ["critical", "critical", "critical", "critical"]),
+                (True, ["critical", "paused", "paused", "critical"]),
+            ):
+                case = Case(expect(grace="10m", **values), pauses=(
+                    Pause(at(9, 30), at(12, 30), "paused", forgives),))
+                self.assertEqual(states, [
+                    assess(case, Figures(), now).recently.state for now in (
+                        at(9, 29), at(12, 30), late - MINUTE / 60, late)])
+
+    def test_what_is_down_each_night_is_late_all_the_same(self):
+        nights = tuple(
+            Pause(at(2, day=day), at(3, day=day), "down")
+            for day in range(1, 29))
+        for values, late in (
+            ({"every": "1d"}, at(5, 31, day=3)),
+            ({"schedule": "30 1 * * *"}, at(4, 30, day=3)),
+        ):
+            case = Case(expect(grace="2h", **values), pauses=nights)
+            figures = Figures(at(1, 30, day=2), at(1, 31, day=2))
             for now, state in (
-                (at(9, 29), "critical"), (at(12, 31), "ok"),
-                (at(13, 11), "critical"),
+                (late - MINUTE / 60, "ok"), (late + MINUTE / 60, "critical"),
+                (at(12, day=28), "critical"),
             ):
                 self.assertEqual(
-                    state, assess(case, Figures(), now).recently.state, now)
+                    state, assess(case, figures, now).recently.state, now)
 
-    def test_slots_whose_time_was_cut_are_not_due(self):
-        case = self.case(at(8, 59), at(9, 5))
-        self.assertEqual(
-            (3, (3,)), self.due(case, at(10, 15)))
-        self.assertEqual(
-            (3, (3,)), self.due(self.case(at(9, 9), at(9, 10)), at(10, 15)))
-        self.assertEqual(
-            (4, ()), self.due(self.case(at(9, 10), at(9, 20)), at(10, 15)))
-        self.assertEqual(
-            (4, ()), self.due(self.case(at(8, 11), at(9)), at(10, 15)))
+    def test_what_is_always_paused_is_never_due(self):
+        nights = tuple(
+            Pause(at(2) + day * DAY, at(3) + day * DAY, "down")
+            for day in range(-500, 1))
+        case = Case(expect(schedule="30 2 * * *", grace="2h"), pauses=nights)
+        self.assertEqual("ok", assess(case, Figures(), at(12)).state)
+
+    def test_slots_in_a_pause_are_not_due_and_others_have_their_time(self):
+        for pause, now, due in (
+            ((at(8, 59), at(9, 5)), at(10, 15), (3, (3,))),
+            ((at(9), at(9, 1)), at(10, 15), (3, (3,))),
+            ((at(8, 11), at(9)), at(10, 15), (4, ())),
+            ((at(9, 5), at(9, 30)), at(9, 34, 59), (3, (4,))),
+            ((at(9, 5), at(9, 30)), at(9, 35), (4, ())),
+        ):
+            self.assertEqual(due, self.due(self.case(*pause), now), pause)
 
     def due(self, case, now):
         slots = slots_at(case, now)

@@ -6,10 +6,10 @@ from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.backtesting import replay_all
-from canonical.launchpad.monitor.checking import YEAR
 from canonical.launchpad.monitor.checking import assess_all
 from canonical.launchpad.monitor.checking import registered_cases
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.rules import HORIZON
 from canonical.launchpad.monitor.tests.test_replay import HOUR
 from canonical.launchpad.monitor.tests.test_replay import MINUTE
 from canonical.launchpad.monitor.tests.test_replay import at
@@ -29,7 +29,7 @@ class TestReplayAll(unittest.TestCase):
             name, host, started, minutes * MINUTE)
 
     def replay(self, expectations, since, until):
-        cases = registered_cases(expectations, since - YEAR, until, MINUTE)
+        cases = registered_cases(expectations, since - HORIZON, until, MINUTE)
         found = dict(replay_all(cases, since, until))
         return [(cases[number], found[number]) for number in sorted(found)]
 
