@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zope.component.zcml import handler
+from zope.component import getSiteManager
 from zope.configuration.config import ConfigurationContext
 from zope.interface import Interface
 from zope.schema import Int
@@ -170,13 +170,28 @@ def _register(
     provided: type[Interface],
     name: str,
 ) -> None:
-    """As the directive ``utility`` does, but for one action and no event.
+    """As the directive ``utility`` does, but for no event, and only once.
 
-    That is what nobody needs of it, ten thousand times.
+    To declare a utility twice is allowed if one file includes the other, and
+    what that hides would be missed by nobody.
     """
     context.action(
-        discriminator=("utility", provided, name),
-        callable=handler,
-        args=("registerUtility", component, provided, name, context.info),
-        kw={"event": False},
-    )
+        discriminator=None,
+        callable=_register_once,
+        args=(component, provided, name, context.info))
+
+
+def _register_once(
+    component: object, provided: type[Interface], name: str, info: Any
+) -> None:
+    site = getSiteManager()
+    if site.queryUtility(provided, name) is not None:
+        there = next(
+            each.info for registry in (site, *site.__bases__)
+            for each in registry.registeredUtilities()
+            if each.provided is provided and each.name == name)
+        # A file may be loaded again.
+        if str(there) != str(info):
+            raise ValueError(
+                f"{name} is declared already, in {there or 'code'}")
+    site.registerUtility(component, provided, name, info, event=False)

@@ -234,6 +234,16 @@ class TestCheck(CheckTestCase):
         self.assertEqual((3, ""), (status, out))
         self.assertEqual(1, err.count("\n"))
         self.assertEqual(2, err.count("twice.zcml"), err)
+        self.assertIn("fine is declared already, in File", err)
+
+    def test_the_same_script_in_a_file_that_is_included(self):
+        path = self.write("outer.zcml", EXPECTATIONS.replace(
+            "<lp:script", '<include file="expectations.zcml" /><lp:script', 1))
+        status, out, err = self.run_command(
+            "check", "--expectations", str(path))
+        self.assertEqual((3, ""), (status, out))
+        self.assertIn("outer.zcml", err)
+        self.assertIn("fine is declared already, in File", err)
 
 
 class TestMonitors(CommandTestCase):
