@@ -115,24 +115,25 @@ def _ask(
     asked: list[tuple[int, Inquiry]],
     at: datetime.datetime,
 ) -> dict[int, Figures]:
-    slots: dict[Any, int] = {}
+    slots: dict[Any, Inquiry] = {}
     for _, each in asked:
-        slots.setdefault(_slots_of(each), len(slots))
+        slots.setdefault(_key(each), each)
+    numbers = {key: number for number, key in enumerate(slots)}
     text, parameters = bind(statement, {
         "at": at,
         "numbers": [number for number, _ in asked],
         "names": [each.name for _, each in asked],
         "hostnames": [each.hostname for _, each in asked],
-        "slots": [slots[_slots_of(each)] for _, each in asked],
+        "slots": [numbers[_key(each)] for _, each in asked],
         "runs": [each.runs for _, each in asked],
-        "slot_numbers": list(slots.values()),
+        "slot_numbers": list(numbers.values()),
         "slot_starts": [
-            "{" + ",".join(f'"{start}"' for start in starts) + "}"
-            for starts, _, _ in slots],
-        "slot_ends": [until for _, until, _ in slots],
+            "{" + ",".join(f'"{start}"' for start in each.slots) + "}"
+            for each in slots.values()],
+        "slot_ends": [each.until for each in slots.values()],
         "slots_skipped": [
-            "{" + ",".join(map(str, skipped)) + "}"
-            for _, _, skipped in slots],
+            "{" + ",".join(map(str, each.skipped)) + "}"
+            for each in slots.values()],
     })
     return {
         number: Figures(
@@ -142,8 +143,13 @@ def _ask(
         outcome, reason in main_store().execute(text, parameters)}
 
 
-def _slots_of(inquiry: Inquiry) -> tuple[Any, ...]:
-    return inquiry.slots, inquiry.until, inquiry.skipped
+def _key(inquiry: Inquiry) -> tuple[Any, ...]:
+    """The same for the same slots.
+
+    Scripts of one schedule have one tuple of them, and to compare hundreds of
+    times takes longer than to send them twice.
+    """
+    return id(inquiry.slots), inquiry.until, inquiry.skipped
 
 
 def _utc(moment: datetime.datetime | None) -> datetime.datetime | None:

@@ -24,6 +24,8 @@ UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
 
 def is_printable(text: str) -> bool:
     """Would `text` stay on its line, and mean what it shows?"""
+    if text.isascii():
+        return text.isprintable()
     return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
 
 

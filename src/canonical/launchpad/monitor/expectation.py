@@ -28,7 +28,7 @@ FIELDS = getFields(IScriptExpectation)
 
 
 @implementer(IScriptExpectation)
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScriptExpectation:
     """See `IScriptExpectation`.
 
