@@ -8,6 +8,7 @@ import datetime
 import transaction
 from zope.component import getUtility
 
+from canonical.launchpad.command.arguments import duration
 from canonical.launchpad.command.expecting import add_expectations_option
 from canonical.launchpad.command.expecting import configured_channels
 from canonical.launchpad.command.expecting import expected
@@ -16,7 +17,6 @@ from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptPauseSet
-from canonical.launchpad.monitor.durations import parse_duration
 
 
 __all__ = [
@@ -73,7 +73,7 @@ def add_snooze_options(parser: argparse.ArgumentParser) -> None:
     """Add what `snooze` takes."""
     parser.add_argument("name", metavar="NAME", help="the script")
     parser.add_argument(
-        "--for", metavar="DURATION", dest="duration", type=_duration,
+        "--for", metavar="DURATION", dest="duration", type=duration,
         required=True, help="for how long, such as 2h; 0s ends it")
     add_expectations_option(parser)
 
@@ -90,10 +90,3 @@ def snooze(args: argparse.Namespace) -> int:
     else:
         print(f"{args.name} is not snoozed.")
     return 0
-
-
-def _duration(text: str) -> datetime.timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -13,13 +13,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from canonical.launchpad.command.arguments import add_at_option
+from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.check import STYLES
-from canonical.launchpad.command.check import parse_time
 from canonical.launchpad.command.expecting import add_expectations_option
 from canonical.launchpad.command.expecting import add_names_argument
 from canonical.launchpad.command.expecting import all_expected
 from canonical.launchpad.command.expecting import check_names
 from canonical.launchpad.command.expecting import clock_skew
+from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import for_people
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
@@ -31,7 +33,6 @@ from canonical.launchpad.monitor.case import Case
 from canonical.launchpad.monitor.case import unpaused
 from canonical.launchpad.monitor.checking import registered_apart
 from canonical.launchpad.monitor.checking import registered_cases
-from canonical.launchpad.monitor.durations import parse_duration
 from canonical.launchpad.monitor.replay import QUESTIONS
 from canonical.launchpad.monitor.replay import Alarm
 from canonical.launchpad.monitor.rules import HORIZON
@@ -54,9 +55,6 @@ MARKS = {
     "critical": ("█", "red"),
 }
 
-# Of what is longer there is hardly a history, nor a calendar.
-LONGEST = datetime.timedelta(days=3650)
-
 TITLES = ["script", "host", "question", "state", "opened", "closed"]
 
 
@@ -67,14 +65,9 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", metavar="FILE", type=Path,
         help="other ZCML; print what would open or close differently")
-    parser.add_argument(
-        "--since", metavar="DURATION", type=_duration, default="30d",
-        help="how far back to begin, such as 12h or 90d; 30d unless given")
-    parser.add_argument(
-        "--at", metavar="TIME", type=parse_time,
-        help="where to end, such as 2007-02-01T10:00Z; now unless given")
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array")
+    add_since_option(parser, "how far back to begin")
+    add_at_option(parser, "where to end")
+    add_json_option(parser)
 
 
 def backtest(args: argparse.Namespace) -> int:
@@ -106,17 +99,6 @@ def backtest(args: argparse.Namespace) -> int:
     else:
         _print_all(asked[0], found[0], since, until)
     return 0
-
-
-def _duration(text: str) -> datetime.timedelta:
-    try:
-        duration = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if not datetime.timedelta() < duration <= LONGEST:
-        raise argparse.ArgumentTypeError(
-            f"has to be more than 0s, and {LONGEST.days}d at most: {text!r}")
-    return duration
 
 
 def _cases(

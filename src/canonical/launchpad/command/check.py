@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from canonical.launchpad.command.arguments import add_at_option
 from canonical.launchpad.command.expecting import add_expectations_option
 from canonical.launchpad.command.expecting import add_names_argument
 from canonical.launchpad.command.expecting import clock_skew
@@ -24,7 +25,6 @@ from canonical.launchpad.monitor.checking import assess_all
 __all__ = [
     "add_check_options",
     "check",
-    "parse_time",
 ]
 
 
@@ -37,34 +37,11 @@ LISTED = 10
 STYLES = {"critical": "red", "warning": "yellow"}
 
 
-def parse_time(text: str) -> datetime.datetime:
-    """A time that knows its zone, as ISO 8601 has it.
-
-    :raises argparse.ArgumentTypeError: if it is not one.
-    """
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"not a time: {text!r}; expected something like"
-            " 2007-02-01T10:00Z") from None
-    if moment.utcoffset() is None:
-        raise argparse.ArgumentTypeError(
-            f"a time without its zone: {text!r}; expected something like"
-            f" {text}Z")
-    if not 1970 <= moment.year < 3000:
-        raise argparse.ArgumentTypeError(
-            f"a time out of range: {text!r}; expected one from 1970 to 2999")
-    return moment.astimezone(datetime.UTC)
-
-
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what `check` takes."""
     add_names_argument(parser)
     add_expectations_option(parser)
-    parser.add_argument(
-        "--at", metavar="TIME", type=parse_time,
-        help="as it was at this time, such as 2007-02-01T10:00Z")
+    add_at_option(parser, "as it was at this time")
     parser.add_argument("--host", help="leave out what is expected elsewhere")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(

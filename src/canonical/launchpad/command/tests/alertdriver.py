@@ -10,12 +10,14 @@ imported.
 import os
 import signal
 import sys
+from functools import partial
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command import alert
 from canonical.launchpad.command.channels import Mailer
 from canonical.launchpad.database.scriptalert import ScriptAlertSet
 from canonical.launchpad.scripts.tests.faultdriver import Moments
+from canonical.launchpad.scripts.tests.faultdriver import in_a_child
 from canonical.launchpad.scripts.tests.faultdriver import kill
 
 
@@ -48,23 +50,7 @@ def run(what, number, answer):
 
 def main():
     for line in sys.stdin:
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(read)
-            status = 70
-            try:
-                run(*line.split(), write)
-                status = 0
-            except SystemExit as leave:
-                status = leave.code or 0
-            finally:
-                os._exit(status)
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            moments = pipe.read()
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), moments, flush=True)
+        print(*in_a_child(partial(run, *line.split())), flush=True)
 
 
 if __name__ == "__main__":

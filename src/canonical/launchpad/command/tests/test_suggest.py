@@ -64,7 +64,7 @@ class TestSuggest(CommandTestCase):
     def test_a_time_that_is_none(self):
         for since, words in (
             ("soon", "not a duration: 'soon'"),
-            ("9999999d", "longer than there are years: '9999999d'"),
+            ("9999999d", "too long a duration: '9999999d'"),
         ):
             status, _, err = self.suggest("--since", since)
             self.assertEqual(2, status)

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import psycopg2
@@ -134,27 +135,36 @@ def run(order, answer):
         os.write(answer, json.dumps(moments.labels).encode())
 
 
+def in_a_child(function):
+    """Call a function with a pipe to write to, in a process of its own.
+
+    :return: its exit status, or minus the signal it died of; and what it has
+        written.
+    """
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        status = 70
+        try:
+            function(write)
+            status = 0
+        except SystemExit as leave:
+            status = leave.code or 0
+        finally:
+            os._exit(status)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), text
+
+
 def main():
     for line in sys.stdin:
-        order = json.loads(line)
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(read)
-            status = 70
-            try:
-                run(order, write)
-                status = 0
-            except SystemExit as leave:
-                status = leave.code or 0
-            finally:
-                os._exit(status)
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            labels = pipe.read()
-        _, status = os.waitpid(child, 0)
+        status, labels = in_a_child(partial(run, json.loads(line)))
         print(json.dumps({
-            "status": os.waitstatus_to_exitcode(status),
+            "status": status,
             "moments": json.loads(labels) if labels else None,
         }), flush=True)
 

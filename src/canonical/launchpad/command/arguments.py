@@ -1,0 +1,79 @@
+"""What commands take: times, durations, periods."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+
+from canonical.launchpad.monitor.durations import parse_duration
+
+
+__all__ = [
+    "add_at_option",
+    "add_since_option",
+    "duration",
+]
+
+
+# Of what is longer there is hardly a history, nor a calendar.
+LONGEST = datetime.timedelta(days=3650)
+
+
+def add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add --at.
+
+    :param help: what it means.
+    """
+    parser.add_argument(
+        "--at", metavar="TIME", type=_time,
+        help=f"{help}, such as 2007-02-01T10:00Z; now unless given")
+
+
+def add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add --since.
+
+    :param help: what it means.
+    """
+    parser.add_argument(
+        "--since", metavar="DURATION", type=_period, default="30d",
+        help=f"{help}, such as 12h or 90d; 30d unless given")
+
+
+def duration(text: str) -> datetime.timedelta:
+    """A duration, as `parse_duration` reads it.
+
+    :raises argparse.ArgumentTypeError: if it is not one.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _period(text: str) -> datetime.timedelta:
+    period = duration(text)
+    if not datetime.timedelta() < period <= LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"has to be more than 0s, and {LONGEST.days}d at most: {text!r}")
+    return period
+
+
+def _time(text: str) -> datetime.datetime:
+    """A time that knows its zone, as ISO 8601 has it.
+
+    :raises argparse.ArgumentTypeError: if it is not one.
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"not a time: {text!r}; expected something like"
+            " 2007-02-01T10:00Z") from None
+    if moment.utcoffset() is None:
+        raise argparse.ArgumentTypeError(
+            f"a time without its zone: {text!r}; expected something like"
+            f" {text}Z")
+    if not 1970 <= moment.year < 3000:
+        raise argparse.ArgumentTypeError(
+            f"a time out of range: {text!r}; expected one from 1970 to 2999")
+    return moment.astimezone(datetime.UTC)
