@@ -108,9 +108,9 @@ def _as_dict(assessment: Assessment) -> dict[str, Any]:
         "hostname": assessment.hostname,
         "state": assessment.state,
         "questions": {
-            "recently": vars(assessment.recently),
-            "often": vars(assessment.often),
-            "runtime": vars(assessment.runtime),
+            "recently": assessment.recently._asdict(),
+            "often": assessment.often._asdict(),
+            "runtime": assessment.runtime._asdict(),
         },
     }
 

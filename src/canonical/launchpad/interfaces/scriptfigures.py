@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope.interface import Interface
 
@@ -15,8 +15,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Inquiry:
+class Inquiry(NamedTuple):
     """What is asked about a script on a host.
 
     :ivar hostname: `None` for any host.
@@ -35,8 +34,7 @@ class Inquiry:
     skipped: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """What is known of a script on a host, at a time.
 
     Only successes that had completed by then count.

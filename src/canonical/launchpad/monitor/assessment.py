@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import statistics
 from dataclasses import dataclass
-from dataclasses import replace
+from typing import NamedTuple
 
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
@@ -43,8 +43,7 @@ __all__ = [
 STATES = ("ok", "paused", "unknown", "warning", "critical")
 
 
-@dataclass(frozen=True)
-class Recently:
+class Recently(NamedTuple):
     """Has it run recently?"""
 
     state: str
@@ -53,8 +52,7 @@ class Recently:
     next_due: datetime.datetime | None
 
 
-@dataclass(frozen=True)
-class Often:
+class Often(NamedTuple):
     """Does it run as often as it should?"""
 
     state: str
@@ -64,8 +62,7 @@ class Often:
     extra: int
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(NamedTuple):
     """Is its average runtime sensible?"""
 
     state: str
@@ -112,9 +109,9 @@ def assess(
     pause = pause_at(case.pauses, at)
     if pause is not None:
         said = _paused(pause)
-        recently = replace(recently, state="paused", sentence=said)
-        often = replace(often, state="paused", sentence=said)
-        runtime = replace(runtime, state="paused", sentence=said)
+        recently = recently._replace(state="paused", sentence=said)
+        often = often._replace(state="paused", sentence=said)
+        runtime = runtime._replace(state="paused", sentence=said)
     return Assessment(
         case.expectation.name, case.hostname, recently, often, runtime,
         figures)
