@@ -160,7 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         wrong configuration; all but 0 come with a line on standard error.
     """
     # A command lives for seconds and leaves hardly any cycles, and with ten
-    # thousand scripts it would spend a tenth of them on looking.
+    # thousand scripts it would spend a tenth of them on looking.  Nor should
+    # it look at its end, and that is what it is to freeze.
     gc.disable()
     argv = sys.argv[1:] if argv is None else argv
     args, unknown = _parser(argv).parse_known_args(argv)
@@ -172,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
         sys.stdout.flush()
+        gc.freeze()
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

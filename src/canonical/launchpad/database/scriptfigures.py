@@ -140,7 +140,7 @@ def _ask(
             _utc(started), _utc(completed), met, runs, tuple(durations or ()),
             _utc(since), failures, outcome, reason)
         for number, started, completed, met, runs, durations, since, failures,
-        outcome, reason in main_store().execute(text, parameters)}
+        outcome, reason in main_store().execute(text, parameters).get_all()}
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:
