@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
+from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
@@ -70,10 +71,7 @@ class AlertScript(LaunchpadCronScript):
         except ExpectationError as error:
             # As for all that is wrong with the configuration.
             raise ConfigError(str(error)) from None
-        except (
-            psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable,
-            psycopg2.errors.LockNotAvailable,
-        ) as error:
+        except (StormError, psycopg2.Error) as error:
             raise LaunchpadScriptFailure(in_a_line(error)) from None
 
     def handle_options(self) -> None:
@@ -85,6 +83,7 @@ class AlertScript(LaunchpadCronScript):
         channels = configured_channels() or ["output"]
         self._repeat = datetime.timedelta(
             seconds=config.duration_of("monitor", "repeat"))
+        # What is wrong with these is said before anything is done.
         recipients()
         webhook_url()
         # What is known is on record before anyone is told, so that nothing

@@ -9,6 +9,13 @@ That something is missing is not yet why.  So each run that begins is an
 `IScriptAttempt` as well, which `IScriptAttemptSet` keeps: one that still
 runs, has failed, was killed, vanished without a word, or was skipped since
 its predecessor was not done.
+
+What should be, an `IScriptExpectation` says, script by script, and an
+`IScriptDowntime` says when nothing should.  `IScriptFiguresSet` answers what
+has to be known to compare it with what was, for all scripts at once, and
+`IScriptPauseSet` when one was switched off or snoozed.  `IScriptAlertSet`
+keeps what people have been told.  `IScriptHistorySet` tells all that was, run
+by run, for those who look back.
 """
 
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity

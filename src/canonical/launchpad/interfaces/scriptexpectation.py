@@ -80,8 +80,8 @@ class IScriptExpectation(Interface):
     extra = Int(
         title="Extra",
         description=(
-            "How many runs more than slots there may be in the window; `None`"
-            " for any number."),
+            "How many runs there may be beside one for each slot that is due"
+            " in the window; `None` for any number."),
         min=0,
         required=False,
         readonly=True,
