@@ -56,6 +56,11 @@ class Case:
     pauses: tuple[Pause, ...] = ()
     skew: datetime.timedelta = datetime.timedelta(minutes=1)
 
+    @functools.cached_property
+    def forgiving(self) -> tuple[Pause, ...]:
+        """Those of the pauses that forgive what was due before them."""
+        return tuple(pause for pause in self.pauses if pause.forgives)
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -110,12 +115,12 @@ def patience_ends(
         return FOREVER
     end = since + patience
     number = bisect.bisect_right(pauses, since, key=_end)
-    for pause in pauses[number:]:
-        if pause.date_started >= end:
-            break
+    while number < len(pauses) and pauses[number].date_started < end:
+        pause = pauses[number]
         if pause.date_ended == FOREVER:
             return FOREVER
         end += pause.date_ended - max(pause.date_started, since)
+        number += 1
     return end
 
 

@@ -80,7 +80,7 @@ def recently_state(
             return "ok"
     elif completed is not None and interval_ends(case, completed) >= at:
         return "ok"
-    if case.pauses and _is_forgiven(case, slot, at):
+    if _is_forgiven(case, slot, at):
         return "paused"
     severity: str = case.expectation.severity
     return "critical" if started is None else severity
@@ -123,8 +123,8 @@ def _is_forgiven(
     case: Case, slot: datetime.datetime | None, at: datetime.datetime
 ) -> bool:
     """Was there a pause that forgives, and has nothing been due since?"""
-    for pause in reversed(case.pauses):
-        if not pause.forgives or pause.date_started > at:
+    for pause in reversed(case.forgiving):
+        if pause.date_started > at:
             continue
         if slot is not None:
             return pause.date_ended > slot
