@@ -42,6 +42,17 @@ EARLIER_RUNS = 200
 INSTANT = datetime.timedelta(microseconds=1)
 
 
+class Pauses(tuple[Pause, ...]):
+    """Many, perhaps, and of all scripts, that are hashed only once."""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+
 @dataclass(frozen=True)
 class Case:
     """A script as it is expected on a host.
@@ -78,7 +89,7 @@ class Slots:
     due: int
 
 
-def merged(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
+def merged(pauses: Iterable[Pause]) -> Pauses:
     """The same time in pauses that are in order and do not overlap.
 
     Where some overlap it is for the reason of the one that ends last.
@@ -92,7 +103,7 @@ def merged(pauses: Iterable[Pause]) -> tuple[Pause, ...]:
                 first.date_started, last.date_ended, last.reason,
                 first.forgives or pause.forgives)
         apart.append(pause)
-    return tuple(apart)
+    return Pauses(apart)
 
 
 def pause_at(
