@@ -72,7 +72,7 @@ def _time(text: str) -> datetime.datetime:
     if moment.utcoffset() is None:
         raise argparse.ArgumentTypeError(
             f"a time without its zone: {text!r}; expected something like"
-            f" {text}Z")
+            f" {moment.isoformat('T', 'minutes')}Z")
     if not 1970 <= moment.year < 3000:
         raise argparse.ArgumentTypeError(
             f"a time out of range: {text!r}; expected one from 1970 to 2999")

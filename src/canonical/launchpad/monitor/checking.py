@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,8 @@ def load_expectations(path: Path) -> None:
         xmlconfig.file(str(path.absolute()))
     except (ConfigurationError, OSError, ValueError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
+        # What is no XML is told of with the object that it was read from.
+        text = re.sub(r"<_io\S+ name='(.*?)'[^>]*>", r'File "\1"', text)
         raise ExpectationError(text) from None
 
 

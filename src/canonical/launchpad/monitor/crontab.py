@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.durations import duration_text
 from canonical.launchpad.monitor.expectation import ScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.schedule import check_schedule
+from canonical.launchpad.monitor.schedule import five_fields
 from canonical.launchpad.monitor.scriptname import is_known_command
 from canonical.launchpad.monitor.scriptname import script_name
 from canonical.launchpad.monitor.zcmltext import Rule
@@ -279,11 +280,12 @@ def _union(one: str, other: str) -> str | None:
     """A schedule that fires when either does, if one field can say so."""
     if one == other:
         return one
+    one, other = five_fields(one), five_fields(other)
     fields = one.split()
     differing = [
         place for place, (each, its) in enumerate(
             zip(fields, other.split(), strict=False)) if each != its]
-    if len(differing) != 1 or one.startswith("@") or other.startswith("@"):
+    if len(differing) != 1:
         return None
     place, = differing
     pair = fields[place], other.split()[place]

@@ -19,6 +19,7 @@ from cronsim import CronSimError
 __all__ = [
     "CACHED",
     "check_schedule",
+    "five_fields",
     "latest_slot",
     "next_slot",
     "slots_between",
@@ -43,6 +44,11 @@ CACHED = 10_000
 MINUTE = datetime.timedelta(minutes=1)
 
 
+def five_fields(schedule: str) -> str:
+    """A schedule without a nickname."""
+    return NICKNAMES.get(schedule.strip().lower(), schedule)
+
+
 @functools.cache
 def check_schedule(schedule: str, timezone: str) -> None:
     """Check that a schedule fires in a zone that there is.
@@ -56,7 +62,7 @@ def check_schedule(schedule: str, timezone: str) -> None:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"unknown time zone: {timezone!r}") from None
-    fields = NICKNAMES.get(schedule.strip().lower(), schedule).split()
+    fields = five_fields(schedule).split()
     if len(fields) != 5:
         raise ValueError(
             f"not a schedule: {schedule!r}; expected five fields, as in"
@@ -138,7 +144,7 @@ def _slots(
     schedule: str, timezone: str, after: datetime.datetime
 ) -> Iterator[datetime.datetime]:
     """The slots later than `after`, in UTC."""
-    expression = NICKNAMES.get(schedule.strip().lower(), schedule)
+    expression = five_fields(schedule)
     zone = (
         datetime.UTC if timezone == "UTC" else ZoneInfo(timezone))
     for slot in CronSim(expression, after.astimezone(zone)):

@@ -84,7 +84,7 @@ INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|php|node)[\d.]*|"
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
-SUFFIX = re.compile(r"(?<=.)\.(?:py|pyc|sh|bash|ksh|zsh|pl|rb|php|js|job)")
+SUFFIX = re.compile(r"(?<=.)\.(?:py|pyc|sh|bash|ksh|zsh|pl|rb|php|js|job)\Z")
 
 PUNCTUATION = "();<>|&"
 

@@ -195,8 +195,7 @@ def _roughs(
                 runs, longest, shift)
         rough, is_perfect = _rough(shifted[shift], zone, covered)
         yield rough
-        every_hour = rough.schedule.endswith(" * * * *")
-        if zone is zones[0] and (is_perfect or every_hour):
+        if zone is zones[0] and is_perfect:
             break
 
 

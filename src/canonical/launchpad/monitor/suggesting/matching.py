@@ -121,7 +121,10 @@ def _early(slots: Sequence[float]) -> float:
 
 
 def match(
-    slots: Sequence[float], runs: Sequence[Times], longest: float
+    slots: Sequence[float],
+    runs: Sequence[Times],
+    longest: float,
+    latest: float | None = None,
 ) -> Match:
     """Find the run for each slot.
 
@@ -131,15 +134,18 @@ def match(
     :param slots: in seconds since 1970 UTC, in order.
     :param runs: in order of their starts.
     :param longest: see `longest_normal`.
+    :param latest: by how many seconds it may be later; by default that
+        follows from how late they usually are.
     """
     early = _early(slots)
     numbers = [
         bisect.bisect(slots, run.started + early) - 1 for run in runs]
-    usual = quantile([
-        run.started - slots[number]
-        for number, run in zip(numbers, runs, strict=True)
-        if number >= 0] or [0.0], 0.9)
-    latest = max(4 * usual, 600.0)
+    if latest is None:
+        usual = quantile([
+            run.started - slots[number]
+            for number, run in zip(numbers, runs, strict=True)
+            if number >= 0] or [0.0], 0.9)
+        latest = max(4 * usual, 600.0)
     found: list[Times | None] = [None] * len(slots)
     last: dict[str, int] = {}
     extra = 0

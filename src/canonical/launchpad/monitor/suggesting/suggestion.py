@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import statistics
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -56,11 +57,17 @@ STRETCHES = 0.2
 EXTRA = 0.2
 
 # And this part of the slots has to have a run, even where much is missing.
-MET = 0.3
+MET = 0.5
 
 # It has to say more than a list of the runs would, which takes so many bits
 # for each.
 BITS = 10.0
+
+# What a run may take, and how late it may start, that is allowed for, as parts
+# of the time between slots: what takes longer was stuck, and what comes later
+# was started by hand.
+LONGEST = 4.0
+LATEST = 0.5
 
 # Future runs may be later than past ones by this factor.
 GRACE_MARGIN = 1.5
@@ -130,14 +137,14 @@ def _scheduled(
     scopes = by_host(runs, hosts)
     until = at.timestamp()
     matches = [
-        _matched(guess, scope, longest, until) for scope in scopes]
+        _matched(guess, scope, until) for scope in scopes]
     patience = max(map(patience_needed, matches, scopes))
     grace = rounded_up(max(patience * GRACE_MARGIN, 60))
     # Those that are not due yet are not missed.
     due_until = until - grace.total_seconds()
     matches = [
         each if each.slots[-1] <= due_until
-        else _matched(guess, scope, longest, due_until)
+        else _matched(guess, scope, due_until)
         for each, scope in zip(matches, scopes, strict=True)]
     missed = max(
         missed_needed(unmet(each, scope))
@@ -164,15 +171,18 @@ def _scheduled(
         ]))
 
 
-def _matched(
-    guess: Guess, runs: Sequence[Times], longest: float, until: float
-) -> Match:
+def _matched(guess: Guess, runs: Sequence[Times], until: float) -> Match:
     """From the first slot that has a run to the last that is due."""
-    slots = slot_seconds(
+    days = slot_seconds(
         guess.schedule, guess.timezone,
         int(guess.matched.slots[0] // 86400), int(until // 86400))
+    slots = slots_within(days, runs[0].started, until)
+    spacing = min(
+        (after - slot for slot, after in zip(slots, slots[1:], strict=False)),
+        default=math.inf)
     return match(
-        slots_within(slots, runs[0].started, until), runs, longest)
+        slots, runs, max(longest_normal(runs), LONGEST * spacing),
+        LATEST * spacing)
 
 
 def _at_intervals(

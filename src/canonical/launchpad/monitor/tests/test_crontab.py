@@ -151,6 +151,7 @@ class TestTwice(unittest.TestCase):
             ("0 2 1 * 5", "0 2 2 * 5", "0 2 1,2 * 5"),
             ("0 2 * * *", "0 2 * * *", "0 2 * * *"),
             ("@daily", "@daily", "@daily"),
+            ("@daily", "0 2 * * *", "0 0,2 * * *"),
         ):
             self.assertEqual(
                 both, rule(f"{one} a\n{other} a")["schedule"])
@@ -161,7 +162,6 @@ class TestTwice(unittest.TestCase):
             ("0 2 * * *", "0 2 1 * *"),
             ("*/10 * * * *", "5 * * * *"),
             ("@daily", "@hourly"),
-            ("@daily", "0 2 * * *"),
             ("0 0 * * *", "CRON_TZ=Asia/Tokyo\n0 0 * * *"),
             ("0 0 * * *", "RANDOM_DELAY=5\n0 0 * * *"),
         ):
@@ -203,6 +203,13 @@ class TestForms(unittest.TestCase):
 
 
 class TestNames(unittest.TestCase):
+
+    def test_only_a_whole_suffix_is_taken_off(self):
+        for command, name in (
+            ("/srv/u.pyc", "u"), ("/srv/foo.python", "foo.python"),
+            ("/srv/a.b.sh", "a.b"),
+        ):
+            self.assertEqual(name, rule(f"0 1 * * * {command}")["name"])
 
     def test_commands_that_tell(self):
         for command, name in (

@@ -166,6 +166,8 @@ class TestZones(SuggestionTestCase):
             ("30 9 * * 1-5", "America/New_York", 10, 60),
             ("0 */6 * * *", "Europe/Berlin", 3, 60),
             ("*/15 0-6 * * *", "Australia/Sydney", 3, 40),
+            ("5 1-23 * * *", "Europe/London", 10, 60),
+            ("*/10 0-22 * * *", "America/New_York", 10, 60),
         ):
             with self.subTest(schedule=schedule, timezone=timezone):
                 since = WINTER.replace(month=month, day=1)
@@ -325,6 +327,24 @@ class TestOddHistories(SuggestionTestCase):
 
     def test_before_1970(self):
         self.check("10 3 * * *", since=WINTER.replace(year=1907))
+
+    def test_rare_runs_that_are_long_or_late_are_no_gaps(self):
+        for schedule, late, took in (
+            ("0 * * * *", 0, 170), ("*/15 * * * *", 0, 40),
+            ("0 3 * * *", 120, 1), ("0 * * * *", 25, 1),
+        ):
+            runs = []
+            for number, run in enumerate(history(schedule, days=30)):
+                if number % 20 == 10:
+                    start = run.date_started + late * MINUTE
+                    run = Run(run.hostname, start, start + took * MINUTE)
+                if not runs or run.date_started > runs[-1].date_completed:
+                    runs.append(run)
+            with self.subTest(schedule=schedule, late=late, took=took):
+                found = self.suggest(runs, WINTER + 30 * DAY)
+                self.assertEqual(schedule, found.attributes["schedule"])
+                self.assertNotIn("gap:", "\n".join(found.evidence))
+                self.assert_silent(found, runs, WINTER, WINTER + 30 * DAY)
 
     def test_one_run_that_is_stuck_is_not_allowed_for(self):
         runs = [
