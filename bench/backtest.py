@@ -21,10 +21,10 @@ from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.monitor.backtesting import replay_all
-from canonical.launchpad.monitor.checking import YEAR
 from canonical.launchpad.monitor.checking import load_expectations
 from canonical.launchpad.monitor.checking import registered_cases
 from canonical.launchpad.monitor.checking import registered_expectations
+from canonical.launchpad.monitor.rules import HORIZON
 from canonical.launchpad.monitor.schedule import slots_of_period
 from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
@@ -105,7 +105,7 @@ def read(since):
 
 def replayed(since):
     cases = registered_cases(
-        registered_expectations(), since - YEAR, AT, SKEW)
+        registered_expectations(), since - HORIZON, AT, SKEW)
     return sum(
         len(alarms) for _, alarms in replay_all(cases, since, AT))
 
