@@ -93,13 +93,12 @@ def _expose(assessments: list[Assessment], path: str) -> None:
 
 
 def _reasons(assessment: Assessment) -> str:
-    """What is wrong; or, if nothing is, when it last ran."""
+    """What is wrong; or, if nothing is, all three answers."""
+    questions = (assessment.recently, assessment.often, assessment.runtime)
+    wrong = [each for each in questions if each.state != "ok"]
     # In order, and each once.
-    wrong = dict.fromkeys(
-        question.sentence for question in (
-            assessment.recently, assessment.often, assessment.runtime)
-        if question.state != "ok")
-    return "; ".join(wrong or [assessment.recently.sentence])
+    return "; ".join(dict.fromkeys(
+        each.sentence for each in wrong or questions))
 
 
 def _as_dict(assessment: Assessment) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def configured_channels() -> list[str]:
         name for name, target in (
             ("mail", config.monitor.recipients),
             ("webhook", config.monitor.webhook_url))
-        if target.strip()]
+        if target.strip(", ")]
 
 
 def clock_skew() -> datetime.timedelta:
