@@ -11,6 +11,7 @@ from hypothesis import strategies
 from canonical.launchpad.monitor.checking import assess_all
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.tests.test_schedule import DAY
+from canonical.launchpad.monitor.tests.test_schedule import DAYS
 from canonical.launchpad.monitor.tests.test_schedule import HOURS
 from canonical.launchpad.monitor.tests.test_schedule import MINUTE
 from canonical.launchpad.monitor.tests.test_schedule import MINUTES
@@ -44,7 +45,8 @@ class TestAssessAll(unittest.TestCase):
 
     @settings(max_examples=60, deadline=None)
     @given(
-        minute=MINUTES, hour=HOURS, timezone=strategies.sampled_from(ZONES),
+        minute=MINUTES, hour=HOURS, days=DAYS,
+        timezone=strategies.sampled_from(ZONES),
         now=strategies.datetimes(
             datetime.datetime(2000, 1, 1), datetime.datetime(2036, 1, 1)),
         hours=strategies.integers(1, 30),
@@ -53,9 +55,9 @@ class TestAssessAll(unittest.TestCase):
             strategies.integers(0, 40 * 3600), strategies.integers(0, 7200))),
     )
     def test_slots_due_and_met_are_what_a_count_minute_by_minute_finds(
-        self, minute, hour, timezone, now, hours, grace, runs
+        self, minute, hour, days, timezone, now, hours, grace, runs
     ):
-        schedule = f"{minute} {hour} * * *"
+        schedule = f"{minute} {hour} {days}"
         at = now.replace(microsecond=0, tzinfo=datetime.UTC)
         window = hours * 60 * MINUTE
         times = sorted(

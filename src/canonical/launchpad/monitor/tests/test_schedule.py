@@ -26,6 +26,9 @@ MINUTES = strategies.one_of(
     strategies.lists(
         strategies.integers(0, 59), min_size=1, max_size=4,
     ).map(lambda values: ",".join(map(str, sorted(set(values))))))
+DAYS = strategies.sampled_from(
+    ["* * *", "* * *", "* * 1,2,3,4,5", "* * 0",
+     "1,15 * *", "* 3,10 *"])
 HOURS = strategies.one_of(
     strategies.just("*"),
     strategies.integers(1, 12).map(lambda step: f"*/{step}"))
@@ -51,13 +54,17 @@ def by_brute_force(schedule, timezone, since, until):
     daylight saving; those that say `*` for the minute or the hour it starts
     by the clock on the wall.
     """
-    minute, hour, *_ = schedule.split()
+    minute, hour, day, month, weekday = schedule.split()
     zone = ZoneInfo(timezone)
     slots = []
     moment = since
     while moment < until:
         local = moment.astimezone(zone)
-        if matches(minute, local.minute) and matches(hour, local.hour):
+        if all((
+            matches(minute, local.minute), matches(hour, local.hour),
+            matches(day, local.day), matches(month, local.month),
+            matches(weekday, local.isoweekday() % 7),
+        )):
             slots.append(moment)
         moment += MINUTE
     return slots
@@ -137,14 +144,15 @@ class TestSlots(unittest.TestCase):
     @given(
         minute=MINUTES,
         hour=HOURS,
+        days=DAYS,
         timezone=strategies.sampled_from(ZONES),
         start=strategies.datetimes(
             datetime.datetime(2000, 1, 1), datetime.datetime(2036, 1, 1)),
     )
     def test_slots_are_what_a_count_minute_by_minute_finds(
-        self, minute, hour, timezone, start
+        self, minute, hour, days, timezone, start
     ):
-        schedule = f"{minute} {hour} * * *"
+        schedule = f"{minute} {hour} {days}"
         since = start.replace(second=0, microsecond=0, tzinfo=datetime.UTC)
         until = since + DAY
         expected = by_brute_force(schedule, timezone, since, until)
