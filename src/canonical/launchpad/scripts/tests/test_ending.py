@@ -190,6 +190,10 @@ class TestSignals(ScriptTestCase):
                 print("ready", flush=True)
                 {statement}
             """, call=call, **changes)
+        return self.interrupt(signum)
+
+    def interrupt(self, signum):
+        """The script that was written, sent a signal once it is ready."""
         process = self.start()
         self.assertEqual("ready\n", process.stdout.readline())
         process.send_signal(signum)
@@ -227,11 +231,15 @@ class TestSignals(ScriptTestCase):
         self.assert_killed(process, signal.SIGTERM)
 
     def test_finally_is_executed(self):
-        process = self.kill("""
+        self.write_script("""
+            def main(self):
                 try:
+                    print("ready", flush=True)
                     sys.stdin.read()
                 finally:
-                    print("cleaned up")""", signal.SIGTERM)
+                    print("cleaned up")
+            """, call="lock_and_run()")
+        process = self.interrupt(signal.SIGTERM)
         self.assertEqual("cleaned up\n", process.out)
         self.assert_killed(process, signal.SIGTERM)
 
@@ -243,10 +251,7 @@ class TestSignals(ScriptTestCase):
                 sys.stdin.read()
             """, prepare="import signal;"
                  " signal.signal(signal.SIGHUP, signal.SIG_IGN)")
-        process = self.start()
-        process.stdout.readline()
-        process.send_signal(signal.SIGHUP)
-        process.out, process.err = process.communicate()
+        process = self.interrupt(signal.SIGHUP)
         self.assert_recorded(process)
 
     def test_a_handler_of_the_scripts_own_is_kept(self):
@@ -271,10 +276,7 @@ class TestSignals(ScriptTestCase):
                     main_store().execute("SELECT pg_sleep(0.3)")
                 note("done")
             """)
-        process = self.start()
-        self.assertEqual("ready\n", process.stdout.readline())
-        process.send_signal(signal.SIGTERM)
-        process.out, process.err = process.communicate()
+        process = self.interrupt(signal.SIGTERM)
         self.assert_recorded(process)
 
     def test_a_signal_that_main_survives_is_no_failure(self):
@@ -286,10 +288,7 @@ class TestSignals(ScriptTestCase):
                 except BaseException:
                     note("done")
             """)
-        process = self.start()
-        self.assertEqual("ready\n", process.stdout.readline())
-        process.send_signal(signal.SIGTERM)
-        process.out, process.err = process.communicate()
+        process = self.interrupt(signal.SIGTERM)
         self.assert_recorded(process)
 
     def test_a_copy_that_takes_forever_does_not_keep_it(self):
