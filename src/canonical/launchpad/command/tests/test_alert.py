@@ -112,7 +112,8 @@ class TestMail(AlertTestCase):
         self.alert()
         self.age(hours=25)
         self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
-        self.assertIn("\n  critical for 1d1h: has", self.mail.texts()[-1])
+        self.assertRegex(
+            self.mail.texts()[-1], r"\n  critical for 1d1h(\d+s)?: has")
         self.assertEqual([], self.subjects())
         self.configure(repeat="1h")
         self.age(hours=2)

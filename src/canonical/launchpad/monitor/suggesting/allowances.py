@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import itertools
+import math
 import statistics
 from collections import deque
 from collections.abc import Sequence
@@ -62,33 +63,37 @@ def rounded_down(seconds: float) -> datetime.timedelta:
         seconds=USUAL[bisect.bisect(USUAL, seconds) - 1])
 
 
-def patience_needed(matched: Match, runs: Sequence[Times]) -> float:
+def patience_needed(
+    matched: Match, runs: Sequence[Times], until: float
+) -> tuple[float, float]:
     """How long after a slot a run that makes good for it completed, at most.
 
-    Slots that nothing ran for are left out, and so are those before them
-    that were covered by a run.
+    Slots that nothing ran for are left out.  One before them, that was
+    covered by a run, is waited for until the first of them.
 
     :param runs: those that `matched` is of.
-    :return: seconds.
+    :param until: when the history ends, in seconds since 1970 UTC; what was
+        covered then was patiently waited for.
+    :return: seconds, for slots that have a run and for those covered by one.
     """
     starts = [run.started for run in runs]
     earliest = list(itertools.accumulate(
-        (run.completed for run in reversed(runs)), min))[::-1]
+        (run.completed for run in reversed(runs)), min, initial=until))[::-1]
     gaps = set(matched.gaps)
-    needed = 0.0
-    after_gap = True
+    met = covered = 0.0
+    gap = math.inf
     for number in reversed(range(len(matched.slots))):
         slot, run = matched.slots[number], matched.runs[number]
         if number in gaps:
-            after_gap = True
+            gap = slot
             continue
         if run is not None:
-            needed = max(needed, run.completed - slot)
-            after_gap = False
-        if not after_gap:
+            met = max(met, run.completed - slot)
+            gap = math.inf
+        else:
             first = bisect.bisect_left(starts, slot - SKEW)
-            needed = max(needed, earliest[first] - slot)
-    return needed
+            covered = max(covered, min(earliest[first], gap) - slot)
+    return met, covered
 
 
 def unmet(matched: Match, runs: Sequence[Times]) -> list[float]:

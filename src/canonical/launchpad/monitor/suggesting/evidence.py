@@ -13,6 +13,7 @@ from canonical.launchpad.monitor.suggesting.allowances import rolling_means
 from canonical.launchpad.monitor.suggesting.allowances import rounded_down
 from canonical.launchpad.monitor.suggesting.allowances import rounded_up
 from canonical.launchpad.monitor.suggesting.allowances import unmet
+from canonical.launchpad.monitor.suggesting.guessing import EVERY_HOUR
 from canonical.launchpad.monitor.suggesting.guessing import Guess
 from canonical.launchpad.monitor.suggesting.matching import Match
 from canonical.launchpad.monitor.suggesting.matching import Times
@@ -20,8 +21,9 @@ from canonical.launchpad.monitor.suggesting.matching import Times
 
 __all__ = [
     "average_of",
+    "change_evidence",
     "count_text",
-    "gaps_evidence",
+    "grace_evidence",
     "missed_evidence",
     "schedule_evidence",
     "seconds_text",
@@ -34,14 +36,26 @@ __all__ = [
 # The average may be off by this factor.
 AVERAGE_MARGIN = 2.0
 
-# How many gaps and how many other time zones are told of.
+# How many other time zones are told of.
 TOLD = 3
+
+
+def change_evidence(since: float, before: Guess | None) -> str:
+    if before is None:
+        was = "otherwise"
+    elif before.timezone == "UTC":
+        was = before.schedule
+    else:
+        was = f"{before.schedule} in {before.timezone}"
+    return (
+        f"changed: it is so since {when_text(since)}, before that it was"
+        f" {was}; what follows is from the time since then")
 
 
 def schedule_evidence(guess: Guess, runs: Sequence[Times]) -> str:
     slots = guess.matched.slots
     met = len(guess.matched.lateness)
-    extra = guess.matched.extra
+    extra = len(guess.matched.extra)
     also = f"; {count_text(extra, 'run')} beside them" if extra else ""
     return (
         f"schedule: {met} of {count_text(len(slots), 'slot')} have a run, from"
@@ -50,7 +64,7 @@ def schedule_evidence(guess: Guess, runs: Sequence[Times]) -> str:
 
 def zone_evidence(guess: Guess) -> str:
     name = guess.timezone
-    if guess.schedule.split()[1:] == ["*"] * 4:
+    if guess.schedule.split()[1:] == EVERY_HOUR:
         return "timezone: it runs every hour, so that none can be told"
     if name == "UTC" and not guess.clocks_changed:
         return (
@@ -75,6 +89,16 @@ def zone_evidence(guess: Guess) -> str:
     return text
 
 
+def grace_evidence(met: float, covered: float) -> str:
+    """See `patience_needed`."""
+    text = (
+        f"grace: the latest completion came {seconds_text(met)} after its"
+        " slot")
+    return text if covered <= met else (
+        f"{text}; and when a slot fell into the run before it, the next came"
+        f" {seconds_text(covered)} after that")
+
+
 def missed_evidence(
     missed: int, matches: Sequence[Match], scopes: Sequence[Sequence[Times]]
 ) -> Iterable[str]:
@@ -95,24 +119,6 @@ def missed_evidence(
             "schedule: runs take"
             f" {seconds_text(statistics.median(durations))}; if it was due"
             " more often meanwhile, that cannot be told")
-
-
-def gaps_evidence(
-    matches: Sequence[Match], hosts: Sequence[str]
-) -> Iterable[str]:
-    """What was missing, the longest first."""
-    for number, matched in enumerate(matches):
-        where = f" on {hosts[number]}" if hosts else ""
-        stretches = sorted(matched.stretches(), key=len, reverse=True)
-        for stretch in stretches[:TOLD]:
-            first, last = (matched.slots[each] for each in (
-                stretch[0], stretch[-1]))
-            until = f" to {when_text(last)}" if last > first else ""
-            yield (
-                f"gap: no run{where} for {count_text(len(stretch), 'slot')},"
-                f" at {when_text(first)}{until}")
-        if len(stretches) > TOLD:
-            yield f"gap: {len(stretches) - TOLD} more{where}"
 
 
 def varies(runs: Sequence[Times]) -> str:

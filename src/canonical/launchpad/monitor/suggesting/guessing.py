@@ -22,6 +22,7 @@ from canonical.launchpad.monitor.suggesting.matching import Times
 from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
 from canonical.launchpad.monitor.suggesting.matching import slots_within
+from canonical.launchpad.monitor.suggesting.phases import EARLY
 from canonical.launchpad.monitor.suggesting.phases import EXTRA
 from canonical.launchpad.monitor.suggesting.phases import MISSED
 from canonical.launchpad.monitor.suggesting.phases import Phase
@@ -36,9 +37,10 @@ from canonical.launchpad.monitor.suggesting.zones import zones_between
 
 
 __all__ = [
+    "EVERY_HOUR",
     "Guess",
     "guess_schedule",
-    "slot_seconds",
+    "slots_of",
 ]
 
 
@@ -48,6 +50,9 @@ DAY = 86400
 # has; likewise a day of the week or month.
 HEAVY_HOUR = 0.3
 HEAVY_DAY = 0.5
+HALF_MONTH = 15
+
+EVERY_HOUR = ["*"] * 4
 
 # How many answers are compared with what cron would have done.
 CLOSEST = 8
@@ -67,6 +72,8 @@ class Guess:
     """What a schedule may be.
 
     :ivar cost: what it takes to tell the history with it, in bits.
+    :ivar exceptions: the part of it that is for the zone, and for runs and
+        slots against the rule.
     :ivar matched: the slots from the first run to the last.
     :ivar alike: other zones, each with its schedule, that mean the same
         slots.
@@ -77,6 +84,7 @@ class Guess:
     schedule: str
     timezone: str
     cost: float
+    exceptions: float
     matched: Match
     alike: tuple[tuple[str, str], ...]
     zone: Zone
@@ -90,7 +98,6 @@ class Rough:
     schedule: str
     zone: Zone
     cost: float
-    price: float
 
 
 def guess_schedule(runs: Sequence[Times]) -> Guess:
@@ -111,7 +118,11 @@ def guess_schedule(runs: Sequence[Times]) -> Guess:
     guesses = [
         _guess(each, runs, longest, known) for each in roughs[:CLOSEST]
         if each.cost <= roughs[0].cost + 4 * MISSED]
-    best = min(guesses, key=lambda each: each.cost)
+    cheapest = min(guesses, key=lambda each: each.cost)
+    best = min(
+        (each for each in guesses
+         if each.matched.slots == cheapest.matched.slots),
+        key=lambda each: (fame(each.timezone), each.cost))
     alike = [
         (each.timezone, each.schedule) for each in guesses
         if each is not best and each.matched.slots == best.matched.slots
@@ -123,8 +134,21 @@ def guess_schedule(runs: Sequence[Times]) -> Guess:
         best, alike=tuple(alike), clocks_changed=changed)
 
 
+def slots_of(
+    schedule: str, timezone: str, first: float, last: float
+) -> Sequence[float]:
+    """The slots from that of a start to the last that is not later.
+
+    :param first: seconds since 1970 UTC; likewise `last`.
+    """
+    return slots_within(
+        _slot_seconds(
+            schedule, timezone, int(first // DAY) - 1, int(last // DAY) + 1),
+        first, last)
+
+
 @functools.lru_cache(1000)
-def slot_seconds(
+def _slot_seconds(
     schedule: str, timezone: str, first_day: int, last_day: int
 ) -> tuple[float, ...]:
     """The slots of whole days, in seconds since 1970.
@@ -154,20 +178,32 @@ def _guess(
     """
     first, last = runs[0].started, runs[-1].started
     name = rough.zone.names[0]
-    slots = slot_seconds(
-        rough.schedule, name, int(first // DAY) - 1, int(last // DAY) + 1)
-    slots = tuple(slots_within(slots, first, last + 10))
+    slots = tuple(slots_of(rough.schedule, name, first, last + EARLY))
     if slots not in known:
         known[slots] = match(slots, runs, longest)
     matched = known[slots]
     late = matched.lateness
-    cost = (
-        rough.price + EXTRA * matched.extra
+    exceptions = (
+        _naming(rough.zone) + EXTRA * len(matched.extra)
         + sum(MISSED + math.log2(len(each)) for each in matched.stretches())
-        + 0.5 * len(matched.covered)
-        + len(late) * math.log2(
+        + 0.5 * len(matched.covered))
+    told = (
+        _price(rough.schedule) + len(late) * math.log2(
             1 + sum(max(each, 0.0) for each in late) / 60 / max(len(late), 1)))
-    return Guess(rough.schedule, name, cost, matched, (), rough.zone, False)
+    return Guess(
+        rough.schedule, name, told + exceptions, exceptions, matched, (),
+        rough.zone, False)
+
+
+def _price(schedule: str) -> float:
+    return sum(map(price, schedule.split()))
+
+
+def _naming(zone: Zone) -> float:
+    name = zone.names[0]
+    if name == "UTC":
+        return 0.0
+    return ZONE + 0.1 * KNOWN.index(name) if name in KNOWN else RARE_ZONE
 
 
 def _covered_hours(runs: Sequence[Times], longest: float) -> set[int]:
@@ -185,7 +221,10 @@ def _roughs(
     zones: Sequence[Zone],
     covered: set[int],
 ) -> Iterator[Rough]:
-    """The best in each zone; only in UTC, if that is perfect there."""
+    """The best in each zone; only in UTC, if that is perfect there.
+
+    What is due every hour is so in each.
+    """
     shifted = {0: phase}
     for zone in zones:
         shift = zone.offsets[0] % 60
@@ -194,7 +233,8 @@ def _roughs(
                 tuple(sorted((each + shift) % 60 for each in phase.minutes)),
                 runs, longest, shift)
         rough, is_perfect = _rough(shifted[shift], zone, covered)
-        yield rough
+        if zone is zones[0] or rough.schedule.split()[1:] != EVERY_HOUR:
+            yield rough
         if zone is zones[0] and is_perfect:
             break
 
@@ -216,16 +256,10 @@ def _rough(
     for days, is_day in _day_fields(local, hours):
         missed = _exceptions(local, excused, hours, is_day)
         schedule = f"{times} {days}"
-        told = sum(price(field) for field in schedule.split())
-        options.append((told + missed, told, schedule, missed))
-    cost, told, schedule, missed = min(options)
-    name = zone.names[0]
-    naming = 0.0 if name == "UTC" else (
-        ZONE + 0.1 * KNOWN.index(name) if name in KNOWN else RARE_ZONE)
-    return Rough(
-        schedule, zone,
-        phase.cost + cost + naming, told + naming), not (
-            missed or phase.exceptions)
+        options.append((_price(schedule) + missed, schedule, missed))
+    cost, schedule, missed = min(options)
+    return Rough(schedule, zone, phase.cost + cost + _naming(zone)), not (
+        missed or phase.exceptions)
 
 
 def _day_fields(
@@ -251,8 +285,11 @@ def _day_fields(
         chosen = sorted(
             each for each in there if met[each] / there[each] >= enough)
         field = field_text(chosen, first, last)
-        # A stretch of days that was seen once is a gap rather than a rule.
-        seen_once = last == 31 and "-" in field and len(span) < 62
+        # A stretch of days that was seen once is a gap rather than a rule;
+        # and so are a few days that are missing in two months.
+        seen_once = last == 31 and "-" in field and len(span) < 62 and (
+            len(chosen) > HALF_MONTH
+            or min(there[each] for each in chosen) < 2)
         if field != "*" and not seen_once:
             yield text.format(field), frozenset(
                 day for day in span if number(day) in chosen)

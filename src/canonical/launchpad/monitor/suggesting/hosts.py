@@ -8,14 +8,13 @@ from collections.abc import Sequence
 
 from canonical.launchpad.monitor.suggesting.guessing import Guess
 from canonical.launchpad.monitor.suggesting.guessing import guess_schedule
-from canonical.launchpad.monitor.suggesting.guessing import slot_seconds
+from canonical.launchpad.monitor.suggesting.guessing import slots_of
 from canonical.launchpad.monitor.suggesting.intervals import guess_interval
 from canonical.launchpad.monitor.suggesting.matching import Match
 from canonical.launchpad.monitor.suggesting.matching import Times
 from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
 from canonical.launchpad.monitor.suggesting.matching import quantile
-from canonical.launchpad.monitor.suggesting.matching import slots_within
 
 
 __all__ = [
@@ -57,11 +56,8 @@ def guess_on_hosts(runs: Sequence[Times]) -> Guess:
     if alone.schedule == together.schedule or not alone.matched.lateness:
         return together
     longest = longest_normal(runs)
-    slots = slots_within(
-        slot_seconds(
-            alone.schedule, alone.timezone, int(runs[0].started // 86400) - 1,
-            int(runs[-1].started // 86400)),
-        runs[0].started, runs[-1].started)
+    slots = slots_of(
+        alone.schedule, alone.timezone, runs[0].started, runs[-1].started)
     latest = 2 * max(quantile(alone.matched.lateness, 0.9), 60.0)
     for scope in scopes:
         matched = match(slots, scope, longest)

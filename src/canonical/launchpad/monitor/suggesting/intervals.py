@@ -12,6 +12,7 @@ from canonical.launchpad.monitor.suggesting.allowances import WINDOW
 from canonical.launchpad.monitor.suggesting.allowances import rounded_up
 from canonical.launchpad.monitor.suggesting.guessing import Guess
 from canonical.launchpad.monitor.suggesting.matching import Times
+from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import quantile
 
 
@@ -29,10 +30,11 @@ __all__ = [
 MOST = 0.85
 STEADY = 0.5
 
-# What is longer than so many of the usual ones is a gap, and so many of them
-# may be gaps.
+# What is longer than so many of the usual ones is a gap; so many of them may
+# be gaps, and so much of the time.
 LONG = 2.5
 GAPS = 0.05
+AWAY = 0.5
 
 # Durations between completions go up in such steps; seconds.
 STEPS = ((60, 5), (600, 30), (3600, 60), (21600, 300), (86400, 1800),
@@ -57,20 +59,28 @@ class Interval:
 
 def guess_interval(runs: Sequence[Times]) -> Interval | None:
     """The time between completions, if it is steady."""
-    completed = sorted(run.completed for run in runs)
-    pairs = list(zip(completed, completed[1:], strict=False))
-    between = [after - before for before, after in pairs]
+    by_completion = sorted(runs, key=lambda run: run.completed)
+    pairs = list(zip(by_completion, by_completion[1:], strict=False))
+    between = [after.completed - run.completed for run, after in pairs]
     usual = statistics.median(between)
     low, high = quantile(between, 1 - MOST), quantile(between, MOST)
     if not usual or high - low > STEADY * usual:
         return None
-    limit = LONG * usual
-    gaps = tuple(pair for pair in pairs if pair[1] - pair[0] > limit)
-    if len(gaps) > max(GAPS * len(between), 1):
+    longest = longest_normal(runs)
+    normal, gaps = [], []
+    for (run, after), time in zip(pairs, between, strict=True):
+        # It was at work, and not away, in that part of the time.
+        busy = after.duration if after.duration <= longest else 0.0
+        if time - busy > LONG * usual:
+            gaps.append((run.completed, after.completed))
+        else:
+            normal.append(time)
+    away = sum(after - before for before, after in gaps)
+    if (len(gaps) > max(GAPS * len(between), 1)
+            or away > AWAY * sum(between)):
         return None
-    normal = [each for each in between if each <= limit]
     return Interval(
-        usual, _step_up(quantile(normal, 0.9)), max(normal), gaps)
+        usual, _step_up(quantile(normal, 0.9)), max(normal), tuple(gaps))
 
 
 def is_steadier(guess: Guess, runs: Sequence[Times]) -> bool:

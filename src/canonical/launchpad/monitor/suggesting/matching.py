@@ -19,6 +19,7 @@ from canonical.launchpad.interfaces import Run
 __all__ = [
     "Match",
     "Times",
+    "latest_normal",
     "longest_normal",
     "match",
     "quantile",
@@ -32,6 +33,9 @@ __all__ = [
 EARLY = 60.0
 EARLY_IF_FREQUENT = 5.0
 FREQUENT = 300.0
+
+# So many runs have to have taken as long as another for it to be usual.
+OTHERS = 2
 
 
 class Times(NamedTuple):
@@ -56,14 +60,14 @@ class Match:
     :ivar covered: the numbers of slots without a run that fell into the run
         before it.
     :ivar gaps: the numbers of slots that have no run and no such excuse.
-    :ivar extra: how many runs there were beside those.
+    :ivar extra: the runs beside those.
     """
 
     slots: Sequence[float]
     runs: tuple[Times | None, ...]
     covered: frozenset[int]
     gaps: tuple[int, ...]
-    extra: int
+    extra: tuple[Times, ...]
 
     @property
     def lateness(self) -> list[float]:
@@ -97,8 +101,22 @@ def quantile(values: Sequence[float], fraction: float) -> float:
 
 
 def longest_normal(runs: Sequence[Times]) -> float:
-    """How long a run takes at most that is not stuck, in seconds."""
-    return 2 * quantile([run.duration for run in runs], 0.95)
+    """How long a run takes at most that is not stuck, in seconds.
+
+    That is twice what most take, or what is nothing unusual since at least
+    two others took half as long or longer.
+    """
+    durations = sorted(run.duration for run in runs)
+    usual = [
+        duration for other, duration in zip(
+            durations, durations[OTHERS:], strict=False)
+        if other >= 0.5 * duration]
+    return max(2 * quantile(durations, 0.95), *usual, 0.0)
+
+
+def latest_normal(lateness: Sequence[float]) -> float:
+    """How late a run starts at most that is for the slot, in seconds."""
+    return max(4 * quantile(lateness or [0.0], 0.9), 600.0)
 
 
 def slots_within(
@@ -129,32 +147,37 @@ def match(
     """Find the run for each slot.
 
     A run that is later after its slot than most, by far, or that is still
-    stuck when the next is due, does not make good for it.
+    stuck when the next is due, does not make good for it.  If there were two
+    for a slot and none for one before, then all between came late.
 
     :param slots: in seconds since 1970 UTC, in order.
     :param runs: in order of their starts.
     :param longest: see `longest_normal`.
-    :param latest: by how many seconds it may be later; by default that
-        follows from how late they usually are.
+    :param latest: by how many seconds it may be later; by default see
+        `latest_normal`.
     """
     early = _early(slots)
     numbers = [
         bisect.bisect(slots, run.started + early) - 1 for run in runs]
     if latest is None:
-        usual = quantile([
+        latest = latest_normal([
             run.started - slots[number]
             for number, run in zip(numbers, runs, strict=True)
-            if number >= 0] or [0.0], 0.9)
-        latest = max(4 * usual, 600.0)
+            if number >= 0])
     found: list[Times | None] = [None] * len(slots)
     last: dict[str, int] = {}
-    extra = 0
+    extra = []
     covered = set()
     for number, run in zip(numbers, runs, strict=True):
         stuck = run.duration > longest
-        if number < 0 or run.started - slots[number] > latest or (
-                last.get(run.hostname) == number):
-            extra += 1
+        if number < 0 or run.started - slots[number] > latest:
+            extra.append(run)
+        elif last.get(run.hostname) == number:
+            free = _free_before(number, slots, found, latest)
+            if free is None:
+                extra.append(run)
+            else:
+                found[free:number + 1] = *found[free + 1:number + 1], run
         elif not stuck or run.completed <= (
                 slots[number + 1] if number + 1 < len(slots) else math.inf):
             last[run.hostname] = number
@@ -171,5 +194,23 @@ def match(
         runs=tuple(found),
         covered=frozenset(covered.intersection(missing)),
         gaps=tuple(each for each in missing if each not in covered),
-        extra=extra,
+        extra=tuple(extra),
     )
+
+
+def _free_before(
+    number: int,
+    slots: Sequence[float],
+    found: Sequence[Times | None],
+    latest: float,
+) -> int | None:
+    """The slot without a run from which on each run is for the slot before.
+
+    :return: the number of the slot; `None` if they would be too late.
+    """
+    while number and (run := found[number]) is not None and (
+            run.started - slots[number - 1] <= latest):
+        number -= 1
+        if found[number] is None:
+            return number
+    return None

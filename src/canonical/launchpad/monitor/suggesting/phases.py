@@ -19,6 +19,7 @@ from canonical.launchpad.monitor.suggesting.matching import Times
 
 
 __all__ = [
+    "EARLY",
     "EXTRA",
     "MISSED",
     "Phase",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
 import statistics
@@ -15,59 +16,56 @@ from canonical.launchpad.monitor.suggesting.allowances import missed_needed
 from canonical.launchpad.monitor.suggesting.allowances import patience_needed
 from canonical.launchpad.monitor.suggesting.allowances import rounded_up
 from canonical.launchpad.monitor.suggesting.allowances import unmet
+from canonical.launchpad.monitor.suggesting.changes import changed_interval
+from canonical.launchpad.monitor.suggesting.changes import changed_schedule
 from canonical.launchpad.monitor.suggesting.evidence import average_of
+from canonical.launchpad.monitor.suggesting.evidence import change_evidence
 from canonical.launchpad.monitor.suggesting.evidence import count_text
-from canonical.launchpad.monitor.suggesting.evidence import gaps_evidence
+from canonical.launchpad.monitor.suggesting.evidence import grace_evidence
 from canonical.launchpad.monitor.suggesting.evidence import missed_evidence
 from canonical.launchpad.monitor.suggesting.evidence import schedule_evidence
 from canonical.launchpad.monitor.suggesting.evidence import seconds_text
 from canonical.launchpad.monitor.suggesting.evidence import varies
 from canonical.launchpad.monitor.suggesting.evidence import when_text
 from canonical.launchpad.monitor.suggesting.evidence import zone_evidence
+from canonical.launchpad.monitor.suggesting.gaps import Gap
+from canonical.launchpad.monitor.suggesting.gaps import (
+    gaps_between_completions,
+)
+from canonical.launchpad.monitor.suggesting.gaps import gaps_evidence
+from canonical.launchpad.monitor.suggesting.gaps import gaps_of_slots
 from canonical.launchpad.monitor.suggesting.guessing import Guess
-from canonical.launchpad.monitor.suggesting.guessing import slot_seconds
+from canonical.launchpad.monitor.suggesting.guessing import slots_of
 from canonical.launchpad.monitor.suggesting.hosts import by_host
 from canonical.launchpad.monitor.suggesting.hosts import guess_on_hosts
 from canonical.launchpad.monitor.suggesting.hosts import hosts_of_interval
 from canonical.launchpad.monitor.suggesting.hosts import hosts_of_schedule
 from canonical.launchpad.monitor.suggesting.intervals import guess_interval
-from canonical.launchpad.monitor.suggesting.intervals import is_steadier
 from canonical.launchpad.monitor.suggesting.intervals import runs_missed
 from canonical.launchpad.monitor.suggesting.matching import Match
 from canonical.launchpad.monitor.suggesting.matching import Times
+from canonical.launchpad.monitor.suggesting.matching import latest_normal
 from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
-from canonical.launchpad.monitor.suggesting.matching import slots_within
 from canonical.launchpad.monitor.suggesting.matching import times_of
+from canonical.launchpad.monitor.suggesting.plausible import FEWEST_RUNS
+from canonical.launchpad.monitor.suggesting.plausible import why_not
 
 
 __all__ = [
-    "FEWEST_RUNS",
     "Suggestion",
     "suggest_expectation",
 ]
 
-
-FEWEST_RUNS = 5
-
-# A schedule fits if there is no more than this part of a stretch without runs
-# for each slot that has one, and no more than this part of the runs is beside
-# it.
-STRETCHES = 0.2
-EXTRA = 0.2
-
-# And this part of the slots has to have a run, even where much is missing.
-MET = 0.5
-
-# It has to say more than a list of the runs would, which takes so many bits
-# for each.
-BITS = 10.0
 
 # What a run may take, and how late it may start, that is allowed for, as parts
 # of the time between slots: what takes longer was stuck, and what comes later
 # was started by hand.
 LONGEST = 4.0
 LATEST = 0.5
+
+DAY = 86400.0
+FORTNIGHT = 14 * DAY
 
 # Future runs may be later than past ones by this factor.
 GRACE_MARGIN = 1.5
@@ -81,10 +79,15 @@ class Suggestion:
         nothing can be told.
     :ivar evidence: sentences, one for each of them, and for what cannot be
         told.
+    :ivar since: when the history begins that it is from, in seconds since
+        1970 UTC.
+    :ivar gaps: in that history, where alarms are right.
     """
 
     attributes: Mapping[str, str]
     evidence: tuple[str, ...]
+    since: float = 0.0
+    gaps: tuple[Gap, ...] = ()
 
 
 def suggest_expectation(
@@ -96,37 +99,56 @@ def suggest_expectation(
     :param at: an aware datetime, up to which it is complete.
     """
     if len(runs) < FEWEST_RUNS:
-        return Suggestion({}, (
-            f"nothing can be told from {count_text(len(runs), 'run')};"
-            f" {FEWEST_RUNS} at least would be needed",))
+        return _too_few(runs)
     times = times_of(runs)
     guess = guess_on_hosts(times)
-    why_not = _why_not(guess, times)
-    if not why_not:
+    changed = changed_schedule(times, guess)
+    if changed is not None:
+        after = times[changed.first:]
+        return _since_change(
+            _too_few(after) if changed.after is None else
+            _too_short(after, at) or _scheduled(changed.after, after, at),
+            after, changed.before)
+    if (too_short := _too_short(times, at)) is not None:
+        return too_short
+    doubt = why_not(guess, times)
+    if not doubt:
         return _scheduled(guess, times, at)
-    return _at_intervals(times, at) or Suggestion({}, (
+    if (interval := _at_intervals(times, at)) is not None:
+        return interval
+    if (first := changed_interval(times)) is not None and (
+            recent := _at_intervals(times[first:], at)) is not None:
+        return _since_change(recent, times[first:], None)
+    return Suggestion({}, (
         f"no schedule can be told: with the nearest, {guess.schedule},"
-        f" {why_not}",
+        f" {doubt}",
         f"no interval can be told: {varies(times)}"))
 
 
-def _why_not(guess: Guess, runs: Sequence[Times]) -> str:
-    """Why a guess does not fit, if it does not."""
-    matched = guess.matched
-    slots = len(matched.slots)
-    stretches = len(matched.stretches())
-    met = slots - len(matched.gaps)
-    if matched.extra > EXTRA * len(runs):
-        return f"{matched.extra} of {len(runs)} runs have no slot"
-    if stretches > STRETCHES * len(matched.lateness) or met < MET * slots:
-        return f"{len(matched.gaps)} of {slots} slots have no run"
-    if len(matched.lateness) < FEWEST_RUNS:
-        return f"only {len(matched.lateness)} slots have a run"
-    if guess.cost > BITS * len(runs):
-        return f"{count_text(len(runs), 'run')} are too few to believe it"
-    if is_steadier(guess, runs):
-        return "starts drift all over the time between slots"
-    return ""
+def _too_few(runs: Sequence[Run | Times]) -> Suggestion:
+    return Suggestion({}, (
+        f"nothing can be told from {count_text(len(runs), 'run')};"
+        f" {FEWEST_RUNS} at least would be needed",))
+
+
+def _too_short(
+    runs: Sequence[Times], at: datetime.datetime
+) -> Suggestion | None:
+    """Of a few days it cannot be told whether others are days of rest."""
+    first, last = runs[0].started, runs[-1].completed
+    if last - first > FORTNIGHT or at.timestamp() - last < max(
+            last - first, DAY):
+        return None
+    return Suggestion({}, (
+        f"nothing can be told: it ran from {when_text(first)} to"
+        f" {when_text(last)}, and has not since then",))
+
+
+def _since_change(
+    suggestion: Suggestion, runs: Sequence[Times], before: Guess | None
+) -> Suggestion:
+    return dataclasses.replace(suggestion, evidence=(
+        change_evidence(runs[0].started, before), *suggestion.evidence))
 
 
 def _scheduled(
@@ -138,8 +160,10 @@ def _scheduled(
     until = at.timestamp()
     matches = [
         _matched(guess, scope, until) for scope in scopes]
-    patience = max(map(patience_needed, matches, scopes))
-    grace = rounded_up(max(patience * GRACE_MARGIN, 60))
+    met, covered = map(max, zip(*(
+        patience_needed(each, scope, until)
+        for each, scope in zip(matches, scopes, strict=True)), strict=True))
+    grace = rounded_up(max(met * GRACE_MARGIN, covered * GRACE_MARGIN, 60))
     # Those that are not due yet are not missed.
     due_until = until - grace.total_seconds()
     matches = [
@@ -158,31 +182,43 @@ def _scheduled(
         "missed": str(missed) if missed else "",
         "average": average,
     }
+    gaps = [
+        gap for hostname, each, scope in zip(
+            hosts or (None,), matches, scopes, strict=True)
+        for gap in gaps_of_slots(each, scope, hostname, runs[0].started)]
+    return _suggested(attributes, runs, gaps, [
+        schedule_evidence(guess, runs),
+        zone_evidence(guess),
+        grace_evidence(met, covered),
+        *hosts_evidence,
+        *missed_evidence(missed, matches, scopes),
+        average_evidence,
+    ])
+
+
+def _suggested(
+    attributes: Mapping[str, str],
+    runs: Sequence[Times],
+    gaps: Sequence[Gap],
+    evidence: Sequence[str],
+) -> Suggestion:
     return Suggestion(
-        {name: text for name, text in attributes.items() if text}, tuple([
-            schedule_evidence(guess, runs),
-            zone_evidence(guess),
-            f"grace: the latest completion came {seconds_text(patience)} after"
-            f" its slot",
-            *hosts_evidence,
-            *missed_evidence(missed, matches, scopes),
-            average_evidence,
-            *gaps_evidence(matches, hosts),
-        ]))
+        attributes={name: text for name, text in attributes.items() if text},
+        evidence=(*evidence, *gaps_evidence(gaps)),
+        since=runs[0].started,
+        gaps=tuple(gaps))
 
 
 def _matched(guess: Guess, runs: Sequence[Times], until: float) -> Match:
     """From the first slot that has a run to the last that is due."""
-    days = slot_seconds(
-        guess.schedule, guess.timezone,
-        int(guess.matched.slots[0] // 86400), int(until // 86400))
-    slots = slots_within(days, runs[0].started, until)
+    slots = slots_of(
+        guess.schedule, guess.timezone, runs[0].started, until)
     spacing = min(
         (after - slot for slot, after in zip(slots, slots[1:], strict=False)),
         default=math.inf)
     return match(
         slots, runs, max(longest_normal(runs), LONGEST * spacing),
-        LATEST * spacing)
+        max(latest_normal(guess.matched.lateness), LATEST * spacing))
 
 
 def _at_intervals(
@@ -210,7 +246,13 @@ def _at_intervals(
         "average": average,
     }
     usual = statistics.median(each.usual for each, _ in intervals)
-    evidence = [
+    gaps = [
+        gap for hostname, (interval, scope) in zip(
+            hosts or (None,), intervals, strict=True)
+        for gap in gaps_between_completions(
+            interval, scope, hostname, at.timestamp(),
+            every + grace.total_seconds())]
+    return _suggested(attributes, runs, gaps, [
         "every: starts follow no clock, but it completed every"
         f" {seconds_text(usual)}, from {when_text(runs[0].started)} to"
         f" {when_text(runs[-1].started)}",
@@ -220,17 +262,4 @@ def _at_intervals(
         *([f"missed: a day may have {count_text(missed, 'run')} less"]
           if missed else []),
         average_evidence,
-    ]
-    for interval, scope in intervals:
-        last = max(run.completed for run in scope)
-        gaps = [*interval.gaps]
-        if at.timestamp() - last > every + grace.total_seconds():
-            gaps.append((last, at.timestamp()))
-        where = f" on {scope[0].hostname}" if hosts else ""
-        evidence += [
-            f"gap: none completed{where} from {when_text(start)} to"
-            f" {when_text(end)}"
-            for start, end in gaps]
-    return Suggestion(
-        {name: text for name, text in attributes.items() if text},
-        tuple(evidence))
+    ])

@@ -1,0 +1,52 @@
+"""Is a schedule to be believed?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from canonical.launchpad.monitor.suggesting.evidence import count_text
+from canonical.launchpad.monitor.suggesting.guessing import Guess
+from canonical.launchpad.monitor.suggesting.intervals import is_steadier
+from canonical.launchpad.monitor.suggesting.matching import Times
+
+
+__all__ = [
+    "FEWEST_RUNS",
+    "why_not",
+]
+
+
+FEWEST_RUNS = 5
+
+# A schedule fits if there is no more than this part of a stretch without runs
+# for each slot that has one, and no more than this part of the runs is beside
+# it.
+STRETCHES = 0.2
+EXTRA = 0.2
+
+# And this part of the slots has to have a run, even where much is missing.
+MET = 0.5
+
+# It has to say more than a list of the runs would, which takes so many bits
+# for each.
+BITS = 10.0
+
+
+def why_not(guess: Guess, runs: Sequence[Times]) -> str:
+    """Why a guess does not fit, if it does not."""
+    matched = guess.matched
+    slots = len(matched.slots)
+    stretches = len(matched.stretches())
+    met = slots - len(matched.gaps)
+    extra = len(matched.extra)
+    if extra > EXTRA * len(runs):
+        return f"{extra} of {len(runs)} runs have no slot"
+    if stretches > STRETCHES * len(matched.lateness) or met < MET * slots:
+        return f"{len(matched.gaps)} of {slots} slots have no run"
+    if len(matched.lateness) < FEWEST_RUNS:
+        return f"only {len(matched.lateness)} slots have a run"
+    if guess.cost > BITS * len(runs):
+        return f"{count_text(len(runs), 'run')} are too few to believe it"
+    if is_steadier(guess, runs):
+        return "starts drift all over the time between slots"
+    return ""

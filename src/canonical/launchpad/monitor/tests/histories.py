@@ -1,0 +1,125 @@
+"""Histories made of known schedules, and what rules would say of them."""
+
+import datetime
+import random
+import unittest
+
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.case import Case
+from canonical.launchpad.monitor.case import interval_span
+from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.replay import replay
+from canonical.launchpad.monitor.schedule import slots_between
+from canonical.launchpad.monitor.suggesting.suggestion import (
+    suggest_expectation,
+)
+
+
+MINUTE = datetime.timedelta(minutes=1)
+HOUR = datetime.timedelta(hours=1)
+DAY = datetime.timedelta(days=1)
+WINTER = datetime.datetime(2007, 1, 8, tzinfo=datetime.UTC)
+
+
+def seconds(number):
+    return datetime.timedelta(seconds=number)
+
+
+def history(schedule, timezone="UTC", since=WINTER, days=30, jitter=90,
+            duration=(5, 60), host="loganberry", seed=1):
+    """What ran, if each run held a lock against the next."""
+    rand = random.Random(seed)
+    runs = []
+    for slot in slots_between(
+            schedule, timezone, since, since + days * DAY):
+        started = slot + seconds(rand.uniform(0, jitter))
+        if not runs or started >= runs[-1].date_completed:
+            runs.append(Run(
+                host, started, started + seconds(rand.uniform(*duration))))
+    return runs
+
+
+def by_start(*runs):
+    return sorted(runs, key=lambda run: run.date_started)
+
+
+def daemon(sleep, duration, count, host="loganberry", seed=1, since=WINTER):
+    """What ran, if each run began some time after the one before it."""
+    rand = random.Random(seed)
+    runs = []
+    started = since + seconds(rand.uniform(0, 600))
+    for _ in range(count):
+        completed = started + seconds(rand.uniform(*duration))
+        runs.append(Run(host, started, completed))
+        started = completed + seconds(sleep + rand.uniform(0, 0.5))
+    return runs
+
+
+def alarms(suggestion, runs, since, until):
+    """What it would have told of, once its first window is full."""
+    expectation = expectation_of(suggestion)
+    begin = datetime.datetime.fromtimestamp(suggestion.since, datetime.UTC)
+    runs = [run for run in runs if run.date_started >= begin]
+    return [
+        alarm for host in expectation.hosts or (None,)
+        for alarm in replay(
+            Case(expectation, host), runs,
+            max(since, begin.replace(second=0) + reach(expectation)), until)]
+
+
+def false_alarms(suggestion, runs, until):
+    """Those of them that no gap that it knows of explains."""
+    begin = datetime.datetime.fromtimestamp(suggestion.since, datetime.UTC)
+    late = reach(expectation_of(suggestion)).total_seconds()
+    return [
+        alarm for alarm in alarms(suggestion, runs, begin, until)
+        if not any(
+            gap.hostname == alarm.hostname
+            and gap.since <= alarm.opened.timestamp() <= gap.until + late
+            for gap in suggestion.gaps)]
+
+
+def expectation_of(suggestion):
+    attributes = dict(suggestion.attributes)
+    missed = int(attributes.pop("missed", 0))
+    return expectation_from_text("it", missed=missed, **attributes)
+
+
+def reach(expectation):
+    """How long after a moment a figure may still be wrong for it."""
+    window = (
+        expectation.window if expectation.schedule
+        else interval_span(expectation))
+    return window + expectation.grace + 2 * (expectation.every or MINUTE)
+
+
+class SuggestionTestCase(unittest.TestCase):
+
+    def suggest(self, runs, at):
+        return suggest_expectation(runs, at)
+
+    def assert_same_slots(self, suggestion, schedule, timezone, since, days):
+        found = suggestion.attributes
+        self.assertIn("schedule", found, suggestion.evidence)
+        until = since + days * DAY
+        self.assertEqual(
+            slots_between(schedule, timezone, since, until),
+            slots_between(
+                found["schedule"], found.get("timezone", "UTC"), since,
+                until),
+            found)
+
+    def assert_evidence(self, suggestion, pattern):
+        self.assertRegex("\n".join(suggestion.evidence), pattern)
+
+    def assert_silent(self, suggestion, runs, since, until):
+        self.assertEqual(
+            [], alarms(suggestion, runs, since, until)[:1], suggestion)
+
+    def check(self, schedule, timezone="UTC", since=WINTER, days=30, **how):
+        runs = history(schedule, timezone, since, days, **how)
+        until = since + days * DAY
+        suggestion = self.suggest(runs, until)
+        self.assert_same_slots(suggestion, schedule, timezone, since, days)
+        self.assert_silent(suggestion, runs, since, until)
+        return suggestion

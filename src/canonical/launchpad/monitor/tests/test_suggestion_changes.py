@@ -1,0 +1,166 @@
+"""A schedule that was changed is learned from what came after."""
+
+import datetime
+import random
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies
+
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.tests.histories import DAY
+from canonical.launchpad.monitor.tests.histories import HOUR
+from canonical.launchpad.monitor.tests.histories import WINTER
+from canonical.launchpad.monitor.tests.histories import SuggestionTestCase
+from canonical.launchpad.monitor.tests.histories import by_start
+from canonical.launchpad.monitor.tests.histories import daemon
+from canonical.launchpad.monitor.tests.histories import false_alarms
+from canonical.launchpad.monitor.tests.histories import history
+from canonical.launchpad.monitor.tests.histories import seconds
+
+
+AUTUMN = datetime.datetime(2026, 9, 21, tzinfo=datetime.UTC)
+
+
+class TestChanges(SuggestionTestCase):
+
+    def change(self, before, after, first, days=60, **how):
+        """What ran, the schedule changed after some days."""
+        return by_start(
+            *history(before, since=AUTUMN, days=first, **how),
+            *history(after, since=AUTUMN + first * DAY, days=days - first,
+                     **how))
+
+    def test_what_holds_now_is_told_and_what_did_before(self):
+        # Some near the days when clocks were changed somewhere.
+        for before, after, first in (
+            ("0 3 * * *", "0 4 * * *", 29), ("0 3 * * *", "0 4 * * *", 45),
+            ("0 3 * * *", "0 5 * * *", 36), ("0 22 * * *", "0 23 * * *", 19),
+            ("0 3 * * *", "30 3 * * *", 19), ("0 3 * * *", "0 15 * * *", 29),
+            ("0 3 * * 1-5", "0 3 * * *", 29), ("0 1 * * *", "0 2 * * *", 10),
+            ("0 * * * *", "30 * * * *", 29), ("0 * * * *", "*/15 * * * *", 50),
+            ("*/15 * * * *", "0 * * * *", 50),
+            ("*/10 * * * *", "*/5 * * * *", 29),
+            ("*/10 * * * *", "*/20 * * * *", 29),
+        ):
+            with self.subTest(before=before, after=after, first=first):
+                runs = self.change(before, after, first)
+                until = AUTUMN + 60 * DAY
+                found = self.suggest(runs, until)
+                self.assert_same_slots(
+                    found, after, "UTC", AUTUMN + first * DAY, 60 - first)
+                self.assertIn(
+                    f"before that it was {before};", found.evidence[0])
+                self.assertEqual((), found.gaps)
+                self.assert_silent(found, runs, AUTUMN, until)
+
+    def test_two_changes(self):
+        runs = by_start(
+            *self.change("0 3 * * *", "0 9 * * *", 20, 40),
+            *history("0 15 * * *", since=AUTUMN + 40 * DAY, days=20))
+        found = self.suggest(runs, AUTUMN + 60 * DAY)
+        self.assertEqual("0 15 * * *", found.attributes["schedule"])
+        self.assertRegex(
+            found.evidence[0], "since 2026-10-31 15:0. UTC, before that it was"
+            " otherwise")
+
+    def test_a_change_in_a_zone(self):
+        runs = by_start(
+            *history("0 3 * * *", "Europe/London", AUTUMN, 50),
+            *history("0 5 * * *", "Europe/London", AUTUMN + 50 * DAY, 40))
+        found = self.suggest(runs, AUTUMN + 90 * DAY)
+        self.assertEqual("0 5 * * *", found.attributes["schedule"])
+        self.assertIn(
+            "before that it was 0 3 * * * in Europe/London;",
+            found.evidence[0])
+
+    def test_of_a_few_runs_since_then_nothing_can_be_told(self):
+        runs = self.change("0 3 * * *", "20 16 * * *", 57)
+        found = self.suggest(runs, AUTUMN + 60 * DAY)
+        self.assertEqual({}, found.attributes)
+        self.assertIn("before that it was 0 3 * * *;", found.evidence[0])
+        self.assertEqual(
+            "nothing can be told from 3 runs; 5 at least would be needed",
+            found.evidence[1])
+
+    def test_an_outage_is_no_change(self):
+        for schedule, start in ("*/10 * * * *", 30), ("0 3 * * *", 30), (
+                "0 3 * * *", 54):
+            runs = [
+                run for run in history(schedule, since=AUTUMN, days=60)
+                if not AUTUMN + start * DAY <= run.date_started < (
+                    AUTUMN + (start + 4) * DAY)]
+            found = self.suggest(runs, AUTUMN + 60 * DAY)
+            self.assertEqual(schedule, found.attributes["schedule"])
+            self.assertEqual(1, len(found.gaps))
+            self.assert_evidence(found, r"\Aschedule")
+
+    def test_runs_by_hand_at_the_end_are_no_change(self):
+        runs = by_start(
+            *history("0 3 * * *", since=AUTUMN, days=60),
+            *(Run("loganberry", start, start + seconds(20)) for start in (
+                AUTUMN + 58.6 * DAY, AUTUMN + 59.4 * DAY,
+                AUTUMN + 59.5 * DAY)))
+        found = self.suggest(runs, AUTUMN + 60 * DAY)
+        self.assertEqual("0 3 * * *", found.attributes["schedule"])
+        self.assert_evidence(found, r"\Aschedule.*; 3 runs beside them")
+
+    def test_a_time_between_runs_that_was_changed(self):
+        for before, after in (600, 120), (120, 600):
+            runs = daemon(before, (2, 4), 3000)
+            runs += daemon(
+                after, (2, 4), 3000, since=runs[-1].date_completed)
+            found = self.suggest(runs, runs[-1].date_completed)
+            self.assertIn("every", found.attributes, found.evidence)
+            self.assertRegex(found.evidence[0], "before that it was otherwise")
+            self.assert_silent(found, runs, WINTER, runs[-1].date_completed)
+            self.assertEqual((), found.gaps)
+
+    def test_a_slow_drift_is_no_change(self):
+        runs = daemon(3600, (1, 10), 1000)
+        found = self.suggest(runs, runs[-1].date_completed)
+        self.assertIn("every", found.attributes)
+        self.assert_evidence(found, r"\Aevery")
+
+    @settings(max_examples=20, derandomize=True, deadline=None)
+    @given(
+        schedules=strategies.lists(
+            strategies.sampled_from([
+                "*/10 * * * *", "*/15 8-18 * * *", "7,37 * * * *",
+                "0 * * * *", "0 */6 * * *", "42 3 * * *", "0 0,12 * * *",
+                "30 9 * * 1-5"]),
+            min_size=1, max_size=2, unique=True),
+        timezone=strategies.sampled_from(
+            ["UTC", "Europe/London", "America/New_York", "Asia/Kolkata"]),
+        change=strategies.integers(15, 45),
+        jitter=strategies.sampled_from([2, 30, 90]),
+        duration=strategies.sampled_from([(1, 30), (60, 900), (600, 3000)]),
+        gap=strategies.none() | strategies.floats(5, 55),
+        hosts=strategies.integers(1, 3),
+        seed=strategies.integers(0, 10 ** 6))
+    def test_what_is_proposed_is_silent_but_for_gaps(
+            self, schedules, timezone, change, jitter, duration, gap, hosts,
+            seed):
+        until = AUTUMN + 60 * DAY
+        spans = [(AUTUMN, change), (AUTUMN + change * DAY, 60 - change)]
+        if len(schedules) == 1:
+            spans = [(AUTUMN, 60)]
+        rand = random.Random(seed)
+        away = None if gap is None else AUTUMN + gap * DAY
+        runs = by_start(*(
+            run for number in range(hosts)
+            for schedule, (since, days) in zip(schedules, spans, strict=True)
+            for run in history(
+                schedule, timezone, since, days, jitter, duration,
+                f"host-{number}", rand.random())
+            if away is None or not away <= run.date_started < away + 9 * HOUR))
+        found = self.suggest(runs, until)
+        self.assert_same_slots(
+            found, schedules[-1], timezone,
+            datetime.datetime.fromtimestamp(found.since, datetime.UTC), 5)
+        self.assertEqual([], false_alarms(found, runs, until))
+        for each in found.gaps:
+            self.assertIsNotNone(away, each)
+            self.assertGreaterEqual(
+                each.until, (away - HOUR).timestamp(), each)
+            self.assertLess(each.since, (away + 10 * HOUR).timestamp(), each)
