@@ -34,6 +34,9 @@ EARLY = 60.0
 EARLY_IF_FREQUENT = 5.0
 FREQUENT = 300.0
 
+# So many slots in a row may be met late because the first of them was.
+CHAIN = 4
+
 # So many runs have to have taken as long as another for it to be usual.
 OTHERS = 2
 
@@ -208,9 +211,10 @@ def _free_before(
 
     :return: the number of the slot; `None` if they would be too late.
     """
-    while number and (run := found[number]) is not None and (
-            run.started - slots[number - 1] <= latest):
-        number -= 1
-        if found[number] is None:
-            return number
+    for before in range(number - 1, max(number - 1 - CHAIN, -1), -1):
+        run = found[before + 1]
+        if run is None or run.started - slots[before] > latest:
+            return None
+        if found[before] is None:
+            return before
     return None

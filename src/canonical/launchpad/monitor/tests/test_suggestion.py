@@ -413,7 +413,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
                 found.evidence[0], f"from {count} runs?; 5 at least would")
 
     def test_noise(self):
-        for seed in range(5):
+        for seed in range(3):
             rand = random.Random(seed)
             for count in 5, 8, 20, 100, 3000:
                 runs = by_start(*(
@@ -426,7 +426,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
                 self.assertRegex(found.evidence[0], "can be told")
 
     def test_people(self):
-        for seed in range(10):
+        for seed in range(5):
             rand = random.Random(seed)
             runs = by_start(*(
                 Run("loganberry", start, start + seconds(

@@ -122,7 +122,7 @@ class TestChanges(SuggestionTestCase):
         self.assertIn("every", found.attributes)
         self.assert_evidence(found, r"\Aevery")
 
-    @settings(max_examples=20, derandomize=True, deadline=None)
+    @settings(max_examples=12, derandomize=True, deadline=None)
     @given(
         schedules=strategies.lists(
             strategies.sampled_from([
