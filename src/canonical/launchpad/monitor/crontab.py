@@ -45,6 +45,12 @@ FIELD = re.compile(f"(?:{ITEM})(?:,(?:{ITEM}))*", re.I | re.A)
 # To take apart what nobody has written could take for ever.
 LONGEST = 1000
 
+# A rest that a command begins with, so that not all start at once.
+SLEEP = re.compile(
+    r"[({\s]*(?:/usr)?(?:/bin/)?sleep\s+"
+    r"(?:([0-9]{1,5}(?:\.[0-9]+)?)([smhd]?)\s*(?:;|&&)|\S*[$`])", re.ASCII)
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
 USER = re.compile(r"[A-Za-z_][\w.-]*\$?(?::\w+)?(?:/\w+)?", re.ASCII)
 COMMAND = re.compile(r"[./~$({\[]|[A-Za-z_]\w*=|.*/")
 
@@ -252,11 +258,21 @@ def _rule(entry: Entry, names: Sequence[tuple[str, str]]) -> Rule:
         "schedule": entry.schedule,
         "timezone": entry.timezone,
     }
-    if entry.delay:
-        attributes["grace"] = duration_text(
-            ScriptExpectation.grace + entry.delay)
+    comments = [f"{entry.source}:{entry.line}"]
+    delay = entry.delay
+    if sleeps := SLEEP.match(entry.command):
+        number, unit = sleeps.group(1, 2)
+        if number is None:
+            comments.append(
+                "it sleeps first, the shell knows how long: allow for it in"
+                " grace")
+        else:
+            delay += datetime.timedelta(
+                seconds=float(number) * UNITS[unit or "s"])
+    if delay:
+        attributes["grace"] = duration_text(ScriptExpectation.grace + delay)
     expectation_from_text(**attributes)  # type: ignore[arg-type]
-    return Rule(attributes, (f"{entry.source}:{entry.line}",))
+    return Rule(attributes, tuple(comments))
 
 
 def _merged(first: Rule, second: Rule) -> Rule:

@@ -201,8 +201,10 @@ def _simple_commands(command: str) -> Iterator[tuple[str, list[str]]]:
         if not token or token.strip(PUNCTUATION):
             words.append(token)
         elif "<" in token or ">" in token:
-            # Where to: no word of the command.
+            # Where to: no word of the command, nor is the number before it.
             lexer.get_token()
+            if words and words[-1].isdigit():
+                words.pop()
         else:
             yield operator, words
             operator, words = token.strip("()"), []

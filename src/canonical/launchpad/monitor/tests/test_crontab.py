@@ -92,6 +92,24 @@ class TestLines(unittest.TestCase):
             [(1, "not a number of minutes: 'x'")],
             rules("RANDOM_DELAY=x\n@daily a")[1])
 
+    def test_a_rest_that_it_begins_with_is_allowed_for(self):
+        for command, grace in (
+            ("sleep 30; /srv/a", "5m30s"), ("sleep 2m && /srv/a", "7m"),
+            ("(/bin/sleep 0.5h; /srv/a) 2>&1 | logger", "35m"),
+            ("/srv/a; sleep 30", None), ("sleeper; sleep 30", None),
+        ):
+            found = rule(f"0 2 * * * {command}")
+            self.assertEqual(grace, found.get("grace"), command)
+
+    def test_a_rest_that_only_the_shell_knows_is_said(self):
+        (found,), notes = rules_of(parse_crontab(
+            r"0 2 * * * sleep $((RANDOM \% 3600)); /srv/a", "x", "UTC",
+            False))
+        self.assertEqual("a", found.attributes["name"])
+        self.assertNotIn("grace", found.attributes)
+        self.assertEqual([], notes)
+        self.assertRegex(found.comments[1], "sleeps first, .*: allow for it")
+
     def test_a_per_cent_sign_ends_the_command(self):
         for line, name in (
             ("@daily cat%x && b", "none"),
@@ -221,6 +239,7 @@ class TestNames(unittest.TestCase):
             (". /etc/env; umask 022; a.sh &", "a"),
             ("{ cd /srv; ./a.py; } | logger -t a", "a"),
             ("(cd /srv; ./a.py) || echo failed | mail ops", "a"),
+            ("(./a.py) 2>&1 | b 2>/dev/null", "a"),
             ("echo y | a", "a"),
             ("a && curl -fs https://example.com >/dev/null", "a"),
             ("test -x /srv/a.py && /srv/a.py", "a"),
