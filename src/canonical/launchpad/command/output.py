@@ -95,11 +95,14 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        table.add_column(title, no_wrap=True, overflow="ellipsis")
+    for title, column in zip(titles, zip(*rows, strict=True), strict=True):
+        # Of a long name the beginning tells; half a time tells nothing.
+        table.add_column(title, no_wrap=not any(
+            isinstance(value, str) for value in column))
     for number, row in enumerate(rows):
         table.add_row(
-            *(value if isinstance(value, Text) else Text(for_people(value))
+            *(value if isinstance(value, Text) else Text(
+                for_people(value), no_wrap=True, overflow="ellipsis")
               for value in row), style=style(number))
     Console(highlight=False).print(table)
 

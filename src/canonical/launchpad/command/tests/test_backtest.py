@@ -147,6 +147,13 @@ class TestBacktest(BacktestTestCase):
                 self.assertRegex(picture, f"^{pattern}$")
                 self.assertLessEqual(abs(width - len(picture)), 8)
 
+    def test_a_narrow_terminal_cuts_words_and_not_times(self):
+        out = self.on_terminal(*self.arguments(), columns=72)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+        self.assertRegex(
+            plain, r"garbo +- +recent… +critic… +"
+            r"(2007-02-01 \d\d:\d\d:\d\d *){2}\r\n")
+
     def test_a_picture_shows_pauses(self):
         self.write("rules.zcml", GARBO.format(""), DOWNTIME)
         out = self.on_terminal(*self.arguments(), columns=140)
