@@ -56,6 +56,10 @@ def load_expectations(path: Path) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         # What is no XML is told of with the object that it was read from.
         text = re.sub(r"<_io\S+ name='(.*?)'[^>]*>", r'File "\1"', text)
+        # Of several arguments an exception makes a tuple.
+        text = re.sub(
+            r"\A\(('[^']*'(?:, '[^']*')+)\)",
+            lambda match: match[1][1:-1].replace("', '", " "), text)
         raise ExpectationError(text) from None
 
 

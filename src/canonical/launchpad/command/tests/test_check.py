@@ -226,6 +226,21 @@ class TestCheck(CheckTestCase):
             LP_DATABASE_URI="postgresql://localhost:1/app")
         self.assertEqual(3, status)
 
+    def test_what_the_directive_does_not_know_is_named_with_its_line(self):
+        for wrong, words in (
+            ('<lp:script schedul="0 3 * * *"', "parameters: schedul File "),
+            ('<lp:scrpt', "directive http://namespaces.canonical.com/lp scrpt"
+             " File "),
+        ):
+            path = self.write("wrong.zcml", EXPECTATIONS.replace(
+                "<lp:script", wrong, 1))
+            status, out, err = self.run_command(
+                "check", "--expectations", str(path))
+            self.assertEqual((3, ""), (status, out))
+            self.assertRegex(
+                err, rf'^scriptactivity: \w+ {words}"\S+/wrong.zcml", line \d+'
+                r'\S*\n$')
+
     def test_the_same_script_twice(self):
         path = self.write("twice.zcml", EXPECTATIONS.replace(
             'name="slow"', 'name="fine"'))
