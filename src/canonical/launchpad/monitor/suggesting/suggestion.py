@@ -64,8 +64,7 @@ __all__ = [
 LONGEST = 4.0
 LATEST = 0.5
 
-DAY = 86400.0
-FORTNIGHT = 14 * DAY
+FORTNIGHT = 14 * 86400.0
 
 # Future runs may be later than past ones by this factor.
 GRACE_MARGIN = 1.5
@@ -134,10 +133,9 @@ def _too_few(runs: Sequence[Run | Times]) -> Suggestion:
 def _too_short(
     runs: Sequence[Times], at: datetime.datetime
 ) -> Suggestion | None:
-    """Of a few days it cannot be told whether others are days of rest."""
+    """Of a short time it cannot be told whether what followed was rest."""
     first, last = runs[0].started, runs[-1].completed
-    if last - first > FORTNIGHT or at.timestamp() - last < max(
-            last - first, DAY):
+    if last - first > FORTNIGHT or at.timestamp() - last < last - first:
         return None
     return Suggestion({}, (
         f"nothing can be told: it ran from {when_text(first)} to"
