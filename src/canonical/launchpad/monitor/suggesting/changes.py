@@ -8,21 +8,24 @@ schedule with many exceptions, or two with few.
 from __future__ import annotations
 
 import bisect
+import math
 import statistics
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canonical.launchpad.monitor.suggesting.guessing import Guess
+from canonical.launchpad.monitor.suggesting.guessing import guess_of
+from canonical.launchpad.monitor.suggesting.guessing import naming
 from canonical.launchpad.monitor.suggesting.guessing import slots_of
 from canonical.launchpad.monitor.suggesting.hosts import guess_on_hosts
 from canonical.launchpad.monitor.suggesting.intervals import Interval
 from canonical.launchpad.monitor.suggesting.intervals import guess_interval
-from canonical.launchpad.monitor.suggesting.intervals import spread_of
 from canonical.launchpad.monitor.suggesting.matching import Times
 from canonical.launchpad.monitor.suggesting.matching import latest_normal
 from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
+from canonical.launchpad.monitor.suggesting.phases import EARLY
 from canonical.launchpad.monitor.suggesting.phases import EXTRA
 from canonical.launchpad.monitor.suggesting.plausible import FEWEST_RUNS
 from canonical.launchpad.monitor.suggesting.plausible import why_not
@@ -36,7 +39,7 @@ __all__ = [
 
 
 # The schedule that holds now is looked for in the last parts of the time.
-PARTS = (0.5, 0.25, 0.125)
+PARTS = (0.5, 0.25, 0.125, 0.0625)
 
 # An exception to it weighs as much as so many runs that are as they should
 # be, where it is asked since when it holds.  Where exceptions are rare, it may
@@ -44,13 +47,22 @@ PARTS = (0.5, 0.25, 0.125)
 WEIGHTS = (2, 8)
 LAST = 3
 
-# How many steps tell what is usual before a change and after it.
-NEAR = 20
+# An interval is another if it is so many times as long, or as short.
+OTHER_INTERVAL = 1.5
+
+# So many runs before a change tell whether it was a drift, which differs from
+# the slots by less than this part of the time between them.
+NEAR = 5
+SLOW = 0.1
 
 # What it takes to tell when it was changed, and the least that it takes to
 # tell another schedule; in bits.
 CHANGE = 10.0
 OTHER_SCHEDULE = 3.0
+
+# Where there was no order before, it takes no more for each run since then, or
+# that is by chance.
+SURE = 5.0
 
 # What starts so late is told in more bits than this, for each run; then it is
 # worth a look whether the slots are elsewhere.
@@ -98,12 +110,13 @@ def changed_schedule(
                 continue
             before = guess_on_hosts(runs[:first])
             together = before.cost + CHANGE + after.cost
-            if together >= cost or _are_alike(before, after):
+            if together >= cost or _may_go_on(before, after, runs[first:]) or (
+                    _drifts(runs, first, after)):
                 continue
-            is_known = not why_not(before, runs[:first])
-            if is_known or _jumps(runs, first):
+            told = None if why_not(before, runs[:first]) else before
+            if told or after.cost <= SURE * (len(runs) - first):
                 cost = together
-                best = Changed(first, before if is_known else None, after)
+                best = Changed(first, told, after)
     return _changed_of_late(runs, cost) or best
 
 
@@ -113,7 +126,7 @@ def _changed_of_late(runs: Sequence[Times], cost: float) -> Changed | None:
     :param cost: with what else it was.
     """
     first = _first_misfit(runs)
-    if first == len(runs):
+    if not len(runs) - FEWEST_RUNS < first < len(runs):
         return None
     before, after = guess_on_hosts(runs[:first]), guess_on_hosts(runs[first:])
     told = min(after.cost, EXTRA * (len(runs) - first))
@@ -125,13 +138,16 @@ def _changed_of_late(runs: Sequence[Times], cost: float) -> Changed | None:
 def changed_interval(runs: Sequence[Times]) -> int | None:
     """The number of the first run after the time between them was changed.
 
-    :param runs: in order of their starts, without a steady interval in all.
+    :param runs: in order of their starts.
     """
+    whole = guess_interval(runs)
     for recent in _recent(runs):
         interval = guess_interval(recent)
-        if interval is None:
+        if interval is None or whole is not None and (
+                1 / OTHER_INTERVAL < interval.usual / whole.usual
+                < OTHER_INTERVAL):
             continue
-        for first in _firsts(_interval_signs(interval, runs), runs):
+        for first in sorted(_firsts(_interval_signs(interval, runs), runs)):
             after = runs[first:]
             if len(after) >= len(recent) and guess_interval(after) is not None:
                 return first
@@ -141,7 +157,7 @@ def changed_interval(runs: Sequence[Times]) -> int | None:
 def _is_doubtful(guess: Guess) -> bool:
     """Could all be told in less, if there was a change?"""
     late = sum(max(each, 0.0) for each in guess.matched.lateness)
-    return guess.exceptions > CHANGE + OTHER_SCHEDULE or (
+    return guess.exceptions + naming(guess.zone) > CHANGE + OTHER_SCHEDULE or (
         late > 60 * (2 ** LATE - 1) * len(guess.matched.lateness))
 
 
@@ -155,24 +171,39 @@ def _recent(runs: Sequence[Times]) -> Iterator[Sequence[Times]]:
             yield recent
 
 
-def _are_alike(one: Guess, other: Guess) -> bool:
-    return (one.schedule, one.timezone) == (other.schedule, other.timezone)
+def _may_go_on(
+    before: Guess, after: Guess, runs: Sequence[Times]
+) -> bool:
+    """Are runs since a change as they could be without it?"""
+    same = guess_of(before.schedule, before.zone, runs)
+    return same.cost - same.told < after.cost - after.told + CHANGE
 
 
-def _jumps(runs: Sequence[Times], first: int) -> bool:
-    """Is the step to a run unlike those before it, and those after?
+def _drifts(runs: Sequence[Times], first: int, after: Guess) -> bool:
+    """Did starts near a slot come to it step by step?
 
     What drifts slowly seems to keep a schedule for a while, and then another.
+    Of the host of the first run.
     """
-    steps = [
-        after.started - run.started
-        for run, after in zip(runs, runs[1:], strict=False)]
-    step = steps[first - 1]
-    usual = (
-        statistics.median(steps[max(first - 1 - NEAR, 0):first - 1] or [step]),
-        statistics.median(steps[first:first + NEAR]))
-    return min(abs(step - each) for each in usual) > (
-        60 + 4 * spread_of(steps))
+    starts = [
+        run.started for run in runs[:first]
+        if run.hostname == runs[first].hostname][-NEAR:]
+    slots = after.matched.slots
+    if len(starts) < 3 or len(slots) < 2:
+        return False
+    step, spacing = map(statistics.median, map(_steps, (starts, slots)))
+    if abs(step - spacing) > SLOW * spacing:
+        return False
+    before = slots_of(
+        after.schedule, after.timezone, starts[0], slots[0] + EARLY)
+    return statistics.median(
+        before[bisect.bisect(before, start)] - start for start in starts
+        if start < before[-1]) < 60 + NEAR * abs(step - spacing)
+
+
+def _steps(times: Sequence[float]) -> list[float]:
+    return [
+        after - time for time, after in zip(times, times[1:], strict=False)]
 
 
 def _firsts(
@@ -211,7 +242,7 @@ def _first_misfit(runs: Sequence[Times]) -> int:
     fitting = [
         moment for moment, good in _schedule_signs(before, runs) if good]
     return bisect.bisect(
-        runs, max(fitting), key=lambda run: run.started)
+        runs, max(fitting, default=-math.inf), key=lambda run: run.started)
 
 
 def _schedule_signs(
@@ -222,11 +253,11 @@ def _schedule_signs(
     matched = match(
         slots, runs, longest_normal(runs),
         latest_normal(guess.matched.lateness))
+    against = {*matched.again, *matched.extra}
     return sorted([
-        *((run.started, True) for run in matched.runs if run),
+        *((run.started, run not in against) for run in runs),
         *((matched.slots[stretch[-1]], False)
           for stretch in matched.stretches()),
-        *((run.started, False) for run in matched.extra),
     ])
 
 

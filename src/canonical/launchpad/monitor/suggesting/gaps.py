@@ -54,9 +54,7 @@ def gaps_of_slots(
     """
     gaps = []
     if matched.slots[0] - since >= matched.slots[1] - matched.slots[0]:
-        gaps.append(Gap(
-            hostname, since, matched.slots[0],
-            f"no run{_on(hostname)} before {when_text(runs[0].started)}"))
+        gaps.append(_gap_before(hostname, since, matched.slots[0], runs))
     for stretch in matched.stretches():
         first, last = (matched.slots[each] for each in (
             stretch[0], stretch[-1]))
@@ -73,24 +71,37 @@ def gaps_between_completions(
     interval: Interval,
     runs: Sequence[Times],
     hostname: str | None,
+    since: float,
     until: float,
     patience: float,
 ) -> list[Gap]:
     """The times without a completion.
 
     :param runs: those that `interval` is of.
-    :param until: when the history ends, in seconds since 1970 UTC.
+    :param since: when the history begins, of any host, in seconds since 1970
+        UTC; likewise `until`, when it ends.
     :param patience: from a completion to the next, in seconds.
     """
     last = max(run.completed for run in runs)
     found = [*interval.gaps]
     if until - last > patience:
         found.append((last, until))
-    return [
+    gaps = []
+    if runs[0].started - since > patience:
+        gaps.append(_gap_before(hostname, since, runs[0].started, runs))
+    return gaps + [
         Gap(hostname, start, end,
             f"none completed{_on(hostname)} from {when_text(start)} to"
             f" {when_text(end)}{_stuck(start, end, runs)}")
         for start, end in found]
+
+
+def _gap_before(
+    hostname: str | None, since: float, until: float, runs: Sequence[Times]
+) -> Gap:
+    return Gap(
+        hostname, since, until,
+        f"no run{_on(hostname)} before {when_text(runs[0].started)}")
 
 
 def gaps_evidence(gaps: Iterable[Gap]) -> Iterable[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from canonical.launchpad.monitor.suggesting.matching import Times
 from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
 from canonical.launchpad.monitor.suggesting.matching import slots_within
+from canonical.launchpad.monitor.suggesting.phases import AGAIN
 from canonical.launchpad.monitor.suggesting.phases import EARLY
 from canonical.launchpad.monitor.suggesting.phases import EXTRA
 from canonical.launchpad.monitor.suggesting.phases import MISSED
@@ -39,12 +41,17 @@ from canonical.launchpad.monitor.suggesting.zones import zones_between
 __all__ = [
     "EVERY_HOUR",
     "Guess",
+    "guess_of",
     "guess_schedule",
+    "naming",
     "slots_of",
 ]
 
 
 DAY = 86400
+
+# Slots are known for so many days at a time.
+CHUNK = 16
 
 # An hour of the day counts if it has this part of the days that the fullest
 # has; likewise a day of the week or month.
@@ -72,8 +79,9 @@ class Guess:
     """What a schedule may be.
 
     :ivar cost: what it takes to tell the history with it, in bits.
-    :ivar exceptions: the part of it that is for the zone, and for runs and
-        slots against the rule.
+    :ivar told: the part of it that is for schedule and zone.
+    :ivar exceptions: the part of it that is for runs and slots against the
+        rule.
     :ivar matched: the slots from the first run to the last.
     :ivar alike: other zones, each with its schedule, that mean the same
         slots.
@@ -84,6 +92,7 @@ class Guess:
     schedule: str
     timezone: str
     cost: float
+    told: float
     exceptions: float
     matched: Match
     alike: tuple[tuple[str, str], ...]
@@ -116,7 +125,8 @@ def guess_schedule(runs: Sequence[Times]) -> Guess:
     roughs.sort(key=lambda each: each.cost)
     known: dict[tuple[float, ...], Match] = {}
     guesses = [
-        _guess(each, runs, longest, known) for each in roughs[:CLOSEST]
+        guess_of(each.schedule, each.zone, runs, known)
+        for each in roughs[:CLOSEST]
         if each.cost <= roughs[0].cost + 4 * MISSED]
     cheapest = min(guesses, key=lambda each: each.cost)
     best = min(
@@ -141,65 +151,69 @@ def slots_of(
 
     :param first: seconds since 1970 UTC; likewise `last`.
     """
+    chunks = range(
+        int(first // DAY - 1) // CHUNK, int(last // DAY + 1) // CHUNK + 1)
     return slots_within(
-        _slot_seconds(
-            schedule, timezone, int(first // DAY) - 1, int(last // DAY) + 1),
+        tuple(itertools.chain.from_iterable(
+            _slots_of_chunk(schedule, timezone, chunk) for chunk in chunks)),
         first, last)
 
 
 @functools.lru_cache(1000)
-def _slot_seconds(
-    schedule: str, timezone: str, first_day: int, last_day: int
+def _slots_of_chunk(
+    schedule: str, timezone: str, chunk: int
 ) -> tuple[float, ...]:
-    """The slots of whole days, in seconds since 1970.
+    """The slots of some days, in seconds since 1970.
 
-    Scripts that have a schedule in common have this in common as well.
+    Scripts that have a schedule in common have this in common as well, and so
+    have parts of a history.
 
-    :param first_day: days since 1970 UTC; likewise `last_day`, which is
-        among them.
+    :param chunk: how many such times have passed since 1970 UTC.
     """
     since, until = (
-        datetime.datetime.fromtimestamp(day * DAY, datetime.UTC)
-        for day in (first_day, last_day + 1))
+        datetime.datetime.fromtimestamp(each * CHUNK * DAY, datetime.UTC)
+        for each in (chunk, chunk + 1))
     return tuple(
         slot.timestamp()
         for slot in slots_between(schedule, timezone, since, until))
 
 
-def _guess(
-    rough: Rough,
+def guess_of(
+    schedule: str,
+    zone: Zone,
     runs: Sequence[Times],
-    longest: float,
-    known: dict[tuple[float, ...], Match],
+    known: dict[tuple[float, ...], Match] | None = None,
 ) -> Guess:
-    """What a rough guess is worth, by the slots that cron has.
+    """What a schedule is worth, by the slots that cron has.
 
     :param known: matches for slots; zones may have them in common.
     """
+    known = {} if known is None else known
     first, last = runs[0].started, runs[-1].started
-    name = rough.zone.names[0]
-    slots = tuple(slots_of(rough.schedule, name, first, last + EARLY))
+    name = zone.names[0]
+    slots = tuple(slots_of(schedule, name, first, last + EARLY))
     if slots not in known:
-        known[slots] = match(slots, runs, longest)
+        known[slots] = match(slots, runs, longest_normal(runs))
     matched = known[slots]
-    late = matched.lateness
     exceptions = (
-        _naming(rough.zone) + EXTRA * len(matched.extra)
+        EXTRA * len(matched.extra) + AGAIN * len(matched.again)
         + sum(MISSED + math.log2(len(each)) for each in matched.stretches())
         + 0.5 * len(matched.covered))
-    told = (
-        _price(rough.schedule) + len(late) * math.log2(
-            1 + sum(max(each, 0.0) for each in late) / 60 / max(len(late), 1)))
+    told = _price(schedule) + naming(zone)
+    lateness = matched.lateness
+    late = len(lateness) * math.log2(1 + sum(
+        max(each, 0.0) for each in lateness) / 60 / max(len(lateness), 1))
     return Guess(
-        rough.schedule, name, told + exceptions, exceptions, matched, (),
-        rough.zone, False)
+        schedule, name, told + exceptions + late, told, exceptions, matched,
+        (), zone, False)
 
 
 def _price(schedule: str) -> float:
     return sum(map(price, schedule.split()))
 
 
-def _naming(zone: Zone) -> float:
+def naming(zone: Zone) -> float:
+    """What it takes to name a zone, in bits."""
     name = zone.names[0]
     if name == "UTC":
         return 0.0
@@ -251,6 +265,9 @@ def _rough(
     counts = Counter(hour % 24 for hour in local)
     enough = HEAVY_HOUR * max(counts.values())
     hours = sorted(hour for hour, count in counts.items() if count >= enough)
+    if local[-1] - local[0] < 23 and len(local) == local[-1] - local[0] + 1:
+        # There was a run in each hour that was seen.
+        hours = list(range(24))
     times = f"{field_text(phase.minutes, 0, 59)} {field_text(hours, 0, 23)}"
     options = []
     for days, is_day in _day_fields(local, hours):
@@ -258,7 +275,7 @@ def _rough(
         schedule = f"{times} {days}"
         options.append((_price(schedule) + missed, schedule, missed))
     cost, schedule, missed = min(options)
-    return Rough(schedule, zone, phase.cost + cost + _naming(zone)), not (
+    return Rough(schedule, zone, phase.cost + cost + naming(zone)), not (
         missed or phase.exceptions)
 
 

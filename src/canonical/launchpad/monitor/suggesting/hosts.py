@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from canonical.launchpad.monitor.suggesting.guessing import Guess
+from canonical.launchpad.monitor.suggesting.guessing import guess_of
 from canonical.launchpad.monitor.suggesting.guessing import guess_schedule
-from canonical.launchpad.monitor.suggesting.guessing import slots_of
 from canonical.launchpad.monitor.suggesting.intervals import guess_interval
 from canonical.launchpad.monitor.suggesting.matching import Match
 from canonical.launchpad.monitor.suggesting.matching import Times
@@ -56,15 +56,16 @@ def guess_on_hosts(runs: Sequence[Times]) -> Guess:
     if alone.schedule == together.schedule or not alone.matched.lateness:
         return together
     longest = longest_normal(runs)
-    slots = slots_of(
-        alone.schedule, alone.timezone, runs[0].started, runs[-1].started)
+    guess = guess_of(alone.schedule, alone.zone, runs)
+    slots = guess.matched.slots
     latest = 2 * max(quantile(alone.matched.lateness, 0.9), 60.0)
     for scope in scopes:
         matched = match(slots, scope, longest)
         if (len(matched.gaps) > (1 - FULL) * len(slots)
                 or quantile(matched.lateness, 0.9) > latest):
             return together
-    return dataclasses.replace(alone, matched=match(slots, runs, longest))
+    return dataclasses.replace(
+        guess, alike=alone.alike, clocks_changed=alone.clocks_changed)
 
 
 def by_host(
@@ -121,11 +122,16 @@ def hosts_of_interval(
     substantial = _substantial(runs)
     if len(substantial) < 2:
         return [], _only_on(substantial, runs)
-    if guess_interval(runs) is not None or any(
+    end = runs[0].started + END * (runs[-1].started - runs[0].started)
+    there = [
+        host for host, own in zip(
+            substantial, by_host(runs, substantial), strict=True)
+        if own[-1].started >= end]
+    if len(there) < 2 or guess_interval(runs) is not None or any(
             len(each) < FEWEST or guess_interval(each) is None
-            for each in by_host(runs, substantial)):
+            for each in by_host(runs, there)):
         return [], [f"hosts: any will do; it ran on {_and(substantial)}"]
-    return _listed(substantial)
+    return _listed(there)
 
 
 def _substantial(runs: Sequence[Times]) -> list[str]:

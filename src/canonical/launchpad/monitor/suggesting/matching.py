@@ -63,6 +63,7 @@ class Match:
     :ivar covered: the numbers of slots without a run that fell into the run
         before it.
     :ivar gaps: the numbers of slots that have no run and no such excuse.
+    :ivar again: the runs for a slot that had one already.
     :ivar extra: the runs beside those.
     """
 
@@ -70,6 +71,7 @@ class Match:
     runs: tuple[Times | None, ...]
     covered: frozenset[int]
     gaps: tuple[int, ...]
+    again: tuple[Times, ...]
     extra: tuple[Times, ...]
 
     @property
@@ -169,7 +171,7 @@ def match(
             if number >= 0])
     found: list[Times | None] = [None] * len(slots)
     last: dict[str, int] = {}
-    extra = []
+    again, extra = [], []
     covered = set()
     for number, run in zip(numbers, runs, strict=True):
         stuck = run.duration > longest
@@ -178,7 +180,7 @@ def match(
         elif last.get(run.hostname) == number:
             free = _free_before(number, slots, found, latest)
             if free is None:
-                extra.append(run)
+                again.append(run)
             else:
                 found[free:number + 1] = *found[free + 1:number + 1], run
         elif not stuck or run.completed <= (
@@ -197,6 +199,7 @@ def match(
         runs=tuple(found),
         covered=frozenset(covered.intersection(missing)),
         gaps=tuple(each for each in missing if each not in covered),
+        again=tuple(again),
         extra=tuple(extra),
     )
 

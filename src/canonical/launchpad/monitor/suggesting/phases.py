@@ -19,6 +19,7 @@ from canonical.launchpad.monitor.suggesting.matching import Times
 
 
 __all__ = [
+    "AGAIN",
     "EARLY",
     "EXTRA",
     "MISSED",
@@ -32,10 +33,14 @@ __all__ = [
 
 HOUR = 3600
 
-# What it takes to tell of a run beside the schedule, and of a stretch of
-# slots without any; in bits.
+# What it takes to tell of a run beside the schedule, of one more for a slot,
+# and of a stretch of slots without any; in bits.
 EXTRA = 8.0
+AGAIN = 3.0
 MISSED = 7.0
+
+# So many seconds after a slot a run may be one more for it.
+SOON = 600
 
 # A slot that fell into the run before it.
 COVERED = 0.5
@@ -51,6 +56,8 @@ NARROW = 0.8
 # on all of it.
 SAMPLE = 500
 TRIED = 3
+
+PERIODS = (2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 360, 720, 1440)
 
 # A minute counts if it has this part of the starts that the fullest has.
 HEAVY = 0.2
@@ -155,13 +162,17 @@ def price(text: str) -> float:
 
 
 def _periods(runs: Sequence[Times]) -> Iterator[tuple[int, ...]]:
-    """Minutes that follow on each other at equal distances."""
-    for period in 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60:
+    """Minutes that follow on each other at equal distances.
+
+    What may start an hour late shows its minute only in longer periods.
+    """
+    for period in PERIODS:
         folded = sorted(run.started % (period * 60) for run in runs)
         first = _first_minute(folded, period)
         if first is not None:
             yield tuple(sorted(
-                (first + number) % 60 for number in range(0, 60, period)))
+                (first + number) % 60
+                for number in range(0, 60, min(period, 60))))
 
 
 def _first_minute(folded: Sequence[float], period: int) -> int | None:
@@ -246,7 +257,7 @@ def phase_of(
         slot = hour * 60 + minutes[where]
         late += max(started - slot * 60, 0.0)
         if last.get(run.hostname) == number:
-            exceptions += EXTRA
+            exceptions += AGAIN if started - slot * 60 <= SOON else EXTRA
         last[run.hostname] = number
         if latest is None or number > latest:
             slots.append(slot - shift)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from canonical.launchpad.monitor.suggesting.evidence import count_text
 from canonical.launchpad.monitor.suggesting.guessing import Guess
 from canonical.launchpad.monitor.suggesting.intervals import is_steadier
+from canonical.launchpad.monitor.suggesting.matching import Match
 from canonical.launchpad.monitor.suggesting.matching import Times
 
 
@@ -31,6 +32,14 @@ MET = 0.5
 # for each.
 BITS = 10.0
 
+# It is no outage that recurs on so many days, if this part of the slots of an
+# hour or of a day of the week has no run.
+SEVERAL = 4
+MOST = 0.6
+
+HOUR = 3600.0
+DAY = 86400.0
+
 
 def why_not(guess: Guess, runs: Sequence[Times]) -> str:
     """Why a guess does not fit, if it does not."""
@@ -43,6 +52,8 @@ def why_not(guess: Guess, runs: Sequence[Times]) -> str:
         return f"{extra} of {len(runs)} runs have no slot"
     if stretches > STRETCHES * len(matched.lateness) or met < MET * slots:
         return f"{len(matched.gaps)} of {slots} slots have no run"
+    if (recurs := _recurs(matched)) is not None:
+        return f"most slots {recurs} have no run"
     if len(matched.lateness) < FEWEST_RUNS:
         return f"only {len(matched.lateness)} slots have a run"
     if guess.cost > BITS * len(runs):
@@ -50,3 +61,24 @@ def why_not(guess: Guess, runs: Sequence[Times]) -> str:
     if is_steadier(guess, runs):
         return "starts drift all over the time between slots"
     return ""
+
+
+def _recurs(matched: Match) -> str | None:
+    """When is most of it missing, on several days, but not at other times?
+
+    An outage is once; what is missing again and again is not due.
+    """
+    missing = {matched.slots[number] for number in matched.gaps}
+    for when, number in (
+        ("of an hour", lambda slot: int(slot % DAY // HOUR)),
+        ("of a weekday", lambda slot: int(slot // DAY) % 7),
+    ):
+        slots: dict[int, list[float]] = {}
+        for slot in matched.slots:
+            slots.setdefault(number(slot), []).append(slot)
+        for each in slots.values():
+            gone = [slot for slot in each if slot in missing]
+            days = {int(slot // DAY) for slot in gone}
+            if len(gone) > MOST * len(each) and len(days) >= SEVERAL:
+                return when
+    return None

@@ -64,7 +64,9 @@ __all__ = [
 LONGEST = 4.0
 LATEST = 0.5
 
-FORTNIGHT = 14 * 86400.0
+DAY = 86400.0
+WEEK = 7 * DAY
+FORTNIGHT = 14 * DAY
 
 # Future runs may be later than past ones by this factor.
 GRACE_MARGIN = 1.5
@@ -106,18 +108,21 @@ def suggest_expectation(
         after = times[changed.first:]
         return _since_change(
             _too_few(after) if changed.after is None else
-            _too_short(after, at) or _scheduled(changed.after, after, at),
+            _too_short(changed.after, after, at)
+            or _scheduled(changed.after, after, at),
             after, changed.before)
-    if (too_short := _too_short(times, at)) is not None:
+    if (too_short := _too_short(guess, times, at)) is not None:
         return too_short
     doubt = why_not(guess, times)
     if not doubt:
         return _scheduled(guess, times, at)
-    if (interval := _at_intervals(times, at)) is not None:
-        return interval
-    if (first := changed_interval(times)) is not None and (
-            recent := _at_intervals(times[first:], at)) is not None:
+    interval = _at_intervals(times, at)
+    if (interval is None or interval.gaps) and (
+            (first := changed_interval(times)) is not None
+            and (recent := _at_intervals(times[first:], at)) is not None):
         return _since_change(recent, times[first:], None)
+    if interval is not None:
+        return interval
     return Suggestion({}, (
         f"no schedule can be told: with the nearest, {guess.schedule},"
         f" {doubt}",
@@ -131,15 +136,30 @@ def _too_few(runs: Sequence[Run | Times]) -> Suggestion:
 
 
 def _too_short(
-    runs: Sequence[Times], at: datetime.datetime
+    guess: Guess, runs: Sequence[Times], at: datetime.datetime
 ) -> Suggestion | None:
     """Of a short time it cannot be told whether what followed was rest."""
     first, last = runs[0].started, runs[-1].completed
-    if last - first > FORTNIGHT or at.timestamp() - last < last - first:
+    silent = at.timestamp() - last
+    days = range(int(last // DAY) + 1, int(at.timestamp() // DAY) + 1)
+    if last - first < min(FORTNIGHT, silent):
+        why = "and has not since then"
+    elif last - first < DAY and guess.schedule.split()[1] != "*":
+        why = "too short to tell at which hours it rests"
+    elif silent > DAY and last - first < WEEK and (
+            all(map(_is_weekend, days))
+            and not any(_is_weekend(int(run.started // DAY)) for run in runs)):
+        why = "too short to tell whether it rests at weekends"
+    else:
         return None
     return Suggestion({}, (
         f"nothing can be told: it ran from {when_text(first)} to"
-        f" {when_text(last)}, and has not since then",))
+        f" {when_text(last)}, {why}",))
+
+
+def _is_weekend(day: int) -> bool:
+    """Is it, of the days since 1970, which began on a Thursday?"""
+    return day % 7 in (2, 3)
 
 
 def _since_change(
@@ -248,7 +268,7 @@ def _at_intervals(
         gap for hostname, (interval, scope) in zip(
             hosts or (None,), intervals, strict=True)
         for gap in gaps_between_completions(
-            interval, scope, hostname, at.timestamp(),
+            interval, scope, hostname, runs[0].started, at.timestamp(),
             every + grace.total_seconds())]
     return _suggested(attributes, runs, gaps, [
         "every: starts follow no clock, but it completed every"
