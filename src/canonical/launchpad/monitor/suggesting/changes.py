@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from canonical.launchpad.monitor.suggesting.guessing import Guess
 from canonical.launchpad.monitor.suggesting.guessing import guess_of
 from canonical.launchpad.monitor.suggesting.guessing import naming
-from canonical.launchpad.monitor.suggesting.guessing import slots_of
 from canonical.launchpad.monitor.suggesting.hosts import guess_on_hosts
 from canonical.launchpad.monitor.suggesting.intervals import Interval
 from canonical.launchpad.monitor.suggesting.intervals import guess_interval
@@ -29,12 +28,14 @@ from canonical.launchpad.monitor.suggesting.phases import EARLY
 from canonical.launchpad.monitor.suggesting.phases import EXTRA
 from canonical.launchpad.monitor.suggesting.plausible import FEWEST_RUNS
 from canonical.launchpad.monitor.suggesting.plausible import why_not
+from canonical.launchpad.monitor.suggesting.slots import slots_of
 
 
 __all__ = [
     "Changed",
     "changed_interval",
     "changed_schedule",
+    "is_doubtful",
 ]
 
 
@@ -91,7 +92,7 @@ def changed_schedule(
     :param runs: in order of their starts.
     :param whole: what fits all of them best.
     """
-    if not _is_doubtful(whole):
+    if not is_doubtful(whole):
         return None
     tried = set()
     best = None
@@ -154,8 +155,8 @@ def changed_interval(runs: Sequence[Times]) -> int | None:
     return None
 
 
-def _is_doubtful(guess: Guess) -> bool:
-    """Could all be told in less, if there was a change?"""
+def is_doubtful(guess: Guess) -> bool:
+    """Could all be told in less, as by two schedules?"""
     late = sum(max(each, 0.0) for each in guess.matched.lateness)
     return guess.exceptions + naming(guess.zone) > CHANGE + OTHER_SCHEDULE or (
         late > 60 * (2 ** LATE - 1) * len(guess.matched.lateness))

@@ -26,6 +26,7 @@ __all__ = [
     "grace_evidence",
     "missed_evidence",
     "schedule_evidence",
+    "schedule_text",
     "seconds_text",
     "varies",
     "when_text",
@@ -41,15 +42,16 @@ TOLD = 3
 
 
 def change_evidence(since: float, before: Guess | None) -> str:
-    if before is None:
-        was = "otherwise"
-    elif before.timezone == "UTC":
-        was = before.schedule
-    else:
-        was = f"{before.schedule} in {before.timezone}"
+    was = "otherwise" if before is None else schedule_text(before)
     return (
         f"changed: it is so since {when_text(since)}, before that it was"
         f" {was}; what follows is from the time since then")
+
+
+def schedule_text(guess: Guess) -> str:
+    if guess.timezone == "UTC":
+        return guess.schedule
+    return f"{guess.schedule} in {guess.timezone}"
 
 
 def schedule_evidence(guess: Guess, runs: Sequence[Times]) -> str:

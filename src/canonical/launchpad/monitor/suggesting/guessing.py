@@ -10,19 +10,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canonical.launchpad.monitor.schedule import slots_between
 from canonical.launchpad.monitor.suggesting.matching import Match
 from canonical.launchpad.monitor.suggesting.matching import Times
 from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
-from canonical.launchpad.monitor.suggesting.matching import slots_within
 from canonical.launchpad.monitor.suggesting.phases import AGAIN
 from canonical.launchpad.monitor.suggesting.phases import EARLY
 from canonical.launchpad.monitor.suggesting.phases import EXTRA
@@ -32,6 +29,7 @@ from canonical.launchpad.monitor.suggesting.phases import field_text
 from canonical.launchpad.monitor.suggesting.phases import phase_of
 from canonical.launchpad.monitor.suggesting.phases import phases
 from canonical.launchpad.monitor.suggesting.phases import price
+from canonical.launchpad.monitor.suggesting.slots import slots_of
 from canonical.launchpad.monitor.suggesting.zones import KNOWN
 from canonical.launchpad.monitor.suggesting.zones import Zone
 from canonical.launchpad.monitor.suggesting.zones import fame
@@ -44,14 +42,8 @@ __all__ = [
     "guess_of",
     "guess_schedule",
     "naming",
-    "slots_of",
 ]
 
-
-DAY = 86400
-
-# Slots are known for so many days at a time.
-CHUNK = 16
 
 # An hour of the day counts if it has this part of the days that the fullest
 # has; likewise a day of the week or month.
@@ -142,40 +134,6 @@ def guess_schedule(runs: Sequence[Times]) -> Guess:
     changed = any(zone.changes for zone in zones if zone.names[0] in KNOWN)
     return dataclasses.replace(
         best, alike=tuple(alike), clocks_changed=changed)
-
-
-def slots_of(
-    schedule: str, timezone: str, first: float, last: float
-) -> Sequence[float]:
-    """The slots from that of a start to the last that is not later.
-
-    :param first: seconds since 1970 UTC; likewise `last`.
-    """
-    chunks = range(
-        int(first // DAY - 1) // CHUNK, int(last // DAY + 1) // CHUNK + 1)
-    return slots_within(
-        tuple(itertools.chain.from_iterable(
-            _slots_of_chunk(schedule, timezone, chunk) for chunk in chunks)),
-        first, last)
-
-
-@functools.lru_cache(1000)
-def _slots_of_chunk(
-    schedule: str, timezone: str, chunk: int
-) -> tuple[float, ...]:
-    """The slots of some days, in seconds since 1970.
-
-    Scripts that have a schedule in common have this in common as well, and so
-    have parts of a history.
-
-    :param chunk: how many such times have passed since 1970 UTC.
-    """
-    since, until = (
-        datetime.datetime.fromtimestamp(each * CHUNK * DAY, datetime.UTC)
-        for each in (chunk, chunk + 1))
-    return tuple(
-        slot.timestamp()
-        for slot in slots_between(schedule, timezone, since, until))
 
 
 def guess_of(

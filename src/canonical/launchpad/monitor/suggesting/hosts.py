@@ -20,6 +20,7 @@ from canonical.launchpad.monitor.suggesting.matching import quantile
 __all__ = [
     "by_host",
     "guess_on_hosts",
+    "guesses_by_host",
     "hosts_of_interval",
     "hosts_of_schedule",
 ]
@@ -66,6 +67,18 @@ def guess_on_hosts(runs: Sequence[Times]) -> Guess:
             return together
     return dataclasses.replace(
         guess, alike=alone.alike, clocks_changed=alone.clocks_changed)
+
+
+def guesses_by_host(runs: Sequence[Times]) -> dict[str, Guess]:
+    """What each of the hosts would be guessed to do by itself.
+
+    :return: none if fewer than two are there until the end.
+    """
+    there = _until_end(_substantial(runs), runs)
+    if len(there) < 2:
+        return {}
+    return dict(zip(
+        there, map(guess_schedule, by_host(runs, there)), strict=True))
 
 
 def by_host(
@@ -122,11 +135,7 @@ def hosts_of_interval(
     substantial = _substantial(runs)
     if len(substantial) < 2:
         return [], _only_on(substantial, runs)
-    end = runs[0].started + END * (runs[-1].started - runs[0].started)
-    there = [
-        host for host, own in zip(
-            substantial, by_host(runs, substantial), strict=True)
-        if own[-1].started >= end]
+    there = _until_end(substantial, runs)
     if len(there) < 2 or guess_interval(runs) is not None or any(
             len(each) < FEWEST or guess_interval(each) is None
             for each in by_host(runs, there)):
@@ -139,6 +148,16 @@ def _substantial(runs: Sequence[Times]) -> list[str]:
     return sorted(
         host for host, count in counts.items()
         if count >= FEW * max(counts.values()))
+
+
+def _until_end(
+    hosts: Sequence[str], runs: Sequence[Times]
+) -> list[str]:
+    """Those of the hosts that have runs near the end."""
+    end = runs[0].started + END * (runs[-1].started - runs[0].started)
+    return [
+        host for host, own in zip(hosts, by_host(runs, hosts), strict=True)
+        if own[-1].started >= end]
 
 
 def _only_on(hosts: Sequence[str], runs: Sequence[Times]) -> list[str]:

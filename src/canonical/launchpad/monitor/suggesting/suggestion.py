@@ -18,12 +18,14 @@ from canonical.launchpad.monitor.suggesting.allowances import rounded_up
 from canonical.launchpad.monitor.suggesting.allowances import unmet
 from canonical.launchpad.monitor.suggesting.changes import changed_interval
 from canonical.launchpad.monitor.suggesting.changes import changed_schedule
+from canonical.launchpad.monitor.suggesting.changes import is_doubtful
 from canonical.launchpad.monitor.suggesting.evidence import average_of
 from canonical.launchpad.monitor.suggesting.evidence import change_evidence
 from canonical.launchpad.monitor.suggesting.evidence import count_text
 from canonical.launchpad.monitor.suggesting.evidence import grace_evidence
 from canonical.launchpad.monitor.suggesting.evidence import missed_evidence
 from canonical.launchpad.monitor.suggesting.evidence import schedule_evidence
+from canonical.launchpad.monitor.suggesting.evidence import schedule_text
 from canonical.launchpad.monitor.suggesting.evidence import seconds_text
 from canonical.launchpad.monitor.suggesting.evidence import varies
 from canonical.launchpad.monitor.suggesting.evidence import when_text
@@ -35,9 +37,9 @@ from canonical.launchpad.monitor.suggesting.gaps import (
 from canonical.launchpad.monitor.suggesting.gaps import gaps_evidence
 from canonical.launchpad.monitor.suggesting.gaps import gaps_of_slots
 from canonical.launchpad.monitor.suggesting.guessing import Guess
-from canonical.launchpad.monitor.suggesting.guessing import slots_of
 from canonical.launchpad.monitor.suggesting.hosts import by_host
 from canonical.launchpad.monitor.suggesting.hosts import guess_on_hosts
+from canonical.launchpad.monitor.suggesting.hosts import guesses_by_host
 from canonical.launchpad.monitor.suggesting.hosts import hosts_of_interval
 from canonical.launchpad.monitor.suggesting.hosts import hosts_of_schedule
 from canonical.launchpad.monitor.suggesting.intervals import guess_interval
@@ -50,6 +52,7 @@ from canonical.launchpad.monitor.suggesting.matching import match
 from canonical.launchpad.monitor.suggesting.matching import times_of
 from canonical.launchpad.monitor.suggesting.plausible import FEWEST_RUNS
 from canonical.launchpad.monitor.suggesting.plausible import why_not
+from canonical.launchpad.monitor.suggesting.slots import slots_of
 
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
 LONGEST = 4.0
 LATEST = 0.5
 
+HOUR = 3600.0
 DAY = 86400.0
 WEEK = 7 * DAY
 FORTNIGHT = 14 * DAY
@@ -103,6 +107,8 @@ def suggest_expectation(
         return _too_few(runs)
     times = times_of(runs)
     guess = guess_on_hosts(times)
+    if is_doubtful(guess) and (differing := _differing(times)) is not None:
+        return differing
     changed = changed_schedule(times, guess)
     if changed is not None:
         after = times[changed.first:]
@@ -129,6 +135,20 @@ def suggest_expectation(
         f"no interval can be told: {varies(times)}"))
 
 
+def _differing(runs: Sequence[Times]) -> Suggestion | None:
+    """On several hosts, each has its own schedule; one rule has one."""
+    guesses = guesses_by_host(runs)
+    kinds = {(each.schedule, each.timezone) for each in guesses.values()}
+    if len(kinds) < 2 or any(
+            is_doubtful(guess) or why_not(guess, by_host(runs, [host])[0])
+            for host, guess in guesses.items()):
+        return None
+    return Suggestion({}, (
+        "no one rule can be told: " + ", ".join(
+            f"on {host} it is {schedule_text(guess)}"
+            for host, guess in guesses.items()),))
+
+
 def _too_few(runs: Sequence[Run | Times]) -> Suggestion:
     return Suggestion({}, (
         f"nothing can be told from {count_text(len(runs), 'run')};"
@@ -144,7 +164,8 @@ def _too_short(
     days = range(int(last // DAY) + 1, int(at.timestamp() // DAY) + 1)
     if last - first < min(FORTNIGHT, silent):
         why = "and has not since then"
-    elif last - first < DAY and guess.schedule.split()[1] != "*":
+    elif last - first < DAY and (
+            silent > HOUR or guess.schedule.split()[1] != "*"):
         why = "too short to tell at which hours it rests"
     elif silent > DAY and last - first < WEEK and (
             all(map(_is_weekend, days))

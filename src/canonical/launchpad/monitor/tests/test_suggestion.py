@@ -340,6 +340,68 @@ class TestOddHistories(SuggestionTestCase):
         self.assertEqual(
             [], false_alarms(found, runs, WINTER + 20 * DAY))
 
+    def test_hosts_that_lose_some_runs_each_are_still_one_script(self):
+        rand = random.Random(1)
+        for count, days in (12, 8), (5, 14):
+            runs = by_start(*(
+                run for number in range(count) for run in history(
+                    "*/10 * * * *", days=days, jitter=150,
+                    duration=(60, 400), host=f"host-{number}", seed=number)
+                if rand.random() > 0.01))
+            found = self.suggest(runs, WINTER + days * DAY)
+            self.assertEqual("*/10 * * * *", found.attributes["schedule"])
+            self.assertEqual(count, len(found.attributes["hosts"].split()))
+            self.assert_evidence(found, r"\Aschedule")
+
+    def test_hosts_in_other_zones_are_told_apart(self):
+        runs = by_start(
+            *history("0 3 * * *", days=120),
+            *history("0 3 * * *", "Europe/London", days=120,
+                     host="gandwana", seed=2))
+        found = self.suggest(runs, WINTER + 120 * DAY)
+        self.assertEqual({}, found.attributes)
+        self.assertEqual((
+            "no one rule can be told: on gandwana it is 0 3 * * * in"
+            " Europe/London, on loganberry it is 0 3 * * *",), found.evidence)
+
+    def test_two_lines_of_which_each_has_its_hours(self):
+        for first, second, words in (
+            ("*/10 8-18 * * *", "0 0-7,19-23 * * *", "an hour"),
+            ("*/10 * * * 1-5", "0 * * * 0,6", "a weekday"),
+        ):
+            runs = by_start(
+                *history(first, days=42), *history(second, days=42))
+            found = self.suggest(runs, WINTER + 42 * DAY)
+            self.assertEqual({}, found.attributes)
+            self.assert_evidence(
+                found, f"nearest, .*, most slots of {words} have no run")
+
+    def test_a_second_try_is_no_run_beside_the_schedule(self):
+        for seed in range(4):
+            rand = random.Random(seed)
+            runs = history("0 3 * * 1-5", days=100)
+            runs = by_start(*runs, *(
+                Run(run.hostname, run.date_completed + 5 * MINUTE,
+                    run.date_completed + 6 * MINUTE)
+                for run in runs if rand.random() < 0.25))
+            found = self.suggest(runs, WINTER + 100 * DAY)
+            self.assertEqual("0 3 * * 1-5", found.attributes["schedule"])
+            self.assert_evidence(found, r"\Aschedule")
+            self.assertEqual((), found.gaps)
+
+    def test_a_random_delay_of_an_hour(self):
+        rand = random.Random(1)
+        for schedule in "30 3 * * *", "30 */6 * * *", "15 3 * * 0":
+            runs = history(schedule, days=120, jitter=0)
+            for number, run in enumerate(runs):
+                delay = seconds(rand.uniform(0, 3600))
+                runs[number] = Run(
+                    run.hostname, run.date_started + delay,
+                    run.date_completed + delay)
+            found = self.suggest(runs, WINTER + 120 * DAY)
+            self.assertEqual(schedule, found.attributes["schedule"])
+            self.assert_silent(found, runs, WINTER, WINTER + 120 * DAY)
+
     def test_days_of_the_month_are_told_from_two_months(self):
         for schedule in "0 0 1-7 * *", "0 0 10-16 * *":
             with self.subTest(schedule=schedule):
@@ -379,6 +441,23 @@ class TestIntervals(SuggestionTestCase):
         found = self.suggest(runs, runs[-1].date_completed)
         self.assertIn("every", found.attributes, found.evidence)
         self.assert_evidence(found, "gap: none completed from")
+
+    def test_a_host_that_joined_late_and_one_that_left(self):
+        runs = daemon(600, (1, 60), 4000)
+        until = runs[-1].date_completed
+        joined = by_start(*runs, *daemon(
+            600, (1, 60), 1200, host="gandwana", seed=2,
+            since=WINTER + 20 * DAY))
+        found = self.suggest(joined, until)
+        self.assertEqual("gandwana loganberry", found.attributes["hosts"])
+        self.assert_evidence(
+            found, "gap: no run on gandwana before 2007-01-28 00:0")
+        self.assertEqual([], false_alarms(found, joined, until))
+        left = by_start(*runs, *daemon(
+            600, (1, 60), 2000, host="gandwana", seed=2))
+        found = self.suggest(left, until)
+        self.assertNotIn("hosts", found.attributes)
+        self.assertEqual((), found.gaps)
 
     def test_what_now_and_then_takes_long_is_not_away(self):
         rand = random.Random(1)
@@ -446,6 +525,26 @@ class TestWhatCannotBeTold(SuggestionTestCase):
         self.assertRegex(
             found.evidence[0], "nothing can be told: it ran from 2007-01-13"
             " 08:00 UTC to 2007-01-14 18:4. UTC, and has not since then")
+
+    def test_five_days_of_work_and_a_weekend(self):
+        for schedule in "0 3 * * 1-5", "*/10 8-18 * * 1-5", "0 * * * 1-5":
+            found = self.suggest(
+                history(schedule, days=5), WINTER + 6.5 * DAY)
+            self.assertEqual({}, found.attributes)
+            self.assertRegex(
+                found.evidence[0], "too short to tell whether it rests at wee")
+
+    def test_less_than_a_day(self):
+        for schedule, hours in ("*/10 * * * *", 5), ("0 * * * *", 20):
+            until = WINTER + hours * HOUR
+            found = self.suggest(history(schedule, days=hours / 24), until)
+            self.assertEqual(schedule, found.attributes["schedule"])
+        for schedule in "*/10 8-18 * * *", "0 */3 * * *":
+            found = self.suggest(
+                history(schedule, days=1), WINTER + 21.5 * HOUR)
+            self.assertEqual({}, found.attributes)
+            self.assertRegex(
+                found.evidence[0], "too short to tell at which hours it rests")
 
     def test_too_few_for_an_average(self):
         found = self.suggest(

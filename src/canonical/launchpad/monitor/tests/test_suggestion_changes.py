@@ -116,6 +116,25 @@ class TestChanges(SuggestionTestCase):
             self.assert_silent(found, runs, WINTER, runs[-1].date_completed)
             self.assertEqual((), found.gaps)
 
+    def test_a_time_that_was_changed_a_few_runs_ago(self):
+        runs = daemon(600, (2, 30), 5000)
+        runs += daemon(
+            7200, (2, 300), 60, seed=2, since=runs[-1].date_completed)
+        found = self.suggest(runs, runs[-1].date_completed)
+        self.assertRegex(found.evidence[0], "before that it was otherwise")
+        self.assert_silent(found, runs, WINTER, runs[-1].date_completed)
+        self.assertEqual((), found.gaps)
+
+    def test_holidays_before_the_last_day_are_no_change(self):
+        away = AUTUMN + 86 * DAY
+        runs = [
+            run for run in history(
+                "*/15 7-19 * * 1-5", since=AUTUMN, days=99)
+            if not away <= run.date_started < away + 12 * DAY]
+        found = self.suggest(runs, AUTUMN + 99 * DAY)
+        self.assertEqual("*/15 7-19 * * 1-5", found.attributes["schedule"])
+        self.assert_evidence(found, r"\Aschedule")
+
     def test_a_slow_drift_is_no_change(self):
         runs = daemon(3600, (1, 10), 1000)
         found = self.suggest(runs, runs[-1].date_completed)
