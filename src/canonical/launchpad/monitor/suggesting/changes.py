@@ -26,6 +26,7 @@ from canonical.launchpad.monitor.suggesting.matching import longest_normal
 from canonical.launchpad.monitor.suggesting.matching import match
 from canonical.launchpad.monitor.suggesting.phases import EARLY
 from canonical.launchpad.monitor.suggesting.phases import EXTRA
+from canonical.launchpad.monitor.suggesting.phases import MISSED
 from canonical.launchpad.monitor.suggesting.plausible import FEWEST_RUNS
 from canonical.launchpad.monitor.suggesting.plausible import why_not
 from canonical.launchpad.monitor.suggesting.slots import slots_of
@@ -56,9 +57,9 @@ OTHER_INTERVAL = 1.5
 NEAR = 5
 SLOW = 0.1
 
-# What it takes to tell when it was changed, and the least that it takes to
-# tell another schedule; in bits.
-CHANGE = 10.0
+# What it takes to tell that it was changed, besides when, and the least that
+# it takes to tell another schedule; in bits.
+CHANGE = 8.0
 OTHER_SCHEDULE = 3.0
 
 # Where there was no order before, it takes no more for each run since then, or
@@ -67,7 +68,7 @@ SURE = 5.0
 
 # What starts so late is told in more bits than this, for each run; then it is
 # worth a look whether the slots are elsewhere.
-LATE = 1.5
+LATE = 1.0
 
 
 @dataclass(frozen=True)
@@ -94,31 +95,48 @@ def changed_schedule(
     """
     if not is_doubtful(whole):
         return None
-    tried = set()
+    change = CHANGE + math.log2(len(runs))
     best = None
     cost = whole.cost
+    for first in _candidates(runs):
+        after = guess_on_hosts(runs[first:])
+        if after.cost + change >= cost or why_not(after, runs[first:]):
+            continue
+        before = guess_on_hosts(runs[:first])
+        together = before.cost + _gap_cost(before, runs, first) + (
+            change + after.cost)
+        if (together >= cost
+                or _misfit(before, runs[first:]) < after.cost + change
+                or _drifts(runs, first, after)):
+            continue
+        told = None if why_not(before, runs[:first]) else before
+        if told or after.cost <= SURE * (len(runs) - first):
+            cost = together
+            best = Changed(first, told, after)
+    return _changed_of_late(runs, cost) or best
+
+
+def _candidates(runs: Sequence[Times]) -> Iterator[int]:
+    """The runs since which another schedule may hold."""
+    firsts = {_first_misfit(runs)}
     for recent in _recent(runs):
         guess = guess_on_hosts(recent)
-        if why_not(guess, recent):
-            continue
-        signs = _schedule_signs(guess, runs)
-        for first in {*_firsts(signs, runs), *_last_exceptions(signs, runs)}:
-            if first in tried or len(runs) - first < FEWEST_RUNS:
-                continue
-            tried.add(first)
-            after = guess_on_hosts(runs[first:])
-            if after.cost + CHANGE >= cost or why_not(after, runs[first:]):
-                continue
-            before = guess_on_hosts(runs[:first])
-            together = before.cost + CHANGE + after.cost
-            if together >= cost or _may_go_on(before, after, runs[first:]) or (
-                    _drifts(runs, first, after)):
-                continue
-            told = None if why_not(before, runs[:first]) else before
-            if told or after.cost <= SURE * (len(runs) - first):
-                cost = together
-                best = Changed(first, told, after)
-    return _changed_of_late(runs, cost) or best
+        if not why_not(guess, recent):
+            signs = _schedule_signs(guess, runs)
+            firsts |= _firsts(signs, runs) | _last_exceptions(signs, runs)
+    for first in sorted(firsts):
+        if 0 < first <= len(runs) - FEWEST_RUNS:
+            yield first
+
+
+def _gap_cost(before: Guess, runs: Sequence[Times], first: int) -> float:
+    """What it takes to tell that nothing ran before a change, in bits."""
+    last, start = runs[first - 1].started, runs[first].started
+    missed = [
+        slot for slot in slots_of(
+            before.schedule, before.timezone, last, start)
+        if last < slot <= start - EARLY]
+    return MISSED + math.log2(len(missed)) if missed else 0.0
 
 
 def _changed_of_late(runs: Sequence[Times], cost: float) -> Changed | None:
@@ -131,7 +149,9 @@ def _changed_of_late(runs: Sequence[Times], cost: float) -> Changed | None:
         return None
     before, after = guess_on_hosts(runs[:first]), guess_on_hosts(runs[first:])
     told = min(after.cost, EXTRA * (len(runs) - first))
-    if before.cost + CHANGE + told >= cost or why_not(before, runs[:first]):
+    together = before.cost + _gap_cost(before, runs, first) + (
+        CHANGE + math.log2(len(runs)) + told)
+    if together >= cost or why_not(before, runs[:first]):
         return None
     return Changed(first, before, None)
 
@@ -172,12 +192,10 @@ def _recent(runs: Sequence[Times]) -> Iterator[Sequence[Times]]:
             yield recent
 
 
-def _may_go_on(
-    before: Guess, after: Guess, runs: Sequence[Times]
-) -> bool:
-    """Are runs since a change as they could be without it?"""
+def _misfit(before: Guess, runs: Sequence[Times]) -> float:
+    """What it takes to tell runs with what was known before, in bits."""
     same = guess_of(before.schedule, before.zone, runs)
-    return same.cost - same.told < after.cost - after.told + CHANGE
+    return same.cost - same.told
 
 
 def _drifts(runs: Sequence[Times], first: int, after: Guess) -> bool:

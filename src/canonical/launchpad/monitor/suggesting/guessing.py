@@ -60,6 +60,10 @@ CLOSEST = 8
 FAR = 1.2
 FAR_BITS = 100.0
 
+# A zone that is known better is named, if its schedule takes no more bits than
+# so.
+DETAIL = 4.0
+
 # What it takes to name a zone, in bits: a move of the clock for a single day
 # is not yet enough to believe in one.
 ZONE = 10.0
@@ -123,7 +127,8 @@ def guess_schedule(runs: Sequence[Times]) -> Guess:
     cheapest = min(guesses, key=lambda each: each.cost)
     best = min(
         (each for each in guesses
-         if each.matched.slots == cheapest.matched.slots),
+         if each.cost - each.told <= cheapest.cost - cheapest.told
+         and each.told <= cheapest.told + DETAIL),
         key=lambda each: (fame(each.timezone), each.cost))
     alike = [
         (each.timezone, each.schedule) for each in guesses
@@ -265,6 +270,11 @@ def _day_fields(
         seen_once = last == 31 and "-" in field and len(span) < 62 and (
             len(chosen) > HALF_MONTH
             or min(there[each] for each in chosen) < 2)
+        # Likewise a day of the week, unless it is a weekend.
+        if last == 6 and chosen != [1, 2, 3, 4, 5]:
+            seen_once = min(
+                (there[each] for each in there if each not in chosen),
+                default=2) < 2
         if field != "*" and not seen_once:
             yield text.format(field), frozenset(
                 day for day in span if number(day) in chosen)

@@ -165,10 +165,12 @@ def match(
     numbers = [
         bisect.bisect(slots, run.started + early) - 1 for run in runs]
     if latest is None:
-        latest = latest_normal([
-            run.started - slots[number]
-            for number, run in zip(numbers, runs, strict=True)
-            if number >= 0])
+        firsts: dict[tuple[str, int], float] = {}
+        for number, run in zip(numbers, runs, strict=True):
+            if number >= 0:
+                firsts.setdefault(
+                    (run.hostname, number), run.started - slots[number])
+        latest = latest_normal([*firsts.values()])
     found: list[Times | None] = [None] * len(slots)
     last: dict[str, int] = {}
     again, extra = [], []

@@ -26,7 +26,7 @@ STRETCHES = 0.2
 EXTRA = 0.2
 
 # And this part of the slots has to have a run, even where much is missing.
-MET = 0.5
+MET = 0.6
 
 # It has to say more than a list of the runs would, which takes so many bits
 # for each.
@@ -72,6 +72,7 @@ def _recurs(matched: Match) -> str | None:
     for when, number in (
         ("of an hour", lambda slot: int(slot % DAY // HOUR)),
         ("of a weekday", lambda slot: int(slot // DAY) % 7),
+        ("of an hour of the week", lambda slot: int(slot // HOUR) % 168),
     ):
         slots: dict[int, list[float]] = {}
         for slot in matched.slots:

@@ -104,6 +104,18 @@ class TestZones(SuggestionTestCase):
                 self.assertIn("timezone", found.attributes)
                 self.assert_evidence(found, "timezone: starts moved with")
 
+    def test_a_gap_at_that_moment_does_not_hide_it(self):
+        since = WINTER.replace(month=2, day=23)
+        changed = WINTER.replace(month=3, day=25, hour=1)
+        for schedule, hours in ("0 3 * * *", 2), ("0 */2 * * *", 24):
+            runs = [
+                run for run in history(schedule, "Europe/London", since, 60)
+                if abs(run.date_started - changed) > hours * HOUR]
+            found = self.suggest(runs, since + 60 * DAY)
+            self.assertEqual("Europe/London", found.attributes["timezone"])
+            self.assertEqual(schedule, found.attributes["schedule"])
+            self.assertEqual(1, len(found.gaps))
+
     def test_others_that_fit_are_named(self):
         runs = history("0 3 * * *", "Europe/London", days=120)
         found = self.suggest(runs, WINTER + 120 * DAY)
@@ -366,15 +378,46 @@ class TestOddHistories(SuggestionTestCase):
 
     def test_two_lines_of_which_each_has_its_hours(self):
         for first, second, words in (
-            ("*/10 8-18 * * *", "0 0-7,19-23 * * *", "an hour"),
-            ("*/10 * * * 1-5", "0 * * * 0,6", "a weekday"),
+            ("*/10 8-18 * * *", "0 0-7,19-23 * * *",
+             r"\d+ of \d+ slots have no run"),
+            ("*/10 5-21 * * *", "0 0-4,22-23 * * *",
+             "most slots of an hour have no run"),
+            ("*/10 * * * 1-5", "0 * * * 0,6",
+             "most slots of a weekday have no run"),
         ):
             runs = by_start(
                 *history(first, days=42), *history(second, days=42))
             found = self.suggest(runs, WINTER + 42 * DAY)
             self.assertEqual({}, found.attributes)
             self.assert_evidence(
-                found, f"nearest, .*, most slots of {words} have no run")
+                found, "no schedule can be told: with the nearest, .*,"
+                f" {words}")
+
+    def test_what_is_off_each_weekend_has_no_outages(self):
+        off = [
+            (WINTER + (7 * week + 4) * DAY + 17 * HOUR,
+             WINTER + (7 * week + 7) * DAY + 8 * HOUR) for week in range(9)]
+        runs = [
+            run for run in history("0 * * * *", days=60)
+            if not any(gone <= run.date_started < back for gone, back in off)]
+        found = self.suggest(runs, WINTER + 60 * DAY)
+        self.assertNotIn("schedule", found.attributes)
+
+    def test_a_day_of_either_kind_is_not_told_by_half(self):
+        runs = history("0 6 1-7 * 1", days=400)
+        found = self.suggest(runs, WINTER + 400 * DAY)
+        self.assertEqual({}, found.attributes)
+
+    def test_an_outage_of_a_day_in_a_week_or_two(self):
+        for days in 7, 8, 10:
+            for schedule in "*/15 * * * *", "0 3 * * *":
+                gone = WINTER + 2 * DAY - 5 * MINUTE
+                runs = [
+                    run for run in history(schedule, days=days)
+                    if not gone <= run.date_started < gone + DAY]
+                found = self.suggest(runs, WINTER + days * DAY)
+                self.assertEqual(schedule, found.attributes["schedule"])
+                self.assertEqual(1, len(found.gaps))
 
     def test_a_second_try_is_no_run_beside_the_schedule(self):
         for seed in range(4):

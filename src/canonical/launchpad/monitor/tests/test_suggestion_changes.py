@@ -74,6 +74,27 @@ class TestChanges(SuggestionTestCase):
             "before that it was 0 3 * * * in Europe/London;",
             found.evidence[0])
 
+    def test_a_change_of_a_few_runs_ago(self):
+        for before in 24, 50:
+            for schedule in "30 4 * * *", "0 1 * * *", "15 3 * * *":
+                runs = self.change(
+                    "0 3 * * *", schedule, before, before + 6, jitter=20)
+                found = self.suggest(runs, AUTUMN + (before + 6) * DAY)
+                self.assertEqual(schedule, found.attributes["schedule"])
+                self.assertIn(
+                    "before that it was 0 3 * * *;", found.evidence[0])
+
+    def test_runs_that_are_lost_at_random_are_no_change(self):
+        for seed in range(6):
+            rand = random.Random(seed + 100)
+            runs = [
+                run for run in history(
+                    "0 * * * *", since=AUTUMN, days=7, seed=seed)
+                if rand.random() > 0.1]
+            found = self.suggest(runs, AUTUMN + 7 * DAY)
+            self.assertEqual("0 * * * *", found.attributes["schedule"])
+            self.assert_evidence(found, r"\Aschedule")
+
     def test_of_a_few_runs_since_then_nothing_can_be_told(self):
         runs = self.change("0 3 * * *", "20 16 * * *", 57)
         found = self.suggest(runs, AUTUMN + 60 * DAY)
