@@ -18,6 +18,7 @@ from canonical.launchpad.interfaces import Run
 
 __all__ = [
     "Match",
+    "SOON",
     "Times",
     "latest_normal",
     "longest_normal",
@@ -33,6 +34,10 @@ __all__ = [
 EARLY = 60.0
 EARLY_IF_FREQUENT = 5.0
 FREQUENT = 300.0
+
+# So many seconds after a slot a run may be one more for it, or that for one
+# before.
+SOON = 600.0
 
 # So many slots in a row may be met late because the first of them was.
 CHAIN = 4
@@ -63,7 +68,7 @@ class Match:
     :ivar covered: the numbers of slots without a run that fell into the run
         before it.
     :ivar gaps: the numbers of slots that have no run and no such excuse.
-    :ivar again: the runs for a slot that had one already.
+    :ivar again: the runs soon after a slot that had one already.
     :ivar extra: the runs beside those.
     """
 
@@ -173,16 +178,18 @@ def match(
         latest = latest_normal([*firsts.values()])
     found: list[Times | None] = [None] * len(slots)
     last: dict[str, int] = {}
-    again, extra = [], []
+    again: list[Times] = []
+    extra: list[Times] = []
     covered = set()
     for number, run in zip(numbers, runs, strict=True):
         stuck = run.duration > longest
         if number < 0 or run.started - slots[number] > latest:
             extra.append(run)
         elif last.get(run.hostname) == number:
-            free = _free_before(number, slots, found, latest)
+            free = _free_before(number, slots, found)
             if free is None:
-                again.append(run)
+                late = run.started - slots[number]
+                (again if late <= SOON else extra).append(run)
             else:
                 found[free:number + 1] = *found[free + 1:number + 1], run
         elif not stuck or run.completed <= (
@@ -210,7 +217,6 @@ def _free_before(
     number: int,
     slots: Sequence[float],
     found: Sequence[Times | None],
-    latest: float,
 ) -> int | None:
     """The slot without a run from which on each run is for the slot before.
 
@@ -218,7 +224,7 @@ def _free_before(
     """
     for before in range(number - 1, max(number - 1 - CHAIN, -1), -1):
         run = found[before + 1]
-        if run is None or run.started - slots[before] > latest:
+        if run is None or run.started - slots[before] > SOON:
             return None
         if found[before] is None:
             return before

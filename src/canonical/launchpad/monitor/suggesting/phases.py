@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from canonical.launchpad.monitor.suggesting.matching import SOON
 from canonical.launchpad.monitor.suggesting.matching import Times
 
 
@@ -38,9 +39,6 @@ HOUR = 3600
 EXTRA = 8.0
 AGAIN = 3.0
 MISSED = 7.0
-
-# So many seconds after a slot a run may be one more for it.
-SOON = 600
 
 # A slot that fell into the run before it.
 COVERED = 0.5

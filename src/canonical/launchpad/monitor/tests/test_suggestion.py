@@ -547,6 +547,17 @@ class TestWhatCannotBeTold(SuggestionTestCase):
                 self.assertEqual({}, found.attributes, (seed, count))
                 self.assertRegex(found.evidence[0], "can be told")
 
+    def test_what_rests_for_any_time(self):
+        for seed in range(4):
+            rand = random.Random(seed)
+            runs = []
+            started = WINTER
+            while started < WINTER + 40 * DAY:
+                runs.append(Run("loganberry", started, started + MINUTE))
+                started += seconds(60 + rand.expovariate(1 / 3600))
+            found = self.suggest(runs, WINTER + 40 * DAY)
+            self.assertEqual({}, found.attributes, seed)
+
     def test_people(self):
         for seed in range(5):
             rand = random.Random(seed)
