@@ -157,6 +157,14 @@ class TestChanges(SuggestionTestCase):
         self.assertEqual("*/15 7-19 * * 1-5", found.attributes["schedule"])
         self.assert_evidence(found, r"\Aschedule")
 
+    def test_starts_that_are_no_longer_late_are_no_change(self):
+        runs = by_start(
+            *history("0 3 * * *", since=AUTUMN, days=30, jitter=2400),
+            *history("0 3 * * *", since=AUTUMN + 30 * DAY, days=30, jitter=5))
+        found = self.suggest(runs, AUTUMN + 60 * DAY)
+        self.assertEqual("0 3 * * *", found.attributes["schedule"])
+        self.assert_evidence(found, r"\Aschedule")
+
     def test_a_slow_drift_is_no_change(self):
         runs = daemon(3600, (1, 10), 1000)
         found = self.suggest(runs, runs[-1].date_completed)
