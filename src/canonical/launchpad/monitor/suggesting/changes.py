@@ -98,7 +98,8 @@ def changed_schedule(
     change = CHANGE + math.log2(len(runs))
     best = None
     cost = whole.cost
-    for first in _candidates(runs):
+    misfit = _first_misfit(runs)
+    for first in _candidates(runs, misfit):
         after = guess_on_hosts(runs[first:])
         if after.cost + change >= cost or why_not(after, runs[first:]):
             continue
@@ -113,12 +114,15 @@ def changed_schedule(
         if told or after.cost <= SURE * (len(runs) - first):
             cost = together
             best = Changed(first, told, after)
-    return _changed_of_late(runs, cost) or best
+    return _of_late(runs, misfit, cost - change) or best
 
 
-def _candidates(runs: Sequence[Times]) -> Iterator[int]:
-    """The runs since which another schedule may hold."""
-    firsts = {_first_misfit(runs)}
+def _candidates(runs: Sequence[Times], misfit: int) -> Iterator[int]:
+    """The runs since which another schedule may hold.
+
+    :param misfit: see `_first_misfit`.
+    """
+    firsts = {misfit}
     for recent in _recent(runs):
         guess = guess_on_hosts(recent)
         if not why_not(guess, recent):
@@ -139,19 +143,19 @@ def _gap_cost(before: Guess, runs: Sequence[Times], first: int) -> float:
     return MISSED + math.log2(len(missed)) if missed else 0.0
 
 
-def _changed_of_late(runs: Sequence[Times], cost: float) -> Changed | None:
+def _of_late(
+    runs: Sequence[Times], first: int, cost: float
+) -> Changed | None:
     """A change with fewer runs since then than there have to be.
 
-    :param cost: with what else it was.
+    :param cost: with what else it was, but for that of a change.
     """
-    first = _first_misfit(runs)
     if not len(runs) - FEWEST_RUNS < first < len(runs):
         return None
     before, after = guess_on_hosts(runs[:first]), guess_on_hosts(runs[first:])
     told = min(after.cost, EXTRA * (len(runs) - first))
-    together = before.cost + _gap_cost(before, runs, first) + (
-        CHANGE + math.log2(len(runs)) + told)
-    if together >= cost or why_not(before, runs[:first]):
+    if before.cost + _gap_cost(before, runs, first) + told >= cost or why_not(
+            before, runs[:first]):
         return None
     return Changed(first, before, None)
 

@@ -535,7 +535,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
                 found.evidence[0], f"from {count} runs?; 5 at least would")
 
     def test_noise(self):
-        for seed in range(3):
+        for seed in range(5):
             rand = random.Random(seed)
             for count in 5, 8, 20, 100, 3000:
                 runs = by_start(*(
@@ -559,7 +559,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
             self.assertEqual({}, found.attributes, seed)
 
     def test_people(self):
-        for seed in range(5):
+        for seed in range(10):
             rand = random.Random(seed)
             runs = by_start(*(
                 Run("loganberry", start, start + seconds(
