@@ -106,7 +106,7 @@ def hosts_of_schedule(
         own = match(
             matched.slots, by_host(runs, [host])[0], longest)
         there = [number for number, run in enumerate(own.runs) if run]
-        if not there or there[-1] < END * len(matched.slots) - 1:
+        if len(there) < 2 or there[-1] < END * len(matched.slots) - 1:
             continue
         met = {*there, *own.covered}
         any_met = {

@@ -100,7 +100,7 @@ def scheduled(
     due_until = until - grace.total_seconds()
     matches = [
         each if each.slots[-1] <= due_until
-        else _matched(guess, scope, due_until)
+        else _matched(guess, scope, max(due_until, each.slots[1]))
         for each, scope in zip(matches, scopes, strict=True)]
     missed = max(
         missed_needed(unmet(each, scope))

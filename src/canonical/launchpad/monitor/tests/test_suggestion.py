@@ -352,6 +352,16 @@ class TestOddHistories(SuggestionTestCase):
         self.assertEqual(
             [], false_alarms(found, runs, WINTER + 20 * DAY))
 
+    def test_a_host_that_ran_once_or_twice_at_the_end(self):
+        for days, hosts in (1, None), (2, "gandwana loganberry"):
+            runs = by_start(
+                *history("0 3 * * *", days=10),
+                *history("0 3 * * *", since=WINTER + (10 - days) * DAY,
+                         days=days, host="gandwana", seed=2))
+            found = self.suggest(runs, WINTER + 10 * DAY)
+            self.assertEqual("0 3 * * *", found.attributes["schedule"])
+            self.assertEqual(hosts, found.attributes.get("hosts"))
+
     def test_hosts_that_lose_some_runs_each_are_still_one_script(self):
         rand = random.Random(1)
         for count, days in (12, 8), (5, 14):
