@@ -135,6 +135,21 @@ CREATE TABLE IF NOT EXISTS scriptattempt (
         CHECK ((date_ended IS NULL) = (outcome IS NULL))
 );
 
+ALTER TABLE scriptattempt
+    ADD COLUMN IF NOT EXISTS run_key uuid,
+    ADD COLUMN IF NOT EXISTS process text,
+    ADD COLUMN IF NOT EXISTS date_committed timestamptz;
+
+-- One row a run, however often it is written.
+CREATE UNIQUE INDEX IF NOT EXISTS scriptattempt__run_key__key
+    ON scriptattempt (run_key);
+
+-- Runs whose work is committed and whose success is not recorded yet: few
+-- rows among many, and mostly none.
+CREATE INDEX IF NOT EXISTS scriptattempt__unrecorded__idx
+    ON scriptattempt (name, hostname, date_started)
+    WHERE date_committed IS NOT NULL AND date_ended IS NULL;
+
 -- The attempts of a script on a host, in a window or from the last one back.
 CREATE INDEX IF NOT EXISTS scriptattempt__name__hostname__date_started__idx
     ON scriptattempt (name, hostname, date_started);
@@ -163,6 +178,14 @@ COMMENT ON COLUMN scriptattempt.hostname IS
     'The host that it runs on.';
 COMMENT ON COLUMN scriptattempt.pid IS
     'The id of its process on that host.';
+COMMENT ON COLUMN scriptattempt.run_key IS
+    'Identifies the run, here and in scriptactivity; null for a skipped run.';
+COMMENT ON COLUMN scriptattempt.process IS
+    'Distinguishes the process from all others with the same pid: its machine,
+boot, PID namespace and start time; null if the host does not show them.';
+COMMENT ON COLUMN scriptattempt.date_committed IS
+    'Written by the transaction of the work itself, last thing before its
+COMMIT: so it is there exactly if the work is.';
 COMMENT ON COLUMN scriptattempt.date_started IS
     'When its work began, or would have.';
 COMMENT ON COLUMN scriptattempt.date_ended IS
