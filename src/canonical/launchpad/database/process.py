@@ -41,9 +41,9 @@ def is_alive(pid: int, process: str | None) -> bool | None:
         return None
     machine, boot, namespace, start = process.split("/")
     here = _here(os.getpid())
-    if here[1:] == (boot, namespace):
+    if boot and here[1:] == (boot, namespace):
         return _runs(pid, start)
-    if here[0] == machine and here[2] == namespace == MACHINES_OWN:
+    if machine and here[0] == machine and here[2] == namespace == MACHINES_OWN:
         # This machine has been started anew since.  Of a container that
         # would prove nothing: containers of one image share their machine
         # id, wherever they run.
