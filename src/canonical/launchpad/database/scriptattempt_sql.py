@@ -24,33 +24,80 @@ def bind(
 
 
 BEGIN = """
-    INSERT INTO scriptattempt (name, hostname, pid, date_started)
-    VALUES (:name, :hostname, :pid, :date_started)
-    RETURNING id
+    INSERT INTO scriptattempt
+        (run_key, name, hostname, pid, process, date_started)
+    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started)
+    ON CONFLICT (run_key) DO NOTHING
 """
 
-BEGIN_ALONE = """
-    WITH vanished AS (
-        UPDATE scriptattempt
-        SET outcome = 'vanished',
-            date_ended = greatest(date_started, :date_started::timestamptz)
-        WHERE name = :name AND hostname = :hostname AND date_ended IS NULL
-    )
-""" + BEGIN
+# What has been taken for vanished, or been lost by a failover, is there again.
+MARK_COMMITTED = """
+    INSERT INTO scriptattempt
+        (run_key, name, hostname, pid, process, date_started, date_committed)
+    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started,
+        :date_committed)
+    ON CONFLICT (run_key) DO UPDATE
+    SET date_committed = excluded.date_committed, date_ended = NULL,
+        outcome = NULL, exit_status = NULL, reason = NULL
+"""
 
+# An update of nothing, or an insert, either of which waits for a transaction
+# that has written the row and is not over.
+WAIT_AND_LOOK = """
+    INSERT INTO scriptattempt
+        (run_key, name, hostname, pid, process, date_started)
+    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started)
+    ON CONFLICT (run_key) DO UPDATE SET run_key = excluded.run_key
+    RETURNING date_committed IS NOT NULL
+"""
+
+IS_COMMITTED = """
+    SELECT count(*) FROM scriptattempt
+    WHERE run_key = :run_key AND date_committed IS NOT NULL
+"""
+
+# A run that was taken for vanished may have succeeded after all.
 END = """
     UPDATE scriptattempt
     SET outcome = :outcome, exit_status = :exit_status, reason = :reason,
         date_ended = greatest(date_started, :date_ended::timestamptz)
-    WHERE id = :id AND date_ended IS NULL
+    WHERE run_key = :run_key AND CASE WHEN :outcome = 'success'
+        THEN coalesce(outcome, 'vanished') = 'vanished'
+        ELSE date_ended IS NULL AND date_committed IS NULL END
+"""
+
+# One whose transaction is not over yet is left to the next look.
+OPEN = """
+    SELECT id, pid, process FROM scriptattempt
+    WHERE date_ended IS NULL AND date_committed IS NULL
+"""
+
+VANISH = """
+    UPDATE scriptattempt
+    SET outcome = 'vanished',
+        date_ended = greatest(date_started, CURRENT_TIMESTAMP)
+    WHERE id IN (
+        SELECT id FROM scriptattempt
+        WHERE id = ANY(:ids)
+            AND date_ended IS NULL AND date_committed IS NULL
+        FOR UPDATE SKIP LOCKED
+    )
 """
 
 SKIP = """
     INSERT INTO scriptattempt
-        (name, hostname, pid, date_started, date_ended, outcome, exit_status,
-         reason)
-    VALUES (:name, :hostname, :pid, :date_started, :date_started, 'skipped',
-        :exit_status, :reason)
+        (name, hostname, pid, process, date_started, date_ended, outcome,
+         exit_status, reason)
+    VALUES (:name, :hostname, :pid, :process, :date_started, :date_started,
+        'skipped', :exit_status, :reason)
+"""
+
+UNRECORDED = """
+    SELECT run_key, name, hostname, date_started, date_committed
+    FROM scriptattempt
+    WHERE date_committed IS NOT NULL AND date_ended IS NULL
+    ORDER BY date_started
+    LIMIT 1000
 """
 
 COLUMNS = """

@@ -165,13 +165,13 @@ class TestHowScriptsFare(CommandTestCase):
         for name in "fine", "garbo":
             factory.makeScriptActivity(name, "host", start, minute)
         for number in 1, 2:
-            attempt_id = attempts.begin(
-                "garbo", 123, start + number * minute, "host")
+            run_key = attempts.begin(
+                "garbo", None, start + number * minute, "host")
             attempts.end(
-                attempt_id, "failure", start + (number + 1) * minute, 1,
+                run_key, "failure", start + (number + 1) * minute, 1,
                 f"OSError: disk {number}")
         for hostname in "a", "b":
-            attempts.begin("tidy", 5, start, hostname)
+            attempts.begin("tidy", None, start, hostname)
         ZopelessTransactionManager._installed.commit()
 
     def lines(self, *arguments):

@@ -211,7 +211,12 @@ class TestHarmlessness(AttemptTestCase):
                     "ALTER TABLE scriptattempt RENAME TO away")
             """)
         self.execute("ALTER TABLE away RENAME TO scriptattempt")
-        self.warn(process, 'relation "scriptattempt" does not exist')
+        self.assertEqual(0, process.returncode)
+        proof, end = self.log(process)
+        self.assertRegex(proof, "^WARNING The proof of its work is not kept")
+        self.assertRegex(end, "^WARNING The end of this run is not on record")
+        self.assertEqual(["done"], self.work())
+        self.assertEqual("tidy", self.last().name)
         self.assertEqual([(None, None, None)], self.outcomes())
 
     def test_a_failure_without_the_table_is_a_failure_and_a_warning(self):
@@ -220,7 +225,8 @@ class TestHarmlessness(AttemptTestCase):
             "def main(self): raise LaunchpadScriptFailure('why')")
         self.assertEqual(1, process.returncode)
         warning, error = self.log(process)
-        self.assertRegex(warning, "^WARNING This attempt is not kept")
+        self.assertRegex(warning, "^WARNING This run is not on record, and its"
+                         " success is lost if it is killed between")
         self.assertEqual("ERROR   why", error)
 
     def test_a_skip_without_the_table_is_a_skip_and_a_warning(self):
@@ -230,7 +236,7 @@ class TestHarmlessness(AttemptTestCase):
         self.assertEqual(1, process.returncode)
         info, warning = self.log(process)
         self.assertRegex(info, "^INFO .* is locked by process")
-        self.assertRegex(warning, "^WARNING This attempt is not kept")
+        self.assertRegex(warning, "^WARNING This run is not on record: ")
         holder.communicate()
 
     def test_a_skip_without_the_database_is_a_skip_and_a_warning(self):
@@ -246,7 +252,7 @@ class TestHarmlessness(AttemptTestCase):
 
     def test_a_database_that_is_gone_when_it_fails(self):
         with CommitCutter(
-            self.layer.directory, 2, "after", for_good=True
+            self.layer.directory, 3, "after", for_good=True
         ) as cutter:
             process = self.run_script(
                 """
@@ -269,8 +275,9 @@ class TestHarmlessness(AttemptTestCase):
         return counter.commits
 
     def test_it_takes_two_further_commits_at_most(self):
-        # The work and the record are two; of a failure there are none.
-        self.assertEqual(3, self.commits(SUCCEED))
+        # The work and the record are two; of a failure there are none.  One
+        # only reads, what others have left, and so nothing waits for a disk.
+        self.assertEqual(4, self.commits(SUCCEED))
         self.assertEqual(
-            2, self.commits("def main(self): raise RuntimeError"))
+            3, self.commits("def main(self): raise RuntimeError"))
         self.execute("TRUNCATE scriptattempt")
