@@ -192,7 +192,8 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         return [
             UnrecordedRun(uuid.UUID(str(run_key)), *_utc(row))
-            for run_key, *row in _execute(sql.UNRECORDED)]
+            for pid, process, run_key, *row in _execute(sql.UNRECORDED)
+            if not is_alive(pid, process)]
 
     def getRunning(
         self, name: str | None = None, hostname: str | None = None

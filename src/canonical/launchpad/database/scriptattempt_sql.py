@@ -93,7 +93,8 @@ SKIP = """
 """
 
 UNRECORDED = """
-    SELECT run_key, name, hostname, date_started, date_committed
+    SELECT pid, process, run_key, name, hostname, date_started,
+        date_committed
     FROM scriptattempt
     WHERE date_committed IS NOT NULL AND date_ended IS NULL
     ORDER BY date_started

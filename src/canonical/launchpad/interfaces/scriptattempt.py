@@ -294,6 +294,9 @@ class IScriptAttemptSet(Interface):
     def getUnrecorded():
         """The runs whose work is committed and whose success is not recorded.
 
+        Those whose process still runs on this machine are left out; it
+        records them itself.
+
         :return: a list of `UnrecordedRun`, the earliest first; at most 1000.
         """
 

@@ -22,8 +22,8 @@ from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.scripts.spool import Spool
-from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.record import Success
+from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
@@ -299,12 +299,12 @@ class TestFlush(CommandTestCase):
             "garbo", "host",
             datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC),
             datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC), uuid.uuid4(),
-            transaction_id="1", cluster_id="2")
-        path = Spool(spool).write(success)
+            attempt="none", database="host=db dbname=app")
+        path = write_success(spool, success)
         self.assertEqual(
             (1, f"0 recorded, 1 left in {spool}\n",
-             "scriptactivity: Left in the spool, since it depends on a"
-             f" transaction of another database cluster: {path}\n"),
+             "scriptactivity: Left in the spool, since it belongs to the"
+             f" database host=db dbname=app: {path}\n"),
             self.run_command("flush"))
 
     def test_a_spool_that_cannot_be_read(self):

@@ -267,6 +267,7 @@ class TestScripts(ScriptTestCase):
     def test_what_is_committed_and_not_recorded_is_recorded_by_the_next(self):
         getUtility(IScriptAttemptSet).markCommitted(
             KEY, "garbo", START, START + datetime.timedelta(minutes=1), "far")
+        main_store().execute("UPDATE scriptattempt SET process = NULL")
         self.ztm.commit()
         self.assert_recorded(self.run_script())
         last = self.last("garbo")
