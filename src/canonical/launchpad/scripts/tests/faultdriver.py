@@ -13,15 +13,15 @@ import json
 import os
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
-import psycopg2
+from storm.uri import URI
 
 from canonical.database import sqlbase
-from canonical.database.embedded import embedded_parameters
-from canonical.database.embedded import stop_embedded
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.main import main as scriptactivity
 from canonical.launchpad.database.scriptactivity import ScriptActivitySet
 from canonical.launchpad.database.scriptattempt import ScriptAttemptSet
 from canonical.launchpad.scripts import attempt
@@ -29,6 +29,7 @@ from canonical.launchpad.scripts import base
 from canonical.launchpad.scripts import lock
 from canonical.launchpad.scripts import spool
 from canonical.launchpad.scripts.base import LaunchpadCronScript
+from canonical.launchpad.scripts.tests.faults import ACTIONS
 
 
 CALLS = [
@@ -44,7 +45,9 @@ CALLS = [
     (spool, "_remove"),
     (spool.os, "fsync"),
     (spool.Path, "rename"),
+    (base.LaunchpadCronScript, "record_activity"),
     (attempt.Attempt, "commit"),
+    (attempt.Attempt, "_prove"),
     (sqlbase.ZopelessTransactionManager, "commit"),
     (sqlbase.ZopelessTransactionManager, "disconnect"),
     (ScriptActivitySet, "recordSuccess"),
@@ -61,12 +64,67 @@ CALLS = [
 class Work(LaunchpadCronScript):
     """Leaves its name in the table ``work``, if all goes well."""
 
+    how = "work"
+
     def main(self):
-        main_store().execute("INSERT INTO work VALUES (?)", (self.name,))
+        self.write()
+        MAINS[self.how](self)
+
+    def write(self, store=None):
+        (store or main_store()).execute(
+            "INSERT INTO work VALUES (?)", (self.name,))
+
+
+def wait(script):
+    """Wait for somebody to remove the file that this makes."""
+    flag = Path(os.environ["FAULT_FLAG"])
+    flag.touch()
+    while flag.exists():
+        time.sleep(0.01)
+
+
+def work_in_two_stores(script):
+    store = sqlbase._zstorm().create(
+        "other", URI(os.environ["FAULT_OTHER_URI"]))
+    script.write(store)
+
+
+def child(leave, fail=False):
+    """What a script does that forks, and whose child leaves in some way."""
+    def fork(script):
+        pid = os.fork()
+        if pid == 0:
+            leave()
+            return
+        os.waitpid(pid, 0)
+        if fail:
+            raise base.SilentLaunchpadScriptFailure
+
+    return fork
+
+
+def raise_error():
+    raise base.SilentLaunchpadScriptFailure
+
+
+MAINS = {
+    "work": lambda script: None,
+    "wait": wait,
+    "two stores": work_in_two_stores,
+    "child returns": child(lambda: None),
+    "child raises": child(raise_error),
+    "child exits": child(lambda: sys.exit(0)),
+    "child is gone": child(lambda: os._exit(0)),
+    "child returns, script fails": child(lambda: None, fail=True),
+    "child exits, script fails": child(lambda: sys.exit(0), fail=True),
+}
 
 
 class Moments:
-    """Counts the moments of this process, and acts at one of them."""
+    """Counts the moments of this process, and acts at one of them.
+
+    :param number: at which; or a label, for the first of that label.
+    """
 
     def __init__(self, number, action, calls):
         self.number = number
@@ -88,55 +146,33 @@ class Moments:
 
     def pass_moment(self, label):
         self.labels.append(label)
-        if len(self.labels) == self.number:
+        if self.number in (len(self.labels), label):
+            self.number = None
             self.action()
-
-
-def kill():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def stop_server():
-    stop_embedded(Path(os.environ["FAULT_CLUSTER"]))
-
-
-def restart_server():
-    stop_server()
-    embedded_parameters(Path(os.environ["FAULT_CLUSTER"]))
-
-
-def terminate():
-    """What an administrator does to a session."""
-    connection = psycopg2.connect(
-        **embedded_parameters(Path(os.environ["FAULT_CLUSTER"])))
-    connection.autocommit = True
-    connection.cursor().execute("""
-        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'""")
-    connection.close()
-
-
-ACTIONS = {
-    "none": lambda: None,
-    "kill": kill,
-    "stop": stop_server,
-    "restart": restart_server,
-    "terminate": terminate,
-}
 
 
 def run(order, answer):
     """Run a script, in a child of its own, and answer with its moments."""
+    if "FAULT_LOG" in os.environ:
+        os.dup2(os.open(os.environ["FAULT_LOG"], os.O_WRONLY | os.O_CREAT), 2)
+    Work.how = order["main"]
     moments = Moments(
         order["moment"], ACTIONS[order["action"]], [*CALLS, (Work, "main")])
-    os.environ.update(order["environment"])
     # An alarm kills, too, but the kernel decides when.
     signal.setitimer(signal.ITIMER_REAL, order["alarm"])
     try:
-        Work(order["name"], dbuser=order["dbuser"], test_args=["-qqq"],
+        Work(order["name"], dbuser=order["dbuser"],
+             test_args=order["options"],
              ).lock_and_run(isolation=order["isolation"])
     finally:
         os.write(answer, json.dumps(moments.labels).encode())
+
+
+def flush(order, answer):
+    """Answer with what it says, on standard output or standard error."""
+    os.dup2(answer, 1)
+    os.dup2(answer, 2)
+    sys.exit(scriptactivity(["flush"]))
 
 
 def in_a_child(function):
@@ -156,6 +192,7 @@ def in_a_child(function):
         except SystemExit as leave:
             status = leave.code or 0
         finally:
+            sys.stdout.flush()
             os._exit(status)
     os.close(write)
     with os.fdopen(read) as pipe:
@@ -164,13 +201,24 @@ def in_a_child(function):
     return os.waitstatus_to_exitcode(status), text
 
 
+def obey(order, answer):
+    os.environ.update(order["environment"])
+    if order["action"] == "flush":
+        flush(order, answer)
+    else:
+        run(order, answer)
+
+
 def main():
     for line in sys.stdin:
-        status, labels = in_a_child(partial(run, json.loads(line)))
-        print(json.dumps({
-            "status": status,
-            "moments": json.loads(labels) if labels else None,
-        }), flush=True)
+        order = json.loads(line)
+        status, text = in_a_child(partial(obey, order))
+        answer = {"status": status}
+        if order["action"] == "flush":
+            answer["output"] = text
+        else:
+            answer["moments"] = json.loads(text) if text else None
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,11 @@ class CommitCutter:
                 if self.has_cut and self.for_good:
                     self.close(client)
                     continue
-                server.connect(f"{self.cluster}/{NAME}")
+                try:
+                    server.connect(f"{self.cluster}/{NAME}")
+                except OSError:
+                    self.close(client)
+                    continue
                 stop_answers = threading.Event()
                 for target in (
                     lambda c=client, s=server, e=stop_answers:
@@ -96,3 +100,57 @@ class CommitCutter:
         if not (stop_answers.is_set() and self.when == "never"):
             self.close(client)
             self.close(server)
+
+
+class CommitStriker(CommitCutter):
+    """Has something happen to the server around a COMMIT.
+
+    What the server still says is passed on; `cluster` may be changed on the
+    way, for connections to come.
+
+    :param when: ``before`` the COMMIT is passed on, once it is ``sent``, or
+        once it is ``answered``.
+    :param strike: a function of no arguments.
+    """
+
+    def __init__(self, cluster, number, when, strike):
+        super().__init__(cluster, number, when)
+        self.strike = strike
+        self.striking = threading.Lock()
+
+    def __exit__(self, *exc_info):
+        with self.striking:
+            super().__exit__(*exc_info)
+
+    def pass_questions(self, client, server, answered):
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                strikes = False
+                if b"COMMIT\0" in data:
+                    self.commits += 1
+                    strikes = self.commits == self.number
+                self.has_cut |= strikes
+                if strikes and self.when == "answered":
+                    answered.set()
+                if strikes and self.when != "answered":
+                    with self.striking:
+                        if self.when == "sent":
+                            server.sendall(data)
+                        self.strike()
+                if not strikes or self.when != "sent":
+                    server.sendall(data)
+        self.close(server)
+        self.close(client)
+
+    def pass_answers(self, client, server, answered):
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if answered.is_set():
+                    answered.clear()
+                    with self.striking:
+                        client.sendall(data)
+                        self.strike()
+                else:
+                    client.sendall(data)
+        self.close(client)
+        self.close(server)

@@ -4,38 +4,20 @@ Real scripts, a real PostgreSQL, and everything that can happen to either, at
 every moment of a script's life.  At the end there are the counts.
 """
 
-import json
-import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
-import uuid
-from pathlib import Path
 
-import psycopg2
 from psycopg2.extensions import make_dsn
 
-from canonical.database.embedded import embedded_parameters
-from canonical.database.embedded import stop_embedded
-from canonical.database.postgres import apply_schema
-from canonical.launchpad.scripts.lock import LockFile
-from canonical.launchpad.scripts.lock import LockTaken
+from canonical.launchpad.scripts.tests.ground import Ground
+from canonical.launchpad.scripts.tests.ground import unique
 from canonical.launchpad.scripts.tests.proxy import CommitCutter
-from canonical.testing.children import python_path
 
 
-DRIVE = "from canonical.launchpad.scripts.tests import faultdriver;" \
-    " faultdriver.main()"
 FLUSH = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main(['flush']))"
-
-CONFIGURATION = """
-[scripts]
-record_timeout: 0.6s
-"""
 
 
 class FaultLayer:
@@ -43,112 +25,52 @@ class FaultLayer:
 
     @classmethod
     def setUp(cls):
-        cls.directory = Path(tempfile.mkdtemp(prefix="scriptactivity-fault-"))
-        cls.cluster = cls.directory / "postgresql"
-        cls.parameters = embedded_parameters(cls.cluster)
-        apply_schema(cls.parameters)
-        cls.query("CREATE TABLE work (name text)")
-        # A role that may work, but not record.
-        cls.query("CREATE ROLE worker LOGIN")
-        cls.query("GRANT ALL ON work, scriptattempt TO worker")
-        configuration = cls.directory / "test.conf"
-        configuration.write_text(CONFIGURATION)
-        cls.environment = dict(
-            os.environ,
-            FAULT_CLUSTER=str(cls.cluster),
-            LPCONFIG=str(configuration),
-            LP_DATABASE_URI=make_dsn(**cls.parameters),
-            LP_STATE_DIRECTORY=str(cls.directory / "state"),
-            PYTHONPATH=python_path(),
-        )
-        cls.driver = cls.start_driver()
-        cls.statuses = []
-
-    @classmethod
-    def start_driver(cls):
-        return subprocess.Popen(
-            [sys.executable, "-c", DRIVE], env=cls.environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        cls.ground = Ground()
 
     @classmethod
     def tearDown(cls):
-        cls.driver.communicate()
         print("  Over all faults:")
         for title, count in cls.counts().items():
             print(f"    {title:<34}{count:>5}")
-        stop_embedded(cls.cluster)
-        shutil.rmtree(cls.directory)
-
-    @classmethod
-    def query(cls, statement):
-        connection = psycopg2.connect(**cls.parameters)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else None
-        finally:
-            connection.close()
+        cls.ground.close()
 
     @classmethod
     def counts(cls):
         """The promises, as numbers."""
-        worked = [name for name, in cls.query("SELECT name FROM work")]
-        recorded = [
-            name for name, in cls.query("SELECT name FROM scriptactivity")]
-        stale = 0
-        for path in (cls.directory / "state" / "locks").iterdir():
-            try:
-                LockFile(path).release()
-            except LockTaken:
-                stale += 1
+        worked = cls.ground.names("work")
+        recorded = cls.ground.names("scriptactivity")
+        statuses = cls.ground.statuses
         return {
-            "runs": len(cls.statuses),
-            "runs that were killed":
-                sum(status < 0 for status in cls.statuses),
+            "runs": len(statuses),
+            "runs that were killed": sum(status < 0 for status in statuses),
             "successes committed by scripts": len(worked),
             "rows on record after flushing": len(recorded),
             "differences": len(set(worked) ^ set(recorded)),
             "duplicates": len(recorded) - len(set(recorded)),
             "records of runs that failed": len(set(recorded) - set(worked)),
-            "stale locks": stale,
+            "stale locks": cls.ground.stale_locks(),
         }
 
 
-class TestFaults(unittest.TestCase):
+class FaultTestCase(unittest.TestCase):
 
     layer = FaultLayer
 
-    def order(self, action="none", moment=0, dbuser=None, alarm=0,
-              isolation="read_committed", **environment):
-        return json.dumps({
-            "name": f"{self._testMethodName}-{uuid.uuid4().hex[:12]}",
-            "action": action,
-            "moment": moment,
-            "dbuser": dbuser,
-            "alarm": alarm,
-            "isolation": isolation,
-            "environment": environment,
-        }) + "\n"
+    def setUp(self):
+        self.ground = self.layer.ground
 
     def run_script(self, *args, **settings):
-        self.layer.driver.stdin.write(self.order(*args, **settings))
-        self.layer.driver.stdin.flush()
-        answer = json.loads(self.layer.driver.stdout.readline())
-        self.layer.statuses.append(answer["status"])
-        return answer
+        return self.ground.run(unique(self._testMethodName), *args, **settings)
 
-    def spooled(self):
-        return list((self.layer.directory / "state" / "spool").iterdir())
+    def run_through(self, proxy, *args, **settings):
+        return self.run_script(*args, LP_DATABASE_URI=make_dsn(
+            **dict(self.ground.parameters, host=proxy.directory)), **settings)
 
     def assert_promises_kept(self):
         """After a flush, what scripts committed is what is on record."""
-        self.layer.parameters.update(embedded_parameters(self.layer.cluster))
-        flush = subprocess.run(
-            [sys.executable, "-c", FLUSH],
-            env=self.layer.environment,
-            capture_output=True, text=True, check=False)
-        self.assertEqual((0, ""), (flush.returncode, flush.stderr))
-        self.assertEqual([], self.spooled())
+        status, output = self.ground.settle()
+        self.assertEqual((0, 1), (status, output.count("\n")), output)
+        self.assertEqual([], self.ground.spooled())
         counts = self.layer.counts()
         for title in (
             "differences", "duplicates", "records of runs that failed",
@@ -164,12 +86,18 @@ class TestFaults(unittest.TestCase):
     def empty_spool(self):
         """By the run of another script, as it would be."""
         self.assertEqual(0, self.run_script()["status"])
-        self.assertEqual([], self.spooled())
+        self.assertEqual([], self.ground.spooled())
 
-    def kill_at_every_moment(self, **settings):
+
+class TestFaults(FaultTestCase):
+
+    def kill_at_every_moment(self, first="before execute_zcml", **settings):
         labels = self.moments(**settings)
-        for number in range(1, len(labels) + 1):
-            self.empty_spool()
+        committing = labels.index("after main") + 1
+        for number in range(labels.index(first) + 1, len(labels) + 1):
+            if number > committing:
+                # The one before may have left a success.
+                self.empty_spool()
             answer = self.run_script("kill", number, **settings)
             self.assertEqual(-9, answer["status"], (number, settings))
         self.assert_promises_kept()
@@ -177,51 +105,62 @@ class TestFaults(unittest.TestCase):
 
     def test_killed_at_every_moment(self):
         # With autocommit there is no commit that all work hangs on.
-        for isolation in "read_committed", "repeatable_read", "serializable":
-            labels = self.kill_at_every_moment(isolation=isolation)
-            self.assertIn("after commit", labels)
-            self.assertIn("after recordSuccess", labels)
+        labels = self.kill_at_every_moment()
+        self.assertIn("after commit", labels)
+        self.assertIn("after recordSuccess", labels)
+
+    def test_killed_at_every_moment_of_a_serializable_run(self):
+        self.kill_at_every_moment("before main", isolation="serializable")
 
     def test_killed_at_every_moment_of_a_run_that_spools(self):
-        labels = self.kill_at_every_moment(dbuser="worker")
+        labels = self.kill_at_every_moment("before main", dbuser="worker")
         self.assertIn("after rename", labels)
 
     def test_killed_at_any_time(self):
         random.seed(2007)
-        for _ in range(100):
+        for _ in range(50):
             self.run_script(alarm=random.uniform(0.001, 0.05))
-        self.assertGreater(self.layer.statuses.count(-14), 20)
+        self.assertGreater(self.ground.statuses.count(-14), 10)
         self.assert_promises_kept()
 
     def test_killed_at_every_moment_of_sending_the_spool_in(self):
         self.run_script(dbuser="worker")
         labels = self.run_script()["moments"]
-        for number in range(1, labels.index("before main") + 1):
-            self.empty_spool()
+        first = labels.index("before send_spool") + 1
+        last = labels.index("after send_spool") + 1
+        for number in range(first, last + 1):
             self.run_script(dbuser="worker")
             self.assertEqual(
                 -9, self.run_script("kill", number)["status"], number)
+            self.empty_spool()
         self.assert_promises_kept()
 
-    def disturb(self, action):
-        """Have something happen at every moment from the work to the end."""
-        labels = self.moments()
-        first = labels.index("before main") + 1
+    def disturb(self, action, moments):
+        """Have something happen at moments from the work to the end."""
         statuses = set()
-        for number in range(first, len(labels) + 1):
-            statuses.add(self.run_script(action, number)["status"])
-            self.layer.parameters.update(embedded_parameters(self.layer.cluster))
+        for moment in moments:
+            statuses.add(self.run_script(action, moment)["status"])
+            self.ground.start_server()
         self.assert_promises_kept()
         return statuses
 
+    # A moment that each phase has; `make torture` takes all there are.
+    PHASES = (
+        "before main", "after markCommitted", "before record_activity",
+        "before recordSuccess",
+    )
+
     def test_the_server_is_stopped(self):
-        self.assertEqual({0, 1}, self.disturb("stop"))
+        self.assertEqual({0, 1}, self.disturb("stop", self.PHASES))
 
     def test_the_server_is_restarted(self):
-        self.assertEqual({0, 1}, self.disturb("restart"))
+        self.assertEqual({0, 1}, self.disturb("restart", self.PHASES))
 
     def test_the_session_is_terminated_by_an_administrator(self):
-        self.assertEqual({0, 1}, self.disturb("terminate"))
+        labels = self.moments()
+        first = labels.index("before main") + 1
+        self.assertEqual({0, 1}, self.disturb(
+            "terminate", range(first, len(labels) + 1)))
 
     def test_the_network_is_cut_in_the_middle_of_a_commit(self):
         # The first COMMIT is of a look at what others have left, the second
@@ -234,20 +173,18 @@ class TestFaults(unittest.TestCase):
         ):
             with (
                 self.subTest(number=number, when=when),
-                CommitCutter(self.layer.cluster, number, when) as cutter,
+                CommitCutter(self.ground.cluster, number, when) as cutter,
             ):
-                answer = self.run_script(LP_DATABASE_URI=make_dsn(
-                    **dict(self.layer.parameters, host=cutter.directory)))
+                answer = self.run_through(cutter)
                 self.assertTrue(cutter.has_cut)
                 self.assertEqual(status, answer["status"])
                 if status == 0:
-                    self.assertEqual([], self.spooled())
+                    self.assertEqual([], self.ground.spooled())
             self.assert_promises_kept()
 
     def test_the_network_swallows_the_commit_of_the_record(self):
-        with CommitCutter(self.layer.cluster, 4, "never") as cutter:
-            answer = self.run_script(LP_DATABASE_URI=make_dsn(
-                **dict(self.layer.parameters, host=cutter.directory)))
+        with CommitCutter(self.ground.cluster, 4, "never") as cutter:
+            answer = self.run_through(cutter)
             self.assertTrue(cutter.has_cut)
             self.assertEqual(0, answer["status"])
         self.assert_promises_kept()
@@ -257,48 +194,35 @@ class TestFaults(unittest.TestCase):
             with (
                 self.subTest(number=number),
                 CommitCutter(
-                    self.layer.cluster, number, "after", for_good=True,
+                    self.ground.cluster, number, "after", for_good=True,
                 ) as cutter,
             ):
-                answer = self.run_script(LP_DATABASE_URI=make_dsn(
-                    **dict(self.layer.parameters, host=cutter.directory)))
+                answer = self.run_through(cutter)
                 self.assertTrue(cutter.has_cut)
                 self.assertEqual(status, answer["status"])
-                self.assertEqual(spooled, len(self.spooled()))
+                self.assertEqual(spooled, len(self.ground.spooled()))
             self.assert_promises_kept()
 
     def test_two_flush_at_once(self):
-        for _ in range(30):
+        for _ in range(20):
             self.run_script(dbuser="worker")
-        self.assertEqual(30, len(self.spooled()))
+        self.assertEqual(20, len(self.ground.spooled()))
         flushes = [
             subprocess.Popen(
                 [sys.executable, "-c", FLUSH],
-                env=self.layer.environment,
+                env=self.ground.environment,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for _ in range(4)
+            for _ in range(2)
         ]
         for flush in flushes:
             _, err = flush.communicate()
             self.assertEqual((0, ""), (flush.returncode, err))
         self.assert_promises_kept()
 
-    def test_two_hundred_scripts_in_twenty_processes_at_a_time(self):
-        drivers = [self.layer.start_driver() for _ in range(20)]
-        for driver in drivers:
-            orders = "".join(self.order() for _ in range(10))
-            driver.stdin.write(orders)
-            driver.stdin.close()
-        answers = [
-            json.loads(line) for driver in drivers for line in driver.stdout]
-        for driver in drivers:
-            driver.stdout.close()
-            self.assertEqual(0, driver.wait())
-        statuses = [answer["status"] for answer in answers]
-        self.layer.statuses.extend(statuses)
-        self.assertEqual([0] * 200, statuses)
-        (recorded,), = self.layer.query(
-            "SELECT count(*) FROM scriptactivity"
-            f" WHERE name LIKE '{self._testMethodName}-%'")
-        self.assertEqual(200, recorded)
+    def test_a_hundred_scripts_in_ten_processes_at_a_time(self):
+        statuses = self.ground.run_many(
+            10, [unique(self._testMethodName) for _ in range(100)])
+        self.assertEqual([0] * 100, statuses)
+        self.assertEqual(100, len(
+            self.ground.names("scriptactivity", self._testMethodName)))
         self.assert_promises_kept()

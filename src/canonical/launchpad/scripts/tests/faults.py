@@ -1,0 +1,120 @@
+"""What may happen to a script, and to the server of the embedded cluster.
+
+The environment variable FAULT_CLUSTER is the directory of the cluster.
+"""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import psycopg2
+
+from canonical.database.embedded import embedded_parameters
+from canonical.database.embedded import stop_embedded
+
+
+__all__ = [
+    "ACTIONS",
+    "crash_server",
+    "freeze",
+    "server_processes",
+]
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def cluster():
+    return Path(os.environ["FAULT_CLUSTER"])
+
+
+def server_processes(directory):
+    """The postmaster of a cluster first, then all its children.
+
+    :raises OSError: if it does not run.
+    """
+    postmaster = int((directory / "postmaster.pid").read_text().split()[0])
+    try:
+        children = psutil.Process(postmaster).children()
+    except psutil.NoSuchProcess:
+        raise ProcessLookupError from None
+    return [postmaster, *(child.pid for child in children)]
+
+
+def stop_server():
+    stop_embedded(cluster())
+
+
+def restart_server():
+    stop_server()
+    embedded_parameters(cluster())
+
+
+def crash_server(directory=None):
+    """As a power cut would: what is in memory only is lost."""
+    directory = directory or cluster()
+    with suppress(OSError):
+        processes = server_processes(directory)
+        os.kill(processes[0], signal.SIGQUIT)
+        psutil.wait_procs([
+            process for pid in processes
+            if (process := process_of(pid)) is not None])
+
+
+def process_of(pid):
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid)
+
+
+def crash_and_restart():
+    crash_server()
+    embedded_parameters(cluster())
+
+
+def freeze(directory=None):
+    """Nothing of the server moves any more."""
+    for pid in server_processes(directory or cluster()):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+
+
+def terminate_soon():
+    """An administrator loses patience with the script."""
+    timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM])
+    timer.daemon = True
+    timer.start()
+
+
+def freeze_and_terminate():
+    freeze()
+    terminate_soon()
+
+
+def terminate():
+    """What an administrator does to a session."""
+    connection = psycopg2.connect(**embedded_parameters(cluster()))
+    connection.autocommit = True
+    connection.cursor().execute("""
+        SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'""")
+    connection.close()
+
+
+# What may happen at a moment, by name; within the script's process.
+ACTIONS = {
+    "none": lambda: None,
+    "kill": kill,
+    "stop": stop_server,
+    "restart": restart_server,
+    "crash": crash_server,
+    "crash and restart": crash_and_restart,
+    "freeze": freeze,
+    "freeze and terminate": freeze_and_terminate,
+    "terminate": terminate,
+    "SIGTERM soon": terminate_soon,
+    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
+}
