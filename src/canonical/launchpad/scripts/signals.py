@@ -75,7 +75,8 @@ class DeadlySignals:
         self.arrived = threading.Event()
         self.signum: int | None = None
         self._handled = threading.Event()
-        self._deferring = False
+        self._finished = threading.Event()
+        self._finished.set()
         self._entered = False
         self._previous: dict[int, Any] = {}
 
@@ -110,19 +111,19 @@ class DeadlySignals:
         """Within, what is going on is finished first.
 
         A signal that came before, and that the script did not die of, is
-        forgotten.  A call that does not come back from C for some seconds
-        after a signal is cut off nevertheless.
+        forgotten.  If that is not over some seconds after a signal, the
+        connection is cut nevertheless.
 
         :raises Killed: at the end, if one has arrived since and nothing else
             is raised.
         """
         self.signum = None
         self.arrived.clear()
-        self._deferring = True
+        self._finished.clear()
         try:
             yield
         finally:
-            self._deferring = False
+            self._finished.set()
         if self.signum is not None:
             raise Killed(self.signum)
 
@@ -130,7 +131,7 @@ class DeadlySignals:
         self.signum = signum
         self.arrived.set()
         self._handled.set()
-        if not self._deferring:
+        if self._finished.is_set():
             raise Killed(signum)
 
     def _watch(self) -> None:
@@ -152,10 +153,13 @@ class DeadlySignals:
             self._handled.wait()
         self._handled.clear()
         done.set()
+        # What is finished first may wait for the server only now.
+        if not self._finished.wait(PATIENCE):
+            self.cut()
 
     def _keep_cancelling(self, done: threading.Event) -> None:
         """The statement may start right after it is cancelled."""
-        while not (done.is_set() or self._deferring):
+        while self._finished.is_set() and not done.is_set():
             self.cancel()
             done.wait(0.1)
 
