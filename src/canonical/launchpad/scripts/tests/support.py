@@ -1,6 +1,7 @@
 """Scripts for tests, run as processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,12 @@ SUCCEED = """
 def main(self):
     note("done")
 """
+
+
+def take_interrupts():
+    """What a shell starts in the background ignores them, and so do children.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class ScriptTestCase(unittest.TestCase):
@@ -82,7 +89,8 @@ class ScriptTestCase(unittest.TestCase):
             [sys.executable, self.path, *options],
             env=dict(os.environ, **environment),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+            stderr=subprocess.PIPE, text=True,
+            preexec_fn=take_interrupts)
 
     def run_script(self, body=SUCCEED, *options, arguments="", prepare="",
                    call="run()", **environment):

@@ -109,6 +109,21 @@ class TestOutcomes(AttemptTestCase):
                 self.outcomes())
             self.execute("TRUNCATE scriptattempt")
 
+    def test_what_came_after_a_signal_that_it_survived(self):
+        process = self.run_script("""
+            def main(self):
+                import os, signal
+                try:
+                    os.kill(os.getpid(), signal.SIGHUP)
+                    signal.pause()
+                except BaseException:
+                    pass
+                raise ValueError("no luck")
+            """)
+        self.assert_failed(process, "ValueError: no luck")
+        self.assertEqual(
+            [("failure", 1, "ValueError: no luck")], self.outcomes())
+
     def test_vanished(self):
         process = self.start_waiting()
         process.kill()
