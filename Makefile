@@ -1,6 +1,8 @@
 # make run      build, start the embedded PostgreSQL, run the example script
 # make test     build, run everything that tests
 # make lint     ruff and mypy
+# make torture  attack scripts, servers and networks; TRIALS=2 for a minute,
+#               without it ten
 # make bench    benchmarks; some take minutes
 # make clean    stop the embedded PostgreSQL, remove all that was built
 #
@@ -20,7 +22,7 @@ tools := .venv/has-lint-tools
 built_files := bin build develop-eggs dist eggs parts .installed.cfg \
     src/scriptactivity.egg-info
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint torture bench clean
 
 run: $(built)
 	@bin/scriptactivity init
@@ -33,6 +35,9 @@ test: $(built)
 lint: $(built) $(tools)
 	.venv/bin/ruff check .
 	.venv/bin/mypy --python-executable bin/py -p canonical
+
+torture: $(built)
+	bin/py -m canonical.launchpad.scripts.tests.torture $(TRIALS)
 
 bench: $(built)
 	bin/py bench/last_activity.py

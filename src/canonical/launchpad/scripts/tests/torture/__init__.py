@@ -1,0 +1,1 @@
+"""Attacks on scripts, at the end of which work and record have to agree."""
