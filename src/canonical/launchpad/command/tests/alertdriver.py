@@ -18,7 +18,7 @@ from canonical.launchpad.command.channels import Mailer
 from canonical.launchpad.database.scriptalert import ScriptAlertSet
 from canonical.launchpad.scripts.tests.faultdriver import Moments
 from canonical.launchpad.scripts.tests.faultdriver import in_a_child
-from canonical.launchpad.scripts.tests.faultdriver import kill
+from canonical.launchpad.scripts.tests.faults import kill
 
 
 CALLS = [

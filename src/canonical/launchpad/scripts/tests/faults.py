@@ -20,6 +20,7 @@ __all__ = [
     "ACTIONS",
     "crash_server",
     "freeze",
+    "kill",
     "server_processes",
 ]
 
@@ -56,18 +57,12 @@ def restart_server():
 
 def crash_server(directory=None):
     """As a power cut would: what is in memory only is lost."""
-    directory = directory or cluster()
-    with suppress(OSError):
-        processes = server_processes(directory)
-        os.kill(processes[0], signal.SIGQUIT)
-        psutil.wait_procs([
-            process for pid in processes
-            if (process := process_of(pid)) is not None])
-
-
-def process_of(pid):
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid)
+    pid_file = (directory or cluster()) / "postmaster.pid"
+    with suppress(OSError, psutil.NoSuchProcess):
+        # It ends after its children.
+        postmaster = psutil.Process(int(pid_file.read_text().split()[0]))
+        postmaster.send_signal(signal.SIGQUIT)
+        postmaster.wait()
 
 
 def crash_and_restart():

@@ -39,6 +39,15 @@ CONFIGURATIONS = {
     "patient": "record_timeout: 10s",
 }
 
+# So that something can happen meanwhile.
+COMMIT_TAKES_TIME = """
+    CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(0.01 * random()); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER takes_time AFTER INSERT ON work
+        DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION take_time();
+"""
+
 # One database after another; pgserver's own bookkeeping is not for threads.
 starting = threading.Lock()
 
@@ -63,6 +72,7 @@ class Ground:
         self.start_server()
         apply_schema(self.parameters)
         self.query("CREATE TABLE work (name text)")
+        self.query(COMMIT_TAKES_TIME)
         # A role that may work, but not record.
         self.query("CREATE ROLE worker LOGIN")
         self.query("GRANT ALL ON work, scriptattempt TO worker")
