@@ -21,6 +21,7 @@ from storm.uri import URI
 from storm.zope.interfaces import IZStorm
 from storm.zope.zstorm import ZStorm
 from storm.zope.zstorm import global_zstorm
+from zope.component import provideUtility
 from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
@@ -168,7 +169,8 @@ def initZopeless(
 
     The transaction that there is, if any, is rolled back.  An application
     that has registered a store ``main`` of its own keeps its database;
-    otherwise it is the one of the configuration.
+    otherwise it is the one of the configuration.  An `IZStorm` that it has
+    registered is used; otherwise Storm's own is registered.
 
     :param dbuser: the role to connect as, if not the configured one.
     :param isolation: a key of `ISOLATION_LEVELS`; it holds for every
@@ -182,6 +184,10 @@ def initZopeless(
     :raises storm.exceptions.OperationalError: if it cannot be connected to.
     """
     check_isolation(isolation)
+    if queryUtility(IZStorm) is None:
+        # Not by ZCML: there it would conflict with the application's, and
+        # Storm's own needs zope.security.
+        provideUtility(global_zstorm, IZStorm)
     installed = ZopelessTransactionManager._installed
     if installed is not None:
         if (installed.dbuser, installed.isolation) == (dbuser, isolation):
