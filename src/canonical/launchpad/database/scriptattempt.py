@@ -14,6 +14,7 @@ from zope.schema import getFields
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scriptattempt_sql as sql
+from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import checked_text
 from canonical.launchpad.interfaces import OUTCOMES
@@ -59,6 +60,7 @@ class RunningAttempt(ScriptAttempt):
     """See `IRunningAttempt`."""
 
     usual_duration: datetime.timedelta | None
+    is_seen: bool
     also_on: tuple[str, ...]
 
 
@@ -83,6 +85,7 @@ class ScriptSummary:
     last_reason: str | None
     failures_in_a_row: int
     running_since: datetime.datetime | None
+    running_is_seen: bool
 
 
 @implementer(IScriptAttemptSet)
@@ -149,7 +152,7 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         return [
             RunningAttempt(*_utc([*row, tuple(hosts)]))
-            for *row, hosts in _execute(
+            for *row, hosts in _ask(
                 sql.RUNNING, name=name, hostname=hostname)]
 
     def getFailures(
@@ -160,7 +163,7 @@ class ScriptAttemptSet:
     ) -> list[FailedAttempt]:
         """See `IScriptAttemptSet`."""
         return [
-            FailedAttempt(*_utc(row)) for row in _execute(
+            FailedAttempt(*_utc(row)) for row in _ask(
                 sql.FAILURES, name=name, hostname=hostname, limit=limit)]
 
     def getLastFailure(
@@ -180,7 +183,7 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         field = FIELDS["date_started"]
         return [
-            ScriptAttempt(*_utc(row)) for row in _execute(
+            ScriptAttempt(*_utc(row)) for row in _ask(
                 sql.WINDOW, name=name, hostname=hostname,
                 since=checked_datetime(field, since),
                 until=checked_datetime(field, until))]
@@ -189,7 +192,7 @@ class ScriptAttemptSet:
         self, name: str, hostname: str | None = None
     ) -> int:
         """See `IScriptAttemptSet`."""
-        (count,) = _execute(
+        (count,) = _ask(
             sql.COUNT_IN_A_ROW, name=name, hostname=hostname).get_one()
         return int(count)
 
@@ -198,7 +201,7 @@ class ScriptAttemptSet:
     ) -> list[ScriptSummary]:
         """See `IScriptAttemptSet`."""
         return [
-            ScriptSummary(*_utc(row)) for row in _execute(
+            ScriptSummary(*_utc(row)) for row in _ask(
                 sql.SUMMARIES, name=name, hostname=hostname)]
 
 
@@ -206,6 +209,11 @@ def _execute(statement: str, **values: Any) -> Any:
     """Execute a statement with ``:name`` where a value belongs."""
     text, parameters = sql.bind(statement, values)
     return main_store().execute(text, parameters)
+
+
+def _ask(statement: str, **values: Any) -> Any:
+    """Execute a statement that heeds which processes still run."""
+    return _execute(statement, **open_attempts(), **values)
 
 
 def _now() -> datetime.datetime:

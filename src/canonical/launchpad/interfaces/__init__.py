@@ -18,6 +18,7 @@ keeps what people have been told.  `IScriptHistorySet` tells all that was, run
 by run, for those who look back.
 """
 
+from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
 from canonical.launchpad.interfaces.scriptactivity import is_printable
@@ -49,6 +50,7 @@ __all__ = [
     "FAILED",
     "FOREVER",
     "Figures",
+    "FutureActivities",
     "OUTCOMES",
     "IFailedAttempt",
     "IRunningAttempt",
