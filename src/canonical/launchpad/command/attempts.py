@@ -9,6 +9,7 @@ from typing import Any
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.future import print_future
 from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import fields_of
@@ -44,18 +45,25 @@ def add_list_scripts_options(parser: argparse.ArgumentParser) -> None:
 
 
 def list_scripts(args: argparse.Namespace) -> int:
-    """One line for each script and host: how it fares."""
+    """One line for each script and host: how it fares.
+
+    "running since" is of a process that was seen on this machine; of any
+    other it is only known since when it "has not reported its end".
+    """
+    print_future()
     summaries = getUtility(IScriptAttemptSet).getSummaries()
     if args.json:
         print_json(fields_of(IScriptSummary, each) for each in summaries)
         return 0
     print_table(
         ["script", "host", "last success", "took", "last failure", "in a row",
-         "running since", "reason"],
+         "running since", "has not reported its end since", "reason"],
         [
             [each.name, each.hostname, each.last_success, each.last_duration,
              each.last_failure, each.failures_in_a_row or None,
-             each.running_since, each.last_reason]
+             each.running_since if each.running_is_seen else None,
+             None if each.running_is_seen else each.running_since,
+             each.last_reason]
             for each in summaries
         ],
         "No script is on record yet.",
@@ -69,18 +77,24 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
 
 
 def running(args: argparse.Namespace) -> int:
-    """What runs now, since when, and how that compares with its usual time."""
+    """What runs now, since when, and how that compares with its usual time.
+
+    One that "has not reported its end" may run on another machine, or may
+    have ended without a word; nobody can know here.
+    """
     attempts = getUtility(IScriptAttemptSet).getRunning()
     if args.json:
         print_json(fields_of(IRunningAttempt, each) for each in attempts)
         return 0
     now = datetime.datetime.now(datetime.UTC)
     print_table(
-        ["script", "host", "pid", "since", "for", "usually", "also on"],
+        ["script", "host", "pid", "since", "for", "usually", "also on",
+         "state"],
         [
             [each.name, each.hostname, each.pid, each.date_started,
              max(now - each.date_started, datetime.timedelta()),
-             each.usual_duration, " ".join(each.also_on) or None]
+             each.usual_duration, " ".join(each.also_on) or None,
+             "runs" if each.is_seen else "has not reported its end"]
             for each in attempts
         ],
         "No script runs.",
@@ -127,6 +141,7 @@ def add_last_options(parser: argparse.ArgumentParser) -> None:
 
 def last(args: argparse.Namespace) -> int:
     """The last success of a script, or of each."""
+    print_future(args.name and [args.name])
     activity_set = getUtility(IScriptActivitySet)
     if args.name is None:
         activities = activity_set.getLastActivities()

@@ -46,7 +46,7 @@ METRICS: list[tuple[str, str, Callable[[Assessment], float | None]]] = [
      "How many of the slots that were due have been met.",
      lambda each: each.often.met),
     ("running_since_timestamp_seconds",
-     "When the attempt started that runs.",
+     "When the attempt started that has not reported its end.",
      lambda each: _timestamp(each.figures.running_since)),
     ("consecutive_failures",
      "How many attempts have failed since the last success.",

@@ -161,6 +161,8 @@ def _late(
 
 def _why(figures: Figures, at: datetime.datetime) -> str:
     """Why it is late, as far as its attempts tell."""
+    if figures.running_since is not None and not figures.running_is_seen:
+        return f"has not reported its end since {_when(figures.running_since)}"
     if figures.running_since is not None:
         running = duration_text(at - figures.running_since)
         return (

@@ -83,6 +83,20 @@ class TestCheck(CheckTestCase):
         self.assertEqual(
             (0, [("gone", "a", "ok")]), self.states("gone", "--host", "a"))
 
+    def test_what_is_on_record_of_the_future_is_said_and_does_not_count(self):
+        ahead = datetime.datetime.now(
+            datetime.UTC) + datetime.timedelta(days=365)
+        for name in "fine", "slow", "unexpected":
+            LaunchpadObjectFactory().makeScriptActivity(name, "host", ahead)
+        ZopelessTransactionManager._installed.commit()
+        status, out, err = self.check("--json", "fine")
+        self.assertEqual(0, status)
+        self.assertEqual(1, len(err.splitlines()))
+        self.assertTrue(err.startswith(
+            "scriptactivity: fine on host has successes on record that started"
+            " in the future (1, from "), err)
+        self.assertIn(START.isoformat(), out)
+
     def test_lines(self):
         status, out, err = self.check("slow")
         self.assertEqual((1, ""), (status, err))
