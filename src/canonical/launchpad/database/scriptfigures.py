@@ -162,7 +162,7 @@ def _ask(
     for _, each in asked:
         slots.setdefault(_key(each), each)
     numbers = {key: number for number, key in enumerate(slots)}
-    text, parameters = bind(statement, {
+    rows = main_store().execute(*bind(statement, {
         "at": at,
         **attempts,
         "numbers": [number for number, _ in asked],
@@ -178,13 +178,13 @@ def _ask(
         "slots_skipped": [
             "{" + ",".join(map(str, each.skipped)) + "}"
             for each in slots.values()],
-    })
+    })).get_all()
     return {
         number: Figures(
             _utc(started), _utc(completed), met, runs, tuple(durations or ()),
             _utc(since), is_seen, failures, outcome, reason)
         for number, started, completed, met, runs, durations, since, is_seen,
-        failures, outcome, reason in main_store().execute(text, parameters).get_all()}
+        failures, outcome, reason in rows}
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:
