@@ -58,7 +58,7 @@ SKIP = """
 """
 
 # Neither an end nor a commit is on record.
-OPEN = "attempt.date_ended IS NULL AND attempt.date_committed IS NULL"
+IS_OPEN = "attempt.date_ended IS NULL AND attempt.date_committed IS NULL"
 
 # A process that is gone has not recorded that itself, and whoever reads may
 # not write it.  A commit is the success that has not been recorded yet.
@@ -97,7 +97,7 @@ def _failed(columns: str, where: str, tail: str = "") -> str:
         f" WHERE {condition} AND {where} {tail})"
         for condition in (
             "attempt.outcome IN ('failure', 'killed', 'vanished')",
-            f"attempt.id = ANY (:gone) AND {OPEN}"))
+            f"attempt.id = ANY (:gone) AND {IS_OPEN}"))
 
 
 RUNNING = f"""
@@ -114,12 +114,12 @@ RUNNING = f"""
             SELECT DISTINCT other.hostname FROM scriptattempt AS other
             WHERE other.name = attempt.name
                 AND other.hostname <> attempt.hostname
-                AND {OPEN.replace("attempt", "other")}
+                AND {IS_OPEN.replace("attempt", "other")}
                 AND other.id <> ALL (:gone)
             ORDER BY 1
         )
     FROM scriptattempt AS attempt
-    WHERE {WHICH} AND {OPEN} AND attempt.id <> ALL (:gone)
+    WHERE {WHICH} AND {IS_OPEN} AND attempt.id <> ALL (:gone)
     ORDER BY attempt.date_started, attempt.id
 """
 
@@ -225,7 +225,7 @@ SUMMARIES = f"""
             min(date_started)) AS since
         FROM scriptattempt AS attempt
         WHERE {SAME.format("attempt", "script")}
-            AND {OPEN} AND id <> ALL (:gone)
+            AND {IS_OPEN} AND id <> ALL (:gone)
     ) AS running ON true
     WHERE {WHICH.replace("attempt", "script")}
         AND (success.date_started IS NOT NULL OR EXISTS (
