@@ -27,6 +27,8 @@ from zope.component import queryUtility
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
 from canonical.database.connection import is_connected
+from canonical.database.connection import leave_to_parent
+from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
@@ -41,6 +43,7 @@ __all__ = [
     "ZopelessTransactionManager",
     "check_isolation",
     "initZopeless",
+    "leave_stores_to_parent",
     "main_store",
 ]
 
@@ -121,6 +124,26 @@ class ZopelessTransactionManager:
         with time_limit(main_store(), seconds):
             yield
 
+    @contextmanager
+    def apart(self, seconds: float) -> Iterator[None]:
+        """A transaction of its own for keeping records, in bounded time.
+
+        It is committed at the end.  It does not conflict with those of the
+        work, for it is READ COMMITTED whatever their isolation is.
+
+        :param seconds: as of `time_limit`.
+        :raises Exception: what went wrong; the transaction is rolled back
+            then, and the connection closed.
+        """
+        try:
+            transaction.begin()
+            with self.time_limit(seconds), read_committed(main_store()):
+                yield
+                self.commit()
+        except Exception:
+            self.disconnect()
+            raise
+
     def cancel(self) -> None:
         """Have the script's statement that runs, if any, end with an error.
 
@@ -149,6 +172,17 @@ class ZopelessTransactionManager:
         if ZopelessTransactionManager._installed is self:
             _close_store()
             ZopelessTransactionManager._installed = None
+
+
+def leave_stores_to_parent() -> None:
+    """In a child that was forked: have no part in the parent's connections."""
+    stores = [store for _, store in _zstorm().iterstores()]
+    installed = ZopelessTransactionManager._installed
+    if installed is not None and installed._store is not None:
+        # Of the main thread, whichever it was that forked.
+        stores.append(installed._store)
+    for store in stores:
+        leave_to_parent(store)
 
 
 def check_isolation(isolation: str) -> None:

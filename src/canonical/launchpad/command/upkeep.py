@@ -10,8 +10,9 @@ from canonical.config import config
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.launchpad.scripts.sending import flush
-from canonical.launchpad.scripts.spool import Spool
+from canonical.launchpad.scripts.record import record_committed
+from canonical.launchpad.scripts.spool import send_spool
+from canonical.launchpad.scripts.spool import spooled_paths
 
 
 __all__ = [
@@ -28,14 +29,15 @@ def init(args: argparse.Namespace) -> int:
 
 
 def flush_spool(args: argparse.Namespace) -> int:
-    """Record what the spool holds."""
+    """Record what is committed and not recorded, here and in the spool."""
     logging.basicConfig(format="scriptactivity: %(message)s")
     logger = logging.getLogger("scriptactivity")
     logger.setLevel(logging.DEBUG)
-    spool = Spool(config.directory_for("scripts", "spool_directory"))
+    directory = config.directory_for("scripts", "spool_directory")
     ztm = ZopelessTransactionManager._installed
     assert ztm is not None
-    sent = flush(ztm, spool, logger, seconds=math.inf)
-    left = len(spool.paths())
-    print(f"{sent} recorded, {left} left in {spool.directory}")
+    recorded = record_committed(ztm, math.inf, logger)
+    recorded += send_spool(ztm, directory, math.inf, logger)
+    left = len(spooled_paths(directory))
+    print(f"{recorded} recorded, {left} left in {directory}")
     return 1 if left else 0

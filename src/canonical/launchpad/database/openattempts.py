@@ -11,14 +11,19 @@ __all__ = [
 ]
 
 
+# The end of one whose success is recorded is only missing.
+#
 # In a transaction that sees an old state of the table, the end of an attempt
 # may be on record without being seen.
 OPEN = """
     SELECT id, pid, process,
         current_setting('transaction_isolation') = 'read committed'
-    FROM scriptattempt
+    FROM scriptattempt AS attempt
     WHERE date_ended IS NULL AND date_committed IS NULL
         AND process IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM scriptactivity AS recorded
+            WHERE recorded.run_key = attempt.run_key)
 """
 
 

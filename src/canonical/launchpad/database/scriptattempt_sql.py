@@ -28,51 +28,106 @@ def bind(
 
 
 BEGIN = """
-    INSERT INTO scriptattempt (name, hostname, pid, date_started)
-    VALUES (:name, :hostname, :pid, :date_started)
-    RETURNING id
+    INSERT INTO scriptattempt
+        (run_key, name, hostname, pid, process, date_started)
+    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started)
+    ON CONFLICT (run_key) DO NOTHING
 """
 
-BEGIN_ALONE = """
-    WITH vanished AS (
-        UPDATE scriptattempt
-        SET outcome = 'vanished',
-            date_ended = greatest(date_started, :date_started::timestamptz)
-        WHERE name = :name AND hostname = :hostname AND date_ended IS NULL
-    )
-""" + BEGIN
+# What has been taken for vanished, or been lost by a failover, is there again.
+MARK_COMMITTED = """
+    INSERT INTO scriptattempt
+        (run_key, name, hostname, pid, process, date_started, date_committed)
+    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started,
+        :date_committed)
+    ON CONFLICT (run_key) DO UPDATE
+    SET date_committed = excluded.date_committed, date_ended = NULL,
+        outcome = NULL, exit_status = NULL, reason = NULL
+"""
 
+# An update of nothing, or an insert, either of which waits for a transaction
+# that has written the row and is not over.
+WAIT_AND_LOOK = """
+    INSERT INTO scriptattempt
+        (run_key, name, hostname, pid, process, date_started)
+    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started)
+    ON CONFLICT (run_key) DO UPDATE SET run_key = excluded.run_key
+    RETURNING date_committed IS NOT NULL
+"""
+
+IS_COMMITTED = """
+    SELECT count(*) FROM scriptattempt
+    WHERE run_key = :run_key AND date_committed IS NOT NULL
+"""
+
+# A run that was taken for vanished may have succeeded after all.
 END = """
     UPDATE scriptattempt
     SET outcome = :outcome, exit_status = :exit_status, reason = :reason,
         date_ended = greatest(date_started, :date_ended::timestamptz)
-    WHERE id = :id AND date_ended IS NULL
+    WHERE run_key = :run_key AND CASE WHEN :outcome = 'success'
+        THEN coalesce(outcome, 'vanished') = 'vanished'
+        ELSE date_ended IS NULL AND date_committed IS NULL END
+"""
+
+# One whose transaction is not over yet is left to the next look.
+OPEN = """
+    SELECT id, pid, process FROM scriptattempt
+    WHERE date_ended IS NULL AND date_committed IS NULL
+"""
+
+VANISH = """
+    UPDATE scriptattempt
+    SET outcome = 'vanished',
+        date_ended = greatest(date_started, CURRENT_TIMESTAMP)
+    WHERE id IN (
+        SELECT id FROM scriptattempt
+        WHERE id = ANY(:ids)
+            AND date_ended IS NULL AND date_committed IS NULL
+        FOR UPDATE SKIP LOCKED
+    )
 """
 
 SKIP = """
     INSERT INTO scriptattempt
-        (name, hostname, pid, date_started, date_ended, outcome, exit_status,
-         reason)
-    VALUES (:name, :hostname, :pid, :date_started, :date_started, 'skipped',
-        :exit_status, :reason)
+        (name, hostname, pid, process, date_started, date_ended, outcome,
+         exit_status, reason)
+    VALUES (:name, :hostname, :pid, :process, :date_started, :date_started,
+        'skipped', :exit_status, :reason)
 """
 
-# Neither an end nor a commit is on record.
-IS_OPEN = "attempt.date_ended IS NULL AND attempt.date_committed IS NULL"
+UNRECORDED = """
+    SELECT pid, process, run_key, name, hostname, date_started,
+        date_committed
+    FROM scriptattempt
+    WHERE date_committed IS NOT NULL AND date_ended IS NULL
+    ORDER BY date_started
+    LIMIT 1000
+"""
+
+# When the work was committed, by the attempt or by the record of the success;
+# the end of the attempt may be missing even then.
+COMMITTED = """
+    coalesce(attempt.date_committed, (
+        SELECT date_completed FROM scriptactivity AS recorded
+        WHERE recorded.run_key = attempt.run_key))
+"""
+
+IS_OPEN = f"attempt.date_ended IS NULL AND {COMMITTED} IS NULL"
 
 # A process that is gone has not recorded that itself, and whoever reads may
-# not write it.  A commit is the success that has not been recorded yet.
+# not write it.
 COLUMNS = f"""
     attempt.id, attempt.name, attempt.hostname, attempt.pid,
     attempt.date_started,
     CASE
         WHEN attempt.date_ended IS NOT NULL THEN attempt.date_ended
-        WHEN attempt.date_committed IS NOT NULL
-        THEN greatest(attempt.date_started, attempt.date_committed)
+        WHEN {COMMITTED} IS NOT NULL
+        THEN greatest(attempt.date_started, {COMMITTED})
     END AS date_ended,
     CASE
         WHEN attempt.date_ended IS NOT NULL THEN attempt.outcome
-        WHEN attempt.date_committed IS NOT NULL THEN 'success'
+        WHEN {COMMITTED} IS NOT NULL THEN 'success'
         WHEN attempt.id = ANY (:gone) THEN 'vanished'
     END AS outcome,
     attempt.exit_status, attempt.reason
@@ -114,7 +169,7 @@ RUNNING = f"""
             SELECT DISTINCT other.hostname FROM scriptattempt AS other
             WHERE other.name = attempt.name
                 AND other.hostname <> attempt.hostname
-                AND {IS_OPEN.replace("attempt", "other")}
+                AND {IS_OPEN.replace("attempt.", "other.")}
                 AND other.id <> ALL (:gone)
             ORDER BY 1
         )

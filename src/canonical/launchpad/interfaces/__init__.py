@@ -32,6 +32,7 @@ from canonical.launchpad.interfaces.scriptattempt import IRunningAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
 from canonical.launchpad.interfaces.scriptattempt import IScriptSummary
+from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
 from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
 from canonical.launchpad.interfaces.scriptfigures import Inquiry
@@ -68,5 +69,6 @@ __all__ = [
     "Inquiry",
     "Pause",
     "Run",
+    "UnrecordedRun",
     "is_printable",
 ]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
+from dataclasses import dataclass
+
 from zope.interface import Interface
 from zope.schema import Bool
 from zope.schema import Choice
@@ -24,6 +28,7 @@ __all__ = [
     "IScriptAttemptSet",
     "IScriptSummary",
     "OUTCOMES",
+    "UnrecordedRun",
 ]
 
 
@@ -121,6 +126,20 @@ class IScriptAttempt(Interface):
         required=False,
         readonly=True,
     )
+
+
+@dataclass(frozen=True)
+class UnrecordedRun:
+    """A run whose work is committed and whose success is not recorded yet.
+
+    :ivar date_started: aware, in UTC, as is `date_committed`.
+    """
+
+    run_key: uuid.UUID
+    name: str
+    hostname: str
+    date_started: datetime.datetime
+    date_committed: datetime.datetime
 
 
 class IRunningAttempt(IScriptAttempt):
@@ -230,28 +249,53 @@ class IScriptAttemptSet(Interface):
     A utility.  What it does belongs to the current transaction.
     """
 
-    def begin(name, pid=None, date_started=None, hostname=None, alone=False):
-        """Record that a run begins.
+    def begin(name, run_key=None, date_started=None, hostname=None):
+        """Record that a run begins, in this process.
 
         :param name: `str`, the script's name.
-        :param pid: `int`; by default that of this process.
+        :param run_key: a `uuid.UUID` of the run's own; by default a new one.
+            Of a run that is on record already nothing changes.
         :param date_started: an aware datetime; by default now.
         :param hostname: `str`; by default what `socket.gethostname` says.
-        :param alone: no other run of the script can be under way on that
-            host, since this one holds its lock.  Attempts that seem to be are
-            ended as ``vanished``.
-        :return: the id of the new attempt, for `end`.
+        :return: the run's key.
         :raises TypeError, ValueError: as
             `IScriptActivitySet.recordSuccess` does.
         """
 
-    def end(
-        attempt_id, outcome, date_ended=None, exit_status=None, reason=None
+    def markCommitted(
+        run_key, name, date_started, date_committed, hostname=None
     ):
+        """Write the proof of a run's work, in the transaction of that work.
+
+        If that transaction is committed, the run has succeeded, and if it is
+        not, nothing is written.
+
+        :param date_committed: an aware datetime, now.
+        :raises TypeError, ValueError: as `begin` does.
+        """
+
+    def wasCommitted(run_key, name, date_started, hostname=None):
+        """Is the proof of a run's work in the database?
+
+        This waits for a transaction that has written the proof and has
+        neither been committed nor rolled back yet.  The caller bounds it.
+
+        :return: `bool`.  If it is False, the work is not and will not be
+            committed, and the run is on record as begun.
+        """
+
+    def isCommitted(run_key):
+        """Is the proof of a run's work there now?  This does not wait.
+
+        :return: `bool`.
+        """
+
+    def end(run_key, outcome, date_ended=None, exit_status=None, reason=None):
         """Record that a run has ended.
 
-        :param attempt_id: what `begin` has returned.
-        :param outcome: one of `OUTCOMES`.
+        :param run_key: what `begin` has returned.
+        :param outcome: one of `OUTCOMES`.  A run whose work is committed has
+            no other than ``success``.
         :param date_ended: an aware datetime; by default now.  If it is before
             the start, the start is taken.
         :param exit_status: `int`, or `None`.
@@ -261,11 +305,29 @@ class IScriptAttemptSet(Interface):
         :raises ValueError: for another outcome.
         """
 
+    def endVanished():
+        """End the attempts of this machine whose process is gone.
+
+        Runs of other machines and containers are left alone, and so are runs
+        whose work is committed.
+
+        :return: `int`, how many there were.
+        """
+
     def skip(name, reason, exit_status, hostname=None):
         """Record that a run did not begin, since another holds the lock.
 
         :param reason: `str`, who that is.
         :param exit_status: `int`, of this process.
+        """
+
+    def getUnrecorded():
+        """The runs whose work is committed and whose success is not recorded.
+
+        Those whose process still runs on this machine are left out; it
+        records them itself.
+
+        :return: a list of `UnrecordedRun`, the earliest first; at most 1000.
         """
 
     def getRunning(name=None, hostname=None):

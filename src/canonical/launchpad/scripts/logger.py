@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from cProfile import Profile
 from logging.handlers import WatchedFileHandler
 from optparse import OptionParser
 from optparse import Values
@@ -129,6 +128,7 @@ def profiled(path: str | None, logger: logging.Logger) -> Iterator[None]:
     if not path:
         yield
         return
+    from cProfile import Profile
     profile = Profile()
     profile.enable()
     try:

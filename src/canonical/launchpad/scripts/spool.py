@@ -1,199 +1,256 @@
-"""Successes that are not on record yet, kept on disk.
+"""Successes on disk that are not on record yet, and sending them.
 
-A spool is a directory with one JSON file a success.  A file is complete or
-absent: it is written beside its place, synced, renamed, and then the
-directory is synced.
+A success is spooled when its work is committed and the database cannot be
+reached for the record.  A spool is a directory with one JSON file a success.
+A file is complete or absent: it is written beside its place, synced, renamed,
+and then the directory is synced.
 
-A file that ends in ``.json`` is a success.  One that ends in ``.pending`` is
-a success if the transaction that it names has been committed; a script writes
-it before it commits its work, so that a success is known of even if the
-script is killed in the instant after.  A file that nobody can read ends in
-``.damaged``, and is left to people.
+Several users may share the directory, so a file in it may be anything.  One
+that is no success is renamed to end in ``.damaged`` and left to people.
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
-import re
+import stat
+import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict
+from logging import Logger
 from pathlib import Path
 from urllib.parse import quote
+
+from storm.exceptions import ProgrammingError
+
+from canonical.database.connection import database_of
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.scripts.record import Success
+from canonical.launchpad.scripts.record import WorkLost
+from canonical.launchpad.scripts.record import first_line
+from canonical.launchpad.scripts.record import record_success
+from canonical.launchpad.scripts.record import was_refused
 
 
 __all__ = [
     "DamagedFile",
-    "Spool",
-    "Success",
+    "read_success",
+    "send_spool",
+    "spooled_paths",
+    "write_success",
 ]
 
-
-NUMBER = re.compile("[0-9]{1,19}").fullmatch
 
 # What a file ends in before it is complete; the pid of its writer follows.
 UNFINISHED = ".unfinished-"
 
+# Bytes; the longest name and host take less, whatever is in them.
+LARGEST = 65536
 
-@dataclass(frozen=True)
-class Success:
-    """A run that has succeeded, or will have if `transaction_id` committed.
-
-    :ivar date_started: aware, as is `date_completed`.
-    :ivar transaction_id: of the script's own work, or `None` if there is
-        nothing left to depend on.
-    :ivar cluster_id: where that is, see `ZopelessTransactionManager`.
-    :ivar attempt_id: of the attempt that ends with the success, or `None`.
-    """
-
-    name: str
-    hostname: str
-    date_started: datetime.datetime
-    date_completed: datetime.datetime
-    run_key: uuid.UUID
-    transaction_id: str | None = None
-    cluster_id: str | None = None
-    attempt_id: int | None = None
-
-    def __str__(self) -> str:
-        return json.dumps(self.as_dict(), ensure_ascii=False)
-
-    def as_dict(self) -> dict[str, str]:
-        """Strings, as they stand in a file."""
-        values = {
-            "name": self.name,
-            "hostname": self.hostname,
-            "date_started": self.date_started.isoformat(),
-            "date_completed": self.date_completed.isoformat(),
-            "run_key": str(self.run_key),
-        }
-        for name in "transaction_id", "cluster_id", "attempt_id":
-            value = getattr(self, name)
-            if value is not None:
-                values[name] = str(value)
-        return values
-
-    @classmethod
-    def from_dict(cls, values: dict[str, str]) -> Success:
-        """What `as_dict` returned.
-
-        :raises KeyError, TypeError, ValueError: for anything else.
-        """
-        numbers = {
-            name: values.get(name)
-            for name in ("transaction_id", "cluster_id", "attempt_id")}
-        for number in numbers.values():
-            if number is not None and not NUMBER(number):
-                raise ValueError(f"not a number: {number!r}")
-        attempt_id = numbers["attempt_id"]
-        return cls(
-            name=values["name"],
-            hostname=values["hostname"],
-            date_started=datetime.datetime.fromisoformat(
-                values["date_started"]),
-            date_completed=datetime.datetime.fromisoformat(
-                values["date_completed"]),
-            run_key=uuid.UUID(values["run_key"]),
-            transaction_id=numbers["transaction_id"],
-            cluster_id=numbers["cluster_id"],
-            attempt_id=None if attempt_id is None else int(attempt_id),
-        )
+# Seconds that one success may take to send.
+SECONDS_EACH = 5.0
 
 
 class DamagedFile(Exception):
     """A file of the spool is not a success; the text says why."""
 
 
-class Spool:
-    """The spool in `directory`."""
+def write_success(directory: Path, success: Success) -> Path:
+    """Keep a success in the spool.
 
-    def __init__(self, directory: Path):
-        self.directory = directory
+    :return: its file, whose name shows a person what it is.
+    :raises OSError: if it cannot be written; then nothing is there.
+    """
+    started = success.date_started.astimezone(datetime.UTC)
+    name = quote(success.name, safe=" ")[:100]
+    path = directory / f"{started:%Y%m%dT%H%M%S} {name} {success.run_key}.json"
+    unfinished = path.with_suffix(f"{UNFINISHED}{os.getpid()}")
+    try:
+        with unfinished.open("x", encoding="utf-8") as file:
+            file.write(as_json(success) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return path
 
-    def write(self, success: Success) -> Path:
-        """Keep a success.
 
-        :return: the file.
-        :raises OSError: if it cannot be written; then nothing is there.
-        """
-        path = self._path(success)
-        text = json.dumps(success.as_dict(), ensure_ascii=False, indent=4)
-        unfinished = path.with_suffix(f"{UNFINISHED}{os.getpid()}")
+def as_json(success: Success, indent: int | None = 4) -> str:
+    """A success as it stands in a file."""
+    values = asdict(success)
+    for name in "date_started", "date_completed":
+        values[name] = values[name].isoformat()
+    values["run_key"] = str(success.run_key)
+    return json.dumps(values, ensure_ascii=False, indent=indent)
+
+
+def read_success(path: Path) -> Success:
+    """The success in a file.
+
+    :raises OSError: if it cannot be read, for instance because it is
+        another user's.
+    :raises DamagedFile: if there is no success in it.
+    """
+    try:
+        values = json.loads(_text(path))
+        for name in "date_started", "date_completed":
+            values[name] = datetime.datetime.fromisoformat(values[name])
+        values["run_key"] = uuid.UUID(values["run_key"])
+        if values["attempt"] not in ("committed", "begun", "none"):
+            raise ValueError(f"attempt: {values['attempt']!r}")
+        return Success(**values)
+    except (
+        AttributeError, KeyError, RecursionError, TypeError, ValueError,
+    ) as error:
+        raise DamagedFile(f"{type(error).__name__}: {error}") from None
+
+
+def _text(path: Path) -> str:
+    """What is in a file, if it is one and not too large.
+
+    A link is not followed, and nothing is waited for.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError("a symbolic link") from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a regular file")
+        content = os.read(descriptor, LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    return str(content, "utf-8")
+
+
+def spooled_paths(directory: Path) -> list[Path]:
+    """The files, in the order in which their runs started, to the second.
+
+    :raises OSError: if the directory cannot be read.
+    """
+    return sorted(
+        Path(entry.path) for entry in os.scandir(directory)
+        if entry.name.endswith(".json"))
+
+
+def send_spool(
+    ztm: ZopelessTransactionManager,
+    directory: Path,
+    seconds: float,
+    logger: Logger,
+) -> int:
+    """Record what the spool holds for the database that is in use.
+
+    :param seconds: stop after this time, and leave the rest.
+    :return: how many successes are on record now, and no longer in the spool.
+    :raises OSError: if the spool cannot be read.
+    :raises Exception: what the database says if it takes none; the rest stays
+        in the spool.
+    """
+    deadline = time.monotonic() + seconds
+    _remove_unfinished(directory)
+    paths = spooled_paths(directory)
+    sent = 0
+    for path in paths:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
         try:
-            with unfinished.open("w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.rename(path)
-        except OSError:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
-        directory = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-        return path
-
-    def remove(self, path: Path) -> None:
-        """Forget what is in a file.
-
-        Another process may have been faster; and one that is another user's
-        may have to be left to that user.
-        """
-        with suppress(FileNotFoundError, PermissionError):
-            path.unlink()
-
-    def paths(self) -> list[Path]:
-        """The files, in the order in which their runs started, to the second.
-
-        :raises OSError: if the directory cannot be read.
-        """
-        return sorted(
-            path for path in self.directory.iterdir()
-            if path.suffix in (".json", ".pending") and path.is_file())
-
-    def remove_unfinished(self) -> None:
-        """Remove what processes left that were killed while they wrote."""
-        for path in self.directory.glob(f"*{UNFINISHED}*"):
-            try:
-                os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
-            except (ProcessLookupError, OverflowError, ValueError):
-                self.remove(path)
-            except PermissionError:
-                pass
-
-    def read(self, path: Path) -> Success | None:
-        """The success in a file; `None` if it is not there any more.
-
-        :raises OSError: if it cannot be read, for instance because it is
-            another user's.
-        :raises DamagedFile: if there is no success in it.
-        """
-        try:
-            return Success.from_dict(
-                json.loads(path.read_text(encoding="utf-8")))
+            sent += _send(ztm, path, min(left, SECONDS_EACH), logger)
         except FileNotFoundError:
-            return None
-        except (
-            AttributeError, KeyError, RecursionError, TypeError, ValueError,
-        ) as error:
-            raise DamagedFile(f"{type(error).__name__}: {error}") from None
+            # Another process was faster.
+            pass
+        except DamagedFile as error:
+            _set_aside(path, f"it is no success: {error}", logger)
+        except OSError as error:
+            logger.debug("Left in the spool: %s", error)
+    return sent
 
-    def set_aside(self, path: Path) -> Path:
-        """Put a damaged file out of the way of the others."""
-        aside = path.with_suffix(".damaged")
-        with suppress(FileNotFoundError, PermissionError):
-            path.rename(aside)
-        return aside
 
-    def _path(self, success: Success) -> Path:
-        """By its name a person sees what a file is."""
-        started = success.date_started.astimezone(datetime.UTC)
-        name = quote(success.name, safe=" ")[:100]
-        kind = "json" if success.transaction_id is None else "pending"
-        return self.directory / (
-            f"{started:%Y%m%dT%H%M%S} {name} {success.run_key}.{kind}")
+def _send(
+    ztm: ZopelessTransactionManager,
+    path: Path,
+    seconds: float,
+    logger: Logger,
+) -> bool:
+    """Record the success in a file, and remove the file.
+
+    :return: whether it was for this database, and is on record.
+    """
+    success = read_success(path)
+    with ztm.time_limit(seconds):
+        is_at_home = database_of(main_store()) == success.database
+    if not is_at_home and success.attempt != "committed":
+        logger.debug(
+            "Left in the spool, since it belongs to the database %s: %s",
+            success.database, path)
+        return False
+    try:
+        record_success(ztm, success, seconds, logger)
+    except WorkLost as lost:
+        if is_at_home:
+            _set_aside(path, lost, logger)
+        else:
+            logger.debug(
+                "Left in the spool, since it belongs to the database %s: %s",
+                success.database, path)
+        return False
+    except (TypeError, ValueError) as error:
+        _set_aside(path, f"it is no success: {first_line(error)}", logger)
+        return False
+    except Exception as error:
+        if not was_refused(error) or isinstance(error, ProgrammingError):
+            # It would take none of the others either.
+            raise
+        logger.error(
+            "Left in the spool, since the database refuses it: %s: %s",
+            path, first_line(error))
+        return False
+    _remove(path)
+    return True
+
+
+def _set_aside(path: Path, why: object, logger: Logger) -> None:
+    """Put a file out of the way of the others."""
+    aside = path.with_suffix(".damaged")
+    with suppress(OSError):
+        path.rename(aside)
+    logger.error("%s is not recorded: %s", aside, why)
+
+
+def _remove(path: Path) -> None:
+    """Forget a file.
+
+    Another process may have been faster; and one that is another user's may
+    have to be left to that user.
+    """
+    with suppress(FileNotFoundError, PermissionError):
+        path.unlink()
+
+
+def _remove_unfinished(directory: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for path in directory.glob(f"*{UNFINISHED}*"):
+        try:
+            os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
+        except (ProcessLookupError, OverflowError, ValueError):
+            _remove(path)
+        except PermissionError:
+            pass

@@ -23,8 +23,8 @@ from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.scripts.spool import Spool
-from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.record import Success
+from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
@@ -166,10 +166,10 @@ class TestHowScriptsFare(CommandTestCase):
         for name in "fine", "garbo":
             factory.makeScriptActivity(name, "host", start, minute)
         for number in 1, 2:
-            attempt_id = attempts.begin(
-                "garbo", 123, start + number * minute, "host")
+            run_key = attempts.begin(
+                "garbo", None, start + number * minute, "host")
             attempts.end(
-                attempt_id, "failure", start + (number + 1) * minute, 1,
+                run_key, "failure", start + (number + 1) * minute, 1,
                 f"OSError: disk {number}")
         # It is known of one process only that it has not reported its end.
         for hostname, process in ("a", this_process()), ("b", None):
@@ -352,12 +352,12 @@ class TestFlush(CommandTestCase):
             "garbo", "host",
             datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC),
             datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC), uuid.uuid4(),
-            transaction_id="1", cluster_id="2")
-        path = Spool(spool).write(success)
+            attempt="none", database="host=db dbname=app")
+        path = write_success(spool, success)
         self.assertEqual(
             (1, f"0 recorded, 1 left in {spool}\n",
-             "scriptactivity: Left in the spool, since it depends on a"
-             f" transaction of another database cluster: {path}\n"),
+             "scriptactivity: Left in the spool, since it belongs to the"
+             f" database host=db dbname=app: {path}\n"),
             self.run_command("flush"))
 
     def test_a_spool_that_cannot_be_read(self):

@@ -1,12 +1,15 @@
 """What counts as a success, whoever asks."""
 
 import datetime
+import os
 import unittest
 import uuid
 
 from zope.component import getUtility
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.openattempts import open_attempts
+from canonical.launchpad.database.process import this_process
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptActivitySet
@@ -190,6 +193,20 @@ class TestUnrecorded(SuccessesTestCase):
             figures.met, figures.runs, len(figures.durations)))
         self.assertEqual(1, len(self.history.getRuns("garbo", START, UNTIL)))
         self.assertEqual(1, len(self.activities.getLastActivities()))
+
+    def test_a_record_is_enough_for_an_attempt_without_an_end(self):
+        key = uuid.uuid4()
+        self.attempt(
+            11, run_key=str(key), pid=os.getpid(), process=this_process())
+        self.activities.recordSuccess(
+            "garbo", START + 11 * MINUTE, START + 13 * MINUTE, "host", key)
+        self.assertEqual([], self.attempts.getRunning())
+        self.assertEqual({"seen": [], "gone": []}, open_attempts())
+        self.assertIsNone(self.attempts.getSummaries()[0].running_since)
+        attempt, = self.attempts.getAttempts("garbo", START, UNTIL)
+        self.assertEqual(
+            ("success", START + 13 * MINUTE),
+            (attempt.outcome, attempt.date_ended))
 
     def test_a_clock_that_was_set_back_meanwhile_does_no_harm(self):
         self.attempt(1, committed=-5)
