@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import threading
@@ -167,6 +166,7 @@ def _request_to_cancel(store: Store) -> int | None:
     """What `_cancel` takes: a PGcancel of libpq, or nothing."""
     if not is_connected(store):
         return None
+    import ctypes
     # With the interpreter's lock held, so that nobody closes it meanwhile.
     get_cancel = ctypes.PyDLL(_psycopg.__file__).PQgetCancel
     get_cancel.argtypes = [ctypes.c_void_p]
@@ -182,6 +182,7 @@ def _cancel(request: int | None) -> None:
     answers; this one lets them run.
     """
     if request is not None:
+        import ctypes
         libpq = ctypes.CDLL(_psycopg.__file__)
         answer = ctypes.create_string_buffer(256)
         pointer = ctypes.c_void_p(request)

@@ -8,7 +8,6 @@ names (``host``, ``port``, ``dbname``, ``user``, ...) in a dict; that is what
 from __future__ import annotations
 
 import os
-from importlib.resources import files
 from pathlib import Path
 
 import psycopg2
@@ -16,10 +15,10 @@ from psycopg2.extensions import parse_dsn
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.database.embedded import embedded_parameters
 
 
 __all__ = [
+    "EmbeddedClusterError",
     "apply_schema",
     "connection_parameters",
 ]
@@ -30,6 +29,10 @@ EMBEDDED = "embedded:"
 # A server that does not answer is given up after this many seconds, unless
 # the URI says otherwise; libpq by itself would wait for minutes.
 CONNECT_TIMEOUT = "10"
+
+
+class EmbeddedClusterError(Exception):
+    """The embedded PostgreSQL cannot be started; the text says why."""
 
 
 def connection_parameters() -> dict[str, str]:
@@ -51,6 +54,8 @@ def connection_parameters() -> dict[str, str]:
             directory = config.state_directory / directory.expanduser()
         except RuntimeError as error:
             raise ConfigError(f"{source}: {error}") from None
+        # Slow to import, for those who have a PostgreSQL.
+        from canonical.database.embedded import embedded_parameters
         return embedded_parameters(directory)
     parameters = _parse_uri(source, uri)
     if "PGCONNECT_TIMEOUT" not in os.environ:
@@ -88,6 +93,7 @@ def apply_schema(parameters: dict[str, str]) -> str:
     :return: which database that was, in words.
     :raises psycopg2.Error: if PostgreSQL refuses; then nothing has changed.
     """
+    from importlib.resources import files
     schema = files("canonical.database").joinpath("schema.sql")
     connection = psycopg2.connect(**parameters)
     try:

@@ -36,8 +36,8 @@ def flush_spool(args: argparse.Namespace) -> int:
     directory = config.directory_for("scripts", "spool_directory")
     ztm = ZopelessTransactionManager._installed
     assert ztm is not None
-    recorded = record_committed(ztm, math.inf, logger)
-    recorded += send_spool(ztm, directory, math.inf, logger)
+    recorded = send_spool(ztm, directory, math.inf, logger)
+    recorded += record_committed(ztm, math.inf, logger)
     left = len(spooled_paths(directory))
     print(f"{recorded} recorded, {left} left in {directory}")
     return 1 if left else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 import logging
 import os
 import sys
@@ -21,7 +20,7 @@ from zope.schema import getFields
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.database.embedded import EmbeddedClusterError
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless
@@ -121,7 +120,7 @@ class LaunchpadScript:
         description = self.description or type(self).__doc__
         self.parser = OptionParser(
             usage=self.usage,
-            description=description and inspect.cleandoc(description))
+            description=description and " ".join(description.split()))
         add_logging_options(self.parser)
         self.add_my_options()
         self.options, self.args = self.parser.parse_args(
@@ -304,8 +303,9 @@ class LaunchpadScript:
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
         except LockTaken as taken:
-            self.logger.info("%s", taken)
-            self._keep(lambda attempt: attempt.skip(str(taken), status))
+            who = str(taken)
+            self.logger.info("%s", who)
+            self._keep(lambda attempt: attempt.skip(who, status))
             sys.exit(status)
         except OSError as error:
             failure = LaunchpadScriptFailure(
@@ -356,10 +356,12 @@ class LaunchpadScript:
         """Record what earlier scripts could not, if that can be done soon."""
         directory = config.directory_for("scripts", "spool_directory")
         try:
+            try:
+                send_spool(
+                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
+            except OSError as error:
+                self.logger.warning("The spool cannot be read: %s", error)
             record_committed(self.txn, SECONDS_FOR_OTHERS, self.logger)
-            send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
-        except OSError as error:
-            self.logger.warning("The spool cannot be read: %s", error)
         except Exception as error:
             level = logging.DEBUG if was_refused(error) else logging.WARNING
             self.logger.log(

@@ -203,7 +203,8 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(7, len(log), log)
         for line in log:
             self.assertRegex(
-                line, r"^ERROR   .*\.damaged is not recorded: it is no success")
+                line,
+                r"^ERROR   .*\.damaged is not recorded: it is no success")
         self.assertEqual([".damaged"] * 7, self.spooled())
         self.assertFalse(path.exists())
         self.assertEqual(START, self.last("garbo").date_started)
@@ -241,9 +242,7 @@ class TestScripts(ScriptTestCase):
         self.assertEqual([], self.spooled())
         self.assertIsNone(self.last())
 
-    def test_one_whose_proof_is_there_is_sent_whatever_the_name_of_the_database(
-        self
-    ):
+    def test_one_whose_proof_is_there_is_sent_whatever_the_database(self):
         path = self.write_success(
             attempt="committed", database="dbname=elsewhere")
         success = read_success(path)
@@ -317,7 +316,7 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(2, process.returncode)
         self.assertEqual(
             ["ERROR   [scripts] record_timeout: not a duration: 'soon';"
-             " expected something like 90s or 1m30s"], self.log(process))
+             " expected something like 90s, 1h30m or 2d"], self.log(process))
         self.assert_nothing_left()
 
     def test_a_duration_that_is_too_long(self):
