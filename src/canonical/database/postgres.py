@@ -182,10 +182,11 @@ def _execute(connection: Connection, statements: str) -> None:
 def _lock_holders(connection: Connection, context: str) -> str:
     """Who kept a statement of the schema waiting, in words.
 
-    :param context: of the error; it quotes the statement, except that which
-        has the sessions that apply the schema take turns.
+    :param context: of the error, in the server's language; it quotes the
+        statement, except that which has the sessions that apply the schema
+        take turns.
     """
-    words = re.match(r'SQL statement "(\w+)', context)
+    words = re.search(r"\b(ALTER|COMMENT|CREATE|DROP)\b", context)
     with connection, connection.cursor() as cursor:
         cursor.execute(LOCK_HOLDERS, {
             "tables": list(TABLES) if words else [],

@@ -162,6 +162,14 @@ class TestOthersUseTheTables(SessionTestCase):
             ' "", state not visible)', str(caught.exception))
         session.rollback()
 
+    def test_a_server_may_speak_another_language(self):
+        reader = self.session("SELECT FROM scriptattempt")
+        ours = self.session("SELECT pg_sleep(0.2)")
+        for statement, named in ("ALTER TABLE", True), ("CREATE INDEX", False):
+            self.assertIs(
+                named, f"pid {reader.info.backend_pid} (" in
+                postgres._lock_holders(ours, f"Anweisung »{statement} x«"))
+
     def test_a_prepared_transaction_is_guessed(self):
         holders = postgres._lock_holders(self.session("SELECT"), "")
         self.assertIn("see pg_prepared_xacts", holders)
