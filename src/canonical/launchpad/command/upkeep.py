@@ -22,7 +22,10 @@ __all__ = [
 
 
 def init(args: argparse.Namespace) -> int:
-    """Make the tables, or bring older ones up to date; rows are kept."""
+    """Make the tables, or bring older ones up to date; rows are kept.
+
+    Up-to-date tables are not locked.
+    """
     where = apply_schema(connection_parameters())
     print(f"The tables in {where} are up to date.")
     return 0
