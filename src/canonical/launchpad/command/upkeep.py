@@ -11,7 +11,7 @@ from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.scripts.record import record_committed
-from canonical.launchpad.scripts.spool import send_spool
+from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.spool import spooled_paths
 
 

@@ -55,9 +55,9 @@ from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
-from canonical.launchpad.scripts.record import Success
 from canonical.launchpad.scripts.record import first_line
 from canonical.launchpad.scripts.record import was_refused
+from canonical.launchpad.scripts.spool import Success
 
 
 __all__ = [

@@ -18,8 +18,8 @@ from canonical.database.postgres import apply_schema
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.attempt import Attempt
-from canonical.launchpad.scripts.record import Success
 from canonical.launchpad.scripts.spool import DamagedFile
+from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import read_success
 from canonical.launchpad.scripts.spool import spooled_paths
 from canonical.launchpad.scripts.spool import write_success
@@ -295,8 +295,9 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(1, process.returncode)
         last = self.log(process)[-1]
         self.assertRegex(
-            last, "^ERROR   The success is not recorded, and cannot be spooled"
-            ' either; enter it by hand: {"name": "tidy", "hostname": ".+",'
+            last, "^ERROR   The success is not recorded yet: .*  It cannot be"
+            ' spooled either: .*  Enter it by hand: {"name": "tidy",'
+            ' "hostname": ".+",'
             ' "date_started": ".+", "date_completed": ".+", "run_key": ')
 
     def test_an_unwritable_spool_loses_no_success_whose_proof_is_there(self):
@@ -305,7 +306,7 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(0, process.returncode)
         self.assertRegex(
             self.log(process)[-1],
-            "^WARNING The success is not recorded yet: .*  The next cron"
+            "^ERROR   The success is not recorded yet: .*  The next cron"
             " script records it, or: scriptactivity flush$")
         self.run_other()
         self.assertEqual("tidy", self.last().name)
