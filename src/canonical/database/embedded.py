@@ -22,9 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from canonical.database.postgres import EmbeddedClusterError
+
 
 __all__ = [
-    "EmbeddedClusterError",
     "embedded_parameters",
     "stop_embedded",
 ]
@@ -37,10 +38,6 @@ NOT_IN_NAMES = frozenset(',"$`\\\n')
 # The server may take this many seconds to start; after a crash it has its
 # journal to read.
 START_TIMEOUT = 60
-
-
-class EmbeddedClusterError(Exception):
-    """The embedded PostgreSQL cannot be started; the text says why."""
 
 
 def embedded_parameters(directory: Path) -> dict[str, str]:

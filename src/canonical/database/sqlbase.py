@@ -26,6 +26,7 @@ from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
+from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
 from canonical.database.connection import leave_to_parent
 from canonical.database.connection import read_committed
@@ -45,6 +46,7 @@ __all__ = [
     "initZopeless",
     "leave_stores_to_parent",
     "main_store",
+    "works_alone",
 ]
 
 
@@ -172,6 +174,15 @@ class ZopelessTransactionManager:
         if ZopelessTransactionManager._installed is self:
             _close_store()
             ZopelessTransactionManager._installed = None
+
+
+def works_alone() -> bool:
+    """Is the store ``main`` all that takes part in the transaction?
+
+    With others, one may fail when another has committed already.
+    """
+    return len(transaction.get()._resources) == 1 and in_transaction(
+        main_store())
 
 
 def leave_stores_to_parent() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 
-from canonical.launchpad.monitor.durations import parse_duration
+from canonical.config.durations import parse_duration
 
 
 __all__ = [

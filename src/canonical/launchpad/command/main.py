@@ -17,7 +17,7 @@ import psycopg2
 from storm.exceptions import StormError
 
 from canonical.config import ConfigError
-from canonical.database.embedded import EmbeddedClusterError
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.output import UNKNOWN
 from canonical.launchpad.command.output import in_a_line

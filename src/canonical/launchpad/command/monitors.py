@@ -18,7 +18,7 @@ from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.database.embedded import EmbeddedClusterError
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.channels import NOT_SENT
 from canonical.launchpad.command.channels import mail

@@ -8,12 +8,12 @@ import sys
 
 from zope.component import getUtility
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.command.arguments import add_at_option
 from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.expecting import add_names_argument
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.durations import duration_text
 from canonical.launchpad.monitor.suggesting.suggestion import (
     suggest_expectation,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope.interface import Interface
 from zope.schema import Bool
@@ -128,8 +128,7 @@ class IScriptAttempt(Interface):
     )
 
 
-@dataclass(frozen=True)
-class UnrecordedRun:
+class UnrecordedRun(NamedTuple):
     """A run whose work is committed and whose success is not recorded yet.
 
     :ivar date_started: aware, in UTC, as is `date_committed`.

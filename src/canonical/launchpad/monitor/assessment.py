@@ -11,6 +11,7 @@ import statistics
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -18,7 +19,6 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.case import Case
 from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.case import slots_at
-from canonical.launchpad.monitor.durations import duration_text
 from canonical.launchpad.monitor.rules import intervals_met
 from canonical.launchpad.monitor.rules import latest_due
 from canonical.launchpad.monitor.rules import often_state

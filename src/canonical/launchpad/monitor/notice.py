@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.alerting import BROKEN
 from canonical.launchpad.monitor.alerting import Notice
 from canonical.launchpad.monitor.assessment import STATES
 from canonical.launchpad.monitor.assessment import script_on_host
-from canonical.launchpad.monitor.durations import duration_text
 
 
 __all__ = [

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging.handlers import WatchedFileHandler
 from optparse import OptionParser
 from optparse import Values
 
@@ -81,6 +80,7 @@ def script_logger(
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     handlers[0].setLevel(level)
     if options.log_file:
+        from logging.handlers import WatchedFileHandler
         file_level, path = _level_and_path(parser, options.log_file, level)
         try:
             handlers.append(WatchedFileHandler(path, encoding="utf-8"))

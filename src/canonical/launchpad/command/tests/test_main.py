@@ -23,7 +23,7 @@ from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.scripts.record import Success
+from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
@@ -91,6 +91,23 @@ class TestCommand(CommandTestCase):
             "scriptactivity: cannot alter type of a column used by a view or"
             " rule: rule _RETURN on view recent depends on column"
             ' "date_started"\n', err)
+        self.assertEqual(0, self.run_command("init")[0])
+
+    def test_init_says_for_whom_it_waited(self):
+        main_store().execute("COMMENT ON TABLE scriptactivity IS NULL")
+        ZopelessTransactionManager._installed.commit()
+        main_store().execute(
+            "LOCK TABLE scriptactivity IN SHARE UPDATE EXCLUSIVE MODE")
+        status, out, err = self.run_code(
+            "from canonical.database import postgres;"
+            f" postgres.LOCK_TIMEOUT = 0.2; {RUN}", "init")
+        ZopelessTransactionManager._installed.abort()
+        self.assertEqual((1, ""), (status, out))
+        self.assertRegex(
+            err,
+            "^scriptactivity: the tables in postgres on .* are not changed,"
+            r" after 0.2s of waiting for pid \d+ \(role postgres, .*, idle in"
+            r" transaction since .*\); .* run scriptactivity init again\n$")
         self.assertEqual(0, self.run_command("init")[0])
 
     def test_a_name_that_the_terminal_cannot_show(self):
