@@ -13,6 +13,8 @@ from logging.handlers import WatchedFileHandler
 from optparse import OptionParser
 from optparse import Values
 
+from canonical.launchpad.scripts.plainlog import PlainFormatter
+
 
 __all__ = [
     "add_logging_options",
@@ -27,7 +29,7 @@ LEVELS = {
 }
 
 
-class UTCFormatter(logging.Formatter):
+class UTCFormatter(PlainFormatter):
     """``2007-02-01 10:00:00 INFO    text``, in UTC."""
 
     converter = staticmethod(time.gmtime)
