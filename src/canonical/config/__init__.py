@@ -26,6 +26,7 @@ __all__ = [
     "ConfigError",
     "LaunchpadConfig",
     "config",
+    "without_quotes",
 ]
 
 
@@ -67,7 +68,8 @@ def find_instance(name: str) -> Path:
             return path
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"LPCONFIG: no instance {name!r}: {_one_line(error)}") from None
+            f"LPCONFIG: no instance {name!r}: {without_quotes(error)}"
+        ) from None
     raise ConfigError(
         f"LPCONFIG: no instance {name!r}: it is neither shipped"
         f" ({', '.join(shipped_instances())}), nor a file {str(path)!r},"
@@ -75,10 +77,13 @@ def find_instance(name: str) -> Path:
     )
 
 
-def _one_line(error: BaseException) -> str:
-    """What is wrong, on one line, without quoting what may be a password."""
+def without_quotes(error: BaseException) -> str:
+    """What is wrong with a file of ours, on one line.
+
+    What is in it is not quoted: it may be a password.
+    """
     if isinstance(error, ConfigErrors):
-        return "; ".join(_one_line(each) for each in error.errors)
+        return "; ".join(without_quotes(each) for each in error.errors)
     if isinstance(error, UnicodeError):
         start: int = error.start  # type: ignore[attr-defined]
         line = error.object[:start].count("\n") + 1  # type: ignore[attr-defined]
@@ -214,7 +219,7 @@ class LaunchpadConfig:
                 data = file.read_text(encoding="utf-8-sig", errors="replace")
             except OSError as error:
                 raise ConfigError(
-                    f"LPCONFIG={self.instance_name}: {_one_line(error)}"
+                    f"LPCONFIG={self.instance_name}: {without_quotes(error)}"
                 ) from None
             loaded = ConfigSchema(str(SCHEMA)).load(str(SCHEMA))
             self._push(loaded, str(file), data)
@@ -226,12 +231,12 @@ class LaunchpadConfig:
         try:
             loaded.push(name, data)
         except (configparser.Error, OSError, RecursionError) as error:
-            raise ConfigError(f"{name}: {_one_line(error)}") from None
+            raise ConfigError(f"{name}: {without_quotes(error)}") from None
         try:
             loaded.validate()
         except ConfigErrors as error:
             loaded.pop(Path(name).name)
-            raise ConfigError(f"{name}: {_one_line(error)}") from None
+            raise ConfigError(f"{name}: {without_quotes(error)}") from None
 
 
 config = LaunchpadConfig()
