@@ -26,6 +26,7 @@ __all__ = [
     "ConfigError",
     "LaunchpadConfig",
     "config",
+    "without_quotes",
 ]
 
 
@@ -66,7 +67,8 @@ def find_instance(name: str) -> Path:
             return path
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"LPCONFIG: no instance {name!r}: {_one_line(error)}") from None
+            f"LPCONFIG: no instance {name!r}: {without_quotes(error)}"
+        ) from None
     raise ConfigError(
         f"LPCONFIG: no instance {name!r}: it is neither shipped"
         f" ({', '.join(shipped_instances())}), nor a file {str(path)!r},"
@@ -74,8 +76,11 @@ def find_instance(name: str) -> Path:
     )
 
 
-def _one_line(error: BaseException) -> str:
-    """What is wrong, on one line, without quoting what may be a password."""
+def without_quotes(error: BaseException) -> str:
+    """What is wrong with a file of ours, on one line.
+
+    What is in it is not quoted: it may be a password.
+    """
     if isinstance(error, UnicodeDecodeError):
         line = error.object[:error.start].count(b"\n") + 1
         return f"line {line}: not UTF-8"
@@ -120,7 +125,7 @@ def _read(path: Path, extended: tuple[Path, ...] = ()) -> Values:
         text = path.read_bytes().decode("utf-8-sig")
         values = _parse(text)
     except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        raise ConfigError(_one_line(error)) from None
+        raise ConfigError(without_quotes(error)) from None
     base = values.get("meta", {}).get("extends")
     if base is None:
         below = {}
@@ -272,7 +277,7 @@ class LaunchpadConfig:
             values = _parse(data)
             _refuse_unknown(values, data)
         except (ConfigError, configparser.Error) as error:
-            raise ConfigError(f"{name}: {_one_line(error)}") from None
+            raise ConfigError(f"{name}: {without_quotes(error)}") from None
         self._layers.append((name, values))
 
     def pop(self, name: str) -> None:

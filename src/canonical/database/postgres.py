@@ -28,6 +28,9 @@ __all__ = [
 
 EMBEDDED = "embedded:"
 
+# The parameters that messages show; those of libpq and the server do too.
+SHOWN = ("host", "port", "user", "dbname")
+
 # A server that does not answer is given up after this many seconds, unless
 # the URI says otherwise; libpq by itself would wait for minutes.
 CONNECT_TIMEOUT = "10"
@@ -105,7 +108,7 @@ def connection_parameters() -> dict[str, str]:
     source, uri = "[database] uri", config.database.uri
     if os.environ.get("LP_DATABASE_URI"):
         source, uri = "LP_DATABASE_URI", os.environ["LP_DATABASE_URI"]
-    if uri.startswith(EMBEDDED):
+    if uri.startswith(EMBEDDED) and "://" not in uri:
         directory = Path(uri[len(EMBEDDED):] or "postgresql")
         try:
             directory = config.state_directory / directory.expanduser()
@@ -123,17 +126,19 @@ def connection_parameters() -> dict[str, str]:
 def _parse_uri(source: str, uri: str) -> dict[str, str]:
     """The parameters in a URI of libpq's."""
     _, scheme, rest = uri.partition("://")
-    authority, _, path = rest.partition("?")[0].partition("/")
-    if scheme and (authority.count("@") > 1 or "@" in path):
+    user, at, place = rest.partition("@")
+    if scheme and at and ("/" in user or "@" in place):
         # It would be taken for a host or a database, and end in a message.
         raise ConfigError(
-            f"{source}: an @ or / in a user name or password has to be written"
-            " as %40 or %2F")
+            f"{source}: an @ or / in a user name, a password or a parameter"
+            " has to be written as %40 or %2F")
     try:
         parameters: dict[str, str] = parse_dsn(uri)
         for name in "port", "connect_timeout":
             for number in parameters.get(name, "").split(","):
                 int(number or 0)
+        for name in SHOWN:
+            _check_shown(parameters.get(name, ""))
     except (psycopg2.ProgrammingError, ValueError):
         raise ConfigError(
             f"{source}: not a PostgreSQL URI; expected"
@@ -141,6 +146,16 @@ def _parse_uri(source: str, uri: str) -> dict[str, str]:
             " or embedded:DIRECTORY"
         ) from None
     return parameters
+
+
+def _check_shown(value: str) -> None:
+    """Check that a value is what it seems, before it ends in a message.
+
+    :raises ValueError: if a space is missing before the next parameter, or
+        if it is a URI of its own.
+    """
+    if "=" in value or "://" in value:
+        raise ValueError
 
 
 def apply_schema(parameters: dict[str, str]) -> str:

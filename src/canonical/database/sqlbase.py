@@ -16,6 +16,7 @@ from typing import ClassVar
 import transaction
 from storm.exceptions import Error
 from storm.exceptions import OperationalError
+from storm.exceptions import ProgrammingError
 from storm.store import Store
 from storm.uri import URI
 from storm.zope.interfaces import IZStorm
@@ -33,8 +34,7 @@ from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
-from canonical.database.stormuri import describe
-from canonical.database.stormuri import one_line
+from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import set_parameter
 from canonical.database.stormuri import storm_uri
 
@@ -278,10 +278,8 @@ def _open_store(uri: URI) -> Store:
     """Connect the store ``main`` of this thread."""
     try:
         return _zstorm().create(MAIN, uri)
-    except OperationalError as error:
-        raise OperationalError(
-            f"cannot connect to {describe(uri)}: {one_line(error)}"
-        ) from None
+    except (OperationalError, ProgrammingError) as error:
+        raise connect_error(uri, error) from None
 
 
 def _opened_store() -> Store | None:

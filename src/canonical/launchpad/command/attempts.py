@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from typing import Any
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.arguments import utf8
 from canonical.launchpad.command.future import print_future
 from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import ago
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
+from canonical.launchpad.command.output import say
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
@@ -105,7 +107,8 @@ def running(args: argparse.Namespace) -> int:
 def add_failures_options(parser: argparse.ArgumentParser) -> None:
     """Add what `failures` takes."""
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="of this script only")
+        "name", metavar="NAME", nargs="?", type=utf8,
+        help="of this script only")
     add_json_option(parser)
 
 
@@ -150,14 +153,14 @@ def last(args: argparse.Namespace) -> int:
         activities = [activity]
         if activity is None:
             where = f" on {args.host}" if args.host else ""
-            _say(f"no success of {args.name!r}{where} is on record")
+            complain(f"no success of {args.name!r}{where} is on record")
             return 1
     if args.json:
         print_json(fields_of(IScriptActivity, each) for each in activities)
         return 0
     for each in activities:
         took = ago(each.date_completed - each.date_started)
-        print(
+        say(
             f"{each.name} on {each.hostname}: last succeeded"
             f" {each.date_started:%Y-%m-%d %H:%M:%S} UTC, in {took}")
     return 0
@@ -173,9 +176,5 @@ def _is_unknown(name: str | None) -> bool:
     """Is nothing on record of a script?  Then that is said."""
     if name is None or getUtility(IScriptAttemptSet).getSummaries(name):
         return False
-    _say(f"nothing is on record of {name!r}")
+    complain(f"nothing is on record of {name!r}")
     return True
-
-
-def _say(text: str) -> None:
-    print(f"scriptactivity: {text}", file=sys.stderr)

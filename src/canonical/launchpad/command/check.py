@@ -17,6 +17,7 @@ from canonical.launchpad.command.expecting import notice_switches
 from canonical.launchpad.command.future import print_future
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
+from canonical.launchpad.command.output import say
 from canonical.launchpad.monitor.assessment import Assessment
 from canonical.launchpad.monitor.assessment import script_on_host
 from canonical.launchpad.monitor.checking import ExpectationError
@@ -71,7 +72,7 @@ def check(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_as_dict(each) for each in assessments)
     elif args.nagios:
-        print(_nagios_line(assessments))
+        say(_nagios_line(assessments))
     elif args.prometheus:
         _expose(assessments, args.prometheus)
     else:

@@ -28,7 +28,7 @@ from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.interfaces import UnrecordedRun
-from canonical.launchpad.interfaces import is_printable
+from canonical.launchpad.interfaces import single_line
 
 
 __all__ = [
@@ -298,8 +298,6 @@ def _utc(row: Iterable[Any]) -> list[Any]:
 
 def _one_line(reason: str) -> str:
     """A reason as it is stored: on one line, and not too long."""
-    shown = "".join(
-        char if is_printable(char) else repr(char)[1:-1]
-        for char in " ".join(reason.split()))
+    shown = single_line(reason)
     longest = FIELDS["reason"].max_length
     return shown if len(shown) <= longest else shown[:longest - 3] + "..."

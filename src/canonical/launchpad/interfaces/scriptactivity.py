@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import unicodedata
 from typing import NamedTuple
 
 from zope.interface import Interface
 from zope.schema import Datetime
 from zope.schema import TextLine
 
+from canonical.launchpad.interfaces.plaintext import is_printable
+
 
 __all__ = [
     "FutureActivities",
     "IScriptActivity",
     "IScriptActivitySet",
-    "is_printable",
 ]
-
-
-# Unicode categories that a name cannot have in it: control characters, line
-# and paragraph separators, and halves of surrogate pairs, which have no
-# UTF-8.
-UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
-
-
-def is_printable(text: str) -> bool:
-    """Would `text` stay on its line, and mean what it shows?"""
-    if text.isascii():
-        return text.isprintable()
-    return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
 
 
 class IScriptActivity(Interface):

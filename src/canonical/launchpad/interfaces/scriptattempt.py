@@ -16,8 +16,8 @@ from zope.schema import Timedelta
 from zope.schema import Tuple
 from zope.schema import getFields
 
+from canonical.launchpad.interfaces.plaintext import is_printable
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
-from canonical.launchpad.interfaces.scriptactivity import is_printable
 
 
 __all__ = [

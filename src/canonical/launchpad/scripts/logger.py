@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from optparse import OptionParser
 from optparse import Values
 
+from canonical.launchpad.scripts.plainlog import PlainFormatter
+
 
 __all__ = [
     "add_logging_options",
@@ -25,7 +27,7 @@ LEVELS = {
 }
 
 
-class UTCFormatter(logging.Formatter):
+class UTCFormatter(PlainFormatter):
     """``2007-02-01 10:00:00 INFO    text``, in UTC."""
 
     converter = staticmethod(time.gmtime)
