@@ -411,7 +411,7 @@ class LaunchpadCronScript(LaunchpadScript):
         if attempt is None or not attempt.is_mine:
             return
         try:
-            record_or_spool(
+            is_recorded = record_or_spool(
                 self.txn, attempt.success(date_started, date_completed),
                 config.duration_of("scripts", "record_timeout"),
                 self._signals.arrived,
@@ -422,9 +422,10 @@ class LaunchpadCronScript(LaunchpadScript):
             raise LaunchpadScriptFailure(
                 f"The success is not recorded: {lost}") from None
         attempt.state = "over"
-        send_duration(
-            self.name, (date_completed - date_started).total_seconds(),
-            self.logger)
+        if is_recorded:
+            send_duration(
+                self.name, (date_completed - date_started).total_seconds(),
+                self.logger)
 
 
 def _in_forked_child() -> None:

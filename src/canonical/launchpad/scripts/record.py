@@ -177,17 +177,18 @@ def record_or_spool(
     hurry: threading.Event,
     directory: Path,
     logger: Logger,
-) -> None:
+) -> bool:
     """Record a success, or keep it on disk if that cannot be done in time.
 
     :param directory: of the spool.
     :param seconds, hurry: as of `_record_in_time`.
+    :return: whether it is recorded.
     :raises LaunchpadScriptFailure: if it cannot be kept either.
     :raises WorkLost: as `record_success` does.
     """
     try:
         _record_in_time(ztm, success, seconds, hurry, logger)
-        return
+        return True
     except WorkLost:
         raise
     except Exception as error:
@@ -207,6 +208,7 @@ def record_or_spool(
         logger.log(
             level, "%s.  The next cron script records it, or: scriptactivity"
             " flush", why)
+    return False
 
 
 def record_committed(
