@@ -28,7 +28,7 @@ run: $(built)
 	@bin/scriptactivity check --expectations examples/expectations.zcml
 
 test: $(built)
-	bin/test
+	bin/test -j2
 
 lint: $(built) $(tools)
 	.venv/bin/ruff check .

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from contextlib import suppress
 from typing import Any
 
+from psycopg2 import _psycopg
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 from storm.exceptions import Error
@@ -20,11 +22,24 @@ from storm.store import Store
 __all__ = [
     "cancel_statement",
     "cut",
+    "database_of",
     "in_transaction",
     "is_connected",
+    "leave_to_parent",
+    "make_durable",
+    "read_committed",
     "refuse_failed",
+    "savepoint",
     "time_limit",
 ]
+
+
+# remote_apply is stronger than on; everything else is weaker.
+DURABLE = """
+    SELECT set_config('synchronous_commit', CASE
+        current_setting('synchronous_commit')
+        WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
+"""
 
 
 def _raw(store: Store) -> Any:
@@ -36,6 +51,18 @@ def is_connected(store: Store) -> bool:
     """Is there a connection that has not been found dead?"""
     raw = _raw(store)
     return raw is not None and not raw.closed
+
+
+def database_of(store: Store) -> str:
+    """Which database a connected store uses: its host, port and name.
+
+    These are what the URI and the environment say, so a database that has
+    moved to another server behind the same name is still the same.
+    """
+    parameters = _raw(store).get_dsn_parameters()
+    return " ".join(
+        f"{name}={parameters[name]}" for name in ("host", "port", "dbname")
+        if parameters.get(name))
 
 
 def refuse_failed(store: Store) -> None:
@@ -59,34 +86,123 @@ def in_transaction(store: Store) -> bool:
         _raw(store).get_transaction_status() != TRANSACTION_STATUS_IDLE)
 
 
+@contextmanager
+def read_committed(store: Store) -> Iterator[None]:
+    """Begin transactions of READ COMMITTED, whatever the store's isolation.
+
+    No transaction is open when this is entered.
+    """
+    raw = _raw(store)
+    isolation, autocommit = raw.isolation_level, raw.autocommit
+    raw.set_session(
+        isolation_level=ISOLATION_LEVEL_READ_COMMITTED, autocommit=False)
+    try:
+        yield
+    finally:
+        if raw is _raw(store) and not in_transaction(store):
+            # None stands for the default of the server.
+            raw.set_session(
+                isolation_level=isolation or "DEFAULT", autocommit=autocommit)
+
+
+def make_durable(store: Store) -> None:
+    """Have this transaction's COMMIT wait until it is on disk.
+
+    The default of a server or a role may be ``synchronous_commit=off``.
+    """
+    store.execute(DURABLE)
+
+
+@contextmanager
+def savepoint(store: Store, seconds: float) -> Iterator[None]:
+    """Do something in a transaction that may fail without spoiling it.
+
+    :param seconds: how long a statement within may wait for a lock.
+    """
+    (lock_timeout,) = store.execute(
+        "SAVEPOINT scriptactivity; SELECT current_setting('lock_timeout')"
+    ).get_one()
+    try:
+        store.execute(
+            "SELECT set_config('lock_timeout', ?, true)", (f"{seconds:g}s",))
+        yield
+        store.execute(
+            "SELECT set_config('lock_timeout', ?, true);"
+            " RELEASE SAVEPOINT scriptactivity", (lock_timeout,),
+            noresult=True)
+    except Exception:
+        if is_connected(store):
+            store.execute("ROLLBACK TO SAVEPOINT scriptactivity")
+        raise
+
+
 def cancel_statement(store: Store) -> None:
     """Have the statement that runs, if any, end with an error.
 
-    May be called from any thread.
+    May be called from any thread, and may last: a server that is stopped does
+    not answer this either.
     """
-    raw = _raw(store)
-    if raw is not None:
-        with suppress(Error):
-            raw.cancel()
+    _cancel(_request_to_cancel(_raw(store)))
 
 
 def cut(store: Store) -> None:
-    """Shut the connection down; what waits for it fails.
+    """Shut the connection down; what waits for it fails at once.
 
-    May be called from any thread.  The server is asked to stop as well, lest
-    it goes on with a statement that nobody waits for, but not waited for.
+    May be called from any thread.  Then the server is asked to stop as well,
+    lest it goes on with a statement that nobody waits for, but not waited for.
     """
     raw = _raw(store)
     if raw is None:
         return
-    with suppress(OSError, Error):
-        line = socket.socket(fileno=os.dup(raw.fileno()))
-        asking = threading.Thread(
-            target=cancel_statement, args=[store], daemon=True)
-        asking.start()
-        asking.join(0.5)
-        with line:
-            line.shutdown(socket.SHUT_RDWR)
+    request = _request_to_cancel(raw)
+    with (
+        suppress(OSError, Error),
+        socket.socket(fileno=os.dup(raw.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
+    threading.Thread(target=_cancel, args=[request], daemon=True).start()
+
+
+def _request_to_cancel(raw: Any) -> int | None:
+    """What `_cancel` takes: a PGcancel of libpq, or nothing.
+
+    :param raw: a connection, which another thread may close at any time.
+    """
+    pointer = None if raw is None else raw.pgconn_ptr
+    import ctypes
+    # With the interpreter's lock held, so that nobody closes it meanwhile.
+    get_cancel = ctypes.PyDLL(_psycopg.__file__).PQgetCancel
+    get_cancel.argtypes = [ctypes.c_void_p]
+    get_cancel.restype = ctypes.c_void_p
+    request: int | None = get_cancel(pointer)
+    return request
+
+
+def _cancel(request: int | None) -> None:
+    """Ask the server to cancel.
+
+    psycopg2's own ``cancel`` stops all threads of Python until the server
+    answers; this one lets them run.
+    """
+    if request is not None:
+        import ctypes
+        libpq = ctypes.CDLL(_psycopg.__file__)
+        answer = ctypes.create_string_buffer(256)
+        pointer = ctypes.c_void_p(request)
+        libpq.PQcancel(pointer, answer, len(answer))
+        libpq.PQfreeCancel(pointer)
+
+
+def leave_to_parent(store: Store) -> None:
+    """In a child that was forked: have no part in the parent's connection.
+
+    Whatever the child does with the store, or at its own end, nothing of it
+    reaches the server; the first statement fails as on a lost connection.
+    """
+    if is_connected(store):
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.dup2(nothing, _raw(store).fileno(), inheritable=False)
+        os.close(nothing)
 
 
 @contextmanager

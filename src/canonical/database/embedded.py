@@ -27,10 +27,10 @@ from canonical.database.clusterhome import owner_of
 from canonical.database.clusterhome import server_uid
 from canonical.database.clusterhome import socket_directory
 from canonical.database.pgprograms import run_program
+from canonical.database.postgres import EmbeddedClusterError
 
 
 __all__ = [
-    "EmbeddedClusterError",
     "discard_embedded",
     "embedded_parameters",
     "stop_embedded",
@@ -44,10 +44,6 @@ NOT_IN_NAMES = frozenset(',"$`\\\n')
 # The server may take this many seconds to start; after a crash it has its
 # journal to read.
 START_TIMEOUT = 60
-
-
-class EmbeddedClusterError(Exception):
-    """The embedded PostgreSQL cannot be started; the text says why."""
 
 
 def embedded_parameters(directory: Path) -> dict[str, str]:

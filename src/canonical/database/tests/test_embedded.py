@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psycopg2
 
-from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.tests.test_postgres import query
 from canonical.testing.children import python_path
 

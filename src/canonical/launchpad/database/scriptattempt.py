@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import socket
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +15,20 @@ from zope.schema import getFields
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scriptattempt_sql as sql
+from canonical.launchpad.database.openattempts import open_attempts
+from canonical.launchpad.database.process import is_alive
+from canonical.launchpad.database.process import this_process
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import checked_text
 from canonical.launchpad.interfaces import OUTCOMES
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
+from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.interfaces import is_printable
+from canonical.launchpad.interfaces import UnrecordedRun
+from canonical.launchpad.interfaces import single_line
 
 
 __all__ = [
@@ -59,6 +65,7 @@ class RunningAttempt(ScriptAttempt):
     """See `IRunningAttempt`."""
 
     usual_duration: datetime.timedelta | None
+    is_seen: bool
     also_on: tuple[str, ...]
 
 
@@ -83,6 +90,7 @@ class ScriptSummary:
     last_reason: str | None
     failures_in_a_row: int
     running_since: datetime.datetime | None
+    running_is_seen: bool
 
 
 @implementer(IScriptAttemptSet)
@@ -92,21 +100,53 @@ class ScriptAttemptSet:
     def begin(
         self,
         name: str,
-        pid: int | None = None,
+        run_key: uuid.UUID | None = None,
         date_started: datetime.datetime | None = None,
         hostname: str | None = None,
-        alone: bool = False,
-    ) -> int:
+    ) -> uuid.UUID:
         """See `IScriptAttemptSet`."""
-        values = _identity(name, hostname, date_started)
-        statement = sql.BEGIN_ALONE if alone else sql.BEGIN
-        (attempt_id,) = _execute(
-            statement, pid=pid or os.getpid(), **values).get_one()
-        return int(attempt_id)
+        run_key = run_key or uuid.uuid4()
+        _execute(
+            sql.BEGIN, run_key=str(run_key),
+            **_identity(name, hostname, date_started))
+        return run_key
+
+    def markCommitted(
+        self,
+        run_key: uuid.UUID,
+        name: str,
+        date_started: datetime.datetime,
+        date_committed: datetime.datetime,
+        hostname: str | None = None,
+    ) -> None:
+        """See `IScriptAttemptSet`."""
+        _execute(
+            sql.MARK_COMMITTED, run_key=str(run_key),
+            date_committed=checked_datetime(
+                IScriptActivity["date_completed"], date_committed),
+            **_identity(name, hostname, date_started))
+
+    def wasCommitted(
+        self,
+        run_key: uuid.UUID,
+        name: str,
+        date_started: datetime.datetime,
+        hostname: str | None = None,
+    ) -> bool:
+        """See `IScriptAttemptSet`."""
+        (committed,) = _execute(
+            sql.WAIT_AND_LOOK, run_key=str(run_key),
+            **_identity(name, hostname, date_started)).get_one()
+        return bool(committed)
+
+    def isCommitted(self, run_key: uuid.UUID) -> bool:
+        """See `IScriptAttemptSet`."""
+        (count,) = _execute(sql.IS_COMMITTED, run_key=str(run_key)).get_one()
+        return bool(count)
 
     def end(
         self,
-        attempt_id: int,
+        run_key: uuid.UUID,
         outcome: str,
         date_ended: datetime.datetime | None = None,
         exit_status: int | None = None,
@@ -119,7 +159,7 @@ class ScriptAttemptSet:
                 f" not {outcome!r}")
         result = _execute(
             sql.END,
-            id=attempt_id,
+            run_key=str(run_key),
             outcome=outcome,
             date_ended=checked_datetime(
                 FIELDS["date_ended"], date_ended or _now()),
@@ -127,6 +167,15 @@ class ScriptAttemptSet:
             reason=None if reason is None else _one_line(reason),
         )
         return bool(result.rowcount)
+
+    def endVanished(self) -> int:
+        """See `IScriptAttemptSet`."""
+        gone = [
+            attempt_id for attempt_id, pid, process in _execute(sql.OPEN)
+            if is_alive(pid, process) is False]
+        if gone:
+            _execute(sql.VANISH, ids=gone)
+        return len(gone)
 
     def skip(
         self,
@@ -138,10 +187,16 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         _execute(
             sql.SKIP,
-            pid=os.getpid(),
             exit_status=exit_status,
             reason=_one_line(reason),
             **_identity(name, hostname, None))
+
+    def getUnrecorded(self) -> list[UnrecordedRun]:
+        """See `IScriptAttemptSet`."""
+        return [
+            UnrecordedRun(uuid.UUID(str(run_key)), *_utc(row))
+            for pid, process, run_key, *row in _execute(sql.UNRECORDED)
+            if not is_alive(pid, process)]
 
     def getRunning(
         self, name: str | None = None, hostname: str | None = None
@@ -149,7 +204,7 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         return [
             RunningAttempt(*_utc([*row, tuple(hosts)]))
-            for *row, hosts in _execute(
+            for *row, hosts in _ask(
                 sql.RUNNING, name=name, hostname=hostname)]
 
     def getFailures(
@@ -160,7 +215,7 @@ class ScriptAttemptSet:
     ) -> list[FailedAttempt]:
         """See `IScriptAttemptSet`."""
         return [
-            FailedAttempt(*_utc(row)) for row in _execute(
+            FailedAttempt(*_utc(row)) for row in _ask(
                 sql.FAILURES, name=name, hostname=hostname, limit=limit)]
 
     def getLastFailure(
@@ -180,7 +235,7 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         field = FIELDS["date_started"]
         return [
-            ScriptAttempt(*_utc(row)) for row in _execute(
+            ScriptAttempt(*_utc(row)) for row in _ask(
                 sql.WINDOW, name=name, hostname=hostname,
                 since=checked_datetime(field, since),
                 until=checked_datetime(field, until))]
@@ -189,8 +244,7 @@ class ScriptAttemptSet:
         self, name: str, hostname: str | None = None
     ) -> int:
         """See `IScriptAttemptSet`."""
-        (count,) = _execute(
-            sql.COUNT_IN_A_ROW, name=name, hostname=hostname).get_one()
+        (count,), = _ask(sql.COUNT_IN_A_ROW, name=name, hostname=hostname)
         return int(count)
 
     def getSummaries(
@@ -198,14 +252,18 @@ class ScriptAttemptSet:
     ) -> list[ScriptSummary]:
         """See `IScriptAttemptSet`."""
         return [
-            ScriptSummary(*_utc(row)) for row in _execute(
+            ScriptSummary(*_utc(row)) for row in _ask(
                 sql.SUMMARIES, name=name, hostname=hostname)]
 
 
 def _execute(statement: str, **values: Any) -> Any:
     """Execute a statement with ``:name`` where a value belongs."""
-    text, parameters = sql.bind(statement, values)
-    return main_store().execute(text, parameters)
+    return main_store().execute(*sql.bind(statement, values))
+
+
+def _ask(statement: str, **values: Any) -> Any:
+    """Execute a statement that heeds which processes still run."""
+    return _execute(statement, **open_attempts(), **values)
 
 
 def _now() -> datetime.datetime:
@@ -217,10 +275,12 @@ def _identity(
     hostname: str | None,
     date_started: datetime.datetime | None,
 ) -> dict[str, Any]:
-    """Which attempt it is, checked."""
+    """Which run it is, checked: one of this process."""
     if hostname is None:
         hostname = socket.gethostname()
     return {
+        "pid": os.getpid(),
+        "process": this_process(),
         "name": checked_text(FIELDS["name"], name),
         "hostname": checked_text(FIELDS["hostname"], hostname),
         "date_started": checked_datetime(
@@ -238,8 +298,6 @@ def _utc(row: Iterable[Any]) -> list[Any]:
 
 def _one_line(reason: str) -> str:
     """A reason as it is stored: on one line, and not too long."""
-    shown = "".join(
-        char if is_printable(char) else repr(char)[1:-1]
-        for char in " ".join(reason.split()))
+    shown = single_line(reason)
     longest = FIELDS["reason"].max_length
     return shown if len(shown) <= longest else shown[:longest - 3] + "..."

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
+from typing import NamedTuple
+
 from zope.interface import Interface
+from zope.schema import Bool
 from zope.schema import Choice
 from zope.schema import Datetime
 from zope.schema import Int
@@ -11,8 +16,8 @@ from zope.schema import Timedelta
 from zope.schema import Tuple
 from zope.schema import getFields
 
+from canonical.launchpad.interfaces.plaintext import is_printable
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
-from canonical.launchpad.interfaces.scriptactivity import is_printable
 
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "IScriptAttemptSet",
     "IScriptSummary",
     "OUTCOMES",
+    "UnrecordedRun",
 ]
 
 
@@ -46,7 +52,15 @@ def _as_in_activity(name: str) -> TextLine:
 
 
 class IScriptAttempt(Interface):
-    """One run of a script that was begun."""
+    """One run of a script that was begun.
+
+    Its work is committed before its end is recorded.  Between these, however
+    long that takes, it is a success.
+
+    It has vanished when its process is gone and has not recorded an end.
+    Whoever asks on the machine of the process knows that at once, before it
+    is recorded.
+    """
 
     id = Int(
         title="Id",
@@ -74,7 +88,8 @@ class IScriptAttempt(Interface):
         title="Date ended",
         description=(
             "When it ended, or was found to have vanished; aware, in UTC;"
-            " `None` while it runs."),
+            " `None` while it runs, and while it is not recorded that it has"
+            " vanished."),
         required=False,
         readonly=True,
     )
@@ -85,7 +100,8 @@ class IScriptAttempt(Interface):
             "How it ended.  success: its work is committed.  failure: it has"
             " said so, or an exception has.  killed: by a signal that it could"
             " tell of.  vanished: without a word, as by SIGKILL or a power"
-            " cut.  skipped: another held its lock.  `None` while it runs."),
+            " cut.  skipped: another held its lock.  `None` while it runs,"
+            " as far as is known."),
         values=OUTCOMES,
         required=False,
         readonly=True,
@@ -112,8 +128,21 @@ class IScriptAttempt(Interface):
     )
 
 
+class UnrecordedRun(NamedTuple):
+    """A run whose work is committed and whose success is not recorded yet.
+
+    :ivar date_started: aware, in UTC, as is `date_committed`.
+    """
+
+    run_key: uuid.UUID
+    name: str
+    hostname: str
+    date_started: datetime.datetime
+    date_committed: datetime.datetime
+
+
 class IRunningAttempt(IScriptAttempt):
-    """An attempt that runs now, and what is usual for it."""
+    """An attempt that has not ended as far as is known, and what is usual."""
 
     usual_duration = Timedelta(
         title="Usual duration",
@@ -124,9 +153,19 @@ class IRunningAttempt(IScriptAttempt):
         readonly=True,
     )
 
+    is_seen = Bool(
+        title="Is seen",
+        description=(
+            "Whether its process was seen on this machine.  Otherwise nobody"
+            " can know here whether it runs; it has not reported its end."),
+        readonly=True,
+    )
+
     also_on = Tuple(
         title="Also on",
-        description="Other hosts that the same script runs on now.",
+        description=(
+            "Other hosts that the same script runs on now, as far as is"
+            " known."),
         value_type=TextLine(),
         readonly=True,
     )
@@ -188,8 +227,17 @@ class IScriptSummary(Interface):
 
     running_since = Datetime(
         title="Running since",
-        description="When the attempt that runs now started, or `None`.",
+        description=(
+            "When the attempt started that has not ended as far as is known:"
+            " the first whose process was seen on this machine, or else the"
+            " first; or `None`."),
         required=False,
+        readonly=True,
+    )
+
+    running_is_seen = Bool(
+        title="Running is seen",
+        description="Whether the process of that attempt was seen.",
         readonly=True,
     )
 
@@ -200,28 +248,53 @@ class IScriptAttemptSet(Interface):
     A utility.  What it does belongs to the current transaction.
     """
 
-    def begin(name, pid=None, date_started=None, hostname=None, alone=False):
-        """Record that a run begins.
+    def begin(name, run_key=None, date_started=None, hostname=None):
+        """Record that a run begins, in this process.
 
         :param name: `str`, the script's name.
-        :param pid: `int`; by default that of this process.
+        :param run_key: a `uuid.UUID` of the run's own; by default a new one.
+            Of a run that is on record already nothing changes.
         :param date_started: an aware datetime; by default now.
         :param hostname: `str`; by default what `socket.gethostname` says.
-        :param alone: no other run of the script can be under way on that
-            host, since this one holds its lock.  Attempts that seem to be are
-            ended as ``vanished``.
-        :return: the id of the new attempt, for `end`.
+        :return: the run's key.
         :raises TypeError, ValueError: as
             `IScriptActivitySet.recordSuccess` does.
         """
 
-    def end(
-        attempt_id, outcome, date_ended=None, exit_status=None, reason=None
+    def markCommitted(
+        run_key, name, date_started, date_committed, hostname=None
     ):
+        """Write the proof of a run's work, in the transaction of that work.
+
+        If that transaction is committed, the run has succeeded, and if it is
+        not, nothing is written.
+
+        :param date_committed: an aware datetime, now.
+        :raises TypeError, ValueError: as `begin` does.
+        """
+
+    def wasCommitted(run_key, name, date_started, hostname=None):
+        """Is the proof of a run's work in the database?
+
+        This waits for a transaction that has written the proof and has
+        neither been committed nor rolled back yet.  The caller bounds it.
+
+        :return: `bool`.  If it is False, the work is not and will not be
+            committed, and the run is on record as begun.
+        """
+
+    def isCommitted(run_key):
+        """Is the proof of a run's work there now?  This does not wait.
+
+        :return: `bool`.
+        """
+
+    def end(run_key, outcome, date_ended=None, exit_status=None, reason=None):
         """Record that a run has ended.
 
-        :param attempt_id: what `begin` has returned.
-        :param outcome: one of `OUTCOMES`.
+        :param run_key: what `begin` has returned.
+        :param outcome: one of `OUTCOMES`.  A run whose work is committed has
+            no other than ``success``.
         :param date_ended: an aware datetime; by default now.  If it is before
             the start, the start is taken.
         :param exit_status: `int`, or `None`.
@@ -231,6 +304,15 @@ class IScriptAttemptSet(Interface):
         :raises ValueError: for another outcome.
         """
 
+    def endVanished():
+        """End the attempts of this machine whose process is gone.
+
+        Runs of other machines and containers are left alone, and so are runs
+        whose work is committed.
+
+        :return: `int`, how many there were.
+        """
+
     def skip(name, reason, exit_status, hostname=None):
         """Record that a run did not begin, since another holds the lock.
 
@@ -238,8 +320,19 @@ class IScriptAttemptSet(Interface):
         :param exit_status: `int`, of this process.
         """
 
+    def getUnrecorded():
+        """The runs whose work is committed and whose success is not recorded.
+
+        Those whose process still runs on this machine are left out; it
+        records them itself.
+
+        :return: a list of `UnrecordedRun`, the earliest first; at most 1000.
+        """
+
     def getRunning(name=None, hostname=None):
-        """What runs now.
+        """What runs now, as far as is known.
+
+        What has vanished is left out.
 
         :return: a list of `IRunningAttempt`, the longest-running first.
         """
@@ -273,7 +366,9 @@ class IScriptAttemptSet(Interface):
         """
 
     def getSummaries(name=None, hostname=None):
-        """How scripts fare, those that have only successes on record too.
+        """How scripts fare, those that have only successes too.
+
+        The last success is as in `IScriptActivitySet.getLastActivity`.
 
         :return: a list of `IScriptSummary`, one for each script and host, by
             name and host.

@@ -1,103 +1,270 @@
-"""Keeping record of a run from its start, without ever hurting it."""
+"""One run of a cron script: its row, and the proof that its work is done.
+
+A run is in one of these states, and each arrow says who moves it::
+
+    begin()         commit()            record.py
+    ------> begun ----------> committed ----------> recorded
+              |                   |                     ^
+              |                   | no database         | send_spool()
+              |                   +----------> spooled -+
+              |                   | killed              |
+              |                   +---------------------+ record_committed()
+              | fail()
+              +----------> failed, killed
+              | SIGKILL, a power cut
+              +----------> vanished      by endVanished(), of the next run here
+    skip()
+    ------> skipped
+
+The states are columns of its row in ``scriptattempt``: ``date_committed`` is
+set from *committed* on, and ``date_ended`` and ``outcome`` at the end of each
+path.  ``date_committed`` is written by the transaction of the work itself,
+last thing before its COMMIT.  So whoever comes later knows from the database
+alone whether the work was done: after a crash, a failover, or an answer to
+the COMMIT that never came.
+
+It is not written where more than the store ``main`` takes part in the
+transaction, for another store may fail when ``main`` has committed already.
+Then, and where a script commits within ``main`` and leaves nothing for the
+end, the record of the success is its own proof.
+"""
 
 from __future__ import annotations
 
+import datetime
+import os
+import socket
+import threading
 import time
-from collections.abc import Callable
+import uuid
+from contextlib import nullcontext
 from logging import Logger
-from typing import TypeVar
 
-from psycopg2.extensions import TransactionRollbackError
+import transaction
+from psycopg2.errors import ReadOnlySqlTransaction
+from storm.exceptions import DisconnectionError
 from zope.component import getUtility
 
+from canonical.database.connection import database_of
+from canonical.database.connection import is_connected
+from canonical.database.connection import savepoint
+from canonical.database.connection import time_limit
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
+from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
-from canonical.launchpad.scripts.ending import ending_of
-from canonical.launchpad.scripts.sending import first_line
+from canonical.launchpad.scripts.exitstatus import ending_of
+from canonical.launchpad.scripts.record import SHORTEST_TRY
+from canonical.launchpad.scripts.record import first_line
+from canonical.launchpad.scripts.record import was_refused
+from canonical.launchpad.scripts.spool import Success
 
 
 __all__ = [
-    "AttemptLog",
+    "Attempt",
 ]
 
 
-# Seconds that any of it may take.
+# Seconds that any of it may take, and the end of a script that is killed.
 TIMEOUT = 5.0
+HURRY = 2.0
+
+# Seconds between two looks at how a COMMIT has ended.
+PAUSE = 0.1
 
 
-T = TypeVar("T")
+UNPROTECTED = (
+    "its success is lost if it is killed between its commit and its record")
 
 
-class AttemptLog:
-    """Keeps record of one attempt of a script.
+class Attempt:
+    """A run of the script `name`, in this process.
 
-    What cannot be kept is a WARNING, the first time, and then left alone.
+    What cannot be kept of it is one WARNING, and then left alone.
 
-    :ivar attempt_id: of the attempt that is open, or `None`.
+    :param is_kept: whether anything of it is on record at all.
+    :param hurry: is set when the script should end soon.
+    :ivar date_started: aware, in UTC.
+    :ivar state: ``"none"`` before anything is on record or if that was
+        refused, ``"begun"``, ``"committed"``, or ``"over"``.
     """
 
     def __init__(
-        self, name: str, ztm: ZopelessTransactionManager, logger: Logger
+        self,
+        name: str,
+        ztm: ZopelessTransactionManager,
+        is_kept: bool,
+        hurry: threading.Event,
+        logger: Logger,
     ):
-        self._name = name
         self._ztm = ztm
+        self._hurry = hurry
         self._logger = logger
-        self.attempt_id: int | None = None
+        self._pid = os.getpid()
+        self._started = time.monotonic()
+        self._name = name
+        self._hostname = socket.gethostname()
+        self._run_key = uuid.uuid4()
+        self._database = database_of(main_store())
+        self._is_kept = is_kept
+        self._is_in_doubt = False
+        self._has_proof = False
+        self.date_started = datetime.datetime.now(datetime.UTC)
+        self.state = "none"
 
-    def begin(self, alone: bool) -> None:
-        """The run begins.
+    def date_completed(self) -> datetime.datetime:
+        """Now; or, if the clock was set back, what it would show."""
+        elapsed = datetime.timedelta(seconds=time.monotonic() - self._started)
+        return max(
+            datetime.datetime.now(datetime.UTC), self.date_started + elapsed)
 
-        :param alone: see `IScriptAttemptSet.begin`.
-        """
-        self.attempt_id = self._keep(
-            lambda: getUtility(IScriptAttemptSet).begin(
-                self._name, alone=alone))
-
-    def handed_over(self) -> int | None:
-        """The id; whoever takes it ends the attempt with the success."""
-        attempt_id, self.attempt_id = self.attempt_id, None
-        return attempt_id
-
-    def succeeded(self) -> None:
-        """The run has succeeded, and nobody has ended the attempt."""
-        attempt_id = self.handed_over()
-        if attempt_id is not None:
-            self._keep(lambda: getUtility(IScriptAttemptSet).end(
-                attempt_id, "success", exit_status=0))
-
-    def failed(self, error: BaseException) -> None:
-        """The run has ended with `error`, and its work is rolled back."""
-        attempt_id = self.handed_over()
-        if attempt_id is not None:
-            ending = ending_of(error)
-            self._keep(lambda: getUtility(IScriptAttemptSet).end(
-                attempt_id, ending.outcome, exit_status=ending.exit_status,
-                reason=ending.reason))
-
-    def skipped(self, reason: str, exit_status: int) -> None:
-        """The run has found its lock taken."""
-        self._keep(lambda: getUtility(IScriptAttemptSet).skip(
-            self._name, reason, exit_status))
-
-    def _keep(self, function: Callable[[], T]) -> T | None:
-        """Call `function` in a transaction of its own, in bounded time."""
-        deadline = time.monotonic() + TIMEOUT
+    def begin(self) -> None:
+        """Put the start of the run on record, in a transaction of its own."""
+        if not self._is_kept:
+            return
         try:
-            while True:
-                try:
-                    with self._ztm.time_limit(
-                        max(deadline - time.monotonic(), 1)
-                    ):
-                        result = function()
-                        self._ztm.commit()
-                    return result
-                except TransactionRollbackError:
-                    # Two that begin at once, in serializable transactions.
-                    self._ztm.abort()
-                    if time.monotonic() > deadline:
-                        raise
+            with self._ztm.apart(TIMEOUT):
+                getUtility(IScriptAttemptSet).endVanished()
+                self._put()
+            self.state = "begun"
         except Exception as error:
-            self._ztm.disconnect()
-            self._logger.warning(
-                "This attempt is not kept on record: %s", first_line(error))
-            return None
+            self._is_kept = not was_refused(error)
+            self._warn(
+                "The start of this run is not on record" if self._is_kept
+                else f"This run is not on record, and {UNPROTECTED}", error)
+
+    def skip(self, reason: str, exit_status: int) -> None:
+        """The run does not begin, since another holds its lock."""
+        try:
+            with self._ztm.apart(TIMEOUT):
+                getUtility(IScriptAttemptSet).skip(
+                    self._name, reason, exit_status)
+        except Exception as error:
+            self._warn("This run is not on record", error)
+
+    def commit(self, seconds: float, patience: float) -> None:
+        """Commit the work, and the proof of it with it.
+
+        :param seconds: that the COMMIT may take; 0 for any time.
+        :param patience: seconds to find out how it ended if nobody says so.
+        :raises Exception: if the work is not committed, or nobody knows.
+        """
+        transaction.get().addBeforeCommitHook(self._prove)
+        store = main_store()
+        try:
+            with time_limit(store, seconds) if seconds else nullcontext():
+                self._ztm.commit()
+        except Exception as error:
+            if not isinstance(error, DisconnectionError) and is_connected(
+                store
+            ):
+                raise
+            committed = self._has_proof and self._find_out(patience)
+            if committed is None:
+                self._is_in_doubt = True
+                self._logger.error(
+                    "The connection was lost during the commit, and it is not"
+                    " known yet whether the work is committed.  If it is, the"
+                    " next cron script records the success, or: scriptactivity"
+                    " flush")
+            if not committed:
+                raise
+        self.state = "committed"
+
+    @property
+    def is_mine(self) -> bool:
+        """Is this the process that began it, and no child of that?"""
+        return os.getpid() == self._pid
+
+    def success(
+        self,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
+    ) -> Success:
+        """What is to be recorded of it, once its work is committed."""
+        attempt = "committed" if self._has_proof else "begun"
+        return Success(
+            name=self._name,
+            hostname=self._hostname,
+            date_started=date_started,
+            date_completed=date_completed,
+            run_key=self._run_key,
+            attempt=attempt if self._is_kept else "none",
+            database=self._database,
+        )
+
+    def succeed(self) -> None:
+        """End it without a record, for a script that does not want one."""
+        if self.state == "committed":
+            self._end("success", 0, None)
+
+    def fail(self, error: BaseException) -> None:
+        """End it, since `error` was raised and the work is rolled back."""
+        if self.state in ("none", "begun") and not self._is_in_doubt:
+            ending = ending_of(error)
+            self._end(ending.outcome, ending.exit_status, ending.reason)
+
+    def _end(
+        self, outcome: str, exit_status: int | None, reason: str | None
+    ) -> None:
+        if not (self._is_kept and self.is_mine):
+            return
+        try:
+            with self._ztm.apart(HURRY if self._hurry.is_set() else TIMEOUT):
+                self._put()
+                getUtility(IScriptAttemptSet).end(
+                    self._run_key, outcome, exit_status=exit_status,
+                    reason=reason)
+        except Exception as error:
+            self._warn("The end of this run is not on record", error)
+        self.state = "over"
+
+    def _put(self) -> None:
+        """Have a row, if there is none."""
+        getUtility(IScriptAttemptSet).begin(
+            self._name, run_key=self._run_key, hostname=self._hostname,
+            date_started=self.date_started)
+
+    def _prove(self) -> None:
+        """Write the proof, if the work is in the store ``main`` alone."""
+        store = main_store()
+        store.flush()
+        if not (self._is_kept and works_alone()):
+            return
+        try:
+            with savepoint(store, TIMEOUT):
+                getUtility(IScriptAttemptSet).markCommitted(
+                    self._run_key, self._name, self.date_started,
+                    self.date_completed(), self._hostname)
+            self._has_proof = True
+        except DisconnectionError:
+            raise
+        except ReadOnlySqlTransaction:
+            # There is no work that could be lost.
+            pass
+        except Exception as error:
+            self._warn(f"The proof of its work is not kept, and {UNPROTECTED}",
+                       error)
+
+    def _find_out(self, patience: float) -> bool | None:
+        """Has the work been committed after all?  `None`: nobody knows."""
+        deadline = time.monotonic() + patience
+        while True:
+            left = deadline - time.monotonic()
+            if self._hurry.is_set():
+                left = 0
+            try:
+                with self._ztm.apart(max(left, SHORTEST_TRY)):
+                    return bool(getUtility(IScriptAttemptSet).wasCommitted(
+                        self._run_key, self._name, self.date_started,
+                        self._hostname))
+            except Exception as error:
+                self._logger.debug(
+                    "It is not known yet whether the work is committed: %s",
+                    first_line(error))
+            if left <= 0:
+                return None
+            self._hurry.wait(PAUSE)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        self._logger.warning("%s: %s", what, first_line(error))

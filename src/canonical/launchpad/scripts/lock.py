@@ -2,13 +2,12 @@
 
 The lock is the kernel's (flock), on a file: it is gone with the process that
 held it, however that ends, and children that a script forks have no part in
-it.
+it.  It needs no byte on the disk; the pid in the file is for people.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import stat
 from contextlib import suppress
@@ -35,6 +34,7 @@ def lock_file_name(name: str) -> str:
     """
     safe = name.replace("%", "%25").replace("/", "%2F")
     if len(safe.encode()) > LONGEST_NAME:
+        import hashlib
         digest = hashlib.sha256(name.encode()).hexdigest()
         safe = f"{quote(name, safe='')[:LONGEST_NAME - 65]}-{digest}"
     return f"launchpad-{safe}.lock"
@@ -49,11 +49,11 @@ class LockFile:
 
     :param blocking: wait until the lock is free.
     :raises LockTaken: if it is not, and `blocking` is false.
-    :raises OSError: if the file cannot be made or written.
+    :raises OSError: if the file cannot be made or opened.
     """
 
-    # The descriptors of the locks that this process holds.
-    _held: ClassVar[set[int]] = set()
+    # The locks that this process holds.
+    _held: ClassVar[set[LockFile]] = set()
 
     def __init__(self, path: Path, blocking: bool = False):
         self.path = path
@@ -63,34 +63,44 @@ class LockFile:
             try:
                 fcntl.flock(self._file, mode)
                 if self._is_in_place():
-                    os.ftruncate(self._file, 0)
-                    os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
                     break
             except BlockingIOError:
-                holder = os.pread(self._file, 20, 0).decode(errors="replace")
+                holder = _holder(self._file)
                 os.close(self._file)
-                who = f"process {holder.strip()}" if holder.strip() else (
-                    "another process")
-                raise LockTaken(f"{path} is locked by {who}") from None
+                raise LockTaken(f"{path} is locked by {holder}") from None
             except BaseException:
                 os.close(self._file)
                 raise
             # Who held the lock has removed the file as we opened it.
             os.close(self._file)
-        self._held.add(self._file)
+        self._held.add(self)
+        self._write(f"{os.getpid()}\n")
+
+    @property
+    def is_held(self) -> bool:
+        """Does this process hold it?  A child of it does not."""
+        return self in self._held
 
     def release(self, skip_delete: bool = False) -> None:
-        """Give the lock up.
+        """Give the lock up.  Harmless if it is not held, or any longer.
 
         :param skip_delete: leave the file.
         """
-        os.ftruncate(self._file, 0)
+        if not self.is_held:
+            return
+        self._held.discard(self)
+        self._write("")
         if not skip_delete:
             # In a directory that users share it may be another's.
             with suppress(OSError):
                 self.path.unlink()
-        self._held.discard(self._file)
         os.close(self._file)
+
+    def _write(self, text: str) -> None:
+        """Say who holds it, if the disk and the owner of the file permit."""
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, text.encode(), 0)
 
     def _is_in_place(self) -> bool:
         """Is the file that we have locked the one that others would lock?"""
@@ -106,8 +116,8 @@ class LockFile:
 
         The lock is free when the last descriptor of it is closed.
         """
-        for file in cls._held:
-            os.close(file)
+        for lock in cls._held:
+            os.close(lock._file)
         cls._held.clear()
 
 
@@ -117,15 +127,27 @@ os.register_at_fork(after_in_child=LockFile._leave_to_parent)
 def _open(path: Path) -> int:
     """The file, made if need be; by whom does not matter.
 
-    In a directory that all may write to, the kernel does not let O_CREAT
-    open what another user has made; and all should be able to lock it.
+    To lock a file it is enough to read it.  In a directory that several users
+    may write to, all of them may read it whatever the umask of its maker was;
+    and the kernel does not let O_CREAT open what another user has made there.
     """
-    flags = os.O_RDWR | os.O_NOFOLLOW
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
         with suppress(FileNotFoundError):
-            return os.open(path, flags)
+            try:
+                return os.open(path, os.O_RDWR | flags)
+            except PermissionError:
+                return os.open(path, os.O_RDONLY | flags)
         with suppress(FileExistsError):
-            file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
-            if os.stat(path.parent).st_mode & stat.S_IWOTH:
-                os.fchmod(file, 0o666)
+            file = os.open(path, os.O_RDWR | flags | os.O_CREAT | os.O_EXCL,
+                           0o644)
+            shared = os.stat(path.parent).st_mode
+            if shared & (stat.S_IWGRP | stat.S_IWOTH):
+                os.fchmod(file, 0o666 if shared & stat.S_IWOTH else 0o664)
             return file
+
+
+def _holder(file: int) -> str:
+    """Who holds it, as the file says."""
+    pid = os.pread(file, 20, 0).strip()
+    return f"process {pid.decode()}" if pid.isdigit() else "another process"

@@ -62,6 +62,7 @@ class DeadlySignals:
     the server does not heed that, `cut`.
 
     :ivar arrived: is set once a signal has arrived.
+    :ivar signum: the last one that did, or `None`.
     """
 
     # Within a process there is one main thread; a script in another's main
@@ -73,6 +74,7 @@ class DeadlySignals:
         self.cut: Callable[[], None] = lambda: None
         self.arrived = threading.Event()
         self.signum: int | None = None
+        self._handled = threading.Event()
         self._deferring = False
         self._entered = False
         self._previous: dict[int, Any] = {}
@@ -87,6 +89,7 @@ class DeadlySignals:
             ):
                 self._previous[signum] = handler
                 signal.signal(signum, self._handle)
+        self._handled.clear()
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._previous_fd = signal.set_wakeup_fd(
@@ -107,10 +110,11 @@ class DeadlySignals:
         """Within, what is going on is finished first.
 
         A signal that came before, and that the script did not die of, is
-        forgotten.
+        forgotten.  A call that does not come back from C for some seconds
+        after a signal is cut off nevertheless.
 
-        :raises Killed: at the end, if one has arrived since, and instead of
-            what else may be raised.
+        :raises Killed: at the end, if one has arrived since and nothing else
+            is raised.
         """
         self.signum = None
         self.arrived.clear()
@@ -119,12 +123,13 @@ class DeadlySignals:
             yield
         finally:
             self._deferring = False
-            if self.signum is not None:
-                raise Killed(self.signum)
+        if self.signum is not None:
+            raise Killed(self.signum)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
         self.arrived.set()
+        self._handled.set()
         if not self._deferring:
             raise Killed(signum)
 
@@ -139,25 +144,24 @@ class DeadlySignals:
 
     def _hasten(self) -> None:
         """Have the main thread come back from PostgreSQL."""
-        last_resort = threading.Timer(PATIENCE, self._unless_done(self.cut))
-        last_resort.daemon = True
-        last_resort.start()
-        # The statement may start right after it is cancelled.
-        while self._is_awaited():
+        done = threading.Event()
+        threading.Thread(
+            target=self._keep_cancelling, args=[done], daemon=True).start()
+        if not self._handled.wait(PATIENCE):
+            self.cut()
+            self._handled.wait()
+        self._handled.clear()
+        done.set()
+
+    def _keep_cancelling(self, done: threading.Event) -> None:
+        """The statement may start right after it is cancelled."""
+        while not (done.is_set() or self._deferring):
             self.cancel()
-            self.arrived.wait(0.1)
-        last_resort.cancel()
-
-    def _unless_done(self, function: Callable[[], None]) -> Callable[[], None]:
-        return lambda: function() if self._is_awaited() else None
-
-    def _is_awaited(self) -> bool:
-        """Is the handler still to be run, and free to act?"""
-        return self._entered and not (
-            self.arrived.is_set() or self._deferring)
+            done.wait(0.1)
 
     def _restore(self) -> None:
         self._entered = False
+        self._handled.set()
         DeadlySignals.active = self._outer
         signal.set_wakeup_fd(self._previous_fd)
         for signum, handler in self._previous.items():

@@ -1,51 +1,55 @@
-"""Successes that are not on record yet, kept on disk.
+"""Successes on disk that are not on record yet.
 
-A spool is a directory with one JSON file a success.  A file is complete or
-absent: it is written beside its place, synced, renamed, and then the
-directory is synced.
+A success is spooled when its work is committed and the database cannot be
+reached for the record.  A spool is a directory with one JSON file a success.
+A file is complete or absent: it is written beside its place, synced, renamed,
+and then the directory is synced.
 
-A file that ends in ``.json`` is a success.  One that ends in ``.pending`` is
-a success if the transaction that it names has been committed; a script writes
-it before it commits its work, so that a success is known of even if the
-script is killed in the instant after.  A file that nobody can read ends in
-``.damaged``, and is left to people.
+Several users may share the directory, so a file in it may be anything.  One
+that is no success is renamed to end in ``.damaged`` and left to people.
 """
 
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
-import re
+import stat
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 
 __all__ = [
     "DamagedFile",
-    "Spool",
     "Success",
+    "as_json",
+    "read_success",
+    "remove",
+    "remove_unfinished",
+    "set_aside",
+    "spooled_paths",
+    "write_success",
 ]
 
-
-NUMBER = re.compile("[0-9]{1,19}").fullmatch
 
 # What a file ends in before it is complete; the pid of its writer follows.
 UNFINISHED = ".unfinished-"
 
+# Bytes; the longest name and host take less, whatever is in them.
+LARGEST = 65536
 
-@dataclass(frozen=True)
-class Success:
-    """A run that has succeeded, or will have if `transaction_id` committed.
+
+class Success(NamedTuple):
+    """A run whose work is committed, as it goes on record.
 
     :ivar date_started: aware, as is `date_completed`.
-    :ivar transaction_id: of the script's own work, or `None` if there is
-        nothing left to depend on.
-    :ivar cluster_id: where that is, see `ZopelessTransactionManager`.
-    :ivar attempt_id: of the attempt that ends with the success, or `None`.
+    :ivar attempt: what is on record of its attempt: ``"committed"``, which
+        is the proof of its work; ``"begun"``; or ``"none"``.
+    :ivar database: where its work is; see `database_of`.
     """
 
     name: str
@@ -53,147 +57,129 @@ class Success:
     date_started: datetime.datetime
     date_completed: datetime.datetime
     run_key: uuid.UUID
-    transaction_id: str | None = None
-    cluster_id: str | None = None
-    attempt_id: int | None = None
-
-    def __str__(self) -> str:
-        return json.dumps(self.as_dict(), ensure_ascii=False)
-
-    def as_dict(self) -> dict[str, str]:
-        """Strings, as they stand in a file."""
-        values = {
-            "name": self.name,
-            "hostname": self.hostname,
-            "date_started": self.date_started.isoformat(),
-            "date_completed": self.date_completed.isoformat(),
-            "run_key": str(self.run_key),
-        }
-        for name in "transaction_id", "cluster_id", "attempt_id":
-            value = getattr(self, name)
-            if value is not None:
-                values[name] = str(value)
-        return values
-
-    @classmethod
-    def from_dict(cls, values: dict[str, str]) -> Success:
-        """What `as_dict` returned.
-
-        :raises KeyError, TypeError, ValueError: for anything else.
-        """
-        numbers = {
-            name: values.get(name)
-            for name in ("transaction_id", "cluster_id", "attempt_id")}
-        for number in numbers.values():
-            if number is not None and not NUMBER(number):
-                raise ValueError(f"not a number: {number!r}")
-        attempt_id = numbers["attempt_id"]
-        return cls(
-            name=values["name"],
-            hostname=values["hostname"],
-            date_started=datetime.datetime.fromisoformat(
-                values["date_started"]),
-            date_completed=datetime.datetime.fromisoformat(
-                values["date_completed"]),
-            run_key=uuid.UUID(values["run_key"]),
-            transaction_id=numbers["transaction_id"],
-            cluster_id=numbers["cluster_id"],
-            attempt_id=None if attempt_id is None else int(attempt_id),
-        )
+    attempt: str
+    database: str
 
 
 class DamagedFile(Exception):
     """A file of the spool is not a success; the text says why."""
 
 
-class Spool:
-    """The spool in `directory`."""
+def write_success(directory: Path, success: Success) -> Path:
+    """Keep a success in the spool.
 
-    def __init__(self, directory: Path):
-        self.directory = directory
+    :return: its file, whose name shows a person what it is.
+    :raises OSError: if it cannot be written; then nothing is there.
+    """
+    started = success.date_started.astimezone(datetime.UTC)
+    name = quote(success.name, safe=" ")[:100]
+    path = directory / f"{started:%Y%m%dT%H%M%S} {name} {success.run_key}.json"
+    unfinished = path.with_suffix(f"{UNFINISHED}{os.getpid()}")
+    try:
+        with unfinished.open("x", encoding="utf-8") as file:
+            file.write(as_json(success) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return path
 
-    def write(self, success: Success) -> Path:
-        """Keep a success.
 
-        :return: the file.
-        :raises OSError: if it cannot be written; then nothing is there.
-        """
-        path = self._path(success)
-        text = json.dumps(success.as_dict(), ensure_ascii=False, indent=4)
-        unfinished = path.with_suffix(f"{UNFINISHED}{os.getpid()}")
+def as_json(success: Success, indent: int | None = 4) -> str:
+    """A success as it stands in a file."""
+    values = success._asdict()
+    for name in "date_started", "date_completed":
+        values[name] = values[name].isoformat()
+    values["run_key"] = str(success.run_key)
+    return json.dumps(values, ensure_ascii=False, indent=indent)
+
+
+def read_success(path: Path) -> Success:
+    """The success in a file.
+
+    :raises OSError: if it cannot be read, for instance because it is
+        another user's.
+    :raises DamagedFile: if there is no success in it.
+    """
+    try:
+        values = json.loads(_text(path))
+        for name in "date_started", "date_completed":
+            values[name] = datetime.datetime.fromisoformat(values[name])
+        values["run_key"] = uuid.UUID(values["run_key"])
+        if values["attempt"] not in ("committed", "begun", "none"):
+            raise ValueError(f"attempt: {values['attempt']!r}")
+        return Success(**values)
+    except (
+        AttributeError, KeyError, RecursionError, TypeError, ValueError,
+    ) as error:
+        raise DamagedFile(f"{type(error).__name__}: {error}") from None
+
+
+def _text(path: Path) -> str:
+    """What is in a file, if it is one and not too large.
+
+    A link is not followed, and nothing is waited for.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError("a symbolic link") from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("not a regular file")
+        content = os.read(descriptor, LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    return str(content, "utf-8")
+
+
+def spooled_paths(directory: Path) -> list[Path]:
+    """The files, in the order in which their runs started, to the second.
+
+    :raises OSError: if the directory cannot be read.
+    """
+    return sorted(
+        Path(entry.path) for entry in os.scandir(directory)
+        if entry.name.endswith(".json"))
+
+
+def set_aside(path: Path) -> Path:
+    """Put a file out of the way of the others; return where it is now."""
+    aside = path.with_suffix(".damaged")
+    with suppress(OSError):
+        path.rename(aside)
+    return aside
+
+
+def remove(path: Path) -> None:
+    """Forget a file.
+
+    Another process may have been faster; and one that is another user's may
+    have to be left to that user.
+    """
+    with suppress(FileNotFoundError, PermissionError):
+        path.unlink()
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for path in directory.glob(f"*{UNFINISHED}*"):
         try:
-            with unfinished.open("w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.rename(path)
-        except OSError:
-            with suppress(OSError):
-                unfinished.unlink()
-            raise
-        directory = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-        return path
-
-    def remove(self, path: Path) -> None:
-        """Forget what is in a file.
-
-        Another process may have been faster; and one that is another user's
-        may have to be left to that user.
-        """
-        with suppress(FileNotFoundError, PermissionError):
-            path.unlink()
-
-    def paths(self) -> list[Path]:
-        """The files, in the order in which their runs started, to the second.
-
-        :raises OSError: if the directory cannot be read.
-        """
-        return sorted(
-            path for path in self.directory.iterdir()
-            if path.suffix in (".json", ".pending") and path.is_file())
-
-    def remove_unfinished(self) -> None:
-        """Remove what processes left that were killed while they wrote."""
-        for path in self.directory.glob(f"*{UNFINISHED}*"):
-            try:
-                os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
-            except (ProcessLookupError, OverflowError, ValueError):
-                self.remove(path)
-            except PermissionError:
-                pass
-
-    def read(self, path: Path) -> Success | None:
-        """The success in a file; `None` if it is not there any more.
-
-        :raises OSError: if it cannot be read, for instance because it is
-            another user's.
-        :raises DamagedFile: if there is no success in it.
-        """
-        try:
-            return Success.from_dict(
-                json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
-        except (
-            AttributeError, KeyError, RecursionError, TypeError, ValueError,
-        ) as error:
-            raise DamagedFile(f"{type(error).__name__}: {error}") from None
-
-    def set_aside(self, path: Path) -> Path:
-        """Put a damaged file out of the way of the others."""
-        aside = path.with_suffix(".damaged")
-        with suppress(FileNotFoundError, PermissionError):
-            path.rename(aside)
-        return aside
-
-    def _path(self, success: Success) -> Path:
-        """By its name a person sees what a file is."""
-        started = success.date_started.astimezone(datetime.UTC)
-        name = quote(success.name, safe=" ")[:100]
-        kind = "json" if success.transaction_id is None else "pending"
-        return self.directory / (
-            f"{started:%Y%m%dT%H%M%S} {name} {success.run_key}.{kind}")
+            os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
+        except (ProcessLookupError, OverflowError, ValueError):
+            remove(path)
+        except PermissionError:
+            pass

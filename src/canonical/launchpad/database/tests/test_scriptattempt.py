@@ -3,16 +3,23 @@
 import datetime
 import os
 import socket
+import subprocess
+import threading
 import unittest
+import uuid
 
+import psycopg2
 from storm.tracer import install_tracer
 from storm.tracer import remove_all_tracers
 from zope.component import getUtility
 from zope.interface.verify import verifyObject
 from zope.schema import getFields
 
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database import process
+from canonical.launchpad.database.process import this_process
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivitySet
@@ -21,6 +28,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import PostgresLayer
 
 
 START = datetime.datetime(2007, 2, 1, 10, 0, tzinfo=datetime.UTC)
@@ -41,11 +49,11 @@ class AttemptTestCase(unittest.TestCase):
             **values)
 
     def attempt(self, minute=0, outcome="failure", reason=None, **values):
-        attempt_id = self.begin(minute, **values)
+        run_key = self.begin(minute, **values)
         self.set.end(
-            attempt_id, outcome, START + (minute + 0.5) * MINUTE,
+            run_key, outcome, START + (minute + 0.5) * MINUTE,
             reason=reason)
-        return attempt_id
+        return run_key
 
     def succeed(self, minute=0, name="garbo", hostname="host"):
         self.factory.makeScriptActivity(
@@ -53,6 +61,188 @@ class AttemptTestCase(unittest.TestCase):
 
     def all(self, name="garbo"):
         return self.set.getAttempts(name, START - MINUTE, START + 99 * MINUTE)
+
+
+class TestProof(AttemptTestCase):
+
+    def mark(self, run_key, minute=0):
+        """Mark a run, as if its process was on another machine."""
+        self.set.markCommitted(
+            run_key, "garbo", START + minute * MINUTE,
+            START + (minute + 1) * MINUTE, "host")
+        main_store().execute("UPDATE scriptattempt SET process = NULL")
+
+    def was_committed(self, run_key):
+        return self.set.wasCommitted(run_key, "garbo", START, "host")
+
+    def other_session(self):
+        connection = psycopg2.connect(
+            **embedded_parameters(PostgresLayer.directory))
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_what_is_committed_and_not_recorded_is_found(self):
+        for minute in 1, 0:
+            self.mark(self.begin(minute), minute)
+        self.begin(2)
+        first, second = self.set.getUnrecorded()
+        self.assertEqual(
+            ("garbo", "host", START, START + MINUTE),
+            (first.name, first.hostname, first.date_started,
+             first.date_committed))
+        self.assertEqual(START + MINUTE, second.date_started)
+        self.assertTrue(self.set.isCommitted(first.run_key))
+        self.set.end(first.run_key, "success", first.date_committed)
+        self.assertEqual([second], self.set.getUnrecorded())
+        self.assertTrue(self.set.isCommitted(first.run_key))
+
+    def test_a_run_whose_process_is_about_to_record_it_is_left_to_that(self):
+        self.set.markCommitted(self.begin(), "garbo", START, START, "host")
+        self.assertEqual([], self.set.getUnrecorded())
+
+    def test_the_proof_needs_no_attempt_that_has_begun(self):
+        run_key = uuid.uuid4()
+        self.assertFalse(self.set.isCommitted(run_key))
+        self.mark(run_key)
+        self.assertTrue(self.set.isCommitted(run_key))
+
+    def test_what_is_committed_neither_fails_nor_vanishes(self):
+        run_key = self.begin()
+        self.mark(run_key)
+        self.assertFalse(self.set.end(run_key, "failure"))
+        self.assertEqual(0, self.set.endVanished())
+        self.assertEqual(1, len(self.set.getUnrecorded()))
+
+    def test_a_run_that_was_taken_for_vanished_may_succeed(self):
+        for prove in True, False:
+            run_key = self.begin()
+            self.set.end(run_key, "vanished")
+            if prove:
+                self.mark(run_key)
+                self.assertEqual(1, len(self.set.getUnrecorded()))
+            self.assertTrue(self.set.end(run_key, "success"))
+            self.assertFalse(self.set.end(run_key, "success"))
+        self.assertEqual(
+            ["success"] * 2, [each.outcome for each in self.all()])
+
+    def test_a_look_puts_on_record_what_a_failover_has_lost(self):
+        run_key = uuid.uuid4()
+        self.assertFalse(self.was_committed(run_key))
+        self.assertEqual([None], [each.outcome for each in self.all()])
+        self.mark(run_key)
+        self.assertTrue(self.was_committed(run_key))
+
+    def look_while_another_session_writes(self, begun, ending):
+        """What a look finds that has to wait for another transaction."""
+        run_key = self.begin() if begun else uuid.uuid4()
+        ztm = ZopelessTransactionManager._installed
+        ztm.commit()
+        other = self.other_session()
+        other.cursor().execute(
+            "INSERT INTO scriptattempt (run_key, name, hostname, pid,"
+            " date_started, date_committed) VALUES (%s, 'garbo', 'host', 1,"
+            " %s, %s) ON CONFLICT (run_key) DO UPDATE SET date_committed ="
+            " excluded.date_committed", (str(run_key), START, START))
+        backend, = main_store().execute("SELECT pg_backend_pid()").get_one()
+
+        def end_once_it_is_waited_for():
+            with self.other_session().cursor() as cursor:
+                waits = False
+                while not waits:
+                    cursor.execute(
+                        "SELECT count(*) > 0 FROM pg_locks"
+                        " WHERE pid = %s AND NOT granted", (backend,))
+                    waits, = cursor.fetchone()
+            ending(other)
+
+        thread = threading.Thread(target=end_once_it_is_waited_for)
+        thread.start()
+        found = self.was_committed(run_key)
+        thread.join()
+        ztm.abort()
+        return found
+
+    def test_a_look_waits_for_a_transaction_that_is_not_over(self):
+        for begun in True, False:
+            for ending, found in (
+                (lambda other: other.commit(), True),
+                (lambda other: other.rollback(), False),
+                (lambda other: other.close(), False),
+            ):
+                self.assertIs(
+                    found,
+                    self.look_while_another_session_writes(begun, ending))
+
+
+class TestVanished(AttemptTestCase):
+
+    def begin_in_child(self, process):
+        """An attempt of a process that has ended, or is said to be another.
+
+        :param process: of the text, what to say instead.
+        """
+        run_key = self.begin()
+        child = subprocess.Popen(["true"])
+        child.wait()
+        main_store().execute(
+            "UPDATE scriptattempt SET pid = ?, process = ?"
+            " WHERE run_key = ?", (child.pid, process, str(run_key)))
+        return run_key
+
+    def outcomes(self):
+        return [each.outcome for each in self.all()]
+
+    def test_one_whose_process_is_gone_is_ended(self):
+        self.begin_in_child(this_process())
+        self.assertEqual(1, self.set.endVanished())
+        self.assertEqual(["vanished"], self.outcomes())
+
+    def test_one_whose_pid_is_now_another_process_is_ended(self):
+        self.begin()
+        main_store().execute(
+            "UPDATE scriptattempt SET process = ?",
+            (this_process().rpartition("/")[0] + "/1",))
+        self.assertEqual(1, self.set.endVanished())
+
+    def test_one_from_before_the_machine_was_started_anew_is_ended(self):
+        machine, boot, namespace, start = this_process().split("/")
+        self.begin_in_child(f"{machine}/another-boot/{namespace}/{start}")
+        ours = namespace == process.MACHINES_OWN
+        self.assertEqual(int(ours), self.set.endVanished())
+
+    def test_one_that_runs_is_left(self):
+        self.begin()
+        self.assertEqual(0, self.set.endVanished())
+        self.assertEqual([None], self.outcomes())
+
+    def test_one_of_another_place_is_left(self):
+        machine, boot, namespace, start = this_process().split("/")
+        for text in (
+            f"{machine}/{boot}/pid:[1]/{start}",
+            f"other/other/{namespace}/{start}",
+            f"{machine}/other/pid:[1]/{start}",
+            "nonsense",
+            None,
+        ):
+            self.begin_in_child(text)
+        self.assertEqual(0, self.set.endVanished())
+        self.assertEqual([None] * 5, self.outcomes())
+
+    def test_one_whose_transaction_is_not_over_is_left(self):
+        run_key = self.begin_in_child(this_process())
+        ztm = ZopelessTransactionManager._installed
+        ztm.commit()
+        other = psycopg2.connect(
+            **embedded_parameters(PostgresLayer.directory))
+        self.addCleanup(other.close)
+        other.cursor().execute(
+            "UPDATE scriptattempt SET date_committed = now()"
+            " WHERE run_key = %s", (str(run_key),))
+        self.set.endVanished()
+        ztm.commit()
+        other.commit()
+        self.assertEqual(["success"], self.outcomes())
+        self.assertTrue(self.set.isCommitted(run_key))
 
 
 class TestInterfaces(AttemptTestCase):
@@ -81,14 +271,14 @@ class TestInterfaces(AttemptTestCase):
 class TestBeginAndEnd(AttemptTestCase):
 
     def test_an_attempt_runs_until_it_ends(self):
-        attempt_id = self.begin()
+        run_key = self.begin()
         attempt, = self.set.getRunning()
         self.assertEqual(
-            (attempt_id, "garbo", "host", os.getpid(), START, None, None),
-            (attempt.id, attempt.name, attempt.hostname, attempt.pid,
+            ("garbo", "host", os.getpid(), START, None, None),
+            (attempt.name, attempt.hostname, attempt.pid,
              attempt.date_started, attempt.date_ended, attempt.outcome))
         self.assertTrue(self.set.end(
-            attempt_id, "failure", START + MINUTE, 3, "OSError: no disk"))
+            run_key, "failure", START + MINUTE, 3, "OSError: no disk"))
         self.assertEqual([], self.set.getRunning())
         attempt, = self.all()
         self.assertEqual(
@@ -104,11 +294,11 @@ class TestBeginAndEnd(AttemptTestCase):
         self.assertLess(now - attempt.date_started, MINUTE)
 
     def test_it_ends_once(self):
-        attempt_id = self.begin()
-        self.assertTrue(self.set.end(attempt_id, "success", START))
-        self.assertFalse(self.set.end(attempt_id, "failure", START))
+        run_key = self.begin()
+        self.assertTrue(self.set.end(run_key, "success", START))
+        self.assertFalse(self.set.end(run_key, "failure", START))
         self.assertEqual("success", self.all()[0].outcome)
-        self.assertFalse(self.set.end(attempt_id + 1, "failure", START))
+        self.assertFalse(self.set.end(uuid.uuid4(), "failure", START))
 
     def test_a_clock_that_was_set_back_does_no_harm(self):
         self.set.end(self.begin(), "failure", START - MINUTE)
@@ -142,29 +332,14 @@ class TestBeginAndEnd(AttemptTestCase):
             ("x" * 1001, "x" * 997 + "..."),
             ("größer 🐛 %s ? ' :name", "größer 🐛 %s ? ' :name"),
         ):
-            attempt_id = self.attempt(reason=reason)
-            attempt, = (
-                each for each in self.all() if each.id == attempt_id)
-            self.assertEqual(stored, attempt.reason)
+            self.attempt(reason=reason)
+            self.assertEqual(
+                stored, max(self.all(), key=lambda each: each.id).reason)
 
-    def test_who_is_alone_ends_what_seems_to_run(self):
-        first = self.begin(0)
-        other_script = self.begin(0, name="other")
-        other_host = self.begin(0, hostname="elsewhere")
-        done = self.attempt(0, "success")
-        alone = self.begin(5, alone=True)
-        outcomes = {each.id: each for each in self.all()}
-        self.assertEqual("vanished", outcomes[first].outcome)
-        self.assertEqual(START + 5 * MINUTE, outcomes[first].date_ended)
-        self.assertEqual("success", outcomes[done].outcome)
-        self.assertEqual(
-            {other_script, other_host, alone},
-            {each.id for each in self.set.getRunning()})
-
-    def test_who_is_not_alone_leaves_others_be(self):
-        self.begin(0)
-        self.begin(1)
-        self.assertEqual(2, len(self.set.getRunning()))
+    def test_a_run_is_on_record_once(self):
+        run_key = self.begin()
+        self.assertEqual(run_key, self.begin(5, run_key=run_key))
+        self.assertEqual([START], [each.date_started for each in self.all()])
 
     def test_a_skip_is_over_when_it_begins(self):
         self.set.skip("garbo", "locked by process 3", 1, hostname="host")
@@ -222,6 +397,25 @@ class TestQuestions(AttemptTestCase):
         self.assertEqual(0, self.set.countFailuresInARow("garbo", "host"))
         self.assertEqual(0, self.set.countFailuresInARow("garbo"))
 
+    def test_failures_of_one_time_are_counted_together(self):
+        for reason in "first", "second":
+            self.attempt(1, reason=reason)
+        self.attempt(2)
+        self.assertEqual(
+            [3, 2, 2],
+            [each.failures_in_a_row for each in self.set.getFailures()])
+
+    def test_failures_are_counted_beyond_those_that_are_shown(self):
+        self.succeed(0)
+        for minute in range(1, 6):
+            self.attempt(minute)
+        self.succeed(6)
+        self.attempt(7)
+        self.assertEqual(
+            [1, 5, 4],
+            [each.failures_in_a_row
+             for each in self.set.getFailures(limit=3)])
+
     def test_the_last_failure(self):
         self.assertIsNone(self.set.getLastFailure("garbo"))
         self.attempt(2, reason="second")
@@ -233,11 +427,12 @@ class TestQuestions(AttemptTestCase):
         self.assertIsNone(self.set.getLastFailure("garb"))
 
     def test_a_window_has_its_start_and_not_its_end(self):
-        ids = [self.attempt(minute) for minute in range(4)]
+        for minute in range(4):
+            self.attempt(minute)
         self.attempt(1, name="other")
         self.assertEqual(
-            ids[1:3],
-            [each.id for each in self.set.getAttempts(
+            [START + MINUTE, START + 2 * MINUTE],
+            [each.date_started for each in self.set.getAttempts(
                 "garbo", START + MINUTE, START + 3 * MINUTE)])
         self.assertEqual([], self.set.getAttempts(
             "garbo", START, START + 3 * MINUTE, "elsewhere"))
@@ -272,7 +467,7 @@ class TestQuestions(AttemptTestCase):
             [(each.name, each.hostname) for each in getUtility(
                 IScriptActivitySet).getLastActivities()])
 
-    def test_twenty_thousand_attempts_take_one_statement(self):
+    def test_twenty_thousand_attempts_take_two_statements(self):
         main_store().execute("""
             INSERT INTO scriptattempt
                 (name, hostname, pid, date_started, date_ended, outcome)
@@ -305,7 +500,7 @@ class TestQuestions(AttemptTestCase):
             finally:
                 remove_all_tracers()
             self.assertEqual(answers, len(answer))
-            self.assertEqual(1, len(statements))
+            self.assertEqual(2, len(statements))
 
     def test_an_abort_leaves_nothing(self):
         self.begin()

@@ -19,38 +19,43 @@ from pathlib import Path
 import psycopg2
 
 from canonical.database import sqlbase
-from canonical.database import xact
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptactivity import ScriptActivitySet
 from canonical.launchpad.database.scriptattempt import ScriptAttemptSet
+from canonical.launchpad.scripts import attempt
+from canonical.launchpad.scripts import base
 from canonical.launchpad.scripts import lock
-from canonical.launchpad.scripts import script
+from canonical.launchpad.scripts import record
 from canonical.launchpad.scripts import spool
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 
 
 CALLS = [
-    (script, "execute_zcml"),
-    (script, "initZopeless"),
+    (base, "execute_zcml"),
+    (base, "initZopeless"),
+    (base, "send_spool"),
+    (record, "write_success"),
     (lock.LockFile, "__init__"),
     (lock.LockFile, "release"),
     (lock.os, "ftruncate"),
     (lock.os, "pwrite"),
-    (spool.Spool, "write"),
-    (spool.Spool, "read"),
-    (spool.Spool, "remove"),
+    (record, "read_success"),
+    (record, "remove"),
     (spool.os, "fsync"),
     (spool.Path, "rename"),
-    (xact, "transaction_id"),
-    (xact, "cluster_id"),
-    (xact, "committed"),
+    (attempt.Attempt, "commit"),
     (sqlbase.ZopelessTransactionManager, "commit"),
     (sqlbase.ZopelessTransactionManager, "disconnect"),
     (ScriptActivitySet, "recordSuccess"),
     (ScriptAttemptSet, "begin"),
     (ScriptAttemptSet, "end"),
+    (ScriptAttemptSet, "endVanished"),
+    (ScriptAttemptSet, "getUnrecorded"),
+    (ScriptAttemptSet, "isCommitted"),
+    (ScriptAttemptSet, "markCommitted"),
+    (ScriptAttemptSet, "wasCommitted"),
 ]
 
 

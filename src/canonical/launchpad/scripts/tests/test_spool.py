@@ -4,17 +4,25 @@ import datetime
 import json
 import os
 import tempfile
+import threading
 import unittest
 import uuid
 from pathlib import Path
 
 import psycopg2
+from psycopg2.extensions import make_dsn
+from zope.component import getUtility
 
-from canonical.database import xact
+from canonical.database.connection import database_of
+from canonical.database.postgres import apply_schema
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.spool import DamagedFile
-from canonical.launchpad.scripts.spool import Spool
 from canonical.launchpad.scripts.spool import Success
-from canonical.launchpad.scripts.stopwatch import Stopwatch
+from canonical.launchpad.scripts.spool import read_success
+from canonical.launchpad.scripts.spool import spooled_paths
+from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.scripts.tests.support import SUCCEED
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
@@ -26,20 +34,20 @@ KEY = uuid.UUID("12345678-1234-5678-1234-567812345678")
 def make_success(**changes):
     values = dict(
         name="garbo", hostname="host", date_started=START,
-        date_completed=START + datetime.timedelta(minutes=1), run_key=KEY)
+        date_completed=START + datetime.timedelta(minutes=1), run_key=KEY,
+        attempt="none", database="dbname=app")
     return Success(**dict(values, **changes))
 
 
-class TestSpool(unittest.TestCase):
+class TestFiles(unittest.TestCase):
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
         self.directory = Path(temporary.name)
-        self.spool = Spool(self.directory)
 
     def test_a_person_can_read_it(self):
-        path = self.spool.write(make_success(name="größer"))
+        path = write_success(self.directory, make_success(name="größer"))
         self.assertEqual(
             "20070201T100000 gr%C3%B6%C3%9Fer"
             " 12345678-1234-5678-1234-567812345678.json", path.name)
@@ -50,6 +58,8 @@ class TestSpool(unittest.TestCase):
                 "date_started": "2007-02-01T10:00:00+00:00",
                 "date_completed": "2007-02-01T10:01:00+00:00",
                 "run_key": "12345678-1234-5678-1234-567812345678",
+                "attempt": "none",
+                "database": "dbname=app",
             },
             json.loads(path.read_text()))
         self.assertIn("größer", path.read_text())
@@ -57,41 +67,23 @@ class TestSpool(unittest.TestCase):
     def test_what_is_written_is_read(self):
         for success in (
             make_success(name="../a/b" + "x" * 249),
-            make_success(transaction_id="123"),
+            make_success(attempt="committed"),
+            make_success(name="\N{BUG}" * 255, hostname="\x7f" * 255),
         ):
-            path = self.spool.write(success)
+            path = write_success(self.directory, success)
             self.assertEqual(self.directory, path.parent)
-            self.assertEqual([path], self.spool.paths())
-            self.assertEqual(success, self.spool.read(path))
-            self.spool.remove(path)
+            self.assertEqual([path], spooled_paths(self.directory))
+            self.assertEqual(success, read_success(path))
+            path.unlink()
             self.assertEqual([], list(self.directory.iterdir()))
-
-    def test_what_another_process_has_sent_is_not_missed(self):
-        path = self.spool.write(make_success())
-        path.unlink()
-        self.assertIsNone(self.spool.read(path))
-        self.spool.remove(path)
-        self.spool.set_aside(path)
-
-    def test_what_is_unfinished_is_absent(self):
-        path = self.spool.write(make_success())
-        mine = path.rename(path.with_suffix(f".unfinished-{os.getpid()}"))
-        for pid in "99999999", "9" * 30, "x":
-            mine.with_suffix(f".unfinished-{pid}").write_text("{")
-        os.mkfifo(self.directory / "fifo.json")
-        self.assertEqual([], self.spool.paths())
-        self.spool.remove_unfinished()
-        self.assertEqual(
-            {mine, self.directory / "fifo.json"},
-            set(self.directory.iterdir()))
 
     def test_a_directory_that_is_not_there(self):
         with self.assertRaises(OSError):
-            Spool(self.directory / "missing").write(make_success())
+            write_success(self.directory / "missing", make_success())
 
     def test_what_is_damaged_is_said(self):
-        path = self.directory / "x.json"
-        good = make_success().as_dict()
+        path = write_success(self.directory, make_success())
+        good = json.loads(path.read_text())
         for text in (
             "", "{", "[]", "null", "{}", '"x"',
             json.dumps(dict(good, run_key="x")),
@@ -99,57 +91,61 @@ class TestSpool(unittest.TestCase):
             json.dumps(dict(good, date_started="yesterday")),
             json.dumps(dict(good, date_started=3)),
             json.dumps({k: v for k, v in good.items() if k != "name"}),
-            json.dumps(dict(good, transaction_id=5)),
-            json.dumps(dict(good, transaction_id="5\0")),
-            json.dumps(dict(good, attempt_id="x")),
-            "[" * 100000,
+            json.dumps(dict(good, attempt="x")),
+            json.dumps(dict(good, attempt=["none"])),
+            json.dumps(dict(good, more="x")),
+            "[" * 60000,
+            " " * 70000,
         ):
             path.write_text(text)
             with self.assertRaises(DamagedFile):
-                self.spool.read(path)
+                read_success(path)
         path.write_bytes(b"\xff\xfe")
         with self.assertRaises(DamagedFile):
-            self.spool.read(path)
+            read_success(path)
 
-
-class TestStopwatch(unittest.TestCase):
-
-    def test_a_clock_that_is_set_back_does_not_shorten_a_run(self):
-        watch = Stopwatch()
-        watch.date_started += datetime.timedelta(hours=1)
-        completed = watch.date_completed()
-        self.assertGreaterEqual(completed, watch.date_started)
-        self.assertLess(
-            completed - watch.date_started, datetime.timedelta(minutes=1))
-
-    def test_a_clock_that_runs_is_believed(self):
-        watch = Stopwatch()
-        watch.date_started -= datetime.timedelta(hours=1)
-        self.assertGreaterEqual(
-            watch.date_completed() - watch.date_started,
-            datetime.timedelta(hours=1))
+    def test_what_is_no_file_is_not_read(self):
+        path = write_success(self.directory, make_success())
+        link = self.directory / "link.json"
+        link.symlink_to(path)
+        device = self.directory / "device.json"
+        device.symlink_to("/dev/zero")
+        os.mkfifo(self.directory / "fifo.json")
+        (self.directory / "directory.json").mkdir()
+        with open(self.directory / "large.json", "w") as large:
+            large.truncate(6_000_000_000)
+        for name in "link", "device", "fifo", "directory", "large":
+            with self.assertRaises(DamagedFile):
+                read_success(self.directory / f"{name}.json")
 
 
 class TestScripts(ScriptTestCase):
 
-    def write_pending(self, transaction_id, cluster_id=None):
+    def write_success(self, **changes):
+        """A success in the spool, of this database unless it is said."""
         self.ztm.begin()
         self.spool.mkdir(parents=True, exist_ok=True)
-        Spool(self.spool).write(make_success(
-            transaction_id=transaction_id,
-            cluster_id=cluster_id or xact.cluster_id(),
-            run_key=uuid.uuid4()))
+        values = dict(
+            run_key=uuid.uuid4(), database=database_of(main_store()))
+        path = write_success(
+            self.spool, make_success(**dict(values, **changes)))
         self.ztm.abort()
+        return path
 
     def spooled(self):
         if not self.spool.exists():
             return []
         return sorted(path.suffix for path in self.spool.iterdir())
 
-    def run_without_table(self):
+    def run_other(self):
+        """A script of another name, that sends what it finds."""
+        return self.run_script(
+            "def main(self): pass", arguments="'other'")
+
+    def run_without_table(self, *args, **settings):
         self.execute("ALTER TABLE scriptactivity RENAME TO away")
         try:
-            return self.run_script()
+            return self.run_script(*args, **settings)
         finally:
             self.execute("ALTER TABLE away RENAME TO scriptactivity")
 
@@ -162,10 +158,14 @@ class TestScripts(ScriptTestCase):
             'ERROR   The success is not recorded yet: relation'
             ' "scriptactivity" does not exist (make or upgrade the tables'
             " with: scriptactivity init).  It is kept in"
-            f" {path}, and the next cron script on this host sends it in.",
+            f" {path}, and the next cron script on this host sends it.",
             line)
         self.assertEqual(["done"], self.work())
-        self.assertIsNone(self.last())
+        # The proof of its work is enough for whoever asks.
+        self.assertEqual("tidy", self.last().name)
+        self.assertEqual(
+            (0,), main_store().execute(
+                "SELECT count(*) FROM scriptactivity").get_one())
 
     def test_the_next_script_sends_it_in(self):
         self.run_without_table()
@@ -192,76 +192,128 @@ class TestScripts(ScriptTestCase):
         self.assertEqual([".json"], self.spooled())
 
     def test_damaged_files_are_set_aside_and_stop_nobody(self):
-        self.run_without_table()
-        for name in "0 first.json", "zzz last.json", "0 p.pending":
+        path = self.write_success()
+        for name in "0 first.json", "zzz last.json":
             (self.spool / name).write_text("{")
-        good = make_success(name="x" * 300)
-        Spool(self.spool).write(good)
+        (self.spool / "1 link.json").symlink_to("/dev/zero")
+        os.mkfifo(self.spool / "1 fifo.json")
+        (self.spool / "1 directory.json").mkdir()
+        with open(self.spool / "1 large.json", "w") as large:
+            large.truncate(6_000_000_000)
+        self.write_success(name="x" * 300)
         process = self.run_script()
         self.assertEqual(0, process.returncode)
         log = self.log(process)
-        self.assertEqual(4, len(log), log)
+        self.assertEqual(7, len(log), log)
         for line in log:
             self.assertRegex(
-                line, "^ERROR   Not a success that can be recorded: .*;"
-                " now at .*damaged$")
-        self.assertEqual([".damaged"] * 4, self.spooled())
-        self.execute("SELECT 1/(count(*) = 2)::integer FROM scriptactivity")
+                line,
+                r"^ERROR   .*\.damaged is not recorded: it is no success")
+        self.assertEqual([".damaged"] * 7, self.spooled())
+        self.assertFalse(path.exists())
+        self.assertEqual(START, self.last("garbo").date_started)
 
-    def test_an_unwritable_spool_is_an_error_with_the_record_in_full(self):
-        self.execute("ALTER TABLE scriptactivity RENAME TO away")
-        self.addCleanup(
-            self.execute, "ALTER TABLE away RENAME TO scriptactivity")
-        process = self.run_script(SUCCEED, **self.configure(
-            "[scripts]\nspool_directory: /proc\n"))
-        self.assertEqual(1, process.returncode)
-        last = self.log(process)[-1]
-        self.assertRegex(
-            last, "^ERROR   The success is not recorded, and cannot be spooled"
-            ' either; enter it by hand: {"name": "tidy", "hostname": ".+",'
-            ' "date_started": ".+", "date_completed": ".+", "run_key": ')
+    def test_what_is_unfinished_is_absent(self):
+        path = self.write_success()
+        mine = path.rename(path.with_suffix(f".unfinished-{os.getpid()}"))
+        for pid in "99999999", "9" * 30, "x":
+            mine.with_suffix(f".unfinished-{pid}").write_text("{")
+        self.assertEqual([], spooled_paths(self.spool))
+        self.assert_recorded(self.run_script())
+        self.assertEqual([mine], list(self.spool.iterdir()))
 
-    def test_a_pending_success_of_a_transaction_that_nobody_knows(self):
-        for transaction_id in "999999999999", "no-number", "0":
-            self.write_pending(transaction_id)
-        process = self.run_script()
-        self.assertEqual([".damaged"] * 3, self.spooled())
-        self.assertEqual(3, len(self.log(process)))
+    def test_one_of_another_database_is_left_to_its_scripts(self):
+        for attempt in "none", "begun", "committed":
+            self.write_success(attempt=attempt, database="dbname=elsewhere")
+        self.assert_recorded(self.run_script())
+        self.assertEqual([".json"] * 3, self.spooled())
         self.assertIsNone(self.last("garbo"))
 
-    def test_a_pending_success_that_is_still_being_committed_is_left(self):
-        other = psycopg2.connect(**self.parameters)
-        self.addCleanup(other.close)
-        cursor = other.cursor()
-        cursor.execute("INSERT INTO work VALUES ('slow')")
-        cursor.execute("SELECT pg_current_xact_id()::text")
-        transaction_id, = cursor.fetchone()
-        self.write_pending(transaction_id)
-        self.run_script()
-        self.assertEqual([".pending"], self.spooled())
-        self.assertIsNone(self.last("garbo"))
-        other.commit()
-        self.run_script()
+    def test_it_is_sent_to_the_database_that_it_was_spooled_for(self):
+        theirs = dict(self.parameters, dbname="elsewhere")
+        self.execute("DROP DATABASE IF EXISTS elsewhere")
+        self.execute("CREATE DATABASE elsewhere TEMPLATE template0")
+        self.addCleanup(self.execute, "DROP DATABASE elsewhere")
+        elsewhere = {"LP_DATABASE_URI": make_dsn(**theirs)}
+        process = self.run_script("def main(self): pass", **elsewhere)
+        self.assertEqual([".json"], self.spooled(), process.err)
+        self.run_other()
+        self.assertEqual([".json"], self.spooled())
+        self.assertIsNone(self.last())
+        apply_schema(theirs)
+        process = self.start(**elsewhere)
+        process.communicate()
+        self.assertEqual([], self.spooled())
+        self.assertIsNone(self.last())
+
+    def test_one_whose_proof_is_there_is_sent_whatever_the_database(self):
+        path = self.write_success(
+            attempt="committed", database="dbname=elsewhere")
+        success = read_success(path)
+        getUtility(IScriptAttemptSet).markCommitted(
+            success.run_key, success.name, START, START, success.hostname)
+        self.ztm.commit()
+        self.run_other()
         self.assertEqual([], self.spooled())
         self.assertEqual(START, self.last("garbo").date_started)
 
-    def test_a_pending_success_of_another_cluster_is_left_to_its_scripts(self):
-        self.write_pending("1", cluster_id="123")
-        self.assert_recorded(self.run_script())
-        self.assertEqual([".pending"], self.spooled())
-
-    def test_a_pending_success_that_was_rolled_back_is_forgotten(self):
-        other = psycopg2.connect(**self.parameters)
-        self.addCleanup(other.close)
-        cursor = other.cursor()
-        cursor.execute("INSERT INTO work VALUES ('slow')")
-        cursor.execute("SELECT pg_current_xact_id()::text")
-        transaction_id, = cursor.fetchone()
-        other.rollback()
-        self.write_pending(transaction_id)
-        self.run_script()
-        self.assertEqual([], self.spooled())
+    def test_one_whose_work_a_failover_has_lost_is_set_aside(self):
+        self.write_success(attempt="committed")
+        process = self.run_script()
+        self.assertEqual(0, process.returncode)
+        line, = self.log(process)
+        self.assertRegex(
+            line, r"^ERROR   .*\.damaged is not recorded: its work was"
+            " committed and is no longer in the database, as after a failover")
         self.assertIsNone(self.last("garbo"))
+
+    def test_what_is_committed_and_not_recorded_is_recorded_by_the_next(self):
+        getUtility(IScriptAttemptSet).markCommitted(
+            KEY, "garbo", START, START + datetime.timedelta(minutes=1), "far")
+        main_store().execute("UPDATE scriptattempt SET process = NULL")
+        self.ztm.commit()
+        self.assert_recorded(self.run_script())
+        last = self.last("garbo")
+        self.assertEqual(
+            ("far", START + datetime.timedelta(minutes=1)),
+            (last.hostname, last.date_completed))
+        self.assertEqual([], getUtility(IScriptAttemptSet).getUnrecorded())
+
+    def test_one_that_cannot_be_recorded_keeps_no_other_waiting(self):
+        self.execute(
+            "INSERT INTO scriptattempt (run_key, name, hostname, pid,"
+            " date_started, date_committed) VALUES"
+            f" ('{uuid.uuid4()}', '', 'far', 1, '2007-01-01', '2007-01-01'),"
+            f" ('{uuid.uuid4()}', 'garbo', 'far', 1, '2007-02-01',"
+            " '2007-02-01')")
+        process = self.run_script()
+        self.assertEqual(0, process.returncode)
+        line, = self.log(process)
+        self.assertRegex(line, "^ERROR   The success of run .* cannot be")
+        self.assertEqual("far", self.last("garbo").hostname)
+
+    def test_an_unwritable_spool_is_an_error_with_the_record_in_full(self):
+        process = self.run_without_table(
+            "def main(self): pass",
+            **self.configure("[scripts]\nspool_directory: /proc\n"))
+        self.assertEqual(1, process.returncode)
+        last = self.log(process)[-1]
+        self.assertRegex(
+            last, "^ERROR   The success is not recorded yet: .*  It cannot be"
+            ' spooled either: .*  Enter it by hand: {"name": "tidy",'
+            ' "hostname": ".+",'
+            ' "date_started": ".+", "date_completed": ".+", "run_key": ')
+
+    def test_an_unwritable_spool_loses_no_success_whose_proof_is_there(self):
+        process = self.run_without_table(
+            **self.configure("[scripts]\nspool_directory: /proc\n"))
+        self.assertEqual(0, process.returncode)
+        self.assertRegex(
+            self.log(process)[-1],
+            "^ERROR   The success is not recorded yet: .*  The next cron"
+            " script records it, or: scriptactivity flush$")
+        self.run_other()
+        self.assertEqual("tidy", self.last().name)
 
     def test_a_wrong_duration_is_said_before_anything_is_done(self):
         process = self.run_script(SUCCEED, **self.configure(
@@ -269,7 +321,7 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(2, process.returncode)
         self.assertEqual(
             ["ERROR   [scripts] record_timeout: not a duration: 'soon';"
-             " expected something like 90s or 1m30s"], self.log(process))
+             " expected something like 90s, 1h30m or 2d"], self.log(process))
         self.assert_nothing_left()
 
     def test_a_duration_that_is_too_long(self):
@@ -298,28 +350,17 @@ class TestScripts(ScriptTestCase):
         self.assert_recorded(process)
         self.assertEqual([], self.spooled())
 
-    def test_killed_while_it_tries_again_after_work_in_portions(self):
-        self.write_script("""
-            def main(self):
-                note("done")
-                self.txn.commit()
-                main_store().execute("LOCK TABLE work")
-                self.txn.abort()
-                print("ready", flush=True)
-                sys.stdin.readline()
-            """)
-        process = self.start(**self.configure(
-            "[scripts]\nrecord_timeout: 1h\n"))
-        self.assertEqual("ready\n", process.stdout.readline())
-        other = psycopg2.connect(**self.parameters)
-        self.addCleanup(other.close)
-        other.cursor().execute("LOCK TABLE scriptactivity")
-        process.stdin.write("\n")
-        process.stdin.flush()
-        while self.spooled() != [".json"]:
-            self.assertIsNone(process.poll())
-        process.kill()
-        process.communicate()
-        other.rollback()
-        self.run_script("def main(self): pass", arguments="'other'")
-        self.assertEqual("tidy", self.last().name)
+    def test_a_clock_that_is_set_back_does_not_shorten_a_run(self):
+        attempt = Attempt("tidy", self.ztm, True, threading.Event(), None)
+        attempt.date_started += datetime.timedelta(hours=1)
+        completed = attempt.date_completed()
+        self.assertGreaterEqual(completed, attempt.date_started)
+        self.assertLess(
+            completed - attempt.date_started, datetime.timedelta(minutes=1))
+
+    def test_a_clock_that_runs_is_believed(self):
+        attempt = Attempt("tidy", self.ztm, True, threading.Event(), None)
+        attempt.date_started -= datetime.timedelta(hours=1)
+        self.assertGreaterEqual(
+            attempt.date_completed() - attempt.date_started,
+            datetime.timedelta(hours=1))

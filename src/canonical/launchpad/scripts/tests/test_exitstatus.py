@@ -6,7 +6,7 @@ import signal
 import psycopg2
 
 from canonical.database.sqlbase import main_store
-from canonical.launchpad.scripts.failures import failure_status
+from canonical.launchpad.scripts.exitstatus import failure_status
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 

@@ -1,0 +1,188 @@
+"""From the end of a script's work to the exit status of its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from logging import Logger
+from typing import NamedTuple
+from typing import NoReturn
+
+from psycopg2.extensions import QueryCanceledError
+from storm.exceptions import DisconnectionError
+
+from canonical.config import ConfigError
+from canonical.launchpad.scripts.signals import DeadlySignals
+from canonical.launchpad.scripts.signals import Killed
+from canonical.launchpad.scripts.signals import die_of
+
+
+__all__ = [
+    "LaunchpadScriptFailure",
+    "SilentLaunchpadScriptFailure",
+    "call_main",
+    "cause_of",
+    "end_of_process",
+    "ending_of",
+    "failure_status",
+]
+
+
+class LaunchpadScriptFailure(Exception):
+    """The script has failed, and the text says why; no traceback is needed.
+
+    :cvar exit_status: of the process; a subclass or an instance may have
+        another.
+    """
+
+    exit_status: int = 1
+
+
+class SilentLaunchpadScriptFailure(Exception):
+    """The script has failed, and has said so itself.
+
+    :param exit_status: of the process.
+    """
+
+    def __init__(self, exit_status: int = 1):
+        super().__init__(exit_status)
+        self.exit_status = exit_status
+
+
+def failure_status(status: object) -> int:
+    """An exit status for a failure that asks for `status`.
+
+    The kernel keeps the last eight bits, and so would take a 256 for success;
+    what is not within 1 and 255 becomes 1.
+    """
+    if isinstance(status, int) and 1 <= status <= 255:
+        return int(status)
+    return 1
+
+
+def call_main(
+    main: Callable[[], None], signals: DeadlySignals, logger: Logger
+) -> SystemExit | None:
+    """Call `main`, and distinguish success from failure if it exits.
+
+    A child that `main` has forked and that comes out of it ends here: only
+    the process that started the script goes on.
+
+    :return: how it wants to leave, if it has succeeded but not returned.
+    :raises LaunchpadScriptFailure, SilentLaunchpadScriptFailure: for a
+        `sys.exit` with a text or a status.
+    """
+    pid = os.getpid()
+    leave: BaseException | None = None
+    try:
+        main()
+    except BaseException as error:
+        leave = cause_of(error, signals)
+    if os.getpid() != pid:
+        _end_child(leave, logger)
+    if not isinstance(leave, SystemExit):
+        if leave is not None:
+            raise leave
+        return None
+    if leave.code is None or leave.code == 0:
+        return leave
+    if isinstance(leave.code, int):
+        raise SilentLaunchpadScriptFailure(leave.code)
+    raise LaunchpadScriptFailure(leave.code)
+
+
+def cause_of(
+    error: BaseException, signals: DeadlySignals
+) -> BaseException:
+    """The signal, if it is what `error` comes from; or else `error`.
+
+    A statement that was cancelled fails, and so does one whose connection
+    was cut; and what a signal's handler raises in a function that psycopg2
+    calls becomes an error of a cancelled statement as well.
+    """
+    if signals.signum is not None and isinstance(
+        error, (QueryCanceledError, DisconnectionError)
+    ):
+        return Killed(signals.signum)
+    return error
+
+
+def _end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
+    """End a child without a trace of the parent's: no atexit, no lock."""
+    status = 0
+    if isinstance(leave, SystemExit):
+        if isinstance(leave.code, str):
+            logger.error("%s", leave.code)
+        status = leave.code if isinstance(leave.code, int) else int(
+            leave.code is not None)
+    elif leave is not None:
+        logger.error(
+            "Unhandled exception in process %s, a child of the script",
+            os.getpid(), exc_info=leave)
+        status = 1
+    for stream in sys.stdout, sys.stderr:
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+class Ending(NamedTuple):
+    """What becomes of an exception that ends a script.
+
+    :ivar outcome: see `IScriptAttempt`, as for the others.
+    """
+
+    outcome: str
+    exit_status: int | None
+    reason: str | None
+
+
+def ending_of(error: BaseException) -> Ending:
+    """How a script ends that has failed with `error`."""
+    if isinstance(error, KeyboardInterrupt):
+        return Ending("killed", None, signal.Signals(signum_of(error)).name)
+    if isinstance(error, ConfigError):
+        status = 2
+    elif isinstance(
+        error, (LaunchpadScriptFailure, SilentLaunchpadScriptFailure)
+    ):
+        status = failure_status(error.exit_status)
+    else:
+        status = 1
+    cause = error
+    if isinstance(error, SilentLaunchpadScriptFailure) and error.__cause__:
+        cause = error.__cause__
+    return Ending("failure", status, f"{type(cause).__name__}: {cause}")
+
+
+def signum_of(interrupt: KeyboardInterrupt) -> int:
+    """The signal that it stands for."""
+    signum: int = getattr(interrupt, "signum", signal.SIGINT)
+    return signum
+
+
+@contextmanager
+def end_of_process(signals: DeadlySignals, logger: Logger) -> Iterator[None]:
+    """Make of whatever is raised within an end of the process.
+
+    :raises SystemExit: instead of all else.
+    """
+    try:
+        with signals:
+            yield
+    except SystemExit:
+        raise
+    except KeyboardInterrupt as interrupt:
+        logger.error("Killed by %s", ending_of(interrupt).reason)
+        die_of(signum_of(interrupt))
+    except BaseException as error:
+        if isinstance(error, (ConfigError, LaunchpadScriptFailure)):
+            logger.error("%s", error)
+        elif not isinstance(error, SilentLaunchpadScriptFailure):
+            logger.exception("Unhandled exception")
+        sys.exit(ending_of(error).exit_status)
