@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import make_dsn
 
+from canonical.database.embedded import discard_embedded
 from canonical.database.embedded import embedded_parameters
-from canonical.database.embedded import stop_embedded
 from canonical.database.postgres import apply_schema
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
@@ -76,7 +76,7 @@ class FaultLayer:
         print("  Over all faults:")
         for title, count in cls.counts().items():
             print(f"    {title:<34}{count:>5}")
-        stop_embedded(cls.cluster)
+        discard_embedded(cls.cluster)
         shutil.rmtree(cls.directory)
 
     @classmethod
