@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Container
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IScriptActivitySet
 
@@ -23,7 +23,7 @@ def print_future(names: Container[str] | None = None) -> None:
     """
     for each in getUtility(IScriptActivitySet).getFutureActivities():
         if names is None or each.name in names:
-            print(f"scriptactivity: {_sentence(each)}", file=sys.stderr)
+            complain(_sentence(each))
 
 
 def _sentence(activities: FutureActivities) -> str:

@@ -7,8 +7,8 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+from typing import NamedTuple
 
 from zope.interface import implementer
 from zope.schema import getFields
@@ -43,9 +43,10 @@ __all__ = [
 FIELDS = getFields(IScriptAttempt)
 
 
+# Dataclasses would not repeat fields, but import inspect into every script.
+
 @implementer(IScriptAttempt)
-@dataclass(frozen=True)
-class ScriptAttempt:
+class ScriptAttempt(NamedTuple):
     """See `IScriptAttempt`."""
 
     id: int
@@ -60,26 +61,41 @@ class ScriptAttempt:
 
 
 @implementer(IRunningAttempt)
-@dataclass(frozen=True)
-class RunningAttempt(ScriptAttempt):
+class RunningAttempt(NamedTuple):
     """See `IRunningAttempt`."""
 
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    date_started: datetime.datetime
+    date_ended: datetime.datetime | None
+    outcome: str | None
+    exit_status: int | None
+    reason: str | None
     usual_duration: datetime.timedelta | None
     is_seen: bool
     also_on: tuple[str, ...]
 
 
 @implementer(IFailedAttempt)
-@dataclass(frozen=True)
-class FailedAttempt(ScriptAttempt):
+class FailedAttempt(NamedTuple):
     """See `IFailedAttempt`."""
 
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    date_started: datetime.datetime
+    date_ended: datetime.datetime | None
+    outcome: str | None
+    exit_status: int | None
+    reason: str | None
     failures_in_a_row: int
 
 
 @implementer(IScriptSummary)
-@dataclass(frozen=True)
-class ScriptSummary:
+class ScriptSummary(NamedTuple):
     """See `IScriptSummary`."""
 
     name: str
@@ -170,9 +186,7 @@ class ScriptAttemptSet:
 
     def endVanished(self) -> int:
         """See `IScriptAttemptSet`."""
-        gone = [
-            attempt_id for attempt_id, pid, process in _execute(sql.OPEN)
-            if is_alive(pid, process) is False]
+        gone = open_attempts()["gone"]
         if gone:
             _execute(sql.VANISH, ids=gone)
         return len(gone)

@@ -71,11 +71,6 @@ END = """
 """
 
 # One whose transaction is not over yet is left to the next look.
-OPEN = """
-    SELECT id, pid, process FROM scriptattempt
-    WHERE date_ended IS NULL AND date_committed IS NULL
-"""
-
 VANISH = """
     UPDATE scriptattempt
     SET outcome = 'vanished',

@@ -67,13 +67,13 @@ class FutureActivities(NamedTuple):
     """Runs of a script on a host, recorded while its clock was ahead.
 
     :ivar date_started: of the first of them; aware, in UTC.
-    :ivar count: how many they are.
+    :ivar runs: how many they are.
     """
 
     name: str
     hostname: str
     date_started: datetime.datetime
-    count: int
+    runs: int
 
 
 class IScriptActivitySet(Interface):
