@@ -186,7 +186,9 @@ class ScriptAttemptSet:
 
     def endVanished(self) -> int:
         """See `IScriptAttemptSet`."""
-        gone = open_attempts()["gone"]
+        gone = [
+            attempt_id for attempt_id, pid, process in _execute(sql.OPEN)
+            if is_alive(pid, process) is False]
         if gone:
             _execute(sql.VANISH, ids=gone)
         return len(gone)

@@ -70,6 +70,11 @@ END = """
         ELSE date_ended IS NULL AND date_committed IS NULL END
 """
 
+OPEN = """
+    SELECT id, pid, process FROM scriptattempt
+    WHERE date_ended IS NULL AND date_committed IS NULL
+"""
+
 # One whose transaction is not over yet is left to the next look.
 VANISH = """
     UPDATE scriptattempt

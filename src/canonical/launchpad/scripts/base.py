@@ -27,7 +27,6 @@ from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.scripts.attempt import Attempt
-from canonical.launchpad.scripts.croncontrol import cronscript_enabled
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
@@ -279,9 +278,13 @@ class LaunchpadScript:
         return leave
 
     def _exit_if_switched_off(self) -> None:
+        url = config.scripts.cron_control_url
+        if not url:
+            return
+        # Slow to import, for those who switch nothing off.
+        from canonical.launchpad.scripts.croncontrol import cronscript_enabled
         if not cronscript_enabled(
-            config.scripts.cron_control_url, self.name, config.directory,
-            self.logger,
+            url, self.name, config.directory, self.logger
         ):
             self.logger.info("%s is switched off", self.name)
             sys.exit(0)
