@@ -36,6 +36,7 @@ lint: $(built) $(tools)
 
 bench: $(built)
 	bin/py bench/last_activity.py
+	bin/py bench/whole_script.py
 	bin/py bench/attempts.py
 	bin/py bench/check.py
 	bin/py bench/backtest.py
