@@ -119,12 +119,11 @@ def savepoint(store: Store, seconds: float) -> Iterator[None]:
 
     :param seconds: how long a statement within may wait for a lock.
     """
-    (lock_timeout,) = store.execute(
-        "SAVEPOINT scriptactivity; SELECT current_setting('lock_timeout')"
+    lock_timeout, _ = store.execute(
+        "SAVEPOINT scriptactivity; SELECT current_setting('lock_timeout'),"
+        " set_config('lock_timeout', ?, true)", (f"{seconds:g}s",)
     ).get_one()
     try:
-        store.execute(
-            "SELECT set_config('lock_timeout', ?, true)", (f"{seconds:g}s",))
         yield
         store.execute(
             "SELECT set_config('lock_timeout', ?, true);"
