@@ -30,7 +30,7 @@ run: $(built)
 	@bin/scriptactivity check --expectations examples/expectations.zcml
 
 test: $(built)
-	bin/test
+	bin/test -j2
 
 lint: $(built) $(tools)
 	.venv/bin/ruff check .
@@ -41,19 +41,27 @@ torture: $(built)
 
 bench: $(built)
 	bin/py bench/last_activity.py
+	bin/py bench/whole_script.py
 	bin/py bench/attempts.py
 	bin/py bench/check.py
 	bin/py bench/backtest.py
 	bin/py bench/alert.py
 
-# The embedded PostgreSQL is run by programs that are about to go.
-stop := if [ -x bin/py ]; then bin/py -c 'from canonical.config import config; \
+# The embedded PostgreSQL is run by programs that are about to go.  Where it is
+# kept elsewhere there is a link.
+stop := if [ -x bin/py ]; then bin/py -c 'import os; \
+    from canonical.config import config; \
     from canonical.database.embedded import stop_embedded; \
-    [stop_embedded(pid.parent) for pid in \
-     config.state_directory.parent.rglob("postmaster.pid")]'; fi
+    [stop_embedded(each) for each in config.state_directory.parent.rglob("*") \
+     if os.path.exists(each / "postmaster.pid")]'; fi
+discard := if [ -x bin/py ]; then bin/py -c 'from pathlib import Path; \
+    from canonical.database.embedded import discard_embedded; \
+    [discard_embedded(each) for each in Path("var").rglob("*") \
+     if each.is_symlink()]'; fi
 
 clean:
 	$(stop)
+	$(discard)
 	rm -rf .venv var .mypy_cache .ruff_cache $(built_files)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -41,7 +41,6 @@ setup(
     },
     install_requires=[
         "cronsim",
-        "lazr.config",
         "platformdirs",
         "prometheus_client",
         "psycopg2",

@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import functools
 import os
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
-import platformdirs
-from lazr.config import ConfigSchema
-from lazr.config import as_timedelta
-from lazr.config.interfaces import ConfigErrors
+from canonical.config.durations import parse_duration
 
 
 __all__ = [
     "ConfigError",
     "LaunchpadConfig",
     "config",
+    "without_quotes",
 ]
 
 
@@ -35,8 +36,7 @@ SCHEMA = HERE / "schema.conf"
 FILE_NAME = "scriptactivity.conf"
 DEFAULT_INSTANCE = "development"
 
-# Of durations, in seconds: a hundred years, which every clock can count.
-LONGEST = 36525 * 86400
+Values = dict[str, dict[str, str]]
 
 
 class ConfigError(Exception):
@@ -67,7 +67,8 @@ def find_instance(name: str) -> Path:
             return path
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"LPCONFIG: no instance {name!r}: {_one_line(error)}") from None
+            f"LPCONFIG: no instance {name!r}: {without_quotes(error)}"
+        ) from None
     raise ConfigError(
         f"LPCONFIG: no instance {name!r}: it is neither shipped"
         f" ({', '.join(shipped_instances())}), nor a file {str(path)!r},"
@@ -75,24 +76,107 @@ def find_instance(name: str) -> Path:
     )
 
 
-def _one_line(error: BaseException) -> str:
-    """What is wrong, on one line, without quoting what may be a password."""
-    if isinstance(error, ConfigErrors):
-        return "; ".join(_one_line(each) for each in error.errors)
-    if isinstance(error, UnicodeError):
-        start: int = error.start  # type: ignore[attr-defined]
-        line = error.object[:start].count("\n") + 1  # type: ignore[attr-defined]
-        return f"line {line}: only ASCII characters are allowed"
+def without_quotes(error: BaseException) -> str:
+    """What is wrong with a file of ours, on one line.
+
+    What is in it is not quoted: it may be a password.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[:error.start].count(b"\n") + 1
+        return f"line {line}: not UTF-8"
     if isinstance(error, OSError):
         return f"{error.strerror}: {error.filename}"
-    if isinstance(error, RecursionError):
-        return "it extends itself"
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"line {error.lineno}: no [section] comes before it"
     if isinstance(error, configparser.ParsingError):
         line, _ = error.errors[0]
         return f"line {line}: neither a [section] nor 'key: value'"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"line {error.lineno}: [{error.section}] is there twice"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return (f"line {error.lineno}: [{error.section}] {error.option} is"
+                " there twice")
     return " ".join(str(error).split())
+
+
+def _parse(text: str) -> Values:
+    """The sections of a configuration file, and their keys.
+
+    :raises configparser.Error: if it is none.
+    """
+    parser = configparser.RawConfigParser(default_section="\0")
+    parser.read_string(text)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+@functools.cache
+def _schema() -> Values:
+    """All keys, with their defaults."""
+    return _parse(SCHEMA.read_text(encoding="utf-8"))
+
+
+def _read(path: Path, extended: tuple[Path, ...] = ()) -> Values:
+    """What a file says, and those that it extends.
+
+    :raises ConfigError: if one of them cannot be read, or has a section or a
+        key that there is not.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        values = _parse(text)
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(without_quotes(error)) from None
+    base = values.get("meta", {}).get("extends")
+    if base is None:
+        below = {}
+    elif path in extended:
+        raise ConfigError("it extends itself")
+    else:
+        below = _read(
+            Path(os.path.normpath(path.parent / base)), (*extended, path))
+    _refuse_unknown(values, text)
+    return _merged(below, values)
+
+
+def _refuse_unknown(values: Values, text: str) -> None:
+    """Check that all sections and keys are those of the schema."""
+    schema = {"meta": {"extends": ""}, **_schema()}
+    mistakes = []
+    for section, keys in values.items():
+        if section not in schema:
+            mistakes.append(
+                _line_of(text, rf"\[\s*{re.escape(section)}")
+                + f"no section [{section}]" + _nearest(section, schema))
+        else:
+            mistakes += [
+                _line_of(text, rf"{re.escape(key)}\s*[:=]")
+                + f"[{section}] has no key {key}"
+                + _nearest(key, schema[section])
+                for key in keys if key not in schema[section]]
+    if mistakes:
+        raise ConfigError("; ".join(mistakes))
+
+
+def _line_of(text: str, pattern: str) -> str:
+    """Where `pattern` is at the beginning of a line."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(pattern, line, re.IGNORECASE):
+            return f"line {number}: "
+    return ""
+
+
+def _nearest(name: str, names: dict[str, Any]) -> str:
+    import difflib
+    found = difflib.get_close_matches(name, names, 1)
+    return f"; do you mean {found[0]}?" if found else ""
+
+
+def _merged(below: Values, above: Values) -> Values:
+    """The values of both; those of `above` count."""
+    merged = {section: dict(keys) for section, keys in below.items()}
+    for section, keys in above.items():
+        merged.setdefault(section, {}).update(keys)
+    return merged
 
 
 class LaunchpadConfig:
@@ -109,7 +193,7 @@ class LaunchpadConfig:
     def __init__(self, instance_name: str | None = None):
         self._instance_name = instance_name
         self._file: Path | None = None
-        self._config: Any = None
+        self._layers: list[tuple[str, Values]] = []
 
     @property
     def instance_name(self) -> str:
@@ -141,6 +225,8 @@ class LaunchpadConfig:
         if (checkout / "buildout.cfg").exists():
             state = checkout / "var"
         else:
+            # Slow to import.
+            import platformdirs
             state = platformdirs.user_state_path(
                 "scriptactivity", appauthor=False)
         name = self.instance_name
@@ -154,7 +240,7 @@ class LaunchpadConfig:
         A relative one is below `state_directory`, and is made when it is
         first asked for; an absolute one has to be there.
         """
-        value = Path(getattr(self._load(), section)[key]).expanduser()
+        value = Path(self._values()[section][key]).expanduser()
         if value.is_absolute():
             return value
         directory = self.state_directory / value
@@ -167,24 +253,17 @@ class LaunchpadConfig:
 
         :raises ConfigError: if it is not one.
         """
-        value = getattr(self._load(), section)[key]
         try:
-            seconds = float(as_timedelta(value).total_seconds())
-        except (OverflowError, ValueError):
-            raise ConfigError(
-                f"[{section}] {key}: not a duration: {value!r};"
-                " expected something like 90s or 1m30s") from None
-        if seconds > LONGEST:
-            raise ConfigError(
-                f"[{section}] {key}: too long a duration: {value!r};"
-                " expected at most 36525d")
-        return seconds
+            duration = parse_duration(self._values()[section][key])
+        except ValueError as error:
+            raise ConfigError(f"[{section}] {key}: {error}") from None
+        return duration.total_seconds()
 
     def setInstance(self, instance_name: str) -> None:
         """Use another instance from now on, without what was pushed."""
         self._instance_name = instance_name
         self._file = None
-        self._config = None
+        self._layers = []
 
     def push(self, name: str, data: str) -> None:
         """Lay `data`, in the form of a configuration file, over the rest.
@@ -193,45 +272,54 @@ class LaunchpadConfig:
         :raises ConfigError: if `data` has an unknown section or key; then
             nothing has changed.
         """
-        self._push(self._load(), name, data)
+        self._load()
+        try:
+            values = _parse(data)
+            _refuse_unknown(values, data)
+        except (ConfigError, configparser.Error) as error:
+            raise ConfigError(f"{name}: {without_quotes(error)}") from None
+        self._layers.append((name, values))
 
     def pop(self, name: str) -> None:
-        """Take away the overlay `name`, and all that were pushed after it.
+        """Take away the last overlay `name`, and all pushed after it.
 
-        :raises lazr.config.interfaces.NoConfigError: if there is none.
+        :raises KeyError: if there is none.
         """
-        self._load().pop(Path(name).name)
+        for index in range(len(self._layers) - 1, 1, -1):
+            if self._layers[index][0] == name:
+                del self._layers[index:]
+                return
+        raise KeyError(name)
 
     def __getattr__(self, section: str) -> Any:
         if section.startswith("_"):
             raise AttributeError(section)
-        return getattr(self._load(), section)
+        values = self._values()
+        if section not in values:
+            raise AttributeError(section)
+        return SimpleNamespace(**values[section])
 
-    def _load(self) -> Any:
-        if self._config is None:
-            file = find_instance(self.instance_name)
-            try:
-                data = file.read_text(encoding="utf-8-sig", errors="replace")
-            except OSError as error:
-                raise ConfigError(
-                    f"LPCONFIG={self.instance_name}: {_one_line(error)}"
-                ) from None
-            loaded = ConfigSchema(str(SCHEMA)).load(str(SCHEMA))
-            self._push(loaded, str(file), data)
-            self._file = file
-            self._config = loaded
-        return self._config
+    def _values(self) -> Values:
+        self._load()
+        values: Values = {}
+        for _, layer in self._layers:
+            values = _merged(values, layer)
+        return values
 
-    def _push(self, loaded: Any, name: str, data: str) -> None:
+    def _load(self) -> None:
+        """Read the schema and the instance's file, if that is not done."""
+        if self._layers:
+            return
+        file = find_instance(self.instance_name)
         try:
-            loaded.push(name, data)
-        except (configparser.Error, OSError, RecursionError) as error:
-            raise ConfigError(f"{name}: {_one_line(error)}") from None
-        try:
-            loaded.validate()
-        except ConfigErrors as error:
-            loaded.pop(Path(name).name)
-            raise ConfigError(f"{name}: {_one_line(error)}") from None
+            values = _read(file)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from None
+        self._file = file
+        self._layers = [
+            ("schema", _schema()),
+            ("instance", values),
+        ]
 
 
 config = LaunchpadConfig()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import socket
 import threading
@@ -120,12 +119,11 @@ def savepoint(store: Store, seconds: float) -> Iterator[None]:
 
     :param seconds: how long a statement within may wait for a lock.
     """
-    (lock_timeout,) = store.execute(
-        "SAVEPOINT scriptactivity; SELECT current_setting('lock_timeout')"
+    lock_timeout, _ = store.execute(
+        "SAVEPOINT scriptactivity; SELECT current_setting('lock_timeout'),"
+        " set_config('lock_timeout', ?, true)", (f"{seconds:g}s",)
     ).get_one()
     try:
-        store.execute(
-            "SELECT set_config('lock_timeout', ?, true)", (f"{seconds:g}s",))
         yield
         store.execute(
             "SELECT set_config('lock_timeout', ?, true);"
@@ -143,7 +141,7 @@ def cancel_statement(store: Store) -> None:
     May be called from any thread, and may last: a server that is stopped does
     not answer this either.
     """
-    _cancel(_request_to_cancel(store))
+    _cancel(_request_to_cancel(_raw(store)))
 
 
 def cut(store: Store) -> None:
@@ -152,26 +150,30 @@ def cut(store: Store) -> None:
     May be called from any thread.  Then the server is asked to stop as well,
     lest it goes on with a statement that nobody waits for, but not waited for.
     """
-    if not is_connected(store):
+    raw = _raw(store)
+    if raw is None:
         return
-    request = _request_to_cancel(store)
+    request = _request_to_cancel(raw)
     with (
         suppress(OSError, Error),
-        socket.socket(fileno=os.dup(_raw(store).fileno())) as line,
+        socket.socket(fileno=os.dup(raw.fileno())) as line,
     ):
         line.shutdown(socket.SHUT_RDWR)
     threading.Thread(target=_cancel, args=[request], daemon=True).start()
 
 
-def _request_to_cancel(store: Store) -> int | None:
-    """What `_cancel` takes: a PGcancel of libpq, or nothing."""
-    if not is_connected(store):
-        return None
+def _request_to_cancel(raw: Any) -> int | None:
+    """What `_cancel` takes: a PGcancel of libpq, or nothing.
+
+    :param raw: a connection, which another thread may close at any time.
+    """
+    pointer = None if raw is None else raw.pgconn_ptr
+    import ctypes
     # With the interpreter's lock held, so that nobody closes it meanwhile.
     get_cancel = ctypes.PyDLL(_psycopg.__file__).PQgetCancel
     get_cancel.argtypes = [ctypes.c_void_p]
     get_cancel.restype = ctypes.c_void_p
-    request: int | None = get_cancel(_raw(store).pgconn_ptr)
+    request: int | None = get_cancel(pointer)
     return request
 
 
@@ -182,6 +184,7 @@ def _cancel(request: int | None) -> None:
     answers; this one lets them run.
     """
     if request is not None:
+        import ctypes
         libpq = ctypes.CDLL(_psycopg.__file__)
         answer = ctypes.create_string_buffer(256)
         pointer = ctypes.c_void_p(request)

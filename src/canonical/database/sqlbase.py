@@ -16,23 +16,25 @@ from typing import ClassVar
 import transaction
 from storm.exceptions import Error
 from storm.exceptions import OperationalError
+from storm.exceptions import ProgrammingError
 from storm.store import Store
 from storm.uri import URI
 from storm.zope.interfaces import IZStorm
 from storm.zope.zstorm import ZStorm
 from storm.zope.zstorm import global_zstorm
+from zope.component import provideUtility
 from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
+from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
 from canonical.database.connection import leave_to_parent
 from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
-from canonical.database.stormuri import describe
-from canonical.database.stormuri import one_line
+from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import set_parameter
 from canonical.database.stormuri import storm_uri
 
@@ -44,6 +46,7 @@ __all__ = [
     "initZopeless",
     "leave_stores_to_parent",
     "main_store",
+    "works_alone",
 ]
 
 
@@ -173,6 +176,15 @@ class ZopelessTransactionManager:
             ZopelessTransactionManager._installed = None
 
 
+def works_alone() -> bool:
+    """Is the store ``main`` all that takes part in the transaction?
+
+    With others, one may fail when another has committed already.
+    """
+    return len(transaction.get()._resources) == 1 and in_transaction(
+        main_store())
+
+
 def leave_stores_to_parent() -> None:
     """In a child that was forked: have no part in the parent's connections."""
     stores = [store for _, store in _zstorm().iterstores()]
@@ -202,7 +214,8 @@ def initZopeless(
 
     The transaction that there is, if any, is rolled back.  An application
     that has registered a store ``main`` of its own keeps its database;
-    otherwise it is the one of the configuration.
+    otherwise it is the one of the configuration.  An `IZStorm` that it has
+    registered is used; otherwise Storm's own is registered.
 
     :param dbuser: the role to connect as, if not the configured one.
     :param isolation: a key of `ISOLATION_LEVELS`; it holds for every
@@ -216,6 +229,10 @@ def initZopeless(
     :raises storm.exceptions.OperationalError: if it cannot be connected to.
     """
     check_isolation(isolation)
+    if queryUtility(IZStorm) is None:
+        # Not by ZCML: there it would conflict with the application's, and
+        # Storm's own needs zope.security.
+        provideUtility(global_zstorm, IZStorm)
     installed = ZopelessTransactionManager._installed
     if installed is not None:
         if (installed.dbuser, installed.isolation) == (dbuser, isolation):
@@ -261,10 +278,8 @@ def _open_store(uri: URI) -> Store:
     """Connect the store ``main`` of this thread."""
     try:
         return _zstorm().create(MAIN, uri)
-    except OperationalError as error:
-        raise OperationalError(
-            f"cannot connect to {describe(uri)}: {one_line(error)}"
-        ) from None
+    except (OperationalError, ProgrammingError) as error:
+        raise connect_error(uri, error) from None
 
 
 def _opened_store() -> Store | None:

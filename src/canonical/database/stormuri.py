@@ -5,12 +5,13 @@ from __future__ import annotations
 from psycopg2.extensions import make_dsn
 from storm.database import register_scheme
 from storm.databases.postgres import Postgres
+from storm.exceptions import OperationalError
+from storm.exceptions import ProgrammingError
 from storm.uri import URI
 
 
 __all__ = [
-    "describe",
-    "one_line",
+    "connect_error",
     "set_parameter",
     "storm_uri",
 ]
@@ -48,12 +49,32 @@ def set_parameter(uri: URI, name: str, value: str) -> None:
     uri.options[name] = value
 
 
-def describe(uri: URI) -> str:
-    """Which database it is, without the password."""
-    host = uri.options.get("host", uri.host)
-    port = uri.options.get("port", uri.port)
-    user = uri.options.get("user", uri.username)
-    name = uri.options.get("dbname", uri.database)
+def connect_error(
+    uri: URI, error: OperationalError | ProgrammingError
+) -> OperationalError:
+    """Why there is no connection, without any part of the password."""
+    host, user, name = (
+        uri.options.get("host", uri.host),
+        uri.options.get("user", uri.username),
+        uri.options.get("dbname", uri.database))
+    if "@" in f"{host}{name}" or ":" in str(user):
+        # Storm has taken a part of a password for one of these.
+        return OperationalError(
+            "cannot connect: an @, / or : in a user name or password has to be"
+            " written as %40, %2F or %3A")
+    if isinstance(error, ProgrammingError):
+        # libpq quotes what it does not understand.
+        why = "libpq cannot read its parameters"
+    else:
+        why = _one_line(error)
+    where = _describe(host, uri.options.get("port", uri.port), user, name)
+    return OperationalError(f"cannot connect to {where}: {why}")
+
+
+def _describe(
+    host: str | None, port: object, user: str | None, name: str | None
+) -> str:
+    """Which database it is, in words."""
     parts = [f"database {name}" if name else "the default database"]
     for words, value in ("on", host), ("port", port), ("as", user):
         if value:
@@ -61,7 +82,7 @@ def describe(uri: URI) -> str:
     return " ".join(parts)
 
 
-def one_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """What libpq says of each host, without the hints that it indents."""
     lines = str(error).splitlines()
     return "; ".join(line for line in lines if line.strip() == line != "")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from storm.zope.interfaces import IZStorm
-from storm.zope.zstorm import global_zstorm
-from zope.component import provideUtility
 from zope.component import queryUtility
 from zope.configuration import xmlconfig
 
@@ -25,6 +22,3 @@ def execute_zcml() -> None:
     if queryUtility(IScriptActivitySet) is None:
         import canonical.launchpad
         xmlconfig.file("configure.zcml", canonical.launchpad)
-    if queryUtility(IZStorm) is None:
-        # Storm's own ZCML needs zope.security.
-        provideUtility(global_zstorm, IZStorm)

@@ -18,8 +18,8 @@ import psycopg2
 import transaction
 
 from canonical.config import config
+from canonical.database.embedded import discard_embedded
 from canonical.database.embedded import embedded_parameters
-from canonical.database.embedded import stop_embedded
 from canonical.database.postgres import apply_schema
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
@@ -110,7 +110,7 @@ class PostgresLayer:
 
     @classmethod
     def _throw_away(cls) -> None:
-        stop_embedded(cls.directory)
+        discard_embedded(cls.directory)
         shutil.rmtree(cls._temporary)
 
     @classmethod

@@ -94,18 +94,18 @@ class TestMistakes(ConfigTestCase):
 
     def test_an_unknown_section_is_named(self):
         self.assertEqual(
-            "schema.conf does not have a databse section.",
+            "line 1: no section [databse]; do you mean database?",
             self.mistake("[databse]\nuri: x\n"))
 
     def test_an_unknown_key_is_named(self):
         self.assertEqual(
-            "database does not have a url key.",
+            "line 2: [database] has no key url; do you mean uri?",
             self.mistake("[database]\nurl: x\n"))
 
     def test_every_mistake_is_named_at_once(self):
         self.assertEqual(
-            "database does not have a url key.;"
-            " schema.conf does not have a mail section.",
+            "line 2: [database] has no key url; do you mean uri?;"
+            " line 3: no section [mail]",
             self.mistake("[database]\nurl: x\n[mail]\nto: me\n"))
 
     def test_text_before_a_section_is_not_quoted(self):
@@ -118,10 +118,26 @@ class TestMistakes(ConfigTestCase):
             "line 3: neither a [section] nor 'key: value'",
             self.mistake("[database]\nuri: x\nme-secret\n"))
 
-    def test_other_characters_than_ascii_are_not_quoted(self):
+    def test_what_is_not_utf_8_is_not_quoted(self):
+        path = self.write("")
+        path.write_bytes(b"[database]\nuri: postgresql://me:geh\xebim@db/app")
+        with self.assertRaises(ConfigError) as caught:
+            LaunchpadConfig(str(path)).database
         self.assertEqual(
-            "line 2: only ASCII characters are allowed",
-            self.mistake("[database]\nuri: postgresql://me:gehëim@db/app\n"))
+            f"{path}: line 2: not UTF-8", str(caught.exception))
+
+    def test_what_is_there_twice_is_named(self):
+        self.assertEqual(
+            "line 3: [database] uri is there twice",
+            self.mistake("[database]\nuri: x\nuri: secret\n"))
+        self.assertEqual(
+            "line 3: [database] is there twice",
+            self.mistake("[database]\nuri: x\n[database]\n"))
+
+    def test_a_default_section_is_no_section(self):
+        self.assertEqual(
+            "line 1: no section [DEFAULT]",
+            self.mistake("[DEFAULT]\nuri: x\n"))
 
     def test_a_file_that_is_extended_has_to_exist(self):
         message = self.mistake("[meta]\nextends: base.conf\n")
@@ -154,7 +170,7 @@ class TestMistakes(ConfigTestCase):
         with self.assertRaises(ConfigError) as caught:
             LaunchpadConfig(str(path)).database
         self.assertEqual(
-            f"LPCONFIG={path}: Permission denied: {path}",
+            f"{path}: Permission denied: {path}",
             str(caught.exception))
 
     def test_an_unknown_section_is_an_attribute_error(self):

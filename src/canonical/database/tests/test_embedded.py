@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psycopg2
 
-from canonical.database.embedded import EmbeddedClusterError
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.tests.test_postgres import query
 from canonical.testing.children import python_path
 
@@ -35,9 +35,11 @@ class TestEmbeddedCluster(unittest.TestCase):
 
     def setUp(self):
         temporary = Path(tempfile.mkdtemp(prefix="scriptactivity-test-"))
+        # The user who runs root's server passes through it.
+        temporary.chmod(0o711)
         self.addCleanup(shutil.rmtree, temporary)
         self.directory = temporary / "below" / "postgresql"
-        self.addCleanup(stop_embedded, self.directory)
+        self.addCleanup(lambda: stop_embedded(self.directory))
 
     def start_process(self):
         return subprocess.Popen(
@@ -97,7 +99,6 @@ class TestEmbeddedCluster(unittest.TestCase):
         self.directory = self.directory.with_name("it's a #b;c")
         parameters = embedded_parameters(self.directory)
         self.assertEqual([(1,)], query(parameters, "SELECT 1"))
-        stop_embedded(self.directory)
 
     def test_a_name_that_pg_ctl_cannot_cope_with(self):
         for name in "a,b", 'a"b', "$HOME", "a`b", "a\\b", "a\nb":
@@ -108,7 +109,6 @@ class TestEmbeddedCluster(unittest.TestCase):
         self.directory = self.directory.with_name("x" * 200)
         parameters = embedded_parameters(self.directory)
         self.assertEqual([(1,)], query(parameters, "SELECT 1"))
-        stop_embedded(self.directory)
 
     def test_a_socket_that_is_gone_is_named(self):
         parameters = embedded_parameters(self.directory)

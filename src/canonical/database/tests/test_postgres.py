@@ -67,6 +67,19 @@ class TestConnectionParameters(unittest.TestCase):
             "postgresql://me:sec@ret@db/app",
             "postgresql://me:sec/ret@db/app",
             "postgresql://me@db:secret/app",
+            "postgresql://me:a?sec@ret@db/app",
+            "postgresql://me:1/sec?ret@db/app",
+            "postgresql://me:1/sec?sslmode=ret@db/app",
+            "postgresql://me:sec#ret",
+            "postgresql://me:sec%00ret@db/app",
+            "postgresql://me@db/app?password=sec&ret",
+            "postgresql://me@db/app sslmode=sec",
+            "host=db password=sec ret",
+            "host=db password='secret",
+            "host=db pasword=secret",
+            "host=dbpassword=secret",
+            "host=db dbname=postgresql://me:secret@db/app",
+            "embedded:postgresql://me:secret@db/app",
             "embedded:~secret/postgresql",
             "secret",
         ):
@@ -110,8 +123,43 @@ STRUCTURE = """
     ORDER BY 1
 """
 
+# The same where somebody copied the rows only.
+WITHOUT_CONSTRAINTS = """
+    CREATE TABLE scriptactivity (
+        id integer,
+        name text,
+        hostname text,
+        date_started timestamp without time zone,
+        date_completed timestamp without time zone
+    );
+    INSERT INTO scriptactivity
+    SELECT id, 'garbo', 'loganberry', '2007-02-01', '2007-02-02'
+    FROM generate_series(1, 3) AS id
+"""
 
-class TestSchema(unittest.TestCase):
+# All that the schema says about tables.
+CATALOGUE = """
+    SELECT attrelid::regclass::text || '.' || attname,
+        format_type(atttypid, atttypmod), attnotnull::text, attidentity::text,
+        col_description(attrelid, attnum)
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+        AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT conname, pg_get_constraintdef(pg_constraint.oid), '', '', ''
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT indexname, indexdef, '', '', '' FROM pg_indexes
+    WHERE schemaname = 'public'
+    UNION ALL
+    SELECT relname, obj_description(oid, 'pg_class'), '', '', ''
+    FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    ORDER BY 1, 2
+"""
+
+
+class SchemaTestCase(unittest.TestCase):
 
     layer = PostgresLayer
 
@@ -126,6 +174,9 @@ class TestSchema(unittest.TestCase):
         connection.autocommit = True
         connection.cursor().execute(statement)
         connection.close()
+
+
+class TestSchema(SchemaTestCase):
 
     def test_applying_it_again_keeps_the_rows(self):
         apply_schema(self.database)
@@ -229,6 +280,94 @@ class TestSchema(unittest.TestCase):
         self.assertEqual(
             [(2,)],
             query(self.database, "SELECT count(*) FROM scriptactivity"))
+
+    def test_old_rows_at_infinity_are_kept(self):
+        query(self.database, ORIGINAL)
+        query(self.database, """
+            UPDATE scriptactivity SET date_completed = 'infinity'
+            WHERE id = 1;
+            UPDATE scriptactivity SET date_started = '-infinity'
+            WHERE id = 2""")
+        apply_schema(self.database)
+        self.assertEqual(
+            [("2007-02-01 10:00:00+00", "infinity"),
+             ("-infinity", "2007-07-01 11:00:00+00")],
+            query(self.database, """
+                SET timezone = 'UTC';
+                SELECT date_started::text, date_completed::text
+                FROM scriptactivity ORDER BY id"""))
+
+    def test_an_original_without_constraints_gets_them(self):
+        query(self.database, WITHOUT_CONSTRAINTS)
+        apply_schema(self.database)
+        upgraded = query(self.database, STRUCTURE)
+        self.assertEqual(4, self.next_id())
+        query(self.database, "DROP TABLE scriptactivity")
+        apply_schema(self.database)
+        self.assertEqual(query(self.database, STRUCTURE), upgraded)
+
+    def test_rows_with_nulls_stand_in_the_way_of_an_upgrade(self):
+        query(self.database, WITHOUT_CONSTRAINTS)
+        query(self.database, """
+            INSERT INTO scriptactivity (id, name, date_started)
+            SELECT id, 'garbo', now() FROM generate_series(11, 16) AS id;
+            INSERT INTO scriptactivity (name) VALUES ('one
+two');
+            INSERT INTO scriptactivity DEFAULT VALUES""")
+        self.assert_refused(
+            "scriptactivity cannot be upgraded: rows with a null in id, name,"
+            " hostname, date_started or date_completed: 8 (the first: id 11,"
+            " id 12, id 13, id 14, id 15); complete or delete them, then run"
+            " scriptactivity init again")
+        query(self.database, "DELETE FROM scriptactivity WHERE id > 10")
+        self.assert_refused(
+            "scriptactivity cannot be upgraded: rows with a null in id, name,"
+            " hostname, date_started or date_completed: 2 (the first: name"
+            ' "one\\ntwo", no id or name); complete or delete them, then run'
+            " scriptactivity init again")
+
+    def test_ids_that_are_used_twice_stand_in_the_way_of_an_upgrade(self):
+        query(self.database, WITHOUT_CONSTRAINTS)
+        query(self.database, """
+            INSERT INTO scriptactivity
+            SELECT id, name, hostname, date_started, date_completed
+            FROM scriptactivity WHERE id > 1""")
+        self.assert_refused(
+            "scriptactivity cannot be upgraded: ids that more than one row"
+            " has: 2 (the first: 2, 3); delete the extra rows or give them"
+            " other ids, then run scriptactivity init again")
+
+    def assert_refused(self, message):
+        before = query(self.database, CATALOGUE)
+        with self.assertRaises(psycopg2.Error) as caught:
+            apply_schema(self.database)
+        self.assertEqual(message, str(caught.exception).splitlines()[0])
+        self.assertEqual(before, query(self.database, CATALOGUE))
+
+    def test_an_older_scriptattempt_is_upgraded(self):
+        apply_schema(self.database)
+        fresh = query(self.database, CATALOGUE)
+        query(self.database, """
+            ALTER TABLE scriptattempt
+                DROP run_key, DROP process, DROP date_committed;
+            DROP INDEX scriptattempt__name__date_started__idx;
+            INSERT INTO scriptattempt
+                (name, hostname, pid, date_started, date_ended, outcome)
+            VALUES ('garbo', 'host', 1, now(), now(), 'failure')""")
+        self.assertNotEqual(fresh, query(self.database, CATALOGUE))
+        apply_schema(self.database)
+        self.assertEqual(fresh, query(self.database, CATALOGUE))
+
+    def test_only_a_success_has_its_work_committed(self):
+        apply_schema(self.database)
+        insert = """
+            INSERT INTO scriptattempt (name, hostname, pid, date_started,
+                date_committed, date_ended, outcome)
+            VALUES ('garbo', 'host', 1, now(), now(), {}, {})"""
+        query(self.database, insert.format("NULL", "NULL"))
+        query(self.database, insert.format("now()", "'success'"))
+        with self.assertRaises(psycopg2.errors.CheckViolation):
+            query(self.database, insert.format("now()", "'failure'"))
 
     def test_the_end_is_not_before_the_start(self):
         for before in "SELECT 'a new database'", ORIGINAL:

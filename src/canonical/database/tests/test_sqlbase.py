@@ -1,6 +1,8 @@
 """The transaction manager, and the store named main."""
 
 import os
+import subprocess
+import sys
 import unittest
 from unittest import mock
 
@@ -21,6 +23,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import PostgresLayer
 
 
 def ask(statement):
@@ -148,6 +151,62 @@ class TestInstalling(SQLBaseTestCase):
             self.install()
         self.addCleanup(self.ztm.uninstall)
         self.assertEqual("it's me=&%", ask("SHOW application_name"))
+
+
+class TestIncluding(unittest.TestCase):
+    """Whoever includes the package has stores, those of the application."""
+
+    layer = PostgresLayer
+
+    OURS = '<include package="canonical.launchpad" />'
+    THEIRS = '<include package="storm.zope" />'
+
+    # An application's own registry of stores.
+    REGISTRY = """
+        <utility
+            factory="storm.zope.zstorm.ZStorm"
+            provides="storm.zope.interfaces.IZStorm" />
+    """
+
+    PROGRAM = """if True:
+        import sys
+        from storm.zope.interfaces import IZStorm
+        from storm.zope.zstorm import global_zstorm
+        from zope.component import getUtility, queryUtility
+        from zope.configuration import xmlconfig
+        from canonical.database.sqlbase import initZopeless, main_store
+
+        xmlconfig.string(sys.argv[1])
+        before = queryUtility(IZStorm)
+        initZopeless()
+        zstorm = getUtility(IZStorm)
+        assert zstorm.get("main") is main_store()
+        assert before in (None, zstorm)
+        print(before is None, zstorm is global_zstorm)
+        """
+
+    def include(self, *directives):
+        zcml = "\n".join([
+            '<configure xmlns="http://namespaces.zope.org/zope">',
+            '<include package="zope.component" file="meta.zcml" />',
+            *directives, "</configure>"])
+        return subprocess.run(
+            [sys.executable, "-c", self.PROGRAM, zcml], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False).stdout
+
+    def test_it_is_enough_to_include_the_package(self):
+        self.assertEqual("True True\n", self.include(self.OURS))
+
+    def test_storms_own_zcml_may_come_before_or_after(self):
+        for directives in (self.OURS, self.THEIRS), (self.THEIRS, self.OURS):
+            self.assertEqual("False True\n", self.include(*directives))
+
+    def test_an_applications_own_registry_is_kept(self):
+        for directives in (
+            (self.OURS, self.REGISTRY), (self.REGISTRY, self.OURS)
+        ):
+            self.assertEqual("False False\n", self.include(*directives))
 
 
 class TestTransactions(SQLBaseTestCase):

@@ -132,7 +132,7 @@ class AlertScript(LaunchpadCronScript):
                 self.txn.commit()
         except NOT_SENT as error:
             self.txn.abort()
-            return f"nobody could be told by {channel}: {error}"
+            return f"nobody could be told by {channel}: {in_a_line(error)}"
         self.logger.info(
             "Told by %s: %s", channel, notice_subject(notice))
         return None

@@ -15,6 +15,7 @@ from canonical.launchpad.command.expecting import expected
 from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
+from canonical.launchpad.command.output import say
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptPauseSet
 
@@ -86,7 +87,7 @@ def snooze(args: argparse.Namespace) -> int:
     getUtility(IScriptPauseSet).snooze(args.name, now, until)
     transaction.commit()
     if args.duration:
-        print(f"{args.name} is snoozed until {until:%Y-%m-%d %H:%M:%S} UTC.")
+        say(f"{args.name} is snoozed until {until:%Y-%m-%d %H:%M:%S} UTC.")
     else:
-        print(f"{args.name} is not snoozed.")
+        say(f"{args.name} is not snoozed.")
     return 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import datetime
 
-from canonical.launchpad.monitor.durations import parse_duration
+from canonical.config.durations import parse_duration
 
 
 __all__ = [
     "add_at_option",
     "add_since_option",
     "duration",
+    "utf8",
 ]
 
 
@@ -48,6 +49,18 @@ def duration(text: str) -> datetime.timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def utf8(text: str) -> str:
+    """An argument that a database can be asked for.
+
+    :raises argparse.ArgumentTypeError: if its bytes are not UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"not in UTF-8: {text!r}") from None
+    return text
 
 
 def _period(text: str) -> datetime.timedelta:

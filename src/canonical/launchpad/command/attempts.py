@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from typing import Any
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.arguments import utf8
+from canonical.launchpad.command.future import print_future
 from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import ago
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
+from canonical.launchpad.command.output import say
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
@@ -44,18 +47,25 @@ def add_list_scripts_options(parser: argparse.ArgumentParser) -> None:
 
 
 def list_scripts(args: argparse.Namespace) -> int:
-    """One line for each script and host: how it fares."""
+    """One line for each script and host: how it fares.
+
+    "running since" is of a process that was seen on this machine; of any
+    other it is only known since when it "has not reported its end".
+    """
+    print_future()
     summaries = getUtility(IScriptAttemptSet).getSummaries()
     if args.json:
         print_json(fields_of(IScriptSummary, each) for each in summaries)
         return 0
     print_table(
         ["script", "host", "last success", "took", "last failure", "in a row",
-         "running since", "reason"],
+         "running since", "has not reported its end since", "reason"],
         [
             [each.name, each.hostname, each.last_success, each.last_duration,
              each.last_failure, each.failures_in_a_row or None,
-             each.running_since, each.last_reason]
+             each.running_since if each.running_is_seen else None,
+             None if each.running_is_seen else each.running_since,
+             each.last_reason]
             for each in summaries
         ],
         "No script is on record yet.",
@@ -69,18 +79,24 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
 
 
 def running(args: argparse.Namespace) -> int:
-    """What runs now, since when, and how that compares with its usual time."""
+    """What runs now, since when, and how that compares with its usual time.
+
+    One that "has not reported its end" may run on another machine, or may
+    have ended without a word; nobody can know here.
+    """
     attempts = getUtility(IScriptAttemptSet).getRunning()
     if args.json:
         print_json(fields_of(IRunningAttempt, each) for each in attempts)
         return 0
     now = datetime.datetime.now(datetime.UTC)
     print_table(
-        ["script", "host", "pid", "since", "for", "usually", "also on"],
+        ["script", "host", "pid", "since", "for", "usually", "also on",
+         "state"],
         [
             [each.name, each.hostname, each.pid, each.date_started,
              max(now - each.date_started, datetime.timedelta()),
-             each.usual_duration, " ".join(each.also_on) or None]
+             each.usual_duration, " ".join(each.also_on) or None,
+             "runs" if each.is_seen else "has not reported its end"]
             for each in attempts
         ],
         "No script runs.",
@@ -91,7 +107,8 @@ def running(args: argparse.Namespace) -> int:
 def add_failures_options(parser: argparse.ArgumentParser) -> None:
     """Add what `failures` takes."""
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="of this script only")
+        "name", metavar="NAME", nargs="?", type=utf8,
+        help="of this script only")
     add_json_option(parser)
 
 
@@ -127,6 +144,7 @@ def add_last_options(parser: argparse.ArgumentParser) -> None:
 
 def last(args: argparse.Namespace) -> int:
     """The last success of a script, or of each."""
+    print_future(args.name and [args.name])
     activity_set = getUtility(IScriptActivitySet)
     if args.name is None:
         activities = activity_set.getLastActivities()
@@ -135,14 +153,14 @@ def last(args: argparse.Namespace) -> int:
         activities = [activity]
         if activity is None:
             where = f" on {args.host}" if args.host else ""
-            _say(f"no success of {args.name!r}{where} is on record")
+            complain(f"no success of {args.name!r}{where} is on record")
             return 1
     if args.json:
         print_json(fields_of(IScriptActivity, each) for each in activities)
         return 0
     for each in activities:
         took = ago(each.date_completed - each.date_started)
-        print(
+        say(
             f"{each.name} on {each.hostname}: last succeeded"
             f" {each.date_started:%Y-%m-%d %H:%M:%S} UTC, in {took}")
     return 0
@@ -158,9 +176,5 @@ def _is_unknown(name: str | None) -> bool:
     """Is nothing on record of a script?  Then that is said."""
     if name is None or getUtility(IScriptAttemptSet).getSummaries(name):
         return False
-    _say(f"nothing is on record of {name!r}")
+    complain(f"nothing is on record of {name!r}")
     return True
-
-
-def _say(text: str) -> None:
-    print(f"scriptactivity: {text}", file=sys.stderr)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import json
 import logging
 import re
-import urllib.error
 import urllib.request
 from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import parseaddr
-from http.client import HTTPException
 from smtplib import SMTP
 from smtplib import SMTPException
 from typing import Any
-from urllib.parse import urlsplit
 
 from zope.sendmail.delivery import DirectMailDelivery
 from zope.sendmail.mailer import SMTPMailer
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.launchpad.interfaces import printable
+from canonical.launchpad.interfaces import single_line
 from canonical.launchpad.scripts.bounded import within
+from canonical.launchpad.scripts.weburl import is_web_url
+from canonical.launchpad.scripts.weburl import without_secrets
 
 
 __all__ = [
@@ -36,7 +37,7 @@ __all__ = [
 
 # What sending may raise, or the commit of a transaction that a mail has
 # joined.
-NOT_SENT = (SMTPException, HTTPException, OSError, RuntimeError, ValueError)
+NOT_SENT = (SMTPException, OSError, RuntimeError, ValueError)
 
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 
@@ -56,7 +57,7 @@ class Connection(SMTP):
         for address, (code, reason) in refused.items():
             logging.getLogger(__name__).error(
                 "The mail server refused %s: %s %s", address, code,
-                reason.decode(errors="replace"))
+                single_line(reason.decode(errors="replace")))
         return refused
 
     def quit(self) -> Any:
@@ -102,12 +103,15 @@ def recipients() -> list[str]:
 def webhook_url() -> str:
     """Where to post; empty if nowhere is configured.
 
-    :raises ConfigError: if it is not a URL.
+    :raises ConfigError: if it is not a URL.  Its text does not quote what is
+        there, which may hold a secret.
     """
     url = str(config.monitor.webhook_url).strip()
-    if url and not _is_url(url):
+    if url and not is_web_url(url):
         raise ConfigError(
-            f"[monitor] webhook_url: not an http: or https: URL: {url!r}")
+            "[monitor] webhook_url: not an http: or https: URL, or one with a"
+            " user in it; expected something like"
+            " https://hooks.example.com/...")
     return url
 
 
@@ -121,7 +125,7 @@ def mail(subject: str, text: str, identifier: str | None = None) -> None:
     :raises ConfigError: if there is no such server.
     """
     message = EmailMessage(policy=SMTP_POLICY)
-    message["Subject"] = subject
+    message["Subject"] = printable(subject)
     sender = _address("sender", str(config.monitor.sender))
     message["From"] = sender
     message["To"] = ", ".join(recipients())
@@ -129,7 +133,7 @@ def mail(subject: str, text: str, identifier: str | None = None) -> None:
     if identifier is not None:
         host = sender.rpartition("@")[2].strip("> ")
         message["Message-ID"] = f"<{identifier}@{host}>"
-    message.set_content(text)
+    message.set_content(printable(text, keep="\n"))
     host, port = _server()
     DirectMailDelivery(Mailer(host, port)).send(
         sender, recipients(), message.as_bytes())
@@ -138,7 +142,7 @@ def mail(subject: str, text: str, identifier: str | None = None) -> None:
 def post(payload: dict[str, Any]) -> None:
     """Post JSON to the webhook.
 
-    :raises Exception: one of `NOT_SENT`, if nobody has said that it is taken.
+    :raises OSError, RuntimeError: if nobody has said that it is taken.
     """
     request = urllib.request.Request(
         webhook_url(), json.dumps(payload).encode(),
@@ -147,8 +151,9 @@ def post(payload: dict[str, Any]) -> None:
 
     def send() -> None:
         opener = urllib.request.build_opener(_NoRedirects)
-        # What it says beside its status does not matter.
-        opener.open(request, timeout=TIMEOUT).close()
+        with without_secrets():
+            # What it says beside its status does not matter.
+            opener.open(request, timeout=TIMEOUT).close()
 
     within(TIMEOUT, send)
 
@@ -164,7 +169,7 @@ def _server() -> tuple[str, int]:
         raise ConfigError("[monitor] smtp_host: it is empty")
     if not (port.isdecimal() and 0 < int(port) < 65536):
         raise ConfigError(
-            f"[monitor] smtp_port: not a number from 1 to 65535: {port!r}")
+            "[monitor] smtp_port: not a number from 1 to 65535")
     return host, int(port)
 
 
@@ -174,20 +179,13 @@ def _address(key: str, text: str) -> str:
     :raises ConfigError: if it is not one.
     """
     text = text.strip()
-    if not ADDRESS.fullmatch(parseaddr(text)[1]):
+    if "://" in text or not ADDRESS.fullmatch(parseaddr(text)[1]):
+        # The URL of a mail server has a password in it.
+        shown = "a URL" if "://" in text else repr(text)
         raise ConfigError(
-            f"[monitor] {key}: not an address: {text!r}; expected something"
+            f"[monitor] {key}: not an address: {shown}; expected something"
             " like ops@example.com")
     return text
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(
-            parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
-    except ValueError:
-        return False
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

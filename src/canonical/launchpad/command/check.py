@@ -14,8 +14,10 @@ from canonical.launchpad.command.expecting import add_names_argument
 from canonical.launchpad.command.expecting import clock_skew
 from canonical.launchpad.command.expecting import expected
 from canonical.launchpad.command.expecting import notice_switches
+from canonical.launchpad.command.future import print_future
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
+from canonical.launchpad.command.output import say
 from canonical.launchpad.monitor.assessment import Assessment
 from canonical.launchpad.monitor.assessment import script_on_host
 from canonical.launchpad.monitor.checking import ExpectationError
@@ -66,10 +68,11 @@ def check(args: argparse.Namespace) -> int:
     assessments = assess_all(expectations, at, clock_skew(), args.host)
     if not assessments:
         raise ExpectationError(f"nothing is expected on {args.host!r}")
+    print_future({each.name for each in assessments})
     if args.json:
         print_json(_as_dict(each) for each in assessments)
     elif args.nagios:
-        print(_nagios_line(assessments))
+        say(_nagios_line(assessments))
     elif args.prometheus:
         _expose(assessments, args.prometheus)
     else:

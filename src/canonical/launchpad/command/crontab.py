@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.monitor.crontab import Entry
 from canonical.launchpad.monitor.crontab import Note
 from canonical.launchpad.monitor.crontab import is_system_crontab
@@ -13,7 +14,6 @@ from canonical.launchpad.monitor.crontab import parse_crontab
 from canonical.launchpad.monitor.crontab import rules_of
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.scriptname import parse_names
-from canonical.launchpad.monitor.zcmltext import printable
 from canonical.launchpad.monitor.zcmltext import rules_as_zcml
 
 
@@ -68,7 +68,7 @@ def crontab(args: argparse.Namespace) -> int:
             ("stdin" if file == "-" else file, _text(file))
             for file in args.files]
     except _Trouble as error:
-        _say(str(error))
+        complain(str(error))
         return 2
     items: list[Entry | Note] = []
     heading = [
@@ -83,11 +83,13 @@ def crontab(args: argparse.Namespace) -> int:
     # ZCML is in UTF-8, whatever the terminal is in.
     sys.stdout.buffer.write(rules_as_zcml(rules, heading).encode())
     for note in notes:
-        _say(f"{note.source}:{note.line}: {note.reason}: {note.text}")
+        # Crontabs have tabs between fields, which would be hard to read.
+        said = f"{note.source}:{note.line}: {note.reason}: {note.text}"
+        complain(said.expandtabs())
     count = sum(not note.understood for note in notes)
     if not count:
         return 0
-    _say(
+    complain(
         f"{count} {'line' if count == 1 else 'lines'} not understood; where a"
         " command does not tell a script's name, --names can")
     return 1
@@ -143,7 +145,3 @@ def _zone(given: str | None) -> str:
             f"{error}; expected --timezone with a name such as Europe/London"
         ) from None
     return "UTC" if zone == "Etc/UTC" else zone
-
-
-def _say(text: str) -> None:
-    print(f"scriptactivity: {printable(text)}", file=sys.stderr)

@@ -13,12 +13,13 @@ import transaction
 from zope.component import getUtility
 
 from canonical.config import config
+from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.monitor.checking import load_expectations
 from canonical.launchpad.monitor.checking import registered_expectations
-from canonical.launchpad.scripts.croncontrol import switched_off
+from canonical.launchpad.scripts.croncontrol import switches
 
 
 __all__ = [
@@ -104,12 +105,16 @@ def clock_skew() -> datetime.timedelta:
 
 
 def notice_switches(at: datetime.datetime) -> None:
-    """Remember what cron control has switched off, and what is on again."""
+    """Remember what cron control has switched off, and what is on again.
+
+    What it does not say is left as it is on record.
+    """
     names = [each.name for each in registered_expectations()]
-    logging.basicConfig(format="scriptactivity: %(message)s")
-    off = switched_off(
+    log_plainly()
+    known = switches(
         config.scripts.cron_control_url, names, config.directory,
         logging.getLogger("scriptactivity"))
-    on = sorted(set(names).difference(off))
+    on = [name for name, is_on in known.items() if is_on]
+    off = [name for name, is_on in known.items() if not is_on]
     if getUtility(IScriptPauseSet).noticeSwitches(on, off, at):
         transaction.commit()

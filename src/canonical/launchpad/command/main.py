@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -17,10 +16,13 @@ import psycopg2
 from storm.exceptions import StormError
 
 from canonical.config import ConfigError
-from canonical.database.embedded import EmbeddedClusterError
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.output import UNKNOWN
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.output import show_what_can_be_shown
+from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.checking import ExpectationError
 from canonical.launchpad.zcml import execute_zcml
 
@@ -102,7 +104,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """See `argparse.ArgumentParser`."""
         self.print_usage(sys.stderr)
-        self.exit(self.trouble, f"{self.prog}: error: {message}\n")
+        self.exit(
+            self.trouble, f"{self.prog}: error: {printable(message)}\n")
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -167,9 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, unknown = _parser(argv).parse_known_args(argv)
     if unknown:
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a name shows how to write it.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    show_what_can_be_shown()
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -193,5 +194,5 @@ def _failure(args: argparse.Namespace) -> int:
 
 
 def _fail(status: int, error: Exception) -> int:
-    print(f"scriptactivity: {in_a_line(error)}", file=sys.stderr)
+    complain(in_a_line(error))
     return status

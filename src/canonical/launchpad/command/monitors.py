@@ -18,15 +18,20 @@ from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.database.embedded import EmbeddedClusterError
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.channels import NOT_SENT
 from canonical.launchpad.command.channels import mail
 from canonical.launchpad.command.channels import recipients
 from canonical.launchpad.command.output import UNKNOWN
+from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.output import say
+from canonical.launchpad.command.output import show_what_can_be_shown
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import is_printable
+from canonical.launchpad.interfaces import printable
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -48,7 +53,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """See `argparse.ArgumentParser`."""
         self.print_usage(sys.stderr)
-        self.exit(UNKNOWN, f"{self.prog}: {message}\n")
+        self.exit(UNKNOWN, f"{self.prog}: {printable(message)}\n")
 
 
 def script_monitor(argv: Sequence[str] | None = None) -> int:
@@ -74,11 +79,11 @@ def script_monitor_nagios(argv: Sequence[str] | None = None) -> int:
     def tell() -> int:
         missing = _missing(args)
         if not missing:
-            print("All scripts ran as expected")
+            say("All scripts ran as expected")
             return 0
         pairs = ", ".join(f"{host}:{name}" for host, name, _ in missing)
         # What comes after a bar would be performance data.
-        print(f"Scripts failed to run: {pairs.replace('|', '/')}")
+        say(f"Scripts failed to run: {pairs.replace('|', '/')}")
         return FAILED
 
     return _guarded(parser, tell)
@@ -93,7 +98,8 @@ def _report(args: argparse.Namespace) -> int:
         f" {args.minutes} minutes, since {args.since:%Y-%m-%d %H:%M} UTC."
         f"  Last seen: {_seen(last)}."
         for host, name, last in missing]
-    print("\n".join(lines))
+    for line in lines:
+        say(line)
     _mail(f"Scripts failed to run: {len(missing)}", lines)
     return FAILED
 
@@ -118,6 +124,7 @@ def _parse(
         help="within which they should have completed")
     parser.add_argument(
         "pairs", metavar="HOST:SCRIPT", nargs="+", type=_pair)
+    show_what_can_be_shown()
     args = parser.parse_args(argv)
     if args.minutes < 1:
         parser.error(f"MINUTES has to be 1 or more, and not {args.minutes}")
@@ -164,5 +171,5 @@ def _guarded(parser: Parser, command: Callable[[], int]) -> int:
         ConfigError, EmbeddedClusterError, StormError, psycopg2.Error,
         *NOT_SENT,
     ) as error:
-        print(f"{parser.prog}: {str(error).splitlines()[0]}", file=sys.stderr)
+        complain(in_a_line(error), parser.prog)
         return UNKNOWN

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import io
 import json
+import logging
 import sys
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -15,16 +17,23 @@ import psycopg2
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
+from canonical.launchpad.interfaces import printable
+from canonical.launchpad.scripts.plainlog import PlainFormatter
+
 
 __all__ = [
     "UNKNOWN",
     "add_json_option",
     "ago",
+    "complain",
     "fields_of",
     "for_people",
     "in_a_line",
+    "log_plainly",
     "print_json",
     "print_table",
+    "say",
+    "show_what_can_be_shown",
 ]
 
 
@@ -39,9 +48,32 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print a JSON array")
 
 
+def show_what_can_be_shown() -> None:
+    """Let a terminal that cannot show a character show how to write it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def log_plainly() -> None:
+    """Let what is logged be lines on standard error, as of `complain`."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("scriptactivity: %(message)s"))
+    logging.basicConfig(handlers=[handler])
+
+
+def say(text: str) -> None:
+    """Print a line, whatever is in it."""
+    print(printable(text))
+
+
+def complain(text: str, program: str = "scriptactivity") -> None:
+    """Print a line that says what is wrong to standard error."""
+    print(f"{program}: {printable(text)}", file=sys.stderr)
+
+
 def in_a_line(error: Exception) -> str:
     """What an error says, and what to do about it if that is known."""
-    message = (str(error) or type(error).__name__).splitlines()[0]
+    message = (str(error).strip() or type(error).__name__).splitlines()[0]
     detail = getattr(getattr(error, "diag", None), "message_detail", None)
     if detail:
         message += f": {' '.join(detail.split())}"
@@ -49,7 +81,7 @@ def in_a_line(error: Exception) -> str:
         psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
     )):
         message += " (make or upgrade the tables with: scriptactivity init)"
-    return message
+    return printable(message)
 
 
 def fields_of(interface: type[Interface], instance: Any) -> dict[str, Any]:
@@ -62,9 +94,10 @@ def fields_of(interface: type[Interface], instance: Any) -> dict[str, Any]:
 def print_json(objects: Iterable[dict[str, Any]]) -> None:
     """Print an array of objects, each on a line.
 
-    Times are in the form of ISO 8601, durations are seconds.
+    Times are in the form of ISO 8601, durations are seconds.  All is ASCII:
+    what could harm a terminal is escaped, and none can fail to show it.
     """
-    encoder = json.JSONEncoder(default=_as_json, ensure_ascii=False)
+    encoder = json.JSONEncoder(default=_as_json)
     print("[" + ",\n".join(map(encoder.encode, objects)) + "]")
 
 
@@ -77,7 +110,8 @@ def print_table(
     """Print rows: as a table on a terminal, and else a line for each.
 
     Lines have a tab between values, nothing is cut, and the first line has
-    the titles.
+    the titles.  A tab or a line break in a value is escaped, as is all that
+    is not printable.
 
     :param empty: what a person is told if there are none.
     :param style: of a row, by its number, as `rich` names styles.
@@ -135,7 +169,7 @@ def _as_text(value: Any) -> str:
         return "-"
     if isinstance(value, (datetime.datetime, datetime.timedelta)):
         return str(_as_json(value))
-    return str(value)
+    return printable(str(value))
 
 
 def _as_json(value: Any) -> Any:

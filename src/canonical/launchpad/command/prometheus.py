@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client import Gauge
 from prometheus_client import generate_latest
 
+from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.assessment import STATES
 from canonical.launchpad.monitor.assessment import Assessment
 
@@ -46,7 +47,7 @@ METRICS: list[tuple[str, str, Callable[[Assessment], float | None]]] = [
      "How many of the slots that were due have been met.",
      lambda each: each.often.met),
     ("running_since_timestamp_seconds",
-     "When the attempt started that runs.",
+     "When the attempt started that has not reported its end.",
      lambda each: _timestamp(each.figures.running_since)),
     ("consecutive_failures",
      "How many attempts have failed since the last success.",
@@ -67,16 +68,20 @@ def exposition(assessments: list[Assessment]) -> bytes:
         for each in assessments:
             sample = value(each)
             if sample is not None:
-                gauge.labels(each.name, each.hostname or "").set(sample)
+                gauge.labels(*_labels(each)).set(sample)
     state = Gauge(
         "scriptactivity_state", "The script is in this state, or is not.",
         ["script", "host", "state"], registry=registry)
     for each in assessments:
         for name in STATES:
-            state.labels(each.name, each.hostname or "", name).set(
-                each.state == name)
+            state.labels(*_labels(each), name).set(each.state == name)
     text: bytes = generate_latest(registry)
     return text
+
+
+def _labels(assessment: Assessment) -> tuple[str, str]:
+    """Which script, and on which host."""
+    return printable(assessment.name), printable(assessment.hostname or "")
 
 
 def write_atomically(path: Path, text: bytes) -> None:

@@ -8,12 +8,13 @@ import sys
 
 from zope.component import getUtility
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.command.arguments import add_at_option
 from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.expecting import add_names_argument
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.durations import duration_text
 from canonical.launchpad.monitor.suggesting.suggestion import (
     suggest_expectation,
 )
@@ -45,10 +46,10 @@ def suggest(args: argparse.Namespace) -> int:
     names = getUtility(IScriptHistorySet).getNames(since, until)
     for name in args.names:
         if name not in names:
-            print(
-                f"scriptactivity: no success of {name!r} is on record in the"
+            complain(
+                f"no success of {name!r} is on record in the"
                 f" {duration_text(args.since)} before"
-                f" {until:%Y-%m-%d %H:%M} UTC", file=sys.stderr)
+                f" {until:%Y-%m-%d %H:%M} UTC")
             return 1
     chosen = sorted(set(args.names)) or names
     rules = [_rule(name, since, until) for name in with_progress(

@@ -10,8 +10,10 @@ from canonical.config import config
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.output import log_plainly
+from canonical.launchpad.command.output import say
 from canonical.launchpad.scripts.record import record_committed
-from canonical.launchpad.scripts.spool import send_spool
+from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.spool import spooled_paths
 
 
@@ -22,22 +24,25 @@ __all__ = [
 
 
 def init(args: argparse.Namespace) -> int:
-    """Make the tables, or bring older ones up to date; rows are kept."""
+    """Make the tables, or bring older ones up to date; rows are kept.
+
+    Up-to-date tables are not locked.
+    """
     where = apply_schema(connection_parameters())
-    print(f"The tables in {where} are up to date.")
+    say(f"The tables in {where} are up to date.")
     return 0
 
 
 def flush_spool(args: argparse.Namespace) -> int:
     """Record what is committed and not recorded, here and in the spool."""
-    logging.basicConfig(format="scriptactivity: %(message)s")
+    log_plainly()
     logger = logging.getLogger("scriptactivity")
     logger.setLevel(logging.DEBUG)
     directory = config.directory_for("scripts", "spool_directory")
     ztm = ZopelessTransactionManager._installed
     assert ztm is not None
-    recorded = record_committed(ztm, math.inf, logger)
-    recorded += send_spool(ztm, directory, math.inf, logger)
+    recorded = send_spool(ztm, directory, math.inf, logger)
+    recorded += record_committed(ztm, math.inf, logger)
     left = len(spooled_paths(directory))
-    print(f"{recorded} recorded, {left} left in {directory}")
+    say(f"{recorded} recorded, {left} left in {directory}")
     return 1 if left else 0

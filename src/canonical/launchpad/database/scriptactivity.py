@@ -15,10 +15,15 @@ from storm.properties import Unicode
 from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.successes import NOT_AHEAD
+from canonical.launchpad.database.successes import UNRECORDED
+from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import checked_str
 from canonical.launchpad.database.validation import checked_text
 from canonical.launchpad.database.validation import is_storable
+from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
 
@@ -30,7 +35,7 @@ __all__ = [
 
 
 # From each name to the next by index, and from there to its last run.
-LAST_IDS = """
+LAST_IDS = f"""
     WITH RECURSIVE names AS (
         (SELECT name FROM scriptactivity ORDER BY name LIMIT 1)
         UNION ALL
@@ -42,9 +47,27 @@ LAST_IDS = """
     )
     SELECT (
         SELECT id FROM scriptactivity AS last
-        WHERE last.name = names.name ORDER BY date_started DESC LIMIT 1
+        WHERE last.name = names.name AND {VALID} AND {NOT_AHEAD}
+        ORDER BY date_started DESC LIMIT 1
     )
     FROM names WHERE names.name IS NOT NULL
+"""
+
+# The last of each script.
+LAST_UNRECORDED = f"""
+    SELECT DISTINCT ON (name) name, hostname, date_started, date_completed
+    FROM {UNRECORDED} AS run
+    WHERE {VALID} AND {NOT_AHEAD}
+        AND (:name::text IS NULL OR name = :name)
+        AND (:hostname::text IS NULL OR hostname = :hostname)
+    ORDER BY name, date_started DESC
+"""
+
+FUTURE = f"""
+    SELECT name, hostname, min(date_started), count(*)
+    FROM scriptactivity
+    WHERE {VALID} AND NOT {NOT_AHEAD}
+    GROUP BY name, hostname
 """
 
 
@@ -130,14 +153,48 @@ class ScriptActivitySet:
                 IScriptActivity["hostname"], hostname)
         if not all(is_storable(text) for text in where.values()):
             return None
-        found = main_store().find(ScriptActivity, **where)
-        last: ScriptActivity | None = found.order_by(
-            Desc(ScriptActivity.date_started)).first()
-        return last
+        # In this order: what is recorded meanwhile is seen.
+        last = _last_unrecorded(name, hostname)
+        found = main_store().find(
+            ScriptActivity, SQL(VALID), SQL(NOT_AHEAD), **where)
+        recorded = found.order_by(Desc(ScriptActivity.date_started)).first()
+        if recorded is not None:
+            last.append(recorded)
+        return max(last, key=_started, default=None)
 
     def getLastActivities(self) -> list[ScriptActivity]:
         """See `IScriptActivitySet`."""
-        last_ids = SQL(LAST_IDS)
-        found = main_store().find(
-            ScriptActivity, ScriptActivity.id.is_in(last_ids))
-        return list(found.order_by(ScriptActivity.name))
+        last = {each.name: each for each in _last_unrecorded(None, None)}
+        for each in main_store().find(
+            ScriptActivity, ScriptActivity.id.is_in(SQL(LAST_IDS))
+        ):
+            last[each.name] = max(
+                each, last.get(each.name, each), key=_started)
+        return [last[name] for name in sorted(last)]
+
+    def getFutureActivities(self) -> list[FutureActivities]:
+        """See `IScriptActivitySet`."""
+        return sorted(
+            FutureActivities(
+                name, hostname, started.astimezone(datetime.UTC), count)
+            for name, hostname, started, count in main_store().execute(FUTURE))
+
+
+def _last_unrecorded(
+    name: str | None, hostname: str | None
+) -> list[ScriptActivity]:
+    """The last successes that are not on record yet; null means any."""
+    text, parameters = bind(
+        LAST_UNRECORDED, {"name": name, "hostname": hostname})
+    return [
+        # In no store, so that none writes it.
+        ScriptActivity(
+            name, hostname, started.astimezone(datetime.UTC),
+            completed.astimezone(datetime.UTC))
+        for name, hostname, started, completed in main_store().execute(
+            text, parameters)]
+
+
+def _started(activity: ScriptActivity) -> datetime.datetime:
+    started: datetime.datetime = activity.date_started
+    return started

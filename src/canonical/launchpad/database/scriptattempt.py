@@ -7,14 +7,15 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+from typing import NamedTuple
 
 from zope.interface import implementer
 from zope.schema import getFields
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scriptattempt_sql as sql
+from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
 from canonical.launchpad.database.validation import checked_datetime
@@ -27,7 +28,7 @@ from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.interfaces import UnrecordedRun
-from canonical.launchpad.interfaces import is_printable
+from canonical.launchpad.interfaces import single_line
 
 
 __all__ = [
@@ -42,9 +43,10 @@ __all__ = [
 FIELDS = getFields(IScriptAttempt)
 
 
+# Dataclasses would not repeat fields, but import inspect into every script.
+
 @implementer(IScriptAttempt)
-@dataclass(frozen=True)
-class ScriptAttempt:
+class ScriptAttempt(NamedTuple):
     """See `IScriptAttempt`."""
 
     id: int
@@ -59,25 +61,41 @@ class ScriptAttempt:
 
 
 @implementer(IRunningAttempt)
-@dataclass(frozen=True)
-class RunningAttempt(ScriptAttempt):
+class RunningAttempt(NamedTuple):
     """See `IRunningAttempt`."""
 
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    date_started: datetime.datetime
+    date_ended: datetime.datetime | None
+    outcome: str | None
+    exit_status: int | None
+    reason: str | None
     usual_duration: datetime.timedelta | None
+    is_seen: bool
     also_on: tuple[str, ...]
 
 
 @implementer(IFailedAttempt)
-@dataclass(frozen=True)
-class FailedAttempt(ScriptAttempt):
+class FailedAttempt(NamedTuple):
     """See `IFailedAttempt`."""
 
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    date_started: datetime.datetime
+    date_ended: datetime.datetime | None
+    outcome: str | None
+    exit_status: int | None
+    reason: str | None
     failures_in_a_row: int
 
 
 @implementer(IScriptSummary)
-@dataclass(frozen=True)
-class ScriptSummary:
+class ScriptSummary(NamedTuple):
     """See `IScriptSummary`."""
 
     name: str
@@ -88,6 +106,7 @@ class ScriptSummary:
     last_reason: str | None
     failures_in_a_row: int
     running_since: datetime.datetime | None
+    running_is_seen: bool
 
 
 @implementer(IScriptAttemptSet)
@@ -201,7 +220,7 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         return [
             RunningAttempt(*_utc([*row, tuple(hosts)]))
-            for *row, hosts in _execute(
+            for *row, hosts in _ask(
                 sql.RUNNING, name=name, hostname=hostname)]
 
     def getFailures(
@@ -212,7 +231,7 @@ class ScriptAttemptSet:
     ) -> list[FailedAttempt]:
         """See `IScriptAttemptSet`."""
         return [
-            FailedAttempt(*_utc(row)) for row in _execute(
+            FailedAttempt(*_utc(row)) for row in _ask(
                 sql.FAILURES, name=name, hostname=hostname, limit=limit)]
 
     def getLastFailure(
@@ -232,7 +251,7 @@ class ScriptAttemptSet:
         """See `IScriptAttemptSet`."""
         field = FIELDS["date_started"]
         return [
-            ScriptAttempt(*_utc(row)) for row in _execute(
+            ScriptAttempt(*_utc(row)) for row in _ask(
                 sql.WINDOW, name=name, hostname=hostname,
                 since=checked_datetime(field, since),
                 until=checked_datetime(field, until))]
@@ -241,8 +260,7 @@ class ScriptAttemptSet:
         self, name: str, hostname: str | None = None
     ) -> int:
         """See `IScriptAttemptSet`."""
-        (count,) = _execute(
-            sql.COUNT_IN_A_ROW, name=name, hostname=hostname).get_one()
+        (count,), = _ask(sql.COUNT_IN_A_ROW, name=name, hostname=hostname)
         return int(count)
 
     def getSummaries(
@@ -250,14 +268,18 @@ class ScriptAttemptSet:
     ) -> list[ScriptSummary]:
         """See `IScriptAttemptSet`."""
         return [
-            ScriptSummary(*_utc(row)) for row in _execute(
+            ScriptSummary(*_utc(row)) for row in _ask(
                 sql.SUMMARIES, name=name, hostname=hostname)]
 
 
 def _execute(statement: str, **values: Any) -> Any:
     """Execute a statement with ``:name`` where a value belongs."""
-    text, parameters = sql.bind(statement, values)
-    return main_store().execute(text, parameters)
+    return main_store().execute(*sql.bind(statement, values))
+
+
+def _ask(statement: str, **values: Any) -> Any:
+    """Execute a statement that heeds which processes still run."""
+    return _execute(statement, **open_attempts(), **values)
 
 
 def _now() -> datetime.datetime:
@@ -292,8 +314,6 @@ def _utc(row: Iterable[Any]) -> list[Any]:
 
 def _one_line(reason: str) -> str:
     """A reason as it is stored: on one line, and not too long."""
-    shown = "".join(
-        char if is_printable(char) else repr(char)[1:-1]
-        for char in " ".join(reason.split()))
+    shown = single_line(reason)
     longest = FIELDS["reason"].max_length
     return shown if len(shown) <= longest else shown[:longest - 3] + "..."

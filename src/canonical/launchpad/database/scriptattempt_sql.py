@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from canonical.launchpad.database.successes import NOT_AHEAD
+from canonical.launchpad.database.successes import last_start
+from canonical.launchpad.database.successes import successes
+
 
 def bind(
     statement: str, values: dict[str, Any]
@@ -66,12 +70,12 @@ END = """
         ELSE date_ended IS NULL AND date_committed IS NULL END
 """
 
-# One whose transaction is not over yet is left to the next look.
 OPEN = """
     SELECT id, pid, process FROM scriptattempt
     WHERE date_ended IS NULL AND date_committed IS NULL
 """
 
+# One whose transaction is not over yet is left to the next look.
 VANISH = """
     UPDATE scriptattempt
     SET outcome = 'vanished',
@@ -101,9 +105,31 @@ UNRECORDED = """
     LIMIT 1000
 """
 
-COLUMNS = """
+# When the work was committed, by the attempt or by the record of the success;
+# the end of the attempt may be missing even then.
+COMMITTED = """
+    coalesce(attempt.date_committed, (
+        SELECT date_completed FROM scriptactivity AS recorded
+        WHERE recorded.run_key = attempt.run_key))
+"""
+
+IS_OPEN = f"attempt.date_ended IS NULL AND {COMMITTED} IS NULL"
+
+# A process that is gone has not recorded that itself, and whoever reads may
+# not write it.
+COLUMNS = f"""
     attempt.id, attempt.name, attempt.hostname, attempt.pid,
-    attempt.date_started, attempt.date_ended, attempt.outcome,
+    attempt.date_started,
+    CASE
+        WHEN attempt.date_ended IS NOT NULL THEN attempt.date_ended
+        WHEN {COMMITTED} IS NOT NULL
+        THEN greatest(attempt.date_started, {COMMITTED})
+    END AS date_ended,
+    CASE
+        WHEN attempt.date_ended IS NOT NULL THEN attempt.outcome
+        WHEN {COMMITTED} IS NOT NULL THEN 'success'
+        WHEN attempt.id = ANY (:gone) THEN 'vanished'
+    END AS outcome,
     attempt.exit_status, attempt.reason
 """
 
@@ -112,24 +138,43 @@ WHICH = """
     AND (:hostname::text IS NULL OR attempt.hostname = :hostname)
 """
 
+SAME = "{0}.name = {1}.name AND {0}.hostname = {1}.hostname"
+
+
+def _failed(columns: str, where: str, tail: str = "") -> str:
+    """The text of a query for failed attempts.
+
+    Those on record and those whose process is gone have an index each; see
+    `canonical.launchpad.database.successes.successes`.
+    """
+    return " UNION ALL ".join(
+        f"(SELECT {columns} FROM scriptattempt AS attempt"
+        f" WHERE {condition} AND {where} {tail})"
+        for condition in (
+            "attempt.outcome IN ('failure', 'killed', 'vanished')",
+            f"attempt.id = ANY (:gone) AND {IS_OPEN}"))
+
+
 RUNNING = f"""
     SELECT {COLUMNS}, (
             SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY duration)
             FROM (
-                SELECT date_completed - date_started AS duration
-                FROM scriptactivity
-                WHERE name = attempt.name AND hostname = attempt.hostname
+                SELECT duration FROM ({successes(
+                    "date_started, date_completed - date_started AS duration",
+                    f"{SAME.format('run', 'attempt')} AND {NOT_AHEAD}",
+                    "ORDER BY date_started DESC LIMIT 20")}) AS success
                 ORDER BY date_started DESC LIMIT 20
             ) AS recent
-        ), ARRAY(
+        ), attempt.id = ANY (:seen), ARRAY(
             SELECT DISTINCT other.hostname FROM scriptattempt AS other
             WHERE other.name = attempt.name
                 AND other.hostname <> attempt.hostname
-                AND other.date_ended IS NULL
+                AND {IS_OPEN.replace("attempt.", "other.")}
+                AND other.id <> ALL (:gone)
             ORDER BY 1
         )
     FROM scriptattempt AS attempt
-    WHERE {WHICH} AND attempt.date_ended IS NULL
+    WHERE {WHICH} AND {IS_OPEN} AND attempt.id <> ALL (:gone)
     ORDER BY attempt.date_started, attempt.id
 """
 
@@ -140,36 +185,47 @@ WINDOW = f"""
     ORDER BY attempt.date_started, attempt.id
 """
 
-FAILURES = f"""
-    SELECT {COLUMNS}, (
-            SELECT count(*) FROM scriptattempt AS earlier
-            WHERE earlier.name = attempt.name
-                AND earlier.hostname = attempt.hostname
-                AND earlier.outcome IN ('failure', 'killed', 'vanished')
-                AND earlier.date_started <= attempt.date_started
-                AND earlier.date_started > coalesce((
-                    SELECT max(success.date_started)
-                    FROM scriptactivity AS success
-                    WHERE success.name = attempt.name
-                        AND success.hostname = attempt.hostname
-                        AND success.date_started < attempt.date_started
-                ), '-infinity')
-        )
-    FROM scriptattempt AS attempt
-    WHERE {WHICH} AND attempt.outcome IN ('failure', 'killed', 'vanished')
-    ORDER BY attempt.date_started DESC, attempt.id DESC
-    LIMIT :limit
+# When the last success before a failure started.
+BEFORE = f"""
+    SELECT coalesce({last_start(
+        SAME.format("run", "{0}")
+        + " AND date_started < {0}.date_started")}, '-infinity') AS success
 """
 
-COUNT_IN_A_ROW = f"""
-    SELECT count(*) FROM scriptattempt AS attempt
-    WHERE {WHICH} AND attempt.outcome IN ('failure', 'killed', 'vanished')
-        AND attempt.date_started > coalesce((
-            SELECT max(success.date_started) FROM scriptactivity AS success
-            WHERE success.name = :name
-                AND (:hostname::text IS NULL OR success.hostname = :hostname)
-        ), '-infinity')
+LATEST_FIRST = "ORDER BY date_started DESC, id DESC LIMIT :limit"
+
+# What is counted are the failures since the earliest success that matters,
+# all at once.
+FAILURES = f"""
+    WITH shown AS (
+        SELECT * FROM ({_failed(COLUMNS, WHICH, LATEST_FIRST)}) AS attempt
+        CROSS JOIN LATERAL ({BEFORE.format("attempt")}) AS before
+        {LATEST_FIRST}
+    ), earliest AS (
+        SELECT name, hostname, min(success) AS success
+        FROM shown GROUP BY name, hostname
+    ), counted AS (
+        SELECT failed.id, count(*) OVER (
+            PARTITION BY failed.name, failed.hostname, before.success
+            ORDER BY failed.date_started) AS in_a_row
+        FROM earliest CROSS JOIN LATERAL ({_failed(
+            "id, name, hostname, date_started",
+            SAME.format("attempt", "earliest")
+            + " AND date_started > earliest.success")}) AS failed
+        CROSS JOIN LATERAL ({BEFORE.format("failed")}) AS before
+    )
+    SELECT {", ".join(
+        f"shown.{column}" for column in (
+            "id", "name", "hostname", "pid", "date_started", "date_ended",
+            "outcome", "exit_status", "reason"))}, counted.in_a_row
+    FROM shown JOIN counted USING (id)
+    ORDER BY shown.date_started DESC, shown.id DESC
 """
+
+LAST = last_start(f"{WHICH.replace('attempt', 'run')} AND {NOT_AHEAD}")
+
+COUNT_IN_A_ROW = "SELECT count(*) FROM ({}) AS failed".format(_failed(
+    "id", f"{WHICH} AND date_started > coalesce({LAST}, '-infinity')"))
 
 
 def _pairs(table: str) -> str:
@@ -190,38 +246,45 @@ SUMMARIES = f"""
     WITH RECURSIVE
         scriptactivity_pairs AS ({_pairs("scriptactivity")}),
         scriptattempt_pairs AS ({_pairs("scriptattempt")})
-    SELECT attempt.name, attempt.hostname,
+    SELECT script.name, script.hostname,
         success.date_started, success.date_completed - success.date_started,
         failure.date_started, failure.reason,
         (
-            SELECT count(*) FROM scriptattempt AS each
-            WHERE each.name = attempt.name
-                AND each.hostname = attempt.hostname
-                AND each.outcome IN ('failure', 'killed', 'vanished')
-                AND each.date_started
-                    > coalesce(success.date_started, '-infinity')
-        ), (
-            SELECT min(date_started) FROM scriptattempt AS each
-            WHERE each.name = attempt.name
-                AND each.hostname = attempt.hostname
-                AND each.date_ended IS NULL
-        )
+            SELECT count(*) FROM ({_failed(
+                "id", SAME.format("attempt", "script")
+                + " AND date_started"
+                  " > coalesce(success.date_started, '-infinity')")}) AS failed
+        ), running.since, coalesce(running.is_seen, false)
     FROM (
         SELECT name, hostname FROM scriptactivity_pairs
         UNION SELECT name, hostname FROM scriptattempt_pairs
-    ) AS attempt
+    ) AS script
     LEFT JOIN LATERAL (
-        SELECT date_started, date_completed FROM scriptactivity
-        WHERE name = attempt.name AND hostname = attempt.hostname
+        SELECT * FROM ({successes(
+            "date_started, date_completed",
+            f"{SAME.format('run', 'script')} AND {NOT_AHEAD}",
+            "ORDER BY date_started DESC LIMIT 1")}) AS either
         ORDER BY date_started DESC LIMIT 1
     ) AS success ON true
     LEFT JOIN LATERAL (
-        SELECT date_started, coalesce(reason, outcome) AS reason
-        FROM scriptattempt
-        WHERE name = attempt.name AND hostname = attempt.hostname
-            AND outcome IN ('failure', 'killed', 'vanished')
+        SELECT * FROM ({_failed(
+            "date_started, coalesce(reason, outcome, 'vanished') AS reason",
+            SAME.format("attempt", "script"),
+            "ORDER BY date_started DESC LIMIT 1")}) AS either
         ORDER BY date_started DESC LIMIT 1
     ) AS failure ON true
-    WHERE {WHICH}
-    ORDER BY attempt.name, attempt.hostname
+    LEFT JOIN LATERAL (
+        -- One whose process was seen says more.
+        SELECT bool_or(id = ANY (:seen)) AS is_seen, coalesce(
+            min(date_started) FILTER (WHERE id = ANY (:seen)),
+            min(date_started)) AS since
+        FROM scriptattempt AS attempt
+        WHERE {SAME.format("attempt", "script")}
+            AND {IS_OPEN} AND id <> ALL (:gone)
+    ) AS running ON true
+    WHERE {WHICH.replace("attempt", "script")}
+        AND (success.date_started IS NOT NULL OR EXISTS (
+            SELECT FROM scriptattempt AS attempt
+            WHERE {SAME.format("attempt", "script")}))
+    ORDER BY script.name, script.hostname
 """

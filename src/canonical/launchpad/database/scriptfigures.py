@@ -1,4 +1,4 @@
-"""Figures of any number of scripts, from two statements."""
+"""Figures of any number of scripts, from three statements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.successes import successes
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -23,7 +25,7 @@ __all__ = [
 # One walk over an index for each question and script; `width_bucket` finds
 # the slot of a run.  The slots of a schedule are sent once, however many
 # scripts have it.
-FIGURES = """
+ASKED = """
     WITH asked AS (
         SELECT * FROM unnest(
             :numbers::integer[], :names::text[], :hostnames::text[],
@@ -38,55 +40,94 @@ FIGURES = """
             :slot_ends::timestamptz[], :slots_skipped::text[]
         ) AS slots (number, starts, until, skipped)
     )
-    SELECT asked.number, recent.last_started, recent.last_completed,
-        often.met, often.runs, recent.durations, begun.since, begun.failures,
-        begun.outcome, begun.reason
-    FROM asked JOIN slots ON slots.number = asked.slots
-    LEFT JOIN LATERAL (
-        SELECT max(date_started) AS last_started,
-            max(date_completed) AS last_completed,
-            array_agg(
-                date_part('epoch', date_completed - date_started)
-                ORDER BY date_started DESC) AS durations
-        FROM (
-            SELECT date_started, date_completed FROM scriptactivity AS run
-            WHERE {run} AND date_completed <= :at
-            ORDER BY date_started DESC LIMIT asked.runs
-        ) AS latest
-    ) AS recent ON true
-    LEFT JOIN LATERAL (
-        SELECT count(DISTINCT slot) AS met, count(*) AS runs
-        FROM (
-            SELECT width_bucket(date_started, slots.starts) AS slot
-            FROM scriptactivity AS run
-            WHERE {run} AND date_completed <= :at
-                AND date_started >= slots.starts[1]
-                AND date_started < slots.until
-        ) AS started
-        WHERE slot <> ALL (slots.skipped)
-    ) AS often ON true
-    LEFT JOIN LATERAL (
-        SELECT min(date_started) FILTER (WHERE runs) AS since,
-            count(*) FILTER (WHERE failed) AS failures,
-            (array_agg(outcome ORDER BY date_started DESC)
-                FILTER (WHERE NOT runs))[1] AS outcome,
-            (array_agg(reason ORDER BY date_started DESC)
-                FILTER (WHERE failed))[1] AS reason
-        FROM (
-            SELECT date_started, outcome, reason,
-                (date_ended IS NULL OR date_ended > :at) AS runs,
-                (date_ended <= :at AND outcome IN
-                    ('failure', 'killed', 'vanished')) AS failed
-            FROM scriptattempt AS run
-            WHERE {run} AND date_started <= :at
-                AND date_started > coalesce(recent.last_started, '-infinity')
-        ) AS since_then
-    ) AS begun ON true
 """
 
-ON_A_HOST = FIGURES.format(
-    run="run.name = asked.name AND run.hostname = asked.hostname")
-ON_ANY_HOST = FIGURES.format(run="run.name = asked.name")
+# An attempt runs until its work is committed.  Of one that had not ended at
+# that time, and has since, it is known that it ran; unless it was found to
+# have vanished.
+SINCE_THEN = """
+    SELECT date_started, reason, is_open AND NOT is_gone AS runs,
+        is_open AND (
+            is_seen OR date_committed IS NOT NULL
+            OR outcome IS NOT NULL AND outcome <> 'vanished') AS is_seen,
+        CASE WHEN is_gone THEN 'vanished' ELSE outcome END AS outcome
+    FROM (
+        SELECT date_started, date_committed, outcome, reason,
+            coalesce(least(date_committed, date_ended) > :at, true)
+                AS is_open,
+            date_ended IS NULL AND date_committed IS NULL
+                AND id = ANY (:gone) AS is_gone,
+            date_ended IS NULL AND date_committed IS NULL
+                AND id = ANY (:seen) AS is_seen
+        FROM scriptattempt AS run
+        WHERE {run} AND date_started <= :at
+            AND date_started > coalesce(recent.last_started, '-infinity')
+    ) AS attempt
+"""
+
+
+def _figures(run: str) -> str:
+    """The statement.
+
+    :param run: a condition on ``run``, to be one that was asked for.
+    """
+    run_by_then = f"{run} AND date_completed <= :at"
+    latest = successes(
+        "date_started, date_completed", run_by_then,
+        "ORDER BY date_started DESC LIMIT asked.runs")
+    completions = successes(
+        "date_completed", run_by_then, "ORDER BY date_completed DESC LIMIT 1")
+    in_slots = successes(
+        "width_bucket(date_started, slots.starts) AS slot",
+        f"{run_by_then} AND date_started >= slots.starts[1]"
+        " AND date_started < slots.until")
+    return f"""
+        {ASKED}
+        SELECT asked.number, recent.last_started, completed.last_completed,
+            often.met, often.runs, recent.durations, begun.since,
+            begun.is_seen, begun.failures, begun.outcome, begun.reason
+        FROM asked JOIN slots ON slots.number = asked.slots
+        LEFT JOIN LATERAL (
+            SELECT max(date_started) AS last_started,
+                array_agg(
+                    date_part('epoch', date_completed - date_started)
+                    ORDER BY date_started DESC) AS durations
+            FROM (
+                SELECT * FROM ({latest}) AS either
+                ORDER BY date_started DESC LIMIT asked.runs
+            ) AS latest
+        ) AS recent ON true
+        LEFT JOIN LATERAL (
+            SELECT max(date_completed) AS last_completed
+            FROM ({completions}) AS either
+        ) AS completed ON true
+        LEFT JOIN LATERAL (
+            SELECT count(DISTINCT slot) AS met, count(*) AS runs
+            FROM ({in_slots}) AS started
+            WHERE slot <> ALL (slots.skipped)
+        ) AS often ON true
+        LEFT JOIN LATERAL (
+            -- One that is known to run says more than one that may.
+            SELECT coalesce(
+                    min(date_started) FILTER (WHERE runs AND is_seen),
+                    min(date_started) FILTER (WHERE runs)) AS since,
+                coalesce(bool_or(runs AND is_seen), false) AS is_seen,
+                count(*) FILTER (WHERE failed) AS failures,
+                (array_agg(outcome ORDER BY date_started DESC)
+                    FILTER (WHERE NOT runs))[1] AS outcome,
+                (array_agg(reason ORDER BY date_started DESC)
+                    FILTER (WHERE failed))[1] AS reason
+            FROM (
+                SELECT *, NOT runs AND outcome IN
+                    ('failure', 'killed', 'vanished') AS failed
+                FROM ({SINCE_THEN.format(run=run)}) AS attempt
+            ) AS since_then
+        ) AS begun ON true
+    """
+
+
+ON_A_HOST = _figures("run.name = asked.name AND run.hostname = asked.hostname")
+ON_ANY_HOST = _figures("run.name = asked.name")
 
 
 @implementer(IScriptFiguresSet)
@@ -98,6 +139,7 @@ class ScriptFiguresSet:
     ) -> list[Figures]:
         """See `IScriptFiguresSet`."""
         figures: dict[int, Figures] = {}
+        attempts = open_attempts()
         numbered = list(enumerate(inquiries))
         for statement, asked in (
             (ON_A_HOST, [
@@ -106,7 +148,7 @@ class ScriptFiguresSet:
                 each for each in numbered if each[1].hostname is None]),
         ):
             if asked:
-                figures.update(_ask(statement, asked, at))
+                figures.update(_ask(statement, asked, at, attempts))
         return [figures[number] for number, _ in numbered]
 
 
@@ -114,13 +156,15 @@ def _ask(
     statement: str,
     asked: list[tuple[int, Inquiry]],
     at: datetime.datetime,
+    attempts: dict[str, list[int]],
 ) -> dict[int, Figures]:
     slots: dict[Any, Inquiry] = {}
     for _, each in asked:
         slots.setdefault(_key(each), each)
     numbers = {key: number for number, key in enumerate(slots)}
-    text, parameters = bind(statement, {
+    rows = main_store().execute(*bind(statement, {
         "at": at,
+        **attempts,
         "numbers": [number for number, _ in asked],
         "names": [each.name for _, each in asked],
         "hostnames": [each.hostname for _, each in asked],
@@ -134,13 +178,13 @@ def _ask(
         "slots_skipped": [
             "{" + ",".join(map(str, each.skipped)) + "}"
             for each in slots.values()],
-    })
+    })).get_all()
     return {
         number: Figures(
             _utc(started), _utc(completed), met, runs, tuple(durations or ()),
-            _utc(since), failures, outcome, reason)
-        for number, started, completed, met, runs, durations, since, failures,
-        outcome, reason in main_store().execute(text, parameters).get_all()}
+            _utc(since), is_seen, failures, outcome, reason)
+        for number, started, completed, met, runs, durations, since, is_seen,
+        failures, outcome, reason in rows}
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:

@@ -9,6 +9,8 @@ from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.successes import UNRECORDED
+from canonical.launchpad.database.successes import successes
 from canonical.launchpad.database.validation import checked_str
 from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import IScriptActivity
@@ -31,39 +33,59 @@ NAMES = """
             WHERE next.name > names.name ORDER BY next.name LIMIT 1
         )
         FROM names WHERE names.name IS NOT NULL
+    ), all_names AS (
+        SELECT name FROM names UNION SELECT name FROM {unrecorded} AS attempt
     )
-    SELECT name FROM names
-    WHERE (
-        -- In order, else it might be thought cheap to look at every row.
-        SELECT date_started FROM scriptactivity AS run
-        WHERE run.name = names.name
-            AND date_started >= :since AND date_started < :until
-        ORDER BY date_started LIMIT 1
-    ) IS NOT NULL
-"""
+    SELECT name FROM all_names
+    WHERE EXISTS ({runs})
+""".format(
+    unrecorded=UNRECORDED,
+    # In order, else it might be thought cheap to look at every row.
+    runs=successes(
+        "date_started", "run.name = all_names.name"
+        " AND date_started >= :since AND date_started < :until",
+        "ORDER BY date_started LIMIT 1"))
 
-RUNS = """
-    SELECT hostname, date_started, date_completed FROM scriptactivity
-    WHERE name = :name AND date_started >= :since AND date_started < :until
-    ORDER BY date_started, date_completed, hostname
-"""
+COLUMNS = "hostname, date_started, date_completed"
 
-# Few run for so long, but whether any do only a look at each can tell.
-RUNS_BEFORE = """
-    (
-        SELECT hostname, date_started, date_completed FROM scriptactivity
-        WHERE {run} AND date_started < :before AND date_completed <= :at
-        ORDER BY date_started DESC LIMIT :count
-    ) UNION ALL (
-        SELECT hostname, date_started, date_completed FROM scriptactivity
-        WHERE {run} AND date_started < :before AND date_completed > :at
-    )
-    ORDER BY date_started, date_completed, hostname
-"""
+RUNS = successes(
+    COLUMNS,
+    "name = :name AND date_started >= :since AND date_started < :until"
+) + "ORDER BY date_started, date_completed, hostname"
 
-BEFORE_ON_A_HOST = RUNS_BEFORE.format(
-    run="name = :name AND hostname = :hostname")
-BEFORE_ON_ANY_HOST = RUNS_BEFORE.format(run="name = :name")
+
+def _runs_before(run: str) -> str:
+    """The statement; each of its parts goes down an index from its end.
+
+    One that is the last in two ways is one.
+    """
+    before = f"{run} AND date_started < :before AND date_completed"
+    latest, last, later = (
+        successes(COLUMNS, f"{before} {condition}", tail)
+        for condition, tail in (
+            ("<= :at", "ORDER BY date_started DESC LIMIT :count"),
+            ("<= :at", "ORDER BY date_completed DESC LIMIT 1"),
+            ("> :at", "")))
+    return f"""
+        WITH latest AS (
+            SELECT * FROM ({latest}) AS either
+            ORDER BY date_started DESC LIMIT :count
+        )
+        SELECT * FROM latest
+        UNION ALL
+        SELECT * FROM (
+            SELECT * FROM ({last}) AS either
+            ORDER BY date_completed DESC LIMIT 1
+        ) AS last
+        WHERE date_completed > (SELECT max(date_completed) FROM latest)
+        UNION ALL
+        SELECT * FROM ({later}) AS later
+        ORDER BY date_started, date_completed, hostname
+    """
+
+
+BEFORE_ON_A_HOST = _runs_before("name = :name AND hostname = :hostname")
+BEFORE_ON_ANY_HOST = _runs_before("name = :name")
 
 
 @implementer(IScriptHistorySet)

@@ -18,9 +18,12 @@ keeps what people have been told.  `IScriptHistorySet` tells all that was, run
 by run, for those who look back.
 """
 
+from canonical.launchpad.interfaces.plaintext import is_printable
+from canonical.launchpad.interfaces.plaintext import printable
+from canonical.launchpad.interfaces.plaintext import single_line
+from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
-from canonical.launchpad.interfaces.scriptactivity import is_printable
 from canonical.launchpad.interfaces.scriptalert import CHANNELS
 from canonical.launchpad.interfaces.scriptalert import Alert
 from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
@@ -50,6 +53,7 @@ __all__ = [
     "FAILED",
     "FOREVER",
     "Figures",
+    "FutureActivities",
     "OUTCOMES",
     "IFailedAttempt",
     "IRunningAttempt",
@@ -69,4 +73,6 @@ __all__ = [
     "Run",
     "UnrecordedRun",
     "is_printable",
+    "printable",
+    "single_line",
 ]

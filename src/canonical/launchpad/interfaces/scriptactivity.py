@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import unicodedata
+import datetime
+from typing import NamedTuple
 
 from zope.interface import Interface
 from zope.schema import Datetime
 from zope.schema import TextLine
 
+from canonical.launchpad.interfaces.plaintext import is_printable
+
 
 __all__ = [
+    "FutureActivities",
     "IScriptActivity",
     "IScriptActivitySet",
-    "is_printable",
 ]
-
-
-# Unicode categories that a name cannot have in it: control characters, line
-# and paragraph separators, and halves of surrogate pairs, which have no
-# UTF-8.
-UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
-
-
-def is_printable(text: str) -> bool:
-    """Would `text` stay on its line, and mean what it shows?"""
-    if text.isascii():
-        return text.isprintable()
-    return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
 
 
 class IScriptActivity(Interface):
@@ -73,11 +63,31 @@ class IScriptActivity(Interface):
     )
 
 
+class FutureActivities(NamedTuple):
+    """Runs of a script on a host, recorded while its clock was ahead.
+
+    :ivar date_started: of the first of them; aware, in UTC.
+    :ivar runs: how many they are.
+    """
+
+    name: str
+    hostname: str
+    date_started: datetime.datetime
+    runs: int
+
+
 class IScriptActivitySet(Interface):
-    """The successful runs that are on record.
+    """The successful runs that are known.
 
     A utility.  What it does belongs to the current transaction: others see a
     new record once that is committed, and an abort leaves nothing of it.
+
+    A success is a run whose work is committed.  It is known by its record, or
+    by its attempt as long as it is not recorded yet; see `IScriptAttempt`.
+    The latter has completed when its work was committed.
+
+    Rows that make no sense are left out everywhere.  Those end before they
+    start, have no name, host or time, or a time that Python does not have.
     """
 
     def recordSuccess(
@@ -103,6 +113,9 @@ class IScriptActivitySet(Interface):
     def getLastActivity(name, hostname=None):
         """The run with the greatest `date_started`.
 
+        What starts more than an hour from now is left out; see
+        `getFutureActivities`.
+
         :param name: `str`, the name of the script.
         :param hostname: `str`, the host to look at; by default all of them.
         :return: an `IScriptActivity`, or `None` if there is none.
@@ -110,7 +123,17 @@ class IScriptActivitySet(Interface):
         """
 
     def getLastActivities():
-        """The last run of every script, on any host.
+        """The last run of every script, on any host; see `getLastActivity`.
 
         :return: a list of `IScriptActivity`, by name.
+        """
+
+    def getFutureActivities():
+        """What is on record as started more than an hour from now.
+
+        The clock of the host was ahead.  Such a run does not count as the
+        last one before its time has come.
+
+        :return: a list of `FutureActivities`, one for each script and host,
+            by name and host.
         """

@@ -10,7 +10,7 @@ holds up no other and nothing is forgotten.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope.interface import Interface
 
@@ -25,8 +25,7 @@ __all__ = [
 CHANNELS = ("mail", "webhook", "output")
 
 
-@dataclass(frozen=True)
-class Alert:
+class Alert(NamedTuple):
     """A bad answer to a question about a script.
 
     :ivar id: identifies it on record; `None` for one that is not there yet.

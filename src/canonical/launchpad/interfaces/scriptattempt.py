@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope.interface import Interface
+from zope.schema import Bool
 from zope.schema import Choice
 from zope.schema import Datetime
 from zope.schema import Int
@@ -15,8 +16,8 @@ from zope.schema import Timedelta
 from zope.schema import Tuple
 from zope.schema import getFields
 
+from canonical.launchpad.interfaces.plaintext import is_printable
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
-from canonical.launchpad.interfaces.scriptactivity import is_printable
 
 
 __all__ = [
@@ -51,7 +52,15 @@ def _as_in_activity(name: str) -> TextLine:
 
 
 class IScriptAttempt(Interface):
-    """One run of a script that was begun."""
+    """One run of a script that was begun.
+
+    Its work is committed before its end is recorded.  Between these, however
+    long that takes, it is a success.
+
+    It has vanished when its process is gone and has not recorded an end.
+    Whoever asks on the machine of the process knows that at once, before it
+    is recorded.
+    """
 
     id = Int(
         title="Id",
@@ -79,7 +88,8 @@ class IScriptAttempt(Interface):
         title="Date ended",
         description=(
             "When it ended, or was found to have vanished; aware, in UTC;"
-            " `None` while it runs."),
+            " `None` while it runs, and while it is not recorded that it has"
+            " vanished."),
         required=False,
         readonly=True,
     )
@@ -90,7 +100,8 @@ class IScriptAttempt(Interface):
             "How it ended.  success: its work is committed.  failure: it has"
             " said so, or an exception has.  killed: by a signal that it could"
             " tell of.  vanished: without a word, as by SIGKILL or a power"
-            " cut.  skipped: another held its lock.  `None` while it runs."),
+            " cut.  skipped: another held its lock.  `None` while it runs,"
+            " as far as is known."),
         values=OUTCOMES,
         required=False,
         readonly=True,
@@ -117,8 +128,7 @@ class IScriptAttempt(Interface):
     )
 
 
-@dataclass(frozen=True)
-class UnrecordedRun:
+class UnrecordedRun(NamedTuple):
     """A run whose work is committed and whose success is not recorded yet.
 
     :ivar date_started: aware, in UTC, as is `date_committed`.
@@ -132,7 +142,7 @@ class UnrecordedRun:
 
 
 class IRunningAttempt(IScriptAttempt):
-    """An attempt that runs now, and what is usual for it."""
+    """An attempt that has not ended as far as is known, and what is usual."""
 
     usual_duration = Timedelta(
         title="Usual duration",
@@ -143,9 +153,19 @@ class IRunningAttempt(IScriptAttempt):
         readonly=True,
     )
 
+    is_seen = Bool(
+        title="Is seen",
+        description=(
+            "Whether its process was seen on this machine.  Otherwise nobody"
+            " can know here whether it runs; it has not reported its end."),
+        readonly=True,
+    )
+
     also_on = Tuple(
         title="Also on",
-        description="Other hosts that the same script runs on now.",
+        description=(
+            "Other hosts that the same script runs on now, as far as is"
+            " known."),
         value_type=TextLine(),
         readonly=True,
     )
@@ -207,8 +227,17 @@ class IScriptSummary(Interface):
 
     running_since = Datetime(
         title="Running since",
-        description="When the attempt that runs now started, or `None`.",
+        description=(
+            "When the attempt started that has not ended as far as is known:"
+            " the first whose process was seen on this machine, or else the"
+            " first; or `None`."),
         required=False,
+        readonly=True,
+    )
+
+    running_is_seen = Bool(
+        title="Running is seen",
+        description="Whether the process of that attempt was seen.",
         readonly=True,
     )
 
@@ -301,7 +330,9 @@ class IScriptAttemptSet(Interface):
         """
 
     def getRunning(name=None, hostname=None):
-        """What runs now.
+        """What runs now, as far as is known.
+
+        What has vanished is left out.
 
         :return: a list of `IRunningAttempt`, the longest-running first.
         """
@@ -335,7 +366,9 @@ class IScriptAttemptSet(Interface):
         """
 
     def getSummaries(name=None, hostname=None):
-        """How scripts fare, those that have only successes on record too.
+        """How scripts fare, those that have only successes too.
+
+        The last success is as in `IScriptActivitySet.getLastActivity`.
 
         :return: a list of `IScriptSummary`, one for each script and host, by
             name and host.

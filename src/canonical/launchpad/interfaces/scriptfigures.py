@@ -40,11 +40,16 @@ class Figures(NamedTuple):
     Only successes that had completed by then count.
 
     :ivar last_started: when the success that started last did, or `None`.
-    :ivar last_completed: when the last completion was, or `None`.
+    :ivar last_completed: when the last completion was, or `None`; whenever
+        that run started.
     :ivar met: how many of the slots that count have a run.
     :ivar runs: how many runs there are in them.
     :ivar durations: of the last successes, in seconds, the latest first.
-    :ivar running_since: when the attempt started that runs, or `None`.
+    :ivar running_since: when the attempt started that ran then, as far as is
+        known: the first that is known for certain to run, or else the first;
+        or `None`.
+    :ivar running_is_seen: whether that is certain: its process was seen on
+        this machine, or it has reported its end since.
     :ivar failures: how many attempts have failed since the last success.
     :ivar last_outcome: of the last attempt since then that has ended, or
         `None`.
@@ -57,6 +62,7 @@ class Figures(NamedTuple):
     runs: int = 0
     durations: tuple[float, ...] = ()
     running_since: datetime.datetime | None = None
+    running_is_seen: bool = False
     failures: int = 0
     last_outcome: str | None = None
     last_reason: str | None = None

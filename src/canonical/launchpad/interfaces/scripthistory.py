@@ -49,7 +49,8 @@ class IScriptHistorySet(Interface):
         """The successes of a script from before a time that may still count.
 
         Of those that started before `before`: the last `count`, by their
-        start, of what had completed by `at`, and all that completed later.
+        start, of what had completed by `at`; the one of these that completed
+        last; and all that completed later.
 
         :param name: `str`; one that nothing is on record of has none.
         :param hostname: `None` for any host.

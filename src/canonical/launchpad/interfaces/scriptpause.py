@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope.interface import Interface
 from zope.schema import TextLine
@@ -21,8 +21,7 @@ __all__ = [
 FOREVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(NamedTuple):
     """A time at which nothing is expected.
 
     :ivar date_started: aware, in UTC, as is `date_ended`.

@@ -11,6 +11,7 @@ import statistics
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -18,7 +19,6 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.case import Case
 from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.case import slots_at
-from canonical.launchpad.monitor.durations import duration_text
 from canonical.launchpad.monitor.rules import intervals_met
 from canonical.launchpad.monitor.rules import latest_due
 from canonical.launchpad.monitor.rules import often_state
@@ -161,6 +161,8 @@ def _late(
 
 def _why(figures: Figures, at: datetime.datetime) -> str:
     """Why it is late, as far as its attempts tell."""
+    if figures.running_since is not None and not figures.running_is_seen:
+        return f"has not reported its end since {_when(figures.running_since)}"
     if figures.running_since is not None:
         running = duration_text(at - figures.running_since)
         return (

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canonical.launchpad.monitor.durations import duration_text
+from canonical.config.durations import duration_text
 from canonical.launchpad.monitor.expectation import ScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.schedule import check_schedule

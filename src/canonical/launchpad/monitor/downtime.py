@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from zope.interface import implementer
 
+from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import Pause
-from canonical.launchpad.monitor.durations import parse_duration
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import slots_between
 

@@ -10,10 +10,10 @@ from zope.interface import implementer
 from zope.schema import ValidationError
 from zope.schema import getFields
 
+from canonical.config.durations import parse_band
+from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptExpectation
-from canonical.launchpad.monitor.durations import parse_band
-from canonical.launchpad.monitor.durations import parse_duration
 from canonical.launchpad.monitor.schedule import check_schedule
 
 

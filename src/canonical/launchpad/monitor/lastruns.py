@@ -15,8 +15,8 @@ __all__ = [
 ]
 
 
-# When one started, when it completed, and its seconds.
-Kept = tuple[datetime.datetime, datetime.datetime, float]
+# When one started, and its seconds.
+Kept = tuple[datetime.datetime, float]
 
 
 class LastRuns:
@@ -25,7 +25,7 @@ class LastRuns:
     :ivar recent: the durations that are judged, in seconds.
     :ivar earlier: those that they are compared with, in order of their
         length, since a median is found soon then.
-    :ivar completed: the last completion of all that are kept, or `None`.
+    :ivar completed: the last completion there was, or `None`.
     """
 
     def __init__(self, expectation: IScriptExpectation) -> None:
@@ -46,27 +46,20 @@ class LastRuns:
     def add(self, run: Run) -> None:
         """One more has completed."""
         _, started, completed = run
-        kept = started, completed, (completed - started).total_seconds()
+        kept = started, (completed - started).total_seconds()
         position = bisect.bisect(self._recent, kept)
         self._recent.insert(position, kept)
-        self.recent.insert(position, kept[2])
+        self.recent.insert(position, kept[1])
         if self.completed is None or completed > self.completed:
             self.completed = completed
         if len(self._recent) > self._runs:
             del self.recent[0]
-            gone = self._make_earlier(self._recent.pop(0))
-            if gone is not None and gone[1] == self.completed:
-                self.completed = max(
-                    each[1] for each in (*self._earlier, *self._recent))
+            self._make_earlier(self._recent.pop(0))
 
-    def _make_earlier(self, run: Kept) -> Kept | None:
-        """One is recent no longer; returns the one that is too old now."""
-        if not self._learned_from:
-            return run
+    def _make_earlier(self, run: Kept) -> None:
+        """One is recent no longer, and another may be too old now."""
         bisect.insort(self._earlier, run)
-        bisect.insort(self.earlier, run[2])
-        if len(self._earlier) <= self._learned_from:
-            return None
-        gone = self._earlier.pop(0)
-        del self.earlier[bisect.bisect_left(self.earlier, gone[2])]
-        return gone
+        bisect.insort(self.earlier, run[1])
+        if len(self._earlier) > self._learned_from:
+            _, seconds = self._earlier.pop(0)
+            del self.earlier[bisect.bisect_left(self.earlier, seconds)]

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.alerting import BROKEN
 from canonical.launchpad.monitor.alerting import Notice
 from canonical.launchpad.monitor.assessment import STATES
 from canonical.launchpad.monitor.assessment import script_on_host
-from canonical.launchpad.monitor.durations import duration_text
 
 
 __all__ = [
@@ -65,7 +66,7 @@ def notice_subject(notice: Notice) -> str:
         subject += f" and {len(scripts) - shown} more"
     for title, others in parts[1:]:
         subject += f"; {len(_scripts(others))} {title}"
-    return subject
+    return printable(subject)
 
 
 def notice_text(notice: Notice) -> str:
@@ -79,7 +80,7 @@ def notice_text(notice: Notice) -> str:
     ):
         if alerts:
             blocks += ["", title.upper(), *_block(notice, alerts, describe)]
-    return "\n".join(blocks) + "\n"
+    return "\n".join(map(printable, blocks)) + "\n"
 
 
 def notice_as_dict(notice: Notice) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import datetime
 import statistics
 from collections.abc import Sequence
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import IScriptExpectation
-from canonical.launchpad.monitor.durations import duration_text
 
 
 __all__ = [

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from xml.sax.saxutils import quoteattr
 
+from canonical.launchpad.interfaces import printable
+
 
 __all__ = [
     "Rule",
-    "printable",
     "rules_as_zcml",
 ]
 
@@ -37,11 +38,6 @@ WIDTH = 79
 UNWRITABLE = re.compile(
     "[^\t\n\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-# What would not stay on its line, or not mean what it shows.
-UNPRINTABLE = re.compile(
-    "[^\\x20-\\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd"
-    "\U00010000-\U0010ffff]")
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -60,13 +56,6 @@ class Rule:
         for name, value in self.attributes.items():
             if UNWRITABLE.search(value):
                 raise ValueError(f"{name}: XML cannot have it: {value!r}")
-
-
-def printable(text: str) -> str:
-    """Text that stays on its line; the rest as Python escapes it."""
-    return UNPRINTABLE.sub(
-        lambda match: match[0].encode("unicode_escape").decode(),
-        text.expandtabs())
 
 
 def rules_as_zcml(rules: Iterable[Rule], heading: Sequence[str] = ()) -> str:
@@ -91,7 +80,7 @@ def _comment(lines: Sequence[str]) -> list[str]:
         for line in lines
         # Two hyphens would end the comment, and stay on one line.
         for part in textwrap.wrap(
-            re.sub("-(?=-)", "-\0", printable(line)), WIDTH - 11,
+            re.sub("-(?=-)", "-\0", printable(line.expandtabs())), WIDTH - 11,
             break_long_words=False, break_on_hyphens=False) or [""]]
     text = "\n       ".join(wrapped).replace("\0", " ")
     return [f"  <!-- {text} -->\n"]
@@ -103,10 +92,17 @@ def _directive(attributes: Mapping[str, str]) -> list[str]:
         return []
     lines = [DIRECTIVE]
     for name, value in attributes.items():
-        attribute = f"{name}={quoteattr(value)} "
+        attribute = f"{name}={_quoted(value)} "
         if lines[-1].strip() and lines[-1] != DIRECTIVE and (
             len(lines[-1]) + len(attribute) + len("/>") > WIDTH
         ):
             lines.append(" " * len(DIRECTIVE))
         lines[-1] += attribute
     return ["\n".join(line.rstrip() for line in lines) + " />\n"]
+
+
+def _quoted(value: str) -> str:
+    """An attribute's value; what is not printable is a reference to it."""
+    return "".join(
+        char if printable(char) == char else f"&#{ord(char)};"
+        for char in quoteattr(value))

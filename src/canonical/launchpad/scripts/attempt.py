@@ -46,18 +46,18 @@ from storm.exceptions import DisconnectionError
 from zope.component import getUtility
 
 from canonical.database.connection import database_of
-from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
 from canonical.database.connection import savepoint
 from canonical.database.connection import time_limit
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
+from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
-from canonical.launchpad.scripts.record import Success
 from canonical.launchpad.scripts.record import first_line
 from canonical.launchpad.scripts.record import was_refused
+from canonical.launchpad.scripts.spool import Success
 
 
 __all__ = [
@@ -229,8 +229,7 @@ class Attempt:
         """Write the proof, if the work is in the store ``main`` alone."""
         store = main_store()
         store.flush()
-        alone = len(transaction.get()._resources) == 1
-        if not (self._is_kept and alone and in_transaction(store)):
+        if not (self._is_kept and works_alone()):
             return
         try:
             with savepoint(store, TIMEOUT):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 import logging
 import os
 import sys
@@ -21,14 +20,13 @@ from zope.schema import getFields
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.database.embedded import EmbeddedClusterError
+from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.scripts.attempt import Attempt
-from canonical.launchpad.scripts.croncontrol import cronscript_enabled
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
@@ -41,16 +39,13 @@ from canonical.launchpad.scripts.logger import add_logging_options
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
-from canonical.launchpad.scripts.record import Success
 from canonical.launchpad.scripts.record import WorkLost
 from canonical.launchpad.scripts.record import first_line
 from canonical.launchpad.scripts.record import record_committed
-from canonical.launchpad.scripts.record import record_when_possible
+from canonical.launchpad.scripts.record import record_or_spool
+from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.record import was_refused
 from canonical.launchpad.scripts.signals import DeadlySignals
-from canonical.launchpad.scripts.spool import as_json
-from canonical.launchpad.scripts.spool import send_spool
-from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -121,7 +116,7 @@ class LaunchpadScript:
         description = self.description or type(self).__doc__
         self.parser = OptionParser(
             usage=self.usage,
-            description=description and inspect.cleandoc(description))
+            description=description and " ".join(description.split()))
         add_logging_options(self.parser)
         self.add_my_options()
         self.options, self.args = self.parser.parse_args(
@@ -283,9 +278,13 @@ class LaunchpadScript:
         return leave
 
     def _exit_if_switched_off(self) -> None:
+        url = config.scripts.cron_control_url
+        if not url:
+            return
+        # Slow to import, for those who switch nothing off.
+        from canonical.launchpad.scripts.croncontrol import cronscript_enabled
         if not cronscript_enabled(
-            config.scripts.cron_control_url, self.name, config.directory,
-            self.logger,
+            url, self.name, config.directory, self.logger
         ):
             self.logger.info("%s is switched off", self.name)
             sys.exit(0)
@@ -304,8 +303,9 @@ class LaunchpadScript:
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
         except LockTaken as taken:
-            self.logger.info("%s", taken)
-            self._keep(lambda attempt: attempt.skip(str(taken), status))
+            who = str(taken)
+            self.logger.info("%s", who)
+            self._keep(lambda attempt: attempt.skip(who, status))
             sys.exit(status)
         except OSError as error:
             failure = LaunchpadScriptFailure(
@@ -356,10 +356,12 @@ class LaunchpadScript:
         """Record what earlier scripts could not, if that can be done soon."""
         directory = config.directory_for("scripts", "spool_directory")
         try:
+            try:
+                send_spool(
+                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
+            except OSError as error:
+                self.logger.warning("The spool cannot be read: %s", error)
             record_committed(self.txn, SECONDS_FOR_OTHERS, self.logger)
-            send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
-        except OSError as error:
-            self.logger.warning("The spool cannot be read: %s", error)
         except Exception as error:
             level = logging.DEBUG if was_refused(error) else logging.WARNING
             self.logger.log(
@@ -411,46 +413,22 @@ class LaunchpadCronScript(LaunchpadScript):
         attempt = self._attempt
         if attempt is None or not attempt.is_mine:
             return
-        success = attempt.success(date_started, date_completed)
         try:
-            record_when_possible(
-                self.txn, success,
+            is_recorded = record_or_spool(
+                self.txn, attempt.success(date_started, date_completed),
                 config.duration_of("scripts", "record_timeout"),
-                self._signals.arrived, self.logger)
+                self._signals.arrived,
+                config.directory_for("scripts", "spool_directory"),
+                self.logger)
         except WorkLost as lost:
             attempt.state = "begun"
             raise LaunchpadScriptFailure(
                 f"The success is not recorded: {lost}") from None
-        except Exception as error:
-            self._spool(success, error)
-        else:
+        attempt.state = "over"
+        if is_recorded:
             send_duration(
                 self.name, (date_completed - date_started).total_seconds(),
                 self.logger)
-        attempt.state = "over"
-
-    def _spool(self, success: Success, error: Exception) -> None:
-        """Keep on disk what is not recorded."""
-        directory = config.directory_for("scripts", "spool_directory")
-        try:
-            path = write_success(directory, success)
-        except OSError as spool_error:
-            why = f"{first_line(error)}; {spool_error}"
-            if success.attempt == "committed":
-                self.logger.warning(
-                    "The success is not recorded yet: %s.  The next cron"
-                    " script records it, or: scriptactivity flush", why)
-                return
-            raise LaunchpadScriptFailure(
-                "The success is not recorded, and cannot be spooled either;"
-                f" enter it by hand: {as_json(success, indent=None)}: {why}"
-            ) from None
-        level = logging.ERROR if was_refused(error) else logging.WARNING
-        self.logger.log(
-            level,
-            "The success is not recorded yet: %s.  It is kept in %s, and the"
-            " next cron script on this host sends it.",
-            first_line(error), path)
 
 
 def _in_forked_child() -> None:

@@ -11,17 +11,26 @@ from pathlib import Path
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
+from canonical.config import without_quotes
+from canonical.launchpad.interfaces import single_line
 from canonical.launchpad.scripts.bounded import within
+from canonical.launchpad.scripts.weburl import WebError
+from canonical.launchpad.scripts.weburl import is_web_url
+from canonical.launchpad.scripts.weburl import site_of
+from canonical.launchpad.scripts.weburl import without_secrets
 
 
 __all__ = [
     "cronscript_enabled",
-    "switched_off",
+    "switches",
 ]
 
 
 # Seconds that all of it may take.
 TIMEOUT = 5
+
+# The hosts that a file: URL may have.
+LOCAL = ("", "localhost")
 
 # A file of this size is no list of switches.
 LARGEST = 1_000_000
@@ -43,43 +52,74 @@ class ControlParser(ConfigParser):
 def cronscript_enabled(
     url: str, name: str, directory: Path, logger: Logger
 ) -> bool:
-    """May the script `name` run?  See `switched_off`."""
-    return not switched_off(url, [name], directory, logger)
+    """May the script `name` run?
+
+    Whatever is wrong with the file, it may: a mistake there should not stop
+    every script there is.  See `switches`.
+    """
+    return switches(url, [name], directory, logger).get(name, True)
 
 
-def switched_off(
+def switches(
     url: str, names: Sequence[str], directory: Path, logger: Logger
-) -> list[str]:
-    """Which of the scripts may not run.
+) -> dict[str, bool]:
+    """Whether scripts are switched on.
 
-    Whatever is wrong with the file, a script may: a mistake in it should not
-    stop every script there is.  Then one ERROR says what it was.
+    One ERROR says what is wrong with the file, or with what it says of a
+    script.
 
     :param url: ``file:``, ``http:`` or ``https:``, or the name of a file.
-        Empty: every script may run.
+        Empty, and if there is no such file: all are on.
     :param directory: where the names of files start.
+    :return: by the names.  What could not be made out is not there: the
+        script may be on or off.
     """
+    all_on = dict.fromkeys(names, True)
     if not url or not names:
-        return []
-    ignored = "The cron control file at %s is ignored, and %s: %s"
+        return all_on
+    ignored = "The cron control file%s is ignored, and %s: %s"
+    where = _where(url)
     try:
-        switches = _Switches(within(TIMEOUT, lambda: _fetch(url, directory)))
+        found = _Switches(within(TIMEOUT, lambda: _fetch(url, directory)))
     except FileNotFoundError:
-        logger.debug("There is no cron control file at %s", url)
-        return []
+        logger.debug("There is no cron control file%s", where)
+        return all_on
     except (OSError, RuntimeError, ValueError, ParserError) as error:
         who = f"{names[0]} runs" if len(names) == 1 else "all scripts run"
-        logger.error(ignored, url, who, " ".join(str(error).split()))
-        return []
-    off = []
+        logger.error(ignored, where, single_line(who), _what(error))
+        return {}
+    known = {}
     for name in names:
         try:
-            if not switches.is_on(name):
-                off.append(name)
+            known[name] = found.is_on(name)
         except (ValueError, ParserError) as error:
             logger.error(
-                ignored, url, f"{name} runs", " ".join(str(error).split()))
-    return off
+                ignored, where, single_line(f"{name} runs"), _what(error))
+    return known
+
+
+def _where(url: str) -> str:
+    """Where the file is, in words, without what may be a password."""
+    if is_web_url(url):
+        return f" at {site_of(url)}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    # One in quotes, or without its scheme, looks like the name of a file.
+    is_file = parts.scheme == "file" and parts.netloc in LOCAL or (
+        parts.scheme == "" and "//" not in url)
+    return f" at {single_line(url)}" if is_file and "@" not in url else ""
+
+
+def _what(error: Exception) -> str:
+    """What is wrong, on one line."""
+    if isinstance(error, ParserError):
+        # A page that is no such file may have the password of its URL in it.
+        return without_quotes(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return single_line(str(error))
 
 
 def _fetch(url: str, directory: Path) -> str:
@@ -88,13 +128,15 @@ def _fetch(url: str, directory: Path) -> str:
     :raises FileNotFoundError: if there is none.
     :raises OSError, ValueError: if it cannot be read.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("it is not a URL") from None
     if parts.scheme in ("http", "https"):
         content = _download(url)
     elif parts.scheme in ("", "file"):
-        if parts.netloc not in ("", "localhost"):
-            raise ValueError(
-                f"a file: URL has no host, and this one has {parts.netloc!r}")
+        if parts.netloc not in LOCAL:
+            raise ValueError("a file: URL has no host, and this one has")
         path = url if parts.scheme == "" else unquote(parts.path)
         with (directory / Path(path).expanduser()).open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -108,23 +150,23 @@ def _fetch(url: str, directory: Path) -> str:
 
 def _download(url: str) -> bytes:
     # Slow to import, for scripts that are switched by a file.
-    import urllib.error
     import urllib.request
-    from http.client import HTTPException
+    if not is_web_url(url):
+        raise ValueError(
+            "[scripts] cron_control_url: not an http: or https: URL, or one"
+            " with a user in it")
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+        with without_secrets(), urllib.request.urlopen(
+            url, timeout=TIMEOUT
+        ) as answer:
             content: bytes = answer.read(LARGEST + 1)
-            if answer.length and len(content) <= LARGEST:
-                raise ValueError(
-                    f"the answer ends {answer.length} bytes too early")
-            return content
-    except HTTPException as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from None
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code in (404, 410):
-                raise FileNotFoundError(url) from None
-            raise
+    except WebError as error:
+        if error.status in (404, 410):
+            raise FileNotFoundError from None
+        raise
+    if answer.length and len(content) <= LARGEST:
+        raise ValueError(f"the answer ends {answer.length} bytes too early")
+    return content
 
 
 class _Switches:

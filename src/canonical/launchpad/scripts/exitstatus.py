@@ -9,8 +9,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
-from dataclasses import dataclass
 from logging import Logger
+from typing import NamedTuple
 from typing import NoReturn
 
 from psycopg2.extensions import QueryCanceledError
@@ -131,8 +131,7 @@ def _end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
     os._exit(status & 0xFF)
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(NamedTuple):
     """What becomes of an exception that ends a script.
 
     :ivar outcome: see `IScriptAttempt`, as for the others.

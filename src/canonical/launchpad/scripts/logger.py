@@ -8,9 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging.handlers import WatchedFileHandler
 from optparse import OptionParser
 from optparse import Values
+
+from canonical.launchpad.scripts.plainlog import PlainFormatter
 
 
 __all__ = [
@@ -26,7 +27,7 @@ LEVELS = {
 }
 
 
-class UTCFormatter(logging.Formatter):
+class UTCFormatter(PlainFormatter):
     """``2007-02-01 10:00:00 INFO    text``, in UTC."""
 
     converter = staticmethod(time.gmtime)
@@ -81,6 +82,7 @@ def script_logger(
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     handlers[0].setLevel(level)
     if options.log_file:
+        from logging.handlers import WatchedFileHandler
         file_level, path = _level_and_path(parser, options.log_file, level)
         try:
             handlers.append(WatchedFileHandler(path, encoding="utf-8"))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from logging import Logger
 
-from statsd import StatsClient
-
 from canonical.config import config
 from canonical.launchpad.scripts.bounded import within
 
@@ -34,6 +32,8 @@ def send_duration(name: str, seconds: float, logger: Logger) -> None:
         f",name={_tag(name)}")
 
     def send() -> None:
+        # Slow to import, for those who have no statsd.
+        from statsd import StatsClient
         client = StatsClient(
             host, int(config.statsd.port), ipv6=":" in host)
         client.timing(stat, seconds * 1000)

@@ -6,12 +6,11 @@ often it is sent.
 
 from __future__ import annotations
 
-import datetime
+import logging
 import threading
 import time
-import uuid
-from dataclasses import dataclass
 from logging import Logger
+from pathlib import Path
 
 from psycopg2.errors import UndefinedColumn
 from psycopg2.errors import UndefinedTable
@@ -21,21 +20,32 @@ from storm.exceptions import NotSupportedError
 from storm.exceptions import ProgrammingError
 from zope.component import getUtility
 
+from canonical.database.connection import database_of
 from canonical.database.connection import make_durable
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
+from canonical.launchpad.scripts.spool import DamagedFile
+from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.spool import as_json
+from canonical.launchpad.scripts.spool import read_success
+from canonical.launchpad.scripts.spool import remove
+from canonical.launchpad.scripts.spool import remove_unfinished
+from canonical.launchpad.scripts.spool import set_aside
+from canonical.launchpad.scripts.spool import spooled_paths
+from canonical.launchpad.scripts.spool import write_success
 
 
 __all__ = [
     "SHORTEST_TRY",
-    "Success",
     "WorkLost",
     "first_line",
     "record_committed",
+    "record_or_spool",
     "record_success",
-    "record_when_possible",
+    "send_spool",
     "was_refused",
 ]
 
@@ -51,24 +61,8 @@ LONGEST_PAUSE = 5.0
 SHORTEST_TRY = 1.0
 LONGEST_TRY = 60.0
 
-
-@dataclass(frozen=True)
-class Success:
-    """A run whose work is committed, as it goes on record.
-
-    :ivar date_started: aware, as is `date_completed`.
-    :ivar attempt: what is on record of its attempt: ``"committed"``, which
-        is the proof of its work; ``"begun"``; or ``"none"``.
-    :ivar database: where its work is; see `database_of`.
-    """
-
-    name: str
-    hostname: str
-    date_started: datetime.datetime
-    date_completed: datetime.datetime
-    run_key: uuid.UUID
-    attempt: str
-    database: str
+# Seconds that one success from the spool may take to send.
+SECONDS_EACH = 5.0
 
 
 class WorkLost(Exception):
@@ -141,7 +135,7 @@ def _record(
         )
 
 
-def record_when_possible(
+def _record_in_time(
     ztm: ZopelessTransactionManager,
     success: Success,
     seconds: float,
@@ -174,6 +168,47 @@ def record_when_possible(
         if not refused:
             hurry.wait(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def record_or_spool(
+    ztm: ZopelessTransactionManager,
+    success: Success,
+    seconds: float,
+    hurry: threading.Event,
+    directory: Path,
+    logger: Logger,
+) -> bool:
+    """Record a success, or keep it on disk if that cannot be done in time.
+
+    :param directory: of the spool.
+    :param seconds, hurry: as of `_record_in_time`.
+    :return: whether it is recorded.
+    :raises LaunchpadScriptFailure: if it cannot be kept either.
+    :raises WorkLost: as `record_success` does.
+    """
+    try:
+        _record_in_time(ztm, success, seconds, hurry, logger)
+        return True
+    except WorkLost:
+        raise
+    except Exception as error:
+        cause = error
+    level = logging.ERROR if was_refused(cause) else logging.WARNING
+    why = f"The success is not recorded yet: {first_line(cause)}"
+    try:
+        path = write_success(directory, success)
+        logger.log(
+            level, "%s.  It is kept in %s, and the next cron script on this"
+            " host sends it.", why, path)
+    except OSError as error:
+        if success.attempt != "committed":
+            raise LaunchpadScriptFailure(
+                f"{why}.  It cannot be spooled either: {error}.  Enter it by"
+                f" hand: {as_json(success, indent=None)}") from None
+        logger.log(
+            level, "%s.  The next cron script records it, or: scriptactivity"
+            " flush", why)
+    return False
 
 
 def record_committed(
@@ -213,3 +248,84 @@ def record_committed(
                 "The success of run %s cannot be recorded: %s",
                 attempt.run_key, first_line(error))
     return recorded
+
+
+def send_spool(
+    ztm: ZopelessTransactionManager,
+    directory: Path,
+    seconds: float,
+    logger: Logger,
+) -> int:
+    """Record what the spool holds for the database that is in use.
+
+    :param seconds: stop after this time, and leave the rest.
+    :return: how many successes are on record now, and no longer in the spool.
+    :raises OSError: if the spool cannot be read.
+    :raises Exception: what the database says if it takes none; the rest stays
+        in the spool.
+    """
+    deadline = time.monotonic() + seconds
+    remove_unfinished(directory)
+    paths = spooled_paths(directory)
+    sent = 0
+    for path in paths:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            sent += _send(ztm, path, min(left, SECONDS_EACH), logger)
+        except FileNotFoundError:
+            # Another process was faster.
+            pass
+        except DamagedFile as error:
+            _set_aside(path, f"it is no success: {error}", logger)
+        except OSError as error:
+            logger.debug("Left in the spool: %s", error)
+    return sent
+
+
+def _send(
+    ztm: ZopelessTransactionManager,
+    path: Path,
+    seconds: float,
+    logger: Logger,
+) -> bool:
+    """Record the success in a file, and remove the file.
+
+    :return: whether it was for this database, and is on record.
+    """
+    success = read_success(path)
+    with ztm.time_limit(seconds):
+        is_at_home = database_of(main_store()) == success.database
+    if not is_at_home and success.attempt != "committed":
+        logger.debug(
+            "Left in the spool, since it belongs to the database %s: %s",
+            success.database, path)
+        return False
+    try:
+        record_success(ztm, success, seconds, logger)
+    except WorkLost as lost:
+        if is_at_home:
+            _set_aside(path, lost, logger)
+        else:
+            logger.debug(
+                "Left in the spool, since it belongs to the database %s: %s",
+                success.database, path)
+        return False
+    except (TypeError, ValueError) as error:
+        _set_aside(path, f"it is no success: {first_line(error)}", logger)
+        return False
+    except Exception as error:
+        if not was_refused(error) or isinstance(error, ProgrammingError):
+            # It would take none of the others either.
+            raise
+        logger.error(
+            "Left in the spool, since the database refuses it: %s: %s",
+            path, first_line(error))
+        return False
+    remove(path)
+    return True
+
+
+def _set_aside(path: Path, why: object, logger: Logger) -> None:
+    logger.error("%s is not recorded: %s", set_aside(path), why)

@@ -1,4 +1,4 @@
-"""Successes on disk that are not on record yet, and sending them.
+"""Successes on disk that are not on record yet.
 
 A success is spooled when its work is committed and the database cannot be
 reached for the record.  A spool is a directory with one JSON file a success.
@@ -16,30 +16,21 @@ import errno
 import json
 import os
 import stat
-import time
 import uuid
 from contextlib import suppress
-from dataclasses import asdict
-from logging import Logger
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
-
-from storm.exceptions import ProgrammingError
-
-from canonical.database.connection import database_of
-from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.database.sqlbase import main_store
-from canonical.launchpad.scripts.record import Success
-from canonical.launchpad.scripts.record import WorkLost
-from canonical.launchpad.scripts.record import first_line
-from canonical.launchpad.scripts.record import record_success
-from canonical.launchpad.scripts.record import was_refused
 
 
 __all__ = [
     "DamagedFile",
+    "Success",
+    "as_json",
     "read_success",
-    "send_spool",
+    "remove",
+    "remove_unfinished",
+    "set_aside",
     "spooled_paths",
     "write_success",
 ]
@@ -51,8 +42,23 @@ UNFINISHED = ".unfinished-"
 # Bytes; the longest name and host take less, whatever is in them.
 LARGEST = 65536
 
-# Seconds that one success may take to send.
-SECONDS_EACH = 5.0
+
+class Success(NamedTuple):
+    """A run whose work is committed, as it goes on record.
+
+    :ivar date_started: aware, as is `date_completed`.
+    :ivar attempt: what is on record of its attempt: ``"committed"``, which
+        is the proof of its work; ``"begun"``; or ``"none"``.
+    :ivar database: where its work is; see `database_of`.
+    """
+
+    name: str
+    hostname: str
+    date_started: datetime.datetime
+    date_completed: datetime.datetime
+    run_key: uuid.UUID
+    attempt: str
+    database: str
 
 
 class DamagedFile(Exception):
@@ -89,7 +95,7 @@ def write_success(directory: Path, success: Success) -> Path:
 
 def as_json(success: Success, indent: int | None = 4) -> str:
     """A success as it stands in a file."""
-    values = asdict(success)
+    values = success._asdict()
     for name in "date_started", "date_completed":
         values[name] = values[name].isoformat()
     values["run_key"] = str(success.run_key)
@@ -150,92 +156,15 @@ def spooled_paths(directory: Path) -> list[Path]:
         if entry.name.endswith(".json"))
 
 
-def send_spool(
-    ztm: ZopelessTransactionManager,
-    directory: Path,
-    seconds: float,
-    logger: Logger,
-) -> int:
-    """Record what the spool holds for the database that is in use.
-
-    :param seconds: stop after this time, and leave the rest.
-    :return: how many successes are on record now, and no longer in the spool.
-    :raises OSError: if the spool cannot be read.
-    :raises Exception: what the database says if it takes none; the rest stays
-        in the spool.
-    """
-    deadline = time.monotonic() + seconds
-    _remove_unfinished(directory)
-    paths = spooled_paths(directory)
-    sent = 0
-    for path in paths:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        try:
-            sent += _send(ztm, path, min(left, SECONDS_EACH), logger)
-        except FileNotFoundError:
-            # Another process was faster.
-            pass
-        except DamagedFile as error:
-            _set_aside(path, f"it is no success: {error}", logger)
-        except OSError as error:
-            logger.debug("Left in the spool: %s", error)
-    return sent
-
-
-def _send(
-    ztm: ZopelessTransactionManager,
-    path: Path,
-    seconds: float,
-    logger: Logger,
-) -> bool:
-    """Record the success in a file, and remove the file.
-
-    :return: whether it was for this database, and is on record.
-    """
-    success = read_success(path)
-    with ztm.time_limit(seconds):
-        is_at_home = database_of(main_store()) == success.database
-    if not is_at_home and success.attempt != "committed":
-        logger.debug(
-            "Left in the spool, since it belongs to the database %s: %s",
-            success.database, path)
-        return False
-    try:
-        record_success(ztm, success, seconds, logger)
-    except WorkLost as lost:
-        if is_at_home:
-            _set_aside(path, lost, logger)
-        else:
-            logger.debug(
-                "Left in the spool, since it belongs to the database %s: %s",
-                success.database, path)
-        return False
-    except (TypeError, ValueError) as error:
-        _set_aside(path, f"it is no success: {first_line(error)}", logger)
-        return False
-    except Exception as error:
-        if not was_refused(error) or isinstance(error, ProgrammingError):
-            # It would take none of the others either.
-            raise
-        logger.error(
-            "Left in the spool, since the database refuses it: %s: %s",
-            path, first_line(error))
-        return False
-    _remove(path)
-    return True
-
-
-def _set_aside(path: Path, why: object, logger: Logger) -> None:
-    """Put a file out of the way of the others."""
+def set_aside(path: Path) -> Path:
+    """Put a file out of the way of the others; return where it is now."""
     aside = path.with_suffix(".damaged")
     with suppress(OSError):
         path.rename(aside)
-    logger.error("%s is not recorded: %s", aside, why)
+    return aside
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Forget a file.
 
     Another process may have been faster; and one that is another user's may
@@ -245,12 +174,12 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _remove_unfinished(directory: Path) -> None:
+def remove_unfinished(directory: Path) -> None:
     """Remove what processes left that were killed while they wrote."""
     for path in directory.glob(f"*{UNFINISHED}*"):
         try:
             os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
         except (ProcessLookupError, OverflowError, ValueError):
-            _remove(path)
+            remove(path)
         except PermissionError:
             pass

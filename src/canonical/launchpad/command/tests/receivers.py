@@ -14,6 +14,7 @@ class MailServer(Message):
 
     :ivar answer: what it says to the end of a mail, if not that it is fine.
     :ivar gone: a recipient that it does not know.
+    :ivar who: what it says of that one.
     :ivar before: is called before a mail is taken.
     """
 
@@ -22,6 +23,7 @@ class MailServer(Message):
         self.received = []
         self.answer = None
         self.gone = None
+        self.who = "550 Who?"
         self.before = lambda: None
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -36,7 +38,7 @@ class MailServer(Message):
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address == self.gone:
-            return "550 Who?"
+            return self.who
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -59,12 +61,14 @@ class Webhook:
     """Keeps what is posted to it.
 
     :ivar status: what it answers with.
+    :ivar words: and what it says of that; by default what HTTP does.
     """
 
     def __init__(self):
         webhook = self
         self.received = []
         self.status = 200
+        self.words = None
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
@@ -72,7 +76,7 @@ class Webhook:
                 body = self.rfile.read(length)
                 if webhook.status == 200:
                     webhook.received.append(json.loads(body))
-                self.send_response(webhook.status)
+                self.send_response(webhook.status, webhook.words)
                 if webhook.status in (301, 302):
                     self.send_header("Location", webhook.url + "moved")
                 self.end_headers()

@@ -83,6 +83,20 @@ class TestCheck(CheckTestCase):
         self.assertEqual(
             (0, [("gone", "a", "ok")]), self.states("gone", "--host", "a"))
 
+    def test_what_is_on_record_of_the_future_is_said_and_does_not_count(self):
+        ahead = datetime.datetime.now(
+            datetime.UTC) + datetime.timedelta(days=365)
+        for name in "fine", "slow", "unexpected":
+            LaunchpadObjectFactory().makeScriptActivity(name, "host", ahead)
+        ZopelessTransactionManager._installed.commit()
+        status, out, err = self.check("--json", "fine")
+        self.assertEqual(0, status)
+        self.assertEqual(1, len(err.splitlines()))
+        self.assertTrue(err.startswith(
+            "scriptactivity: fine on host has successes on record that started"
+            " in the future (1, from "), err)
+        self.assertIn(START.isoformat(), out)
+
     def test_lines(self):
         status, out, err = self.check("slow")
         self.assertEqual((1, ""), (status, err))
@@ -175,6 +189,34 @@ class TestCheck(CheckTestCase):
         # b has never run, and is given the time of a slot.
         self.assertNotIn("paused", states())
         self.assertEqual(["paused", "paused"], states("--at", off_at))
+
+    def test_what_is_paused_stays_so_while_cron_control_cannot_be_read(self):
+        control = self.write("cron.ini", "[gone]\nenabled = false\n")
+        path = self.write(
+            "test.conf", "[monitor]\nexpectations: expectations.zcml\n"
+            "[scripts]\ncron_control_url: cron.ini\n")
+
+        def check():
+            _, out, err = self.run_command(
+                "check", "gone", "--json", LPCONFIG=str(path))
+            return {each["state"] for each in json.loads(out)}, err
+
+        self.assertEqual(({"paused"}, ""), check())
+        control.unlink()
+        control.mkdir()
+        states, err = check()
+        self.assertEqual({"paused"}, states)
+        self.assertIn("is ignored, and all scripts run: Is a directory", err)
+        control.rmdir()
+        control.write_text("[gone]\nenabled = maybe\n")
+        states, err = check()
+        self.assertEqual({"paused"}, states)
+        self.assertIn("is ignored, and gone runs: ", err)
+        # No file is no mistake.
+        control.unlink()
+        states, err = check()
+        self.assertEqual("", err)
+        self.assertNotIn("paused", states)
 
     def test_clocks_may_differ_by_what_is_configured(self):
         LaunchpadObjectFactory().makeScriptActivity(
@@ -302,6 +344,13 @@ class TestMonitors(CommandTestCase):
             first, "^The script 'garbo' did not complete on 'a' within 10"
             r" minutes, since .* UTC\.  Last seen: 20\S+ \S+ UTC\.$")
         self.assertRegex(second, r"'update' .* 'b' .*  Last seen: never\.$")
+
+    def test_a_name_that_the_terminal_cannot_show(self):
+        for run in self.monitor, self.nagios:
+            status, out, err = run(
+                "10", "a:größer\u202e", PYTHONIOENCODING="ascii")
+            self.assertEqual((2, ""), (status, err))
+            self.assertIn(r"gr\xf6\xdfer\u202e", out)
 
     def test_a_mail_to_whom_it_concerns(self):
         class Handler(Message):

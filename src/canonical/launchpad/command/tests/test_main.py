@@ -17,12 +17,13 @@ from zope.schema import getFieldNamesInOrder
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.output import ago
+from canonical.launchpad.database.process import this_process
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.scripts.record import Success
+from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
@@ -90,6 +91,23 @@ class TestCommand(CommandTestCase):
             "scriptactivity: cannot alter type of a column used by a view or"
             " rule: rule _RETURN on view recent depends on column"
             ' "date_started"\n', err)
+        self.assertEqual(0, self.run_command("init")[0])
+
+    def test_init_says_for_whom_it_waited(self):
+        main_store().execute("COMMENT ON TABLE scriptactivity IS NULL")
+        ZopelessTransactionManager._installed.commit()
+        main_store().execute(
+            "LOCK TABLE scriptactivity IN SHARE UPDATE EXCLUSIVE MODE")
+        status, out, err = self.run_code(
+            "from canonical.database import postgres;"
+            f" postgres.LOCK_TIMEOUT = 0.2; {RUN}", "init")
+        ZopelessTransactionManager._installed.abort()
+        self.assertEqual((1, ""), (status, out))
+        self.assertRegex(
+            err,
+            "^scriptactivity: the tables in postgres on .* are not changed,"
+            r" after 0.2s of waiting for pid \d+ \(role postgres, .*, idle in"
+            r" transaction since .*\); .* run scriptactivity init again\n$")
         self.assertEqual(0, self.run_command("init")[0])
 
     def test_a_name_that_the_terminal_cannot_show(self):
@@ -170,8 +188,14 @@ class TestHowScriptsFare(CommandTestCase):
             attempts.end(
                 run_key, "failure", start + (number + 1) * minute, 1,
                 f"OSError: disk {number}")
-        for hostname in "a", "b":
-            attempts.begin("tidy", None, start, hostname)
+        # It is known of one process only that it has not reported its end.
+        for hostname, process in ("a", this_process()), ("b", None):
+            main_store().execute(
+                """
+                INSERT INTO scriptattempt
+                    (name, hostname, pid, date_started, process)
+                VALUES ('tidy', ?, ?, ?, ?)
+                """, (hostname, os.getpid(), start, process))
         ZopelessTransactionManager._installed.commit()
 
     def lines(self, *arguments):
@@ -191,14 +215,16 @@ class TestHowScriptsFare(CommandTestCase):
         self.assertEqual(
             [
                 ["script", "host", "last success", "took", "last failure",
-                 "in a row", "running since", "reason"],
+                 "in a row", "running since",
+                 "has not reported its end since", "reason"],
                 ["fine", "host", "2007-02-01T10:00:00+00:00", "60.0", "-",
-                 "-", "-", "-"],
+                 "-", "-", "-", "-"],
                 ["garbo", "host", "2007-02-01T10:00:00+00:00", "60.0",
-                 "2007-02-01T10:02:00+00:00", "2", "-", "OSError: disk 2"],
+                 "2007-02-01T10:02:00+00:00", "2", "-", "-",
+                 "OSError: disk 2"],
                 ["tidy", "a", "-", "-", "-", "-",
-                 "2007-02-01T10:00:00+00:00", "-"],
-                ["tidy", "b", "-", "-", "-", "-",
+                 "2007-02-01T10:00:00+00:00", "-", "-"],
+                ["tidy", "b", "-", "-", "-", "-", "-",
                  "2007-02-01T10:00:00+00:00", "-"],
             ],
             self.lines("list"))
@@ -215,20 +241,26 @@ class TestHowScriptsFare(CommandTestCase):
                 "last_reason": "OSError: disk 2",
                 "failures_in_a_row": 2,
                 "running_since": None,
+                "running_is_seen": False,
             },
             values[1])
 
     def test_running(self):
         lines = self.lines("running")
         self.assertEqual(
-            ["script", "host", "pid", "since", "for", "usually", "also on"],
+            ["script", "host", "pid", "since", "for", "usually", "also on",
+             "state"],
             lines[0])
+        pid = str(os.getpid())
         self.assertEqual(
-            [["tidy", "a", "5", "b"], ["tidy", "b", "5", "a"]],
-            [[*line[:3], line[6]] for line in lines[1:]])
+            [["tidy", "a", pid, "b", "runs"],
+             ["tidy", "b", pid, "a", "has not reported its end"]],
+            [[*line[:3], *line[6:]] for line in lines[1:]])
         self.assertGreater(float(lines[1][4]), 86400)
         values = self.json(IRunningAttempt, "running")
-        self.assertEqual([["b"], ["a"]], [each["also_on"] for each in values])
+        self.assertEqual(
+            [(["b"], True), (["a"], False)],
+            [(each["also_on"], each["is_seen"]) for each in values])
 
     def test_failures(self):
         expected = [
@@ -288,6 +320,44 @@ class TestHowScriptsFare(CommandTestCase):
             ("failures", "No failure is on record."),
         ):
             self.assertEqual(words, self.on_terminal(command).strip())
+
+
+class TestFuture(CommandTestCase):
+
+    def test_what_is_on_record_of_the_future_is_a_line_that_says_what_to_do(
+        self
+    ):
+        factory = LaunchpadObjectFactory()
+        started = datetime.datetime.now(
+            datetime.UTC) + datetime.timedelta(days=365)
+        factory.makeScriptActivity(
+            "it's late", "host", started - datetime.timedelta(days=730))
+        for minutes in range(2):
+            factory.makeScriptActivity(
+                "it's late", "host",
+                started + datetime.timedelta(minutes=minutes))
+        factory.makeScriptActivity("other", "host", started)
+        ZopelessTransactionManager._installed.commit()
+        statement = (
+            "DELETE FROM scriptactivity WHERE name = 'it''s late' AND hostname"
+            f" = 'host' AND date_started >= '{started.isoformat()}'")
+        line = (
+            "scriptactivity: it's late on host has successes on record that"
+            f" started in the future (2, from {started:%Y-%m-%d %H:%M:%S} UTC"
+            " on); they do not count before then; if a clock was ahead, delete"
+            f" them: {statement}")
+        for command, lines in (
+            (["list"], 2), (["last"], 2), (["last", "it's late"], 1)
+        ):
+            status, out, err = self.run_command(*command)
+            self.assertEqual(0, status)
+            self.assertIn(f"{started.year - 2}", out)
+            self.assertNotIn("other", out)
+            self.assertEqual(line, err.splitlines()[0])
+            self.assertEqual(lines, err.count("\n"))
+        main_store().execute(statement)
+        ZopelessTransactionManager._installed.commit()
+        self.assertEqual("", self.run_command("last", "it's late")[2])
 
 
 class TestFlush(CommandTestCase):

@@ -252,7 +252,8 @@ class TestLastActivity(ActivityTestCase):
         finally:
             tracer.remove_all_tracers()
         del collector
-        (text, params), = statements
+        # The one before is about what is not on record yet.
+        _, (text, params) = statements
         text = text.replace("?", "%s")
         cursor = main_store()._connection.build_raw_cursor()
         cursor.execute(
@@ -273,7 +274,7 @@ class TestLastActivity(ActivityTestCase):
         main_store().execute("ANALYZE scriptactivity")
         for arguments, index in (
             ({"name": "script-3"},
-             "scriptactivity__name__date_started__covering_idx"),
+             "scriptactivity__name__date_started__all_idx"),
             ({"name": "script-3", "hostname": "host-1"},
              "scriptactivity__name__hostname__date_started__idx"),
         ):

@@ -241,7 +241,7 @@ class TestVanished(AttemptTestCase):
         self.set.endVanished()
         ztm.commit()
         other.commit()
-        self.assertEqual([None], self.outcomes())
+        self.assertEqual(["success"], self.outcomes())
         self.assertTrue(self.set.isCommitted(run_key))
 
 
@@ -397,6 +397,25 @@ class TestQuestions(AttemptTestCase):
         self.assertEqual(0, self.set.countFailuresInARow("garbo", "host"))
         self.assertEqual(0, self.set.countFailuresInARow("garbo"))
 
+    def test_failures_of_one_time_are_counted_together(self):
+        for reason in "first", "second":
+            self.attempt(1, reason=reason)
+        self.attempt(2)
+        self.assertEqual(
+            [3, 2, 2],
+            [each.failures_in_a_row for each in self.set.getFailures()])
+
+    def test_failures_are_counted_beyond_those_that_are_shown(self):
+        self.succeed(0)
+        for minute in range(1, 6):
+            self.attempt(minute)
+        self.succeed(6)
+        self.attempt(7)
+        self.assertEqual(
+            [1, 5, 4],
+            [each.failures_in_a_row
+             for each in self.set.getFailures(limit=3)])
+
     def test_the_last_failure(self):
         self.assertIsNone(self.set.getLastFailure("garbo"))
         self.attempt(2, reason="second")
@@ -448,7 +467,7 @@ class TestQuestions(AttemptTestCase):
             [(each.name, each.hostname) for each in getUtility(
                 IScriptActivitySet).getLastActivities()])
 
-    def test_twenty_thousand_attempts_take_one_statement(self):
+    def test_twenty_thousand_attempts_take_two_statements(self):
         main_store().execute("""
             INSERT INTO scriptattempt
                 (name, hostname, pid, date_started, date_ended, outcome)
@@ -481,7 +500,7 @@ class TestQuestions(AttemptTestCase):
             finally:
                 remove_all_tracers()
             self.assertEqual(answers, len(answer))
-            self.assertEqual(1, len(statements))
+            self.assertEqual(2, len(statements))
 
     def test_an_abort_leaves_nothing(self):
         self.begin()

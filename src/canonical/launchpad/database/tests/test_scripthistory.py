@@ -78,6 +78,17 @@ class TestHistory(unittest.TestCase):
             [run.date_started for run in self.set.getRunsBefore(
                 "garbo", None, START + 5 * HOUR, START + 4.5 * HOUR, 2)])
 
+    def test_the_one_before_that_completed_last_need_not_be_of_the_last(self):
+        self.factory.makeScriptActivity("garbo", "a", START, 4 * HOUR)
+        for hour in 1, 2:
+            self.run_at(hour, hostname="a")
+        for hostname in "a", None:
+            self.assertEqual(
+                [START, START + 2 * HOUR],
+                [run.date_started for run in self.set.getRunsBefore(
+                    "garbo", hostname, START + 5 * HOUR, START + 5 * HOUR,
+                    1)])
+
     def test_nothing_is_known_of_what_is_not_on_record(self):
         self.assertEqual([], self.set.getNames(START, START + HOUR))
         for name in "garbo", "", "\0", "\ud800":

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from canonical.launchpad.monitor.durations import duration_text
+from canonical.config.durations import duration_text
 from canonical.launchpad.monitor.suggesting.allowances import RUNS
 from canonical.launchpad.monitor.suggesting.allowances import rolling_means
 from canonical.launchpad.monitor.suggesting.allowances import rounded_down

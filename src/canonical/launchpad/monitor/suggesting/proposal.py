@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canonical.launchpad.monitor.durations import duration_text
+from canonical.config.durations import duration_text
 from canonical.launchpad.monitor.suggesting.allowances import missed_needed
 from canonical.launchpad.monitor.suggesting.allowances import patience_needed
 from canonical.launchpad.monitor.suggesting.allowances import rounded_up

@@ -101,8 +101,10 @@ class TestRecently(unittest.TestCase):
         hourly = expect(schedule="0 * * * *")
         for figures, words in (
             ({}, "never started"),
-            ({"running_since": at(8, 30)},
+            ({"running_since": at(8, 30), "running_is_seen": True},
              "still running, for 1h30m, since 2007-02-01 08:30:00 UTC"),
+            ({"running_since": at(8, 30)},
+             "has not reported its end since 2007-02-01 08:30:00 UTC"),
             ({"failures": 3, "last_outcome": "failure",
               "last_reason": "OSError: disk"},
              "failed 3 times in a row, last with OSError: disk"),

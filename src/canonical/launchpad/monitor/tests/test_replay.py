@@ -61,7 +61,7 @@ def figures_by_hand(asked, runs, now):
     return Figures(
         last_started=max((run.date_started for run in latest), default=None),
         last_completed=max(
-            (run.date_completed for run in latest), default=None),
+            (run.date_completed for run in known), default=None),
         met=len(set(counted)), runs=len(counted),
         durations=tuple(
             (run.date_completed - run.date_started).total_seconds()

@@ -60,6 +60,10 @@ class TestZCML(PlacelessSetup, unittest.TestCase):
         self.assertEqual(
             r" a - -b - - -> \x1b[1m\x00\u202e- ", comment)
 
+    def test_what_is_not_printable_in_a_name_is_a_reference(self):
+        text = rules_as_zcml([Rule({"name": "a\u202eb\t", "every": "1d"})])
+        self.assertIn('name="a&#8238;b&#9;"', text)
+
     def test_lines_are_short_where_they_can_be(self):
         attributes = {"name": "x" * 30, "schedule": "1 2 3 4 5" * 4,
                       "timezone": "America/Argentina/ComodRivadavia"}

@@ -27,6 +27,7 @@ from canonical.launchpad.database.scriptattempt import ScriptAttemptSet
 from canonical.launchpad.scripts import attempt
 from canonical.launchpad.scripts import base
 from canonical.launchpad.scripts import lock
+from canonical.launchpad.scripts import record
 from canonical.launchpad.scripts import spool
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.tests.faults import ACTIONS
@@ -36,13 +37,13 @@ CALLS = [
     (base, "execute_zcml"),
     (base, "initZopeless"),
     (base, "send_spool"),
-    (base, "write_success"),
+    (record, "write_success"),
     (lock.LockFile, "__init__"),
     (lock.LockFile, "release"),
     (lock.os, "ftruncate"),
     (lock.os, "pwrite"),
-    (spool, "read_success"),
-    (spool, "_remove"),
+    (record, "read_success"),
+    (record, "remove"),
     (spool.os, "fsync"),
     (spool.Path, "rename"),
     (base.LaunchpadCronScript, "record_activity"),

@@ -66,6 +66,8 @@ class Ground:
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="scriptactivity-fault-"))
+        # The user whom the server runs as gets there too.
+        self.directory.chmod(0o755)
         self.cluster = self.directory / "postgresql"
         self.state = self.directory / "state"
         self.statuses = []

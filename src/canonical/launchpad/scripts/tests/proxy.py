@@ -1,6 +1,7 @@
 """A network that can be cut, between a script and PostgreSQL."""
 
 import contextlib
+import os
 import shutil
 import socket
 import tempfile
@@ -35,7 +36,12 @@ class CommitCutter:
         self.directory = tempfile.mkdtemp(prefix="scriptactivity-proxy-")
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{self.directory}/{NAME}")
-        self.listener.listen()
+        # Clients ask who listens, and want the user who runs the server.
+        os.seteuid(os.stat(self.cluster).st_uid)
+        try:
+            self.listener.listen()
+        finally:
+            os.seteuid(os.getuid())
         threading.Thread(target=self.accept, daemon=True).start()
         return self
 

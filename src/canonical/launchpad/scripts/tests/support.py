@@ -46,10 +46,30 @@ def take_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+class ScriptsLayer(LaunchpadZopelessLayer):
+    """The same in a process of its own, for the tests are many and slow."""
+
+    @classmethod
+    def setUp(cls):
+        """See `LaunchpadZopelessLayer`, which is set up before."""
+
+    @classmethod
+    def tearDown(cls):
+        """See `LaunchpadZopelessLayer`, which is torn down after."""
+
+    @classmethod
+    def testSetUp(cls):
+        """See `LaunchpadZopelessLayer`, likewise."""
+
+    @classmethod
+    def testTearDown(cls):
+        """See `LaunchpadZopelessLayer`, likewise."""
+
+
 class ScriptTestCase(unittest.TestCase):
     """Each test has a table ``work`` that its scripts write to."""
 
-    layer = LaunchpadZopelessLayer
+    layer = ScriptsLayer
 
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from canonical.launchpad.scripts import croncontrol
 from canonical.launchpad.scripts.croncontrol import cronscript_enabled
+from canonical.launchpad.scripts.croncontrol import switches
 from canonical.launchpad.scripts.tests.support import SUCCEED
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
@@ -163,6 +164,47 @@ class TestFiles(ControlTestCase):
         self.assertTrue(cronscript_enabled(
             "", "garbo", self.directory, logging.getLogger("control")))
 
+    def switches(self, *names):
+        logger = logging.Logger("of-this-test", logging.CRITICAL)
+        return switches(str(self.path), names, self.directory, logger)
+
+    def test_what_is_on_and_off_and_not_known(self):
+        self.path.write_text(
+            "[off]\nenabled = no\n[other]\nenabled = maybe\n")
+        self.assertEqual(
+            {"off": False, "on": True}, self.switches("off", "other", "on"))
+
+    def test_nothing_is_known_if_there_is_no_reading_it(self):
+        self.path.write_text("neither this nor that")
+        self.assertEqual({}, self.switches("garbo"))
+        self.path.unlink()
+        self.path.mkdir()
+        self.assertEqual({}, self.switches("garbo"))
+
+    def test_all_are_on_if_there_is_none(self):
+        self.assertEqual(
+            {"one": True, "two": True}, self.switches("one", "two"))
+
+    def test_the_name_of_a_script_forges_no_line(self):
+        self.path.mkdir()
+        answer, ((_, message),) = self.ask(name="a\n\x1b[31mb")
+        self.assertTrue(answer)
+        self.assertIn(r"a \x1b[31mb runs: Is a directory", message)
+
+    def test_no_password_is_said(self):
+        for url in (
+            "ftp://me:S3CRET@example.com/x", "me:S3CRET@example.com/x",
+            "my_name:S3CRET@example.com/x", "//me:S3CRET@example.com/x",
+            "file://me:S3CRET@example.com/x", "http://me:S3CRET@[::1/",
+            "http://me:S3CRET@localhost:1/", "http://localhost:S3CRET/",
+            "http://localhost:1/?token=S3CRET", "http://localhost:1/S3CRET/\xf6",
+            "http:///S3CRET", "https:S3CRET", "http://localhost:1/\x1bS3CRET",
+            "http://a..b/S3CRET",
+        ):
+            answer, ((_, message),) = self.ask(url)
+            self.assertTrue(answer, url)
+            self.assertNotIn("S3CRET", message, url)
+
     def test_a_url_that_is_none_of_those(self):
         for url, words in (
             ("ftp://example.com/x", "ftp: is none of file:, http: and https:"),
@@ -195,10 +237,12 @@ class TestFiles(ControlTestCase):
 
 class TestServers(ControlTestCase):
 
-    def serve(self, status, text="", length=None):
+    def serve(self, status, text="", length=None, words=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                self.send_response(status)
+                self.send_response(status, words)
+                if status == 302:
+                    self.send_header("Location", f"file:{text}")
                 if length is not None:
                     self.send_header("Content-Length", str(length))
                 self.end_headers()
@@ -219,6 +263,17 @@ class TestServers(ControlTestCase):
         self.assertEqual(
             (False, []),
             self.ask(self.serve(200, "[garbo]\nenabled = no\n")))
+
+    def test_neither_a_page_nor_a_reason_is_quoted(self):
+        for status, text in (
+            (200, "<html>\n<a href='?token=S3CRET'>\n"),
+            (200, "[x]\nS3CRET\n"), (500, "S3CRET"), (302, "S3CRET"),
+        ):
+            answer, ((level, message),) = self.ask(
+                self.serve(status, text, words="\x1b[2J to S3CRET"))
+            self.assertEqual((True, "ERROR"), (answer, level))
+            self.assertNotIn("S3CRET", message)
+            self.assertNotIn("\x1b", message)
 
     def test_an_answer_that_is_cut_off(self):
         answer, ((level, message),) = self.ask(

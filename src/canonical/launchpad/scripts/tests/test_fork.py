@@ -38,9 +38,8 @@ class TestFork(ScriptTestCase):
             prepare="import os", **changes)
 
     def outcomes(self):
-        self.ztm.begin()
-        return [
-            outcome for outcome, in self.ask("SELECT outcome FROM scriptattempt")]
+        found = self.ask("SELECT outcome FROM scriptattempt")
+        return [outcome for outcome, in found]
 
     def test_the_child_ends_and_the_parent_succeeds(self):
         for child, status in ENDINGS.items():
@@ -55,7 +54,7 @@ class TestFork(ScriptTestCase):
             self.execute("TRUNCATE work, scriptactivity, scriptattempt")
 
     def test_the_child_ends_and_the_parent_fails(self):
-        for child, status in ENDINGS.items():
+        for child in ENDINGS:
             process = self.run_main(
                 child, "raise LaunchpadScriptFailure('the parent')")
             self.assertEqual(1, process.returncode, child)

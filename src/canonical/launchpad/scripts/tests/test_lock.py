@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,10 @@ import time
 import unittest
 from pathlib import Path
 
+from zope.component import getUtility
+
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
@@ -129,13 +133,7 @@ class TestLockFile(unittest.TestCase):
     def test_users_share_it_in_a_directory_that_all_may_write_to(self):
         self.directory.chmod(0o1777)
 
-        def as_user(uid, statement):
-            def run():
-                os.setuid(uid)
-                statement()
-            return self.in_child(run)
-
-        self.assertEqual(0, as_user(
+        self.assertEqual(0, self.as_user(
             65531, lambda: LockFile(self.path).release(skip_delete=True)))
         holder = LockFile(self.path)
 
@@ -143,9 +141,87 @@ class TestLockFile(unittest.TestCase):
             with self.assertRaises(LockTaken):
                 LockFile(self.path)
 
-        self.assertEqual(0, as_user(65532, lose))
+        self.assertEqual(0, self.as_user(65532, lose))
         holder.release(skip_delete=True)
-        self.assertEqual(0, as_user(65533, lambda: LockFile(self.path)))
+        self.assertEqual(0, self.as_user(65533, lambda: LockFile(self.path)))
+
+    def as_user(self, uid, statement, umask=0o022):
+        """The exit status of a process of another user."""
+        def run():
+            os.umask(umask)
+            os.setgroups([65531])
+            os.setgid(65531)
+            os.setuid(uid)
+            statement()
+        return self.in_child(run)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be other users")
+    def test_one_that_a_killed_user_left_does_not_lock_out_the_next(self):
+        for mode, group, umask in (
+            (0o2770, 65531, 0o077), (0o1777, 0, 0o077), (0o777, 0, 0o022),
+        ):
+            os.chown(self.directory, 0, group)
+            self.directory.chmod(mode)
+
+            def lock_and_die():
+                LockFile(self.path)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            self.assertEqual(-9, self.as_user(65531, lock_and_die, umask))
+            self.assertTrue(self.path.exists())
+            self.assertEqual(0, self.as_user(
+                65532, lambda: LockFile(self.path).release()))
+            holder = LockFile(self.path)
+
+            def lose():
+                with self.assertRaises(LockTaken):
+                    LockFile(self.path)
+
+            self.assertEqual(0, self.as_user(65532, lose))
+            holder.release()
+            self.path.unlink(missing_ok=True)
+
+    def test_it_works_without_a_byte_on_the_disk(self):
+        def lock_with_no_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            lock = LockFile(self.path)
+            self.assertEqual("", self.path.read_text())
+            with self.assertRaisesRegex(
+                LockTaken, "is locked by another process$"
+            ):
+                LockFile(self.path)
+            lock.release()
+            self.assertFalse(self.path.exists())
+
+        self.assertEqual(0, self.in_child(lock_with_no_room))
+
+    def test_to_release_it_twice_is_harmless(self):
+        lock = LockFile(self.path)
+        lock.release()
+        kept = self.directory / "kept"
+        kept.write_text("as it was")
+        files = [os.open(kept, os.O_RDWR) for _ in range(20)]
+        other = LockFile(self.path)
+        lock.release()
+        self.assertEqual("as it was", kept.read_text())
+        self.assertTrue(other.is_held)
+        self.assertEqual(1, self.in_child(lambda: LockFile(self.path)))
+        other.release()
+        for file in files:
+            os.close(file)
+
+    def test_a_child_neither_holds_nor_releases_it(self):
+        lock = LockFile(self.path)
+
+        def release():
+            self.assertFalse(lock.is_held)
+            lock.release()
+
+        self.assertEqual(0, self.in_child(release))
+        self.assertTrue(lock.is_held)
+        self.assertEqual(f"{os.getpid()}\n", self.path.read_text())
+        lock.release()
 
     def test_a_link_is_not_followed(self):
         self.path.symlink_to(self.directory / "elsewhere")
@@ -303,10 +379,12 @@ class TestLockingScripts(ScriptTestCase):
             call="lock_and_run()",
             **self.configure("[scripts]\nlock_directory: /no/such/place\n"))
         self.assertEqual(1, process.returncode)
-        self.assertEqual(
-            ["ERROR   Cannot lock /no/such/place/launchpad-tidy.lock:"
-             " No such file or directory"], self.log(process))
+        why = "Cannot lock /no/such/place/launchpad-tidy.lock:" \
+            " No such file or directory"
+        self.assertEqual([f"ERROR   {why}"], self.log(process))
         self.assert_nothing_left()
+        failure, = getUtility(IScriptAttemptSet).getFailures("tidy")
+        self.assertEqual(f"LaunchpadScriptFailure: {why}", failure.reason)
 
     def test_a_lock_directory_that_cannot_be_written(self):
         process = self.run_script(

@@ -1,7 +1,11 @@
 """The log of a script, and the options of every script."""
 
+import io
+import logging
 import pstats
+import unittest
 
+from canonical.launchpad.scripts.logger import UTCFormatter
 from canonical.launchpad.scripts.tests.support import SUCCEED
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
@@ -12,6 +16,34 @@ def main(self):
     for level in "debug", "info", "warning", "error", "critical":
         getattr(self.logger, level)("to %s", level)
 """
+
+
+class TestFormatter(unittest.TestCase):
+
+    def logged(self, text, **how):
+        out = io.StringIO()
+        handler = logging.StreamHandler(out)
+        handler.setFormatter(UTCFormatter())
+        logger = logging.Logger("of-this-test")
+        logger.addHandler(handler)
+        logger.error("%s", text, **how)
+        return out.getvalue()[28:]
+
+    def test_lines_and_tabs_stay(self):
+        self.assertEqual("a\n\tb\n", self.logged("a\n\tb"))
+
+    def test_what_could_harm_a_terminal_is_escaped(self):
+        self.assertEqual(
+            r"a\x1b[2J\r\x9b1m\u202e\udcff" + "\n",
+            self.logged("a\x1b[2J\r\x9b1m\u202e\udcff"))
+
+    def test_so_it_is_in_a_traceback(self):
+        try:
+            raise RuntimeError("\x1b[2J")
+        except RuntimeError:
+            said = self.logged("Failed", exc_info=True)
+        self.assertIn("Traceback (most recent call last):\n", said)
+        self.assertTrue(said.endswith("\nRuntimeError: \\x1b[2J\n"), said)
 
 
 class TestLog(ScriptTestCase):
@@ -102,6 +134,15 @@ class TestLogFile(ScriptTestCase):
         path.unlink()
         self.run_script(TALK, "-qqq", "--log-file", f"CRITICAL:{path}")
         self.assertEqual(["CRITICAL to critical"], self.logged(path))
+
+    def test_it_can_have_what_has_no_utf_8(self):
+        path = self.directory / "log"
+        process = self.run_script("""
+            def main(self):
+                self.logger.error("%s", "half \\udcff")
+            """, "--log-file", path)
+        self.assertEqual(["ERROR   half \\udcff"], self.log(process))
+        self.assertEqual(["ERROR   half \\udcff"], self.logged(path))
 
     def test_it_is_opened_anew_when_it_is_rotated(self):
         path = self.directory / "log"

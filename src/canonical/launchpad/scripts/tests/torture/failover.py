@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,9 +38,12 @@ class Standby:
     def __init__(self, ground):
         self.ground = ground
         self.cluster = ground.directory / unique("standby")
-        postgres = psutil.Process(server_processes(ground.cluster)[0]).exe()
+        postmaster = psutil.Process(server_processes(ground.cluster)[0])
+        with (ground.cluster / "pg_hba.conf").open("a") as access:
+            access.write("local replication all trust\n")
+        ground.query("SELECT pg_reload_conf()")
         subprocess.run(
-            [Path(postgres).with_name("pg_basebackup"),
+            [Path(postmaster.exe()).with_name("pg_basebackup"),
              "--pgdata", self.cluster, "--checkpoint=fast",
              "--write-recovery-conf", "--no-sync", "--dbname",
              make_dsn(**ground.parameters)],
@@ -51,9 +55,14 @@ class Standby:
         (self.cluster / ".s.PGSQL.5432.lock").unlink()
         with starting:
             self.parameters = embedded_parameters(self.cluster)
+        self.wait_for_stream()
 
     def query(self, statement):
         return self.ground.query(statement, **self.parameters)
+
+    def wait_for_stream(self):
+        while not self.query("SELECT 1 FROM pg_stat_wal_receiver"):
+            time.sleep(0.02)
 
     def lag(self):
         """Get nothing of the primary any more."""

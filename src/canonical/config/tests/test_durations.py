@@ -3,9 +3,9 @@
 import datetime
 import unittest
 
-from canonical.launchpad.monitor.durations import duration_text
-from canonical.launchpad.monitor.durations import parse_band
-from canonical.launchpad.monitor.durations import parse_duration
+from canonical.config.durations import duration_text
+from canonical.config.durations import parse_band
+from canonical.config.durations import parse_duration
 
 
 class TestDurations(unittest.TestCase):

@@ -1,0 +1,55 @@
+"""Text from outside, made harmless before a person sees it.
+
+A reason, a host name or the answer of a server may hold anything.  Printed as
+it is, it could forge a line or a column, colour or clear a terminal, or show
+its letters in another order than they have.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+__all__ = [
+    "is_printable",
+    "printable",
+    "single_line",
+]
+
+
+# Unicode categories that a name cannot have in it: control characters, line
+# and paragraph separators, and halves of surrogate pairs, which have no
+# UTF-8.
+UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
+
+
+def is_printable(text: str) -> bool:
+    """Would `text` stay on its line?  A name has to."""
+    if text.isascii():
+        return text.isprintable()
+    return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text`, with all that is not printable as `repr` escapes it.
+
+    That is more than a name may not have: what turns the direction of
+    writing, or has no width, is shown too.  Spaces of any width stay.
+
+    :param keep: characters to leave as they are, such as line breaks.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in keep or _is_space(char)
+        else repr(char)[1:-1]
+        for char in text)
+
+
+def single_line(text: str) -> str:
+    """`printable` text, with a space for every line break or tab."""
+    return printable(" ".join(text.split()))
+
+
+def _is_space(char: str) -> bool:
+    return unicodedata.category(char) == "Zs"
