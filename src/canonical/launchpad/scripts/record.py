@@ -88,10 +88,7 @@ def was_refused(error: BaseException) -> bool:
 
 
 def record_success(
-    ztm: ZopelessTransactionManager,
-    success: Success,
-    seconds: float,
-    logger: Logger,
+    ztm: ZopelessTransactionManager, success: Success, seconds: float
 ) -> None:
     """Record a success and end its attempt, in a transaction of its own.
 
@@ -99,33 +96,16 @@ def record_success(
     :raises WorkLost: if its attempt should be a proof and is none.
     :raises Exception: if it is not recorded, or nobody knows.
     """
-    seconds = min(max(seconds, SHORTEST_TRY), LONGEST_TRY)
-    try:
-        _record(ztm, success, seconds, with_attempt=success.attempt != "none")
-    except ProgrammingError as error:
-        if success.attempt != "begun":
-            raise
-        _record(ztm, success, seconds, with_attempt=False)
-        logger.warning(
-            "The end of this run is not on record: %s", first_line(error))
-
-
-def _record(
-    ztm: ZopelessTransactionManager,
-    success: Success,
-    seconds: float,
-    with_attempt: bool,
-) -> None:
-    with ztm.apart(seconds):
+    with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
         make_durable(main_store())
-        if with_attempt:
-            attempt_set = getUtility(IScriptAttemptSet)
+        attempt_set = getUtility(IScriptAttemptSet)
+        if success.attempt != "none":
             attempt_set.end(
                 success.run_key, "success", success.date_completed, 0)
-            if success.attempt == "committed" and not attempt_set.isCommitted(
-                success.run_key
-            ):
-                raise WorkLost
+        if success.attempt == "committed" and not attempt_set.isCommitted(
+            success.run_key
+        ):
+            raise WorkLost
         getUtility(IScriptActivitySet).recordSuccess(
             name=success.name,
             hostname=success.hostname,
@@ -140,7 +120,6 @@ def _record_in_time(
     success: Success,
     seconds: float,
     hurry: threading.Event,
-    logger: Logger,
 ) -> None:
     """Record a success, and try again what fails, over new connections.
 
@@ -154,7 +133,7 @@ def _record_in_time(
     while True:
         left = SHORTEST_TRY if hurry.is_set() else deadline - time.monotonic()
         try:
-            record_success(ztm, success, left, logger)
+            record_success(ztm, success, left)
             return
         except WorkLost:
             raise
@@ -187,7 +166,7 @@ def record_or_spool(
     :raises WorkLost: as `record_success` does.
     """
     try:
-        _record_in_time(ztm, success, seconds, hurry, logger)
+        _record_in_time(ztm, success, seconds, hurry)
         return True
     except WorkLost:
         raise
@@ -241,7 +220,7 @@ def record_committed(
             database="",
         )
         try:
-            record_success(ztm, success, SHORTEST_TRY, logger)
+            record_success(ztm, success, SHORTEST_TRY)
             recorded += 1
         except (TypeError, ValueError, DataError, IntegrityError) as error:
             logger.error(
@@ -303,7 +282,7 @@ def _send(
             success.database, path)
         return False
     try:
-        record_success(ztm, success, seconds, logger)
+        record_success(ztm, success, seconds)
     except WorkLost as lost:
         if is_at_home:
             _set_aside(path, lost, logger)

@@ -231,12 +231,13 @@ class TestHarmlessness(AttemptTestCase):
             """)
         self.execute("ALTER TABLE away RENAME TO scriptattempt")
         self.assertEqual(0, process.returncode)
-        proof, end = self.log(process)
+        proof, record = self.log(process)
         self.assertRegex(proof, "^WARNING The proof of its work is not kept")
-        self.assertRegex(end, "^WARNING The end of this run is not on record")
+        self.assertRegex(record, "^ERROR   The success is not recorded yet")
+        self.run_script("def main(self): pass", arguments="'another'")
         self.assertEqual(["done"], self.work())
         self.assertEqual("tidy", self.last().name)
-        self.assertEqual([("success", None, None)], self.outcomes())
+        self.assertEqual([("success", 0, None)], self.outcomes())
 
     def test_a_failure_without_the_table_is_a_failure_and_a_warning(self):
         self.hide_table()
