@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from pathlib import Path
@@ -47,9 +46,6 @@ COMMIT_TAKES_TIME = """
         DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION take_time();
 """
-
-# One database after another; pgserver's own bookkeeping is not for threads.
-starting = threading.Lock()
 
 
 class Hung(Exception):
@@ -192,8 +188,7 @@ class Ground:
 
         After the crash of a session it recovers without being started.
         """
-        with starting:
-            self.parameters = embedded_parameters(self.cluster)
+        self.parameters = embedded_parameters(self.cluster)
         deadline = time.monotonic() + BOUND
         while True:
             try:

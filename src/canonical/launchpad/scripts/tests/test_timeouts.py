@@ -32,7 +32,10 @@ class TestTimeouts(FaultTestCase):
             self.ground.names("scriptactivity", self._testMethodName + "-"))
 
     def freeze_at_commit(self, *args, **settings):
-        """The script's status and log, if its COMMIT is not answered."""
+        """The script's status and log, if its COMMIT is not answered.
+
+        It is on its way, and so is a request to cancel it; either may win.
+        """
         with (
             tempfile.NamedTemporaryFile(mode="r") as log,
             CommitStriker(
@@ -55,22 +58,18 @@ class TestTimeouts(FaultTestCase):
         self.assertEqual(1, status, log)
         self.assertIn("it is not known yet whether the work is committed", log)
         self.assert_promises_kept()
-        # The COMMIT was on its way.
-        self.assertEqual(1, self.succeeded())
 
     def test_the_commit_waits_and_the_script_is_terminated(self):
         status, log = self.freeze_at_commit("SIGTERM soon", "after _prove")
         self.assertEqual(-signal.SIGTERM, status, log)
         self.assertIn("it is not known yet whether the work is committed", log)
         self.assert_promises_kept()
-        self.assertEqual(1, self.succeeded())
 
     def test_the_script_was_terminated_right_before_the_commit_waits(self):
         status, log = self.freeze_at_commit("SIGTERM", "after markCommitted")
         self.assertEqual(-signal.SIGTERM, status, log)
         self.assertIn("it is not known yet whether the work is committed", log)
         self.assert_promises_kept()
-        self.assertEqual(1, self.succeeded())
 
     def test_the_record_waits(self):
         answer = self.run_script("freeze", "before record_activity")

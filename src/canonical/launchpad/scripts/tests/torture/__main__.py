@@ -10,9 +10,8 @@ record, a second record, or a run that does not end.
 """
 
 import argparse
-import queue
+import multiprocessing
 import sys
-import threading
 import traceback
 from dataclasses import dataclass
 
@@ -87,14 +86,20 @@ class Tally:
         self.doubled += len(recorded) - len(set(recorded))
 
 
-def work_through(attacks, factor, done):
-    """Make the attacks that are left in a queue; each gives a `Tally`."""
+def work_through(chosen, begun, factor, done):
+    """Make the attacks that no other process has begun.
+
+    :param begun: how many have been; shared.
+    :param done: takes a `Tally` for each.
+    """
     ground = Ground()
     while True:
-        try:
-            title, function, weight = attacks.get_nowait()
-        except queue.Empty:
+        with begun.get_lock():
+            number = begun.value
+            begun.value += 1
+        if number >= len(chosen):
             break
+        title, function, weight = chosen[number]
         tally = Tally(title)
         try:
             tally.attack(ground, function, max(1, round(factor * weight)))
@@ -117,16 +122,17 @@ def main():
         "only", nargs="?", default="",
         help="only attacks with this in their title")
     args = parser.parse_args()
-    attacks, done = queue.Queue(), queue.Queue()
     chosen = [
         attack for attack in [*FAILOVERS, *SURROUNDINGS, *ATTACKS]
         if args.only in attack[0]]
-    for attack in chosen:
-        attacks.put(attack)
-    print(f"{'attack':<62}{''.join(f'{each:>9}' for each in COLUMNS)}")
+    fork = multiprocessing.get_context("fork")
+    begun, done = fork.Value("i", 0), fork.SimpleQueue()
+    print(f"{'attack':<62}{''.join(f'{each:>9}' for each in COLUMNS)}",
+          flush=True)
     for _ in range(WORKERS):
-        threading.Thread(
-            target=work_through, args=[attacks, args.trials, done]).start()
+        fork.Process(
+            target=work_through, args=[chosen, begun, args.trials, done],
+        ).start()
     is_good = True
     for _ in chosen:
         tally = done.get()

@@ -87,7 +87,7 @@ def killed_at_every_moment(isolation, dbuser=None):
 
 
 def killed_at_any_time(ground, name, share):
-    ground.run(name, alarm=random.uniform(0.001, 0.08))
+    ground.run(name, alarm=random.uniform(0.001, 0.25))
 
 
 def killed_while_it_sends_the_spool(ground, name, share):

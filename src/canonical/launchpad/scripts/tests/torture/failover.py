@@ -20,7 +20,6 @@ from psycopg2.extensions import make_dsn
 from canonical.database.embedded import embedded_parameters
 from canonical.launchpad.scripts.tests.faults import crash_server
 from canonical.launchpad.scripts.tests.faults import server_processes
-from canonical.launchpad.scripts.tests.ground import starting
 from canonical.launchpad.scripts.tests.ground import unique
 from canonical.launchpad.scripts.tests.proxy import CommitStriker
 from canonical.launchpad.scripts.tests.torture.attacks import WORK
@@ -53,8 +52,7 @@ class Standby:
             os.chown(path, owner.st_uid, owner.st_gid)
         # It copies this of a server that runs.
         (self.cluster / ".s.PGSQL.5432.lock").unlink()
-        with starting:
-            self.parameters = embedded_parameters(self.cluster)
+        self.parameters = embedded_parameters(self.cluster)
         self.wait_for_stream()
 
     def query(self, statement):

@@ -6,6 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from psycopg2.extensions import make_dsn
+
 from canonical.launchpad.scripts.tests.faultdriver import MAINS
 from canonical.launchpad.scripts.tests.ground import BOUND
 from canonical.launchpad.scripts.tests.ground import Hung
@@ -94,8 +96,10 @@ def closed_descriptors(ground, name, share):
     process = subprocess.Popen(
         ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable,
          DEAF_AND_DUMB.format(name=name)],
-        env=ground.environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env=dict(ground.environment,
+                 LP_DATABASE_URI=make_dsn(**ground.parameters)),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
     try:
         process.wait(BOUND)
     except subprocess.TimeoutExpired:
