@@ -25,8 +25,11 @@ the COMMIT that never came.
 
 It is not written where more than the store ``main`` takes part in the
 transaction, for another store may fail when ``main`` has committed already.
-Then, and where a script commits within ``main`` and leaves nothing for the
-end, the record of the success is its own proof.
+Nor is it where a script commits within ``main`` and leaves nothing for the
+end.  Then the record of the success is its own proof.  If the script is killed
+before the record, the success is lost; and if the server loses transactions
+before the record, by a failover or a crash with ``synchronous_commit=off``,
+the script cannot notice.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
 from canonical.launchpad.scripts.logger import add_logging_options
+from canonical.launchpad.scripts.logger import occupy_standard_descriptors
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
@@ -108,6 +109,7 @@ class LaunchpadScript:
         test_args: Sequence[str] | None = None,
         logger: logging.Logger | None = None,
     ):
+        occupy_standard_descriptors()
         self._name = name
         self._dbuser = dbuser
         self._lock: LockFile | None = None

@@ -1,5 +1,8 @@
 """Running a script: commit, record, and what comes between."""
 
+import subprocess
+import sys
+
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
@@ -35,6 +38,24 @@ class TestScripts(ScriptTestCase):
             "SELECT text::timestamptz FROM work").get_one()
         self.assertLess(self.last().date_started, within)
         self.assertLess(within, self.last().date_completed)
+
+    def test_closed_descriptors_are_taken_by_nobody(self):
+        for closed in "<&-", ">&-", "2>&-", "<&- >&- 2>&-":
+            self.write_script("""
+                def main(self):
+                    note("done")
+                    for descriptor in 0, 1, 2:
+                        os.set_blocking(descriptor, False)
+                        with contextlib.suppress(OSError):
+                            os.write(descriptor, b"x" * 100)
+                """, prepare="import contextlib, os", call="lock_and_run()")
+            process = subprocess.run(
+                ["sh", "-c", f'exec "$0" "$1" {closed}', sys.executable,
+                 self.path], capture_output=True, check=False)
+            self.assertEqual(0, process.returncode, closed)
+            self.assertEqual(["done"], self.work(), closed)
+            self.assertEqual("tidy", self.last().name)
+            self.execute("TRUNCATE work, scriptactivity")
 
     def test_an_exception_rolls_back_and_leaves_no_record(self):
         self.assert_failed(self.run_script("""
