@@ -45,14 +45,15 @@ class TestScripts(ScriptTestCase):
                 def main(self):
                     note("done")
                     for descriptor in 0, 1, 2:
-                        os.set_blocking(descriptor, False)
                         with contextlib.suppress(OSError):
                             os.write(descriptor, b"x" * 100)
+                    main_store().execute("SELECT pg_sleep(0.1)")
                 """, prepare="import contextlib, os", call="lock_and_run()")
             process = subprocess.run(
                 ["sh", "-c", f'exec "$0" "$1" {closed}', sys.executable,
                  self.path], capture_output=True, check=False)
             self.assertEqual(0, process.returncode, closed)
+            self.assertIn(process.stderr, (b"", b"x" * 100), closed)
             self.assertEqual(["done"], self.work(), closed)
             self.assertEqual("tidy", self.last().name)
             self.execute("TRUNCATE work, scriptactivity")
