@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 import textwrap
 import unittest
@@ -16,6 +15,7 @@ from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing.children import start_python
 
 
 TEMPLATE = """
@@ -98,9 +98,8 @@ class ScriptTestCase(unittest.TestCase):
 
     def start(self, *options, **environment):
         """The process of a script that was written."""
-        return subprocess.Popen(
-            [sys.executable, self.path, *options],
-            env=dict(os.environ, **environment),
+        return start_python(
+            [self.path, *options], dict(os.environ, **environment),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
 
