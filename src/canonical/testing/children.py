@@ -51,28 +51,34 @@ def start_python(
 
     :param arguments: a path and what follows it, or ``-c``, code and what
         follows it.
-    :param env: the environment, by default that of this process.
+    :param env: the environment, by default that of this process; without a
+        PYTHONPATH, it has that of `python_path`.
     :param options: ``cwd``, and what `subprocess.Popen` knows for pipes and
         what is read from them.
     """
-    env = dict(os.environ if env is None else env)
-    alike = _read_at_start(env) == _read_at_start(os.environ)
+    ours = {"PYTHONPATH": python_path(), **os.environ}
+    env = ours if env is None else {"PYTHONPATH": python_path(), **env}
+    alike = _read_at_start(env) == _read_at_start(ours)
     return (_Forked if alike else subprocess.Popen)(
         [sys.executable, *arguments], env=env, **options)
 
 
-def _read_at_start(env: Mapping[str, str]) -> list[tuple[str, str]]:
-    return sorted(
-        item for item in env.items() if item[0].startswith(READ_AT_START))
+def _read_at_start(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(
+        item for item in env.items() if item[0].startswith(READ_AT_START)))
 
 
 @functools.cache
-def _server(*_environment: tuple[str, str]) -> socket.socket:
-    """The requests of the server for an environment; it ends with us."""
+def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
+    """The requests of the server for an environment; it ends with us.
+
+    :param environment: what counts of it.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         server = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(theirs.fileno())],
+            env=dict(os.environ, **dict(environment)),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()])
     atexit.register(server.wait)
@@ -96,11 +102,10 @@ class _Forked(subprocess.Popen):  # type: ignore[type-arg]
             "cwd": os.path.abspath(cwd or ""),
             "environment": env,
         })
-        self._report, report = map(
-            open, os.pipe(), ("r", "w"))
+        self._report, report = map(open, os.pipe(), "rw")
         with report:
             socket.send_fds(
-                _server(*_read_at_start(os.environ)), [request.encode()],
+                _server(_read_at_start(env)), [request.encode()],
                 [0 if stdin == -1 else stdin, 1 if stdout == -1 else stdout,
                  2 if stderr == -1 else stderr, report.fileno()])
         self.pid = int(self._report.readline())

@@ -21,6 +21,7 @@ import socket
 import sys
 import time
 import types
+from contextlib import suppress
 from typing import Any
 
 import canonical.launchpad
@@ -57,11 +58,13 @@ def serve(descriptor: int) -> None:
     _import_all()
     # Whoever interrupts the tests does not mean what they have started.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as requests:
         while True:
             message, descriptors, _, _ = socket.recv_fds(
                 requests, LARGEST_REQUEST, 4)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                    pass
             if not message:
                 return
             if os.fork() == 0:
@@ -89,7 +92,6 @@ def _import_all() -> None:
 def _fork_and_report(*descriptors: int) -> None:
     """Return in a child, with its descriptors; wait for it here, and exit."""
     *standard, report = descriptors
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child != 0:
         os.write(report, b"%d\n" % child)

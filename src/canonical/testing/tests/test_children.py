@@ -46,7 +46,7 @@ json.dump({
                   sys.stderr is sys.__stderr__],
     "threads": threading.active_count(),
     "configuration": __import__("canonical.config").config.config._file,
-}, sys.stdout)
+}, sys.stdout, sort_keys=True)
 """
 
 PIPES = {
@@ -62,9 +62,9 @@ class TestStartPython(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
         self.directory = Path(temporary.name)
-        path = mock.patch.dict(os.environ, PYTHONPATH=python_path())
-        path.start()
-        self.addCleanup(path.stop)
+        environment = mock.patch.dict(os.environ, PYTHONPATH=python_path())
+        environment.start()
+        self.addCleanup(environment.stop)
         os.environ.pop("PYTHONUNBUFFERED", None)
 
     def both(self, *arguments, **options):
