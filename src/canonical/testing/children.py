@@ -86,7 +86,7 @@ def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
     return ours
 
 
-class _Forked(subprocess.Popen):  # type: ignore[type-arg]
+class _Forked(subprocess.Popen[Any]):
     """A child of the server: it is started and waited for there.
 
     What is overridden is what `subprocess.Popen` itself overrides from one
@@ -110,7 +110,7 @@ class _Forked(subprocess.Popen):  # type: ignore[type-arg]
                  2 if stderr == -1 else stderr, report.fileno()])
         self.pid = int(self._report.readline())
         self._child_created = True
-        self._close_pipe_fds(*pipes[:6])
+        self._close_pipe_fds(*pipes[:6])  # type: ignore[attr-defined]
 
     def _internal_poll(self, _deadstate: Any = None) -> int | None:
         if self.returncode is None:

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+import tokenize
 import types
 from contextlib import suppress
 from typing import Any
@@ -128,7 +129,7 @@ def _become(
     else:
         name = os.path.abspath(program)
         directory = os.path.dirname(name)
-        with open(name, "rb") as file:
+        with tokenize.open(name) as file:
             code = file.read()
     sys.argv = [program, *rest]
     sys.path[0] = directory
