@@ -39,7 +39,7 @@ def python_path() -> str:
 
 
 def start_python(
-    arguments: Sequence[str | os.PathLike[str]],
+    arguments: Sequence[str | bytes | os.PathLike[str]],
     env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> subprocess.Popen[Any]:
@@ -98,7 +98,7 @@ class _Forked(subprocess.Popen[Any]):
          _startupinfo, _creationflags, _shell, *pipes) = parameters
         stdin, _, _, stdout, _, stderr = pipes[:6]
         request = json.dumps({
-            "arguments": [os.fspath(argument) for argument in args[1:]],
+            "arguments": [os.fsdecode(argument) for argument in args[1:]],
             "cwd": os.path.abspath(cwd or ""),
             "environment": env,
         })

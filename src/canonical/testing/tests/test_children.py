@@ -90,7 +90,7 @@ class TestStartPython(unittest.TestCase):
 
     def test_a_script_finds_what_it_finds_in_a_new_process(self):
         self.write(DESCRIBE)
-        self.assert_alike(self.directory / "script.py", "ü")
+        self.assert_alike(self.directory / "script.py", "ü", b"\xff")
         self.assert_alike(
             "script.py", cwd=self.directory,
             env=dict(os.environ, X="\udcff"))

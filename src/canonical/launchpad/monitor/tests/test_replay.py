@@ -417,11 +417,13 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
 
-    @settings(max_examples=6, deadline=None)
-    @given(history=histories(most=15))
-    def test_it_is_what_checks_of_the_database_at_every_minute_find(
-        self, history
-    ):
+    examples = 2
+
+    def test_it_is_what_checks_of_the_database_at_every_minute_find(self):
+        settings(max_examples=self.examples, deadline=None)(
+            given(history=histories(most=15))(self.check))()
+
+    def check(self, history):
         case, runs, since, until = history
         for run in runs:
             LaunchpadObjectFactory().makeScriptActivity(
@@ -435,3 +437,9 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
             transaction.abort()
         self.assertEqual([], differences(
             since, moments, found, replay(case, runs, since, until)))
+
+
+class TestReplayAgainstMoreOfTheDatabase(TestReplayAgainstTheDatabase):
+
+    level = 2
+    examples = 50
