@@ -150,12 +150,17 @@ class DeadlySignals:
         if not self._handled.wait(PATIENCE):
             self.cut()
             self._handled.wait()
-        self._handled.clear()
         done.set()
+        self._handled.clear()
 
     def _keep_cancelling(self, done: threading.Event) -> None:
-        """The statement may start right after it is cancelled."""
-        while not (done.is_set() or self._deferring):
+        """The statement may start right after it is cancelled.
+
+        Once the signal is handled, the next statements keep records.
+        """
+        while not (
+            self._handled.is_set() or done.is_set() or self._deferring
+        ):
             self.cancel()
             done.wait(0.1)
 
