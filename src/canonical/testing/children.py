@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import os
+import select
+import socket
+import subprocess
 import sys
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 
 __all__ = [
     "python_path",
+    "start_python",
 ]
+
+
+SERVE = "import sys; from canonical.testing.forkserver import serve;" \
+    " serve(int(sys.argv[1]))"
+
+# What Python, or the C library, reads at the start of a process.
+READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
 
 
 def python_path() -> str:
@@ -18,3 +36,93 @@ def python_path() -> str:
     it stands in their `sys.path` alone.
     """
     return os.pathsep.join(filter(None, sys.path))
+
+
+def start_python(
+    arguments: Sequence[str | bytes | os.PathLike[str]],
+    env: Mapping[str, str] | None = None,
+    **options: Any,
+) -> subprocess.Popen[Any]:
+    """A process that runs a script, or code, as ``python ARGUMENTS`` does.
+
+    It is forked from one that has our modules imported already, and so it
+    starts soon.  A test of what is imported, or of how a process starts,
+    takes `subprocess.Popen`.
+
+    :param arguments: a path and what follows it, or ``-c``, code and what
+        follows it.
+    :param env: the environment, by default that of this process; without a
+        PYTHONPATH, it has that of `python_path`.
+    :param options: ``cwd``, and what `subprocess.Popen` knows for pipes and
+        what is read from them.
+    """
+    ours = {"PYTHONPATH": python_path(), **os.environ}
+    env = ours if env is None else {"PYTHONPATH": python_path(), **env}
+    alike = _read_at_start(env) == _read_at_start(ours)
+    return (_Forked if alike else subprocess.Popen)(
+        [sys.executable, *arguments], env=env, **options)
+
+
+def _read_at_start(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(
+        item for item in env.items() if item[0].startswith(READ_AT_START)))
+
+
+@functools.cache
+def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
+    """The requests of the server for an environment; it ends with us.
+
+    :param environment: what counts of it.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        server = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(theirs.fileno())],
+            env=dict(os.environ, **dict(environment)),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()])
+    atexit.register(server.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+class _Forked(subprocess.Popen[Any]):
+    """A child of the server: it is started and waited for there.
+
+    What is overridden is what `subprocess.Popen` itself overrides from one
+    operating system to the other.
+    """
+
+    def _execute_child(self, args: Any, *parameters: Any) -> None:
+        (_executable, _preexec_fn, _close_fds, _pass_fds, cwd, env,
+         _startupinfo, _creationflags, _shell, *pipes) = parameters
+        stdin, _, _, stdout, _, stderr = pipes[:6]
+        request = json.dumps({
+            "arguments": [os.fsdecode(argument) for argument in args[1:]],
+            "cwd": os.path.abspath(cwd or ""),
+            "environment": env,
+        })
+        self._report, report = map(open, os.pipe(), "rw")
+        with report:
+            socket.send_fds(
+                _server(_read_at_start(env)), [request.encode()],
+                [0 if stdin == -1 else stdin, 1 if stdout == -1 else stdout,
+                 2 if stderr == -1 else stderr, report.fileno()])
+        self.pid = int(self._report.readline())
+        self._child_created = True
+        self._close_pipe_fds(*pipes[:6])  # type: ignore[attr-defined]
+
+    def _internal_poll(self, _deadstate: Any = None) -> int | None:
+        if self.returncode is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._wait(timeout=0)
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:
+        if self.returncode is None:
+            if not select.select([self._report], [], [], timeout)[0]:
+                assert timeout is not None
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            self.returncode = int(self._report.readline())
+            self._report.close()
+        return self.returncode

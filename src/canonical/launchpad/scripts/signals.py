@@ -151,15 +151,20 @@ class DeadlySignals:
         if not self._handled.wait(PATIENCE):
             self.cut()
             self._handled.wait()
-        self._handled.clear()
         done.set()
+        self._handled.clear()
         # What is finished first may wait for the server only now.
         if not self._finished.wait(PATIENCE):
             self.cut()
 
     def _keep_cancelling(self, done: threading.Event) -> None:
-        """The statement may start right after it is cancelled."""
-        while self._finished.is_set() and not done.is_set():
+        """The statement may start right after it is cancelled.
+
+        Once the signal is handled, the next statements keep records.
+        """
+        while self._finished.is_set() and not (
+            self._handled.is_set() or done.is_set()
+        ):
             self.cancel()
             done.wait(0.1)
 

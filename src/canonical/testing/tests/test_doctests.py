@@ -28,6 +28,7 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
 
 
 CHECKOUT = Path(__file__).resolve().parents[4]
@@ -51,9 +52,9 @@ def set_up(test):
     processes = []
 
     def start(script, *arguments, **environment):
-        process = subprocess.Popen(
-            [sys.executable, script, *arguments], cwd=directory,
-            env=dict(os.environ, **environment), text=True,
+        process = start_python(
+            [script, *arguments], dict(os.environ, **environment),
+            cwd=directory, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
         processes.append(process)
@@ -69,11 +70,12 @@ def set_up(test):
         run("-c", COMMAND, *arguments, **environment)
 
     def save(name, *arguments):
-        process = subprocess.run(
-            [sys.executable, "-c", COMMAND, *arguments], cwd=directory,
-            text=True, capture_output=True, check=False)
-        directory.joinpath(name).write_text(process.stdout)
-        print(process.stderr, end="")
+        process = start_python(
+            ["-c", COMMAND, *arguments], cwd=directory, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate()
+        directory.joinpath(name).write_text(out)
+        print(err, end="")
         print("exit status", process.returncode)
 
     def output_of(*arguments):

@@ -13,14 +13,16 @@ from canonical.launchpad.command.tests.test_alert import AlertTestCase
 
 DRIVE = "from canonical.launchpad.command.tests import alertdriver;" \
     " alertdriver.main()"
-SCRIPTS = 200
 
 
 class KillTestCase(AlertTestCase):
 
+    # How many scripts are broken.
+    scripts = 20
+
     def setUp(self):
         super().setUp()
-        self.write_expectations(SCRIPTS)
+        self.write_expectations(self.scripts)
         self.driver = subprocess.Popen(
             [sys.executable, "-c", DRIVE], text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,8 +66,8 @@ class KillTestCase(AlertTestCase):
         self.assertEqual(0, self.drive("moment", 0)[0])
         self.assertEqual(mails, len(self.mail.received))
         return (
-            {told[f"script-{number}"] for number in range(SCRIPTS)}, status,
-            moments)
+            {told[f"script-{number}"] for number in range(self.scripts)},
+            status, moments)
 
 
 class TestKilled(KillTestCase):
@@ -82,3 +84,9 @@ class TestKilled(KillTestCase):
         # After the server has it, and before the database knows.
         self.assertGreater(len(doubled), 0)
         self.assertLess(len(doubled), 6)
+
+
+class TestKilledAmongMany(TestKilled):
+
+    level = 2
+    scripts = 200

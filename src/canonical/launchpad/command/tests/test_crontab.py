@@ -12,6 +12,7 @@ from canonical.launchpad.command import crontab
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
 
 
 class CrontabTestCase(CommandTestCase):
@@ -86,11 +87,13 @@ class TestCrontab(CrontabTestCase):
 
     def test_several_files_one_of_them_standard_input(self):
         path = self.write("tab", "0 2 * * * a\n")
-        process = subprocess.run(
-            [sys.executable, "-c", RUN, "crontab", path, "-"], check=True,
-            input="0 3 * * * root a\n", capture_output=True, text=True)
-        self.assertIn('name="a" schedule="0 2,3 * * *"', process.stdout)
-        self.assertIn("stdin:1", process.stdout)
+        process = start_python(
+            ["-c", RUN, "crontab", path, "-"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        out, _ = process.communicate("0 3 * * * root a\n")
+        self.assertEqual(0, process.returncode)
+        self.assertIn('name="a" schedule="0 2,3 * * *"', out)
+        self.assertIn("stdin:1", out)
 
     def test_names_by_a_file(self):
         names = self.write("names", "*cron.daily daily\n")

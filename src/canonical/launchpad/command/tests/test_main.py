@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import unittest
 import uuid
 
@@ -28,6 +27,7 @@ from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
 
 
 RUN = "import sys; from canonical.launchpad.command.main import main;" \
@@ -42,9 +42,8 @@ class CommandTestCase(unittest.TestCase):
         return self.run_code(RUN, *arguments, **environment)
 
     def start_code(self, code, *arguments, **environment):
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
-            env=dict(os.environ, **environment),
+        return start_python(
+            ["-c", code, *arguments], dict(os.environ, **environment),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run_code(self, code, *arguments, **environment):
@@ -55,9 +54,9 @@ class CommandTestCase(unittest.TestCase):
     def on_terminal(self, *arguments, columns=60):
         """What is printed on a terminal of some width."""
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
-            env=dict(os.environ, COLUMNS=str(columns), TERM="xterm"),
+        process = start_python(
+            ["-c", RUN, *arguments],
+            dict(os.environ, COLUMNS=str(columns), TERM="xterm"),
             stdout=theirs)
         os.close(theirs)
         out = b""

@@ -387,9 +387,14 @@ def histories(draw, most=40):
 
 class TestReplayAgainstChecks(unittest.TestCase):
 
-    @settings(max_examples=60, deadline=None)
-    @given(history=histories())
-    def test_it_is_what_checks_at_every_minute_find(self, history):
+    # How many histories are made.
+    examples = 15
+
+    def test_it_is_what_checks_at_every_minute_find(self):
+        settings(max_examples=self.examples, deadline=None)(
+            given(history=histories())(self.check))()
+
+    def check(self, history):
         case, runs, since, until = history
         alarms = replay(case, runs, since, until)
         begin = replayed_from(case, since)
@@ -402,15 +407,23 @@ class TestReplayAgainstChecks(unittest.TestCase):
             since, moments, open_at(case, runs, moments), alarms))
 
 
+class TestReplayAgainstMoreChecks(TestReplayAgainstChecks):
+
+    level = 2
+    examples = 500
+
+
 class TestReplayAgainstTheDatabase(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
 
-    @settings(max_examples=6, deadline=None)
-    @given(history=histories(most=15))
-    def test_it_is_what_checks_of_the_database_at_every_minute_find(
-        self, history
-    ):
+    examples = 2
+
+    def test_it_is_what_checks_of_the_database_at_every_minute_find(self):
+        settings(max_examples=self.examples, deadline=None)(
+            given(history=histories(most=15))(self.check))()
+
+    def check(self, history):
         case, runs, since, until = history
         for run in runs:
             LaunchpadObjectFactory().makeScriptActivity(
@@ -424,3 +437,9 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
             transaction.abort()
         self.assertEqual([], differences(
             since, moments, found, replay(case, runs, since, until)))
+
+
+class TestReplayAgainstMoreOfTheDatabase(TestReplayAgainstTheDatabase):
+
+    level = 2
+    examples = 50

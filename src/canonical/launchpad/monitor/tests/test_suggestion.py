@@ -536,6 +536,9 @@ class TestIntervals(SuggestionTestCase):
 
 class TestWhatCannotBeTold(SuggestionTestCase):
 
+    # How many histories of a kind are made.
+    seeds = 2
+
     def test_too_few_runs(self):
         for count in 0, 1, 4:
             found = self.suggest(
@@ -545,7 +548,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
                 found.evidence[0], f"from {count} runs?; 5 at least would")
 
     def test_noise(self):
-        for seed in range(5):
+        for seed in range(self.seeds):
             rand = random.Random(seed)
             for count in 5, 8, 20, 100, 3000:
                 runs = by_start(*(
@@ -558,7 +561,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
                 self.assertRegex(found.evidence[0], "can be told")
 
     def test_what_rests_for_any_time(self):
-        for seed in range(4):
+        for seed in range(self.seeds):
             rand = random.Random(seed)
             runs = []
             started = WINTER
@@ -569,7 +572,7 @@ class TestWhatCannotBeTold(SuggestionTestCase):
             self.assertEqual({}, found.attributes, seed)
 
     def test_people(self):
-        for seed in range(10):
+        for seed in range(self.seeds):
             rand = random.Random(seed)
             runs = by_start(*(
                 Run("loganberry", start, start + seconds(
@@ -619,3 +622,9 @@ class TestWhatCannotBeTold(SuggestionTestCase):
     def test_runs_at_one_instant(self):
         runs = 10 * [Run("loganberry", WINTER, WINTER)]
         self.assertEqual({}, self.suggest(runs, WINTER + DAY).attributes)
+
+
+class TestMoreOfWhatCannotBeTold(TestWhatCannotBeTold):
+
+    level = 2
+    seeds = 20

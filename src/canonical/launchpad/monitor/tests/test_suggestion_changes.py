@@ -22,6 +22,36 @@ from canonical.launchpad.monitor.tests.histories import seconds
 AUTUMN = datetime.datetime(2026, 9, 21, tzinfo=datetime.UTC)
 
 
+@strategies.composite
+def histories(draw):
+    """A schedule in a zone, when it had a gap, and what ran for 60 days."""
+    schedules = draw(strategies.lists(
+        strategies.sampled_from([
+            "*/10 * * * *", "*/15 8-18 * * *", "7,37 * * * *", "0 * * * *",
+            "0 */6 * * *", "42 3 * * *", "0 0,12 * * *", "30 9 * * 1-5"]),
+        min_size=1, max_size=2, unique=True))
+    timezone = draw(strategies.sampled_from(
+        ["UTC", "Europe/London", "America/New_York", "Asia/Kolkata"]))
+    change = draw(strategies.integers(15, 45))
+    jitter = draw(strategies.sampled_from([2, 30, 90]))
+    duration = draw(strategies.sampled_from([(1, 30), (60, 900), (600, 3000)]))
+    gap = draw(strategies.none() | strategies.floats(5, 55))
+    hosts = draw(strategies.integers(1, 3))
+    rand = random.Random(draw(strategies.integers(0, 10 ** 6)))
+    spans = [(AUTUMN, change), (AUTUMN + change * DAY, 60 - change)]
+    if len(schedules) == 1:
+        spans = [(AUTUMN, 60)]
+    away = None if gap is None else AUTUMN + gap * DAY
+    runs = by_start(*(
+        run for number in range(hosts)
+        for schedule, (since, days) in zip(schedules, spans, strict=True)
+        for run in history(
+            schedule, timezone, since, days, jitter, duration,
+            f"host-{number}", rand.random())
+        if away is None or not away <= run.date_started < away + 9 * HOUR))
+    return schedules[-1], timezone, away, runs
+
+
 class TestChanges(SuggestionTestCase):
 
     def change(self, before, after, first, days=60, **how):
@@ -171,41 +201,23 @@ class TestChanges(SuggestionTestCase):
         self.assertIn("every", found.attributes)
         self.assert_evidence(found, r"\Aevery")
 
-    @settings(max_examples=12, derandomize=True, deadline=None)
-    @given(
-        schedules=strategies.lists(
-            strategies.sampled_from([
-                "*/10 * * * *", "*/15 8-18 * * *", "7,37 * * * *",
-                "0 * * * *", "0 */6 * * *", "42 3 * * *", "0 0,12 * * *",
-                "30 9 * * 1-5"]),
-            min_size=1, max_size=2, unique=True),
-        timezone=strategies.sampled_from(
-            ["UTC", "Europe/London", "America/New_York", "Asia/Kolkata"]),
-        change=strategies.integers(15, 45),
-        jitter=strategies.sampled_from([2, 30, 90]),
-        duration=strategies.sampled_from([(1, 30), (60, 900), (600, 3000)]),
-        gap=strategies.none() | strategies.floats(5, 55),
-        hosts=strategies.integers(1, 3),
-        seed=strategies.integers(0, 10 ** 6))
-    def test_what_is_proposed_is_silent_but_for_gaps(
-            self, schedules, timezone, change, jitter, duration, gap, hosts,
-            seed):
+
+class TestAnyHistory(SuggestionTestCase):
+
+    # How many are made.
+    examples = 4
+
+    def test_what_is_proposed_is_silent_but_for_gaps(self):
+        settings(
+            max_examples=self.examples, derandomize=True, deadline=None)(
+                given(histories())(self.check_silent))()
+
+    def check_silent(self, made):
+        schedule, timezone, away, runs = made
         until = AUTUMN + 60 * DAY
-        spans = [(AUTUMN, change), (AUTUMN + change * DAY, 60 - change)]
-        if len(schedules) == 1:
-            spans = [(AUTUMN, 60)]
-        rand = random.Random(seed)
-        away = None if gap is None else AUTUMN + gap * DAY
-        runs = by_start(*(
-            run for number in range(hosts)
-            for schedule, (since, days) in zip(schedules, spans, strict=True)
-            for run in history(
-                schedule, timezone, since, days, jitter, duration,
-                f"host-{number}", rand.random())
-            if away is None or not away <= run.date_started < away + 9 * HOUR))
         found = self.suggest(runs, until)
         self.assert_same_slots(
-            found, schedules[-1], timezone,
+            found, schedule, timezone,
             datetime.datetime.fromtimestamp(found.since, datetime.UTC), 5)
         self.assertEqual([], false_alarms(found, runs, until))
         for each in found.gaps:
@@ -213,3 +225,9 @@ class TestChanges(SuggestionTestCase):
             self.assertGreaterEqual(
                 each.until, (away - HOUR).timestamp(), each)
             self.assertLess(each.since, (away + 10 * HOUR).timestamp(), each)
+
+
+class TestMoreHistories(TestAnyHistory):
+
+    level = 2
+    examples = 100

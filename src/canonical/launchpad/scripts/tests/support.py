@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import textwrap
 import unittest
@@ -17,6 +16,7 @@ from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing.children import start_python
 
 
 TEMPLATE = """
@@ -105,9 +105,8 @@ class ScriptTestCase(unittest.TestCase):
 
     def start(self, *options, **environment):
         """The process of a script that was written."""
-        return subprocess.Popen(
-            [sys.executable, self.path, *options],
-            env=dict(os.environ, **environment),
+        return start_python(
+            [self.path, *options], dict(os.environ, **environment),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
             preexec_fn=take_interrupts)

@@ -1,5 +1,8 @@
 """What a child of a script does with what it has inherited: nothing."""
 
+import os
+import signal
+
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
@@ -126,7 +129,10 @@ class TestFork(ScriptTestCase):
         process = self.run_script("""
             def main(self):
                 note("done")
-                if os.fork() == 0:
+                child = os.fork()
+                if child != 0:
+                    print(child)
+                else:
                     for descriptor in 0, 1, 2:
                         os.close(descriptor)
                     os.setsid()
@@ -135,6 +141,7 @@ class TestFork(ScriptTestCase):
                 import os, signal
                 signal.signal(signal.SIGALRM, lambda *args: None)
                 """)
+        self.addCleanup(os.kill, int(process.out), signal.SIGKILL)
         self.assert_recorded(process)
         self.assert_recorded_again()
 
