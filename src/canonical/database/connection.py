@@ -14,6 +14,7 @@ from psycopg2 import _psycopg
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
+from storm.exceptions import DisconnectionError
 from storm.exceptions import Error
 from storm.exceptions import InternalError
 from storm.store import Store
@@ -208,14 +209,28 @@ def leave_to_parent(store: Store) -> None:
 def time_limit(store: Store, seconds: float) -> Iterator[None]:
     """Cut the connection if what is done within takes longer.
 
-    However it hangs, on a lock or a network that swallows everything, it then
-    fails as it does when the server closes the connection.
+    It may hang on a lock, or a network that swallows everything.
+
+    :raises storm.exceptions.DisconnectionError: if it was cut, instead of
+        what came of that.
     """
-    timer = threading.Timer(seconds, cut, [store])
+    is_over = threading.Event()
+
+    def end() -> None:
+        is_over.set()
+        cut(store)
+
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
         yield
+    except Error as error:
+        if not is_over.is_set():
+            raise
+        raise DisconnectionError(
+            f"the database has not answered within {seconds:g} s (does"
+            " another session hold a lock? see pg_locks)") from error
     finally:
         timer.cancel()
         timer.join()

@@ -41,8 +41,11 @@ def flush_spool(args: argparse.Namespace) -> int:
     directory = config.directory_for("scripts", "spool_directory")
     ztm = ZopelessTransactionManager._installed
     assert ztm is not None
-    recorded = send_spool(ztm, directory, math.inf, logger)
-    recorded += record_committed(ztm, math.inf, logger)
+    sent = recorded = 0
+    try:
+        sent = send_spool(ztm, directory, math.inf, logger)
+    finally:
+        recorded = record_committed(ztm, math.inf, logger)
     left = len(spooled_paths(directory))
-    say(f"{recorded} recorded, {left} left in {directory}")
+    say(f"{sent + recorded} recorded, {left} left in {directory}")
     return 1 if left else 0

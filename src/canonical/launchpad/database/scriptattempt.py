@@ -151,7 +151,7 @@ class ScriptAttemptSet:
     ) -> bool:
         """See `IScriptAttemptSet`."""
         (committed,) = _execute(
-            sql.WAIT_AND_LOOK, run_key=str(run_key),
+            sql.BEGIN, run_key=str(run_key),
             **_identity(name, hostname, date_started)).get_one()
         return bool(committed)
 

@@ -27,11 +27,15 @@ def bind(
     return re.sub(r"(?<!:):([a-z_]+)", replace, statement), tuple(parameters)
 
 
+# Of a run that is there already this changes nothing, but it waits for a
+# transaction that has written the row and is not over.  And it is refused to
+# a role that may not update, which could not end what it has begun.
 BEGIN = """
     INSERT INTO scriptattempt
         (run_key, name, hostname, pid, process, date_started)
     VALUES (:run_key, :name, :hostname, :pid, :process, :date_started)
-    ON CONFLICT (run_key) DO NOTHING
+    ON CONFLICT (run_key) DO UPDATE SET run_key = excluded.run_key
+    RETURNING date_committed IS NOT NULL
 """
 
 # What has been taken for vanished, or been lost by a failover, is there again.
@@ -43,16 +47,6 @@ MARK_COMMITTED = """
     ON CONFLICT (run_key) DO UPDATE
     SET date_committed = excluded.date_committed, date_ended = NULL,
         outcome = NULL, exit_status = NULL, reason = NULL
-"""
-
-# An update of nothing, or an insert, either of which waits for a transaction
-# that has written the row and is not over.
-WAIT_AND_LOOK = """
-    INSERT INTO scriptattempt
-        (run_key, name, hostname, pid, process, date_started)
-    VALUES (:run_key, :name, :hostname, :pid, :process, :date_started)
-    ON CONFLICT (run_key) DO UPDATE SET run_key = excluded.run_key
-    RETURNING date_committed IS NOT NULL
 """
 
 IS_COMMITTED = """

@@ -1,6 +1,7 @@
 """One run of a cron script: its row, and the proof that its work is done.
 
-A run is in one of these states, and each arrow says who moves it::
+A run is in one of these states.  An arrow is labelled with the function that
+moves the run, or with what happens to it::
 
     begin()         commit()            record.py
     ------> begun ----------> committed ----------> recorded
@@ -18,18 +19,18 @@ A run is in one of these states, and each arrow says who moves it::
 
 The states are columns of its row in ``scriptattempt``: ``date_committed`` is
 set from *committed* on, and ``date_ended`` and ``outcome`` at the end of each
-path.  ``date_committed`` is written by the transaction of the work itself,
-last thing before its COMMIT.  So whoever comes later knows from the database
-alone whether the work was done: after a crash, a failover, or an answer to
-the COMMIT that never came.
+path.  The transaction of the work itself writes ``date_committed``, as its
+last statement.  So whoever comes later knows from the database alone whether
+the work was done: after a crash, a failover, or an answer to the COMMIT that
+never came.
 
-It is not written where more than the store ``main`` takes part in the
-transaction, for another store may fail when ``main`` has committed already.
-Nor is it where a script commits within ``main`` and leaves nothing for the
-end.  Then the record of the success is its own proof.  If the script is killed
-before the record, the success is lost; and if the server loses transactions
-before the record, by a failover or a crash with ``synchronous_commit=off``,
-the script cannot notice.
+It is not written if other stores or data managers take part: ``main`` could
+commit and another could then fail, and the proof would be false.  Nor is it if
+a script commits within ``main`` and leaves nothing uncommitted.  Then only the
+record, or a file in the spool, proves the success.  If the script is killed
+before, the success is lost; and if the server loses transactions before the
+record, by a failover or a crash with ``synchronous_commit=off``, the script
+cannot notice.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ UNPROTECTED = (
 class Attempt:
     """A run of the script `name`, in this process.
 
-    What cannot be kept of it is one WARNING, and then left alone.
+    What cannot be stored of it is logged as a WARNING, and not tried again.
 
     :param is_kept: whether anything of it is on record at all.
     :param hurry: is set when the script should end soon.

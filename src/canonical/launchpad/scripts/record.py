@@ -182,8 +182,10 @@ def record_or_spool(
     except OSError as error:
         if success.attempt != "committed":
             raise LaunchpadScriptFailure(
-                f"{why}.  It cannot be spooled either: {error}.  Enter it by"
-                f" hand: {as_json(success, indent=None)}") from None
+                f"{why}.  It cannot be spooled either: {error}.  Put this"
+                " line into a file in the spool that ends in .json, then run"
+                f" scriptactivity flush: {as_json(success, indent=None)}"
+            ) from None
         logger.log(
             level, "%s.  The next cron script records it, or: scriptactivity"
             " flush", why)

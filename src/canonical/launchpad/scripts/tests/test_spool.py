@@ -300,7 +300,7 @@ class TestScripts(ScriptTestCase):
         last = self.log(process)[-1]
         self.assertRegex(
             last, "^ERROR   The success is not recorded yet: .*  It cannot be"
-            ' spooled either: .*  Enter it by hand: {"name": "tidy",'
+            ' spooled either: .*  Put this line into .*: {"name": "tidy",'
             ' "hostname": ".+",'
             ' "date_started": ".+", "date_completed": ".+", "run_key": ')
 
