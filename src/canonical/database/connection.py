@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -35,11 +36,10 @@ __all__ = [
 ]
 
 
-# remote_apply is stronger than on; everything else is weaker.
+# All but off wait for the disk, and off alone for nothing.
 DURABLE = """
-    SELECT set_config('synchronous_commit', CASE
-        current_setting('synchronous_commit')
-        WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
+    SELECT set_config('synchronous_commit', 'on', true)
+    WHERE current_setting('synchronous_commit') = 'off'
 """
 
 
@@ -62,7 +62,8 @@ def database_of(store: Store) -> str:
     """
     parameters = _raw(store).get_dsn_parameters()
     return " ".join(
-        f"{name}={parameters[name]}" for name in ("host", "port", "dbname")
+        f"{name}={parameters[name]}"
+        for name in ("host", "hostaddr", "port", "dbname")
         if parameters.get(name))
 
 
@@ -154,7 +155,9 @@ def cut(store: Store) -> None:
     raw = _raw(store)
     if raw is None:
         return
-    request = _request_to_cancel(raw)
+    request = None
+    with suppress(AttributeError, OSError):
+        request = _request_to_cancel(raw)
     with (
         suppress(OSError, Error),
         socket.socket(fileno=os.dup(raw.fileno())) as line,
@@ -168,13 +171,12 @@ def _request_to_cancel(raw: Any) -> int | None:
 
     :param raw: a connection, which another thread may close at any time.
     """
-    pointer = None if raw is None else raw.pgconn_ptr
     import ctypes
     # With the interpreter's lock held, so that nobody closes it meanwhile.
     get_cancel = ctypes.PyDLL(_psycopg.__file__).PQgetCancel
     get_cancel.argtypes = [ctypes.c_void_p]
     get_cancel.restype = ctypes.c_void_p
-    request: int | None = get_cancel(pointer)
+    request: int | None = get_cancel(None if raw is None else raw.pgconn_ptr)
     return request
 
 
@@ -206,8 +208,8 @@ def leave_to_parent(store: Store) -> None:
 
 
 @contextmanager
-def time_limit(store: Store, seconds: float) -> Iterator[None]:
-    """Cut the connection if what is done within takes longer.
+def time_limit(cut: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call `cut`, which cuts connections, if what is done within takes longer.
 
     It may hang on a lock, or a network that swallows everything.
 
@@ -218,7 +220,7 @@ def time_limit(store: Store, seconds: float) -> Iterator[None]:
 
     def end() -> None:
         is_over.set()
-        cut(store)
+        cut()
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

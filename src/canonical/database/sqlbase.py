@@ -7,14 +7,16 @@ be installed.
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import nullcontext
+from functools import partial
 from typing import ClassVar
 
 import transaction
-from storm.exceptions import Error
 from storm.exceptions import OperationalError
 from storm.exceptions import ProgrammingError
 from storm.store import Store
@@ -27,6 +29,7 @@ from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
+from canonical.database.connection import database_of
 from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
 from canonical.database.connection import leave_to_parent
@@ -41,6 +44,7 @@ from canonical.database.stormuri import storm_uri
 
 __all__ = [
     "ISOLATION_LEVELS",
+    "LastVote",
     "ZopelessTransactionManager",
     "check_isolation",
     "initZopeless",
@@ -73,14 +77,19 @@ class ZopelessTransactionManager:
     :ivar dbuser: the role that the script connects as; `None` means the one
         that the configuration, or libpq, says.
     :ivar isolation: a key of `ISOLATION_LEVELS`.
+    :ivar database: which one it is; see `database_of`.
     """
 
     _installed: ClassVar[ZopelessTransactionManager | None] = None
 
-    def __init__(self, dbuser: str | None, isolation: str, uri: URI):
+    def __init__(
+        self, dbuser: str | None, isolation: str, uri: URI, database: str
+    ):
         self.dbuser = dbuser
         self.isolation = isolation
+        self.database = database
         self._uri = uri
+        self._stores = _zstorm()._stores
         self._thread = threading.get_ident()
         self._store: Store | None = None
 
@@ -123,7 +132,7 @@ class ZopelessTransactionManager:
             set_parameter(
                 uri, "connect_timeout", str(max(2, round(seconds))))
             _open_store(uri)
-        with time_limit(main_store(), seconds):
+        with time_limit(partial(cut, main_store()), seconds):
             yield
 
     @contextmanager
@@ -149,15 +158,16 @@ class ZopelessTransactionManager:
     def cancel(self) -> None:
         """Have the script's statement that runs, if any, end with an error.
 
-        May be called from any thread.
+        May be called from any thread, and looks at all of the script's
+        stores.
         """
-        if self._store is not None:
-            cancel_statement(self._store)
+        for store in list(self._stores.values()):
+            cancel_statement(store)
 
     def cut(self) -> None:
-        """Shut the script's connection down, from any thread."""
-        if self._store is not None:
-            cut(self._store)
+        """Shut the connections of all stores down, from any thread."""
+        for store in list(self._stores.values()):
+            cut(store)
 
     def disconnect(self) -> None:
         """Roll back, and close the connection, in bounded time.
@@ -176,13 +186,42 @@ class ZopelessTransactionManager:
             ZopelessTransactionManager._installed = None
 
 
+class LastVote:
+    """A data manager that calls `function` when all others have voted.
+
+    Then nothing can join the transaction any more.  It is committed if
+    `function` returns, and no statement has failed in the store ``main``.
+    """
+
+    transaction_manager = transaction.manager
+
+    def __init__(self, function: Callable[[], None]):
+        self._function = function
+
+    def tpc_vote(self, txn: object) -> None:
+        """See `transaction.interfaces.IDataManager`, as for the others."""
+        self._function()
+        refuse_failed(main_store())
+
+    def sortKey(self) -> str:
+        """After all others."""
+        return "~"
+
+    def abort(self, txn: object) -> None:
+        """There is nothing to undo, nor to do at any other time."""
+
+    tpc_begin = commit = tpc_finish = tpc_abort = abort
+
+
 def works_alone() -> bool:
     """Is the store ``main`` all that takes part in the transaction?
 
     With others, one may fail when another has committed already.
     """
-    return len(transaction.get()._resources) == 1 and in_transaction(
-        main_store())
+    joined = [
+        each for each in transaction.get()._resources
+        if not isinstance(each, LastVote)]
+    return len(joined) == 1 and in_transaction(main_store())
 
 
 def leave_stores_to_parent() -> None:
@@ -247,8 +286,8 @@ def initZopeless(
         set_parameter(uri, "user", dbuser)
     uri.options["isolation"] = ISOLATION_LEVELS[isolation]
     _close_store()
-    _open_store(uri)
-    installed = ZopelessTransactionManager(dbuser, isolation, uri)
+    database = database_of(_open_store(uri))
+    installed = ZopelessTransactionManager(dbuser, isolation, uri, database)
     ZopelessTransactionManager._installed = installed
     return installed
 
@@ -294,19 +333,21 @@ def _close_store() -> None:
     """Roll back, and close the store ``main`` of this thread if it is open.
 
     The server rolls back by itself when it notices that a connection is gone;
-    so a rollback that takes too long is not waited for.
+    so a rollback that takes too long is not waited for, and one that fails,
+    for whatever data manager of the application, does not matter.
     """
     store = _opened_store()
-    if store is None:
-        transaction.abort()
-        return
-    if is_connected(store):
-        with suppress(Error), time_limit(store, ROLLBACK_TIMEOUT):
+    limit = nullcontext() if store is None else time_limit(
+        partial(cut, store), ROLLBACK_TIMEOUT)
+    try:
+        with limit:
             transaction.abort()
-    else:
-        transaction.abort()
-    _zstorm().remove(store)
-    store.close()
+    except Exception as error:
+        logging.getLogger(__name__).warning(
+            "The rollback failed: %s: %s", type(error).__name__, error)
+    if store is not None:
+        _zstorm().remove(store)
+        store.close()
 
 
 def _main_uri() -> URI:

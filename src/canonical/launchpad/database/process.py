@@ -9,6 +9,7 @@ from ``/proc``; where there is none, nothing is known of a process.
 from __future__ import annotations
 
 import os
+import socket
 from functools import lru_cache
 from pathlib import Path
 
@@ -87,8 +88,10 @@ def _here(pid: int) -> tuple[str, str, str]:
         namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
         namespace = ""
+    machine = _line("/etc/machine-id")
     return (
-        _line("/etc/machine-id"),
+        # Copies of a virtual machine may share an id, and hardly a name too.
+        f"{machine}:{socket.gethostname()}" if machine else "",
         _line("/proc/sys/kernel/random/boot_id"),
         namespace,
     )

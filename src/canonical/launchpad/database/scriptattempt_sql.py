@@ -92,7 +92,7 @@ SKIP = """
 
 UNRECORDED = """
     SELECT pid, process, run_key, name, hostname, date_started,
-        date_committed
+        greatest(date_started, date_committed)
     FROM scriptattempt
     WHERE date_committed IS NOT NULL AND date_ended IS NULL
     ORDER BY date_started

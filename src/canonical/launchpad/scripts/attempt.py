@@ -49,10 +49,10 @@ from psycopg2.errors import ReadOnlySqlTransaction
 from storm.exceptions import DisconnectionError
 from zope.component import getUtility
 
-from canonical.database.connection import database_of
 from canonical.database.connection import is_connected
 from canonical.database.connection import savepoint
 from canonical.database.connection import time_limit
+from canonical.database.sqlbase import LastVote
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.database.sqlbase import works_alone
@@ -60,7 +60,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import first_line
-from canonical.launchpad.scripts.record import was_refused
+from canonical.launchpad.scripts.record import is_final
 from canonical.launchpad.scripts.spool import Success
 
 
@@ -87,8 +87,9 @@ class Attempt:
     What cannot be stored of it is logged as a WARNING, and not tried again.
 
     :param is_kept: whether anything of it is on record at all.
-    :param hurry: is set when the script should end soon.
+    :param hurry: is set once a signal has arrived.
     :ivar date_started: aware, in UTC.
+    :ivar is_in_doubt: whether it is not known if its work is committed.
     :ivar state: ``"none"`` before anything is on record or if that was
         refused, ``"begun"``, ``"committed"``, or ``"over"``.
     """
@@ -109,9 +110,8 @@ class Attempt:
         self._name = name
         self._hostname = socket.gethostname()
         self._run_key = uuid.uuid4()
-        self._database = database_of(main_store())
         self._is_kept = is_kept
-        self._is_in_doubt = False
+        self.is_in_doubt = False
         self._has_proof = False
         self.date_started = datetime.datetime.now(datetime.UTC)
         self.state = "none"
@@ -132,7 +132,7 @@ class Attempt:
                 self._put()
             self.state = "begun"
         except Exception as error:
-            self._is_kept = not was_refused(error)
+            self._is_kept = not is_final(error)
             self._warn(
                 "The start of this run is not on record" if self._is_kept
                 else f"This run is not on record, and {UNPROTECTED}", error)
@@ -153,10 +153,12 @@ class Attempt:
         :param patience: seconds to find out how it ended if nobody says so.
         :raises Exception: if the work is not committed, or nobody knows.
         """
-        transaction.get().addBeforeCommitHook(self._prove)
+        transaction.get().join(LastVote(self._prove))
         store = main_store()
         try:
-            with time_limit(store, seconds) if seconds else nullcontext():
+            with time_limit(
+                self._ztm.cut, seconds
+            ) if seconds else nullcontext():
                 self._ztm.commit()
         except Exception as error:
             if not isinstance(error, DisconnectionError) and is_connected(
@@ -165,7 +167,7 @@ class Attempt:
                 raise
             committed = self._has_proof and self._find_out(patience)
             if committed is None:
-                self._is_in_doubt = True
+                self.is_in_doubt = True
                 self._logger.error(
                     "The connection was lost during the commit, and it is not"
                     " known yet whether the work is committed.  If it is, the"
@@ -185,7 +187,7 @@ class Attempt:
         date_started: datetime.datetime,
         date_completed: datetime.datetime,
     ) -> Success:
-        """What is to be recorded of it, once its work is committed."""
+        """The success to record."""
         attempt = "committed" if self._has_proof else "begun"
         return Success(
             name=self._name,
@@ -194,7 +196,7 @@ class Attempt:
             date_completed=date_completed,
             run_key=self._run_key,
             attempt=attempt if self._is_kept else "none",
-            database=self._database,
+            database=self._ztm.database,
         )
 
     def succeed(self) -> None:
@@ -204,7 +206,7 @@ class Attempt:
 
     def fail(self, error: BaseException) -> None:
         """End it, since `error` was raised and the work is rolled back."""
-        if self.state in ("none", "begun") and not self._is_in_doubt:
+        if self.state in ("none", "begun") and not self.is_in_doubt:
             ending = ending_of(error)
             self._end(ending.outcome, ending.exit_status, ending.reason)
 
@@ -232,7 +234,6 @@ class Attempt:
     def _prove(self) -> None:
         """Write the proof, if the work is in the store ``main`` alone."""
         store = main_store()
-        store.flush()
         if not (self._is_kept and works_alone()):
             return
         try:

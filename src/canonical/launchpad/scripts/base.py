@@ -14,6 +14,7 @@ from optparse import OptionParser
 from pathlib import Path
 from typing import ClassVar
 
+from storm.exceptions import DisconnectionError
 from storm.exceptions import OperationalError
 from zope.schema import ValidationError
 from zope.schema import getFields
@@ -30,7 +31,7 @@ from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
-from canonical.launchpad.scripts.exitstatus import cause_of
+from canonical.launchpad.scripts.exitstatus import end_child
 from canonical.launchpad.scripts.exitstatus import end_of_process
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
@@ -42,11 +43,12 @@ from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.record import WorkLost
 from canonical.launchpad.scripts.record import first_line
+from canonical.launchpad.scripts.record import is_final
 from canonical.launchpad.scripts.record import record_committed
 from canonical.launchpad.scripts.record import record_or_spool
 from canonical.launchpad.scripts.record import send_spool
-from canonical.launchpad.scripts.record import was_refused
 from canonical.launchpad.scripts.signals import DeadlySignals
+from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -266,7 +268,7 @@ class LaunchpadScript:
                 try:
                     attempt.commit(commit_timeout, record_timeout)
                 except Exception as error:
-                    raise self._commit_failed(error) from error
+                    raise self._commit_failed(attempt, error) from error
                 date_completed = attempt.date_completed()
                 self.logger.debug(
                     "Ran for %.3f s",
@@ -274,9 +276,13 @@ class LaunchpadScript:
                 self.record_activity(attempt.date_started, date_completed)
                 attempt.succeed()
         except BaseException as error:
+            if not attempt.is_mine:
+                end_child(error, self.logger)
             self.txn.disconnect()
             attempt.fail(error)
             raise
+        if not attempt.is_mine:
+            end_child(leave, self.logger)
         return leave
 
     def _exit_if_switched_off(self) -> None:
@@ -326,8 +332,9 @@ class LaunchpadScript:
         try:
             with self._connected("read_committed"):
                 function(self._new_attempt())
-        except LaunchpadScriptFailure as failure:
-            self.logger.warning("This run is not on record: %s", failure)
+        except Exception as error:
+            self.logger.warning(
+                "This run is not on record: %s", first_line(error))
 
     def _new_attempt(self) -> Attempt:
         return Attempt(
@@ -358,22 +365,31 @@ class LaunchpadScript:
         """Record what earlier scripts could not, if that can be done soon."""
         directory = config.directory_for("scripts", "spool_directory")
         try:
-            try:
-                send_spool(
-                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
-            except OSError as error:
-                self.logger.warning("The spool cannot be read: %s", error)
+            send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
+        except Exception as error:
+            self._warn_of_others(f"the spool {directory}", error)
+        try:
             record_committed(self.txn, SECONDS_FOR_OTHERS, self.logger)
         except Exception as error:
-            level = logging.DEBUG if was_refused(error) else logging.WARNING
-            self.logger.log(
-                level, "Earlier successes are not recorded yet: %s",
-                first_line(error))
+            self._warn_of_others("the database", error)
 
-    def _commit_failed(self, error: Exception) -> BaseException:
-        cause = cause_of(error, self._signals)
-        if cause is not error:
-            return cause
+    def _warn_of_others(self, where: str, error: Exception) -> None:
+        self.logger.log(
+            logging.DEBUG if is_final(error) else logging.WARNING,
+            "Earlier successes in %s are not recorded yet: %s", where,
+            first_line(error))
+
+    def _commit_failed(
+        self, attempt: Attempt, error: Exception
+    ) -> BaseException:
+        """What to raise for it."""
+        if self._signals.signum is not None and isinstance(
+            error, DisconnectionError
+        ):
+            return Killed(self._signals.signum)
+        if attempt.is_in_doubt:
+            # That is logged.
+            return SilentLaunchpadScriptFailure(1)
         self.logger.error(
             "The final commit failed: %s", first_line(error), exc_info=True)
         return SilentLaunchpadScriptFailure(1)

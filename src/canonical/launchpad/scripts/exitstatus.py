@@ -14,7 +14,6 @@ from typing import NamedTuple
 from typing import NoReturn
 
 from psycopg2.extensions import QueryCanceledError
-from storm.exceptions import DisconnectionError
 
 from canonical.config import ConfigError
 from canonical.launchpad.scripts.signals import DeadlySignals
@@ -27,6 +26,7 @@ __all__ = [
     "SilentLaunchpadScriptFailure",
     "call_main",
     "cause_of",
+    "end_child",
     "end_of_process",
     "ending_of",
     "failure_status",
@@ -84,7 +84,7 @@ def call_main(
     except BaseException as error:
         leave = cause_of(error, signals)
     if os.getpid() != pid:
-        _end_child(leave, logger)
+        end_child(leave, logger)
     if not isinstance(leave, SystemExit):
         if leave is not None:
             raise leave
@@ -99,21 +99,23 @@ def call_main(
 def cause_of(
     error: BaseException, signals: DeadlySignals
 ) -> BaseException:
-    """The signal, if it is what `error` comes from; or else `error`.
+    """The signal, if `error` is what psycopg2 has made of it; or else `error`.
 
-    A statement that was cancelled fails, and so does one whose connection
-    was cut; and what a signal's handler raises in a function that psycopg2
-    calls becomes an error of a cancelled statement as well.
+    What a signal's handler raises in a function that psycopg2 calls, as for a
+    COPY, becomes an error of a cancelled statement, which quotes it.
     """
     if signals.signum is not None and isinstance(
-        error, (QueryCanceledError, DisconnectionError)
-    ):
+        error, QueryCanceledError
+    ) and Killed.__name__ in str(error):
         return Killed(signals.signum)
     return error
 
 
-def _end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
-    """End a child without a trace of the parent's: no atexit, no lock."""
+def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
+    """End a child of the script, with nothing that is the parent's.
+
+    :param leave: how it wants to leave, or `None` if it has just returned.
+    """
     status = 0
     if isinstance(leave, SystemExit):
         if isinstance(leave.code, str):

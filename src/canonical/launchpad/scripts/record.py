@@ -12,6 +12,7 @@ import time
 from logging import Logger
 from pathlib import Path
 
+from psycopg2.errors import ReadOnlySqlTransaction
 from psycopg2.errors import UndefinedColumn
 from psycopg2.errors import UndefinedTable
 from storm.exceptions import DataError
@@ -20,7 +21,6 @@ from storm.exceptions import NotSupportedError
 from storm.exceptions import ProgrammingError
 from zope.component import getUtility
 
-from canonical.database.connection import database_of
 from canonical.database.connection import make_durable
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
@@ -46,12 +46,15 @@ __all__ = [
     "record_or_spool",
     "record_success",
     "send_spool",
-    "was_refused",
+    "is_final",
 ]
 
 
 # The database has understood, and says no.  It would say so again.
-REFUSED = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+REFUSED = (
+    DataError, IntegrityError, NotSupportedError, ProgrammingError,
+    ReadOnlySqlTransaction,
+)
 
 # Seconds between tries; each pause is twice the one before.
 FIRST_PAUSE = 0.1
@@ -60,9 +63,6 @@ LONGEST_PAUSE = 5.0
 # Seconds that a try has, at least and at most.
 SHORTEST_TRY = 1.0
 LONGEST_TRY = 60.0
-
-# Seconds that one success from the spool may take to send.
-SECONDS_EACH = 5.0
 
 
 class WorkLost(Exception):
@@ -82,7 +82,7 @@ def first_line(error: BaseException) -> str:
     return text
 
 
-def was_refused(error: BaseException) -> bool:
+def is_final(error: BaseException) -> bool:
     """Would the database say the same if it were asked again?"""
     return isinstance(error, (*REFUSED, TypeError, ValueError))
 
@@ -139,8 +139,8 @@ def _record_in_time(
             raise
         except Exception as error:
             # The script may have changed the settings of its session, such
-            # as the role; what a new one refuses is refused.
-            refused += was_refused(error)
+            # as the role.  If a new session refuses it too, that is final.
+            refused += is_final(error)
             left = deadline - time.monotonic()
             if refused > 1 or left <= 0 or hurry.is_set():
                 raise
@@ -172,7 +172,7 @@ def record_or_spool(
         raise
     except Exception as error:
         cause = error
-    level = logging.ERROR if was_refused(cause) else logging.WARNING
+    level = logging.ERROR if is_final(cause) else logging.WARNING
     why = f"The success is not recorded yet: {first_line(cause)}"
     try:
         path = write_success(directory, success)
@@ -197,37 +197,41 @@ def record_committed(
 ) -> int:
     """Record what is committed and not recorded, of any host.
 
-    It may be the run of a script that is about to record it itself; that does
-    no harm to either.
+    One that cannot be recorded, such as one whose row another session has
+    locked, keeps no other waiting.
 
     :param seconds: stop after this time, and leave the rest.
     :return: how many successes are recorded.
-    :raises Exception: if the database does not permit it.
+    :raises Exception: why the last one that is left could not be recorded.
     """
     deadline = time.monotonic() + seconds
     with ztm.apart(SHORTEST_TRY):
-        attempts = getUtility(IScriptAttemptSet).getUnrecorded()
+        runs = getUtility(IScriptAttemptSet).getUnrecorded()
     recorded = 0
-    for attempt in attempts:
-        left = deadline - time.monotonic()
-        if left <= 0:
+    failure: Exception | None = None
+    for run in runs:
+        if time.monotonic() > deadline:
             break
         success = Success(
-            name=attempt.name,
-            hostname=attempt.hostname,
-            date_started=attempt.date_started,
-            date_completed=attempt.date_committed,
-            run_key=attempt.run_key,
+            name=run.name,
+            hostname=run.hostname,
+            date_started=run.date_started,
+            date_completed=run.date_committed,
+            run_key=run.run_key,
             attempt="committed",
-            database="",
+            database=ztm.database,
         )
         try:
             record_success(ztm, success, SHORTEST_TRY)
             recorded += 1
-        except (TypeError, ValueError, DataError, IntegrityError) as error:
+        except (TypeError, ValueError) as error:
             logger.error(
                 "The success of run %s cannot be recorded: %s",
-                attempt.run_key, first_line(error))
+                run.run_key, first_line(error))
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise failure
     return recorded
 
 
@@ -239,22 +243,22 @@ def send_spool(
 ) -> int:
     """Record what the spool holds for the database that is in use.
 
+    One that cannot be recorded keeps no other waiting.
+
     :param seconds: stop after this time, and leave the rest.
     :return: how many successes are on record now, and no longer in the spool.
     :raises OSError: if the spool cannot be read.
-    :raises Exception: what the database says if it takes none; the rest stays
-        in the spool.
+    :raises Exception: why the last one that is left could not be recorded.
     """
     deadline = time.monotonic() + seconds
     remove_unfinished(directory)
-    paths = spooled_paths(directory)
     sent = 0
-    for path in paths:
-        left = deadline - time.monotonic()
-        if left <= 0:
+    failure: Exception | None = None
+    for path in spooled_paths(directory):
+        if time.monotonic() > deadline:
             break
         try:
-            sent += _send(ztm, path, min(left, SECONDS_EACH), logger)
+            sent += _send(ztm, path, logger)
         except FileNotFoundError:
             # Another process was faster.
             pass
@@ -262,29 +266,26 @@ def send_spool(
             _set_aside(path, f"it is no success: {error}", logger)
         except OSError as error:
             logger.debug("Left in the spool: %s", error)
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise failure
     return sent
 
 
 def _send(
-    ztm: ZopelessTransactionManager,
-    path: Path,
-    seconds: float,
-    logger: Logger,
+    ztm: ZopelessTransactionManager, path: Path, logger: Logger
 ) -> bool:
     """Record the success in a file, and remove the file.
 
     :return: whether it was for this database, and is on record.
     """
     success = read_success(path)
-    with ztm.time_limit(seconds):
-        is_at_home = database_of(main_store()) == success.database
-    if not is_at_home and success.attempt != "committed":
-        logger.debug(
-            "Left in the spool, since it belongs to the database %s: %s",
-            success.database, path)
-        return False
+    is_at_home = success.database == ztm.database
     try:
-        record_success(ztm, success, seconds)
+        if not is_at_home and success.attempt != "committed":
+            raise WorkLost
+        record_success(ztm, success, SHORTEST_TRY)
     except WorkLost as lost:
         if is_at_home:
             _set_aside(path, lost, logger)
@@ -295,14 +296,6 @@ def _send(
         return False
     except (TypeError, ValueError) as error:
         _set_aside(path, f"it is no success: {first_line(error)}", logger)
-        return False
-    except Exception as error:
-        if not was_refused(error) or isinstance(error, ProgrammingError):
-            # It would take none of the others either.
-            raise
-        logger.error(
-            "Left in the spool, since the database refuses it: %s: %s",
-            path, first_line(error))
         return False
     remove(path)
     return True

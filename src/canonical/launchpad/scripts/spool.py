@@ -110,21 +110,27 @@ def read_success(path: Path) -> Success:
     :raises DamagedFile: if there is no success in it.
     """
     try:
-        values = json.loads(_text(path))
+        text, owner = _read(path)
+        values = json.loads(text)
         for name in "date_started", "date_completed":
             values[name] = datetime.datetime.fromisoformat(values[name])
         values["run_key"] = uuid.UUID(values["run_key"])
         if values["attempt"] not in ("committed", "begun", "none"):
             raise ValueError(f"attempt: {values['attempt']!r}")
-        return Success(**values)
+        success = Success(**values)
     except (
         AttributeError, KeyError, RecursionError, TypeError, ValueError,
     ) as error:
         raise DamagedFile(f"{type(error).__name__}: {error}") from None
+    if success.attempt != "committed" and owner not in (os.geteuid(), 0):
+        # Nothing but the file says that it has succeeded.
+        raise PermissionError(
+            errno.EPERM, "it belongs to another user", str(path))
+    return success
 
 
-def _text(path: Path) -> str:
-    """What is in a file, if it is one and not too large.
+def _read(path: Path) -> tuple[str, int]:
+    """What is in a file, if it is one and not too large; and its owner.
 
     A link is not followed, and nothing is waited for.
     """
@@ -136,14 +142,15 @@ def _text(path: Path) -> str:
             raise ValueError("a symbolic link") from None
         raise
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
         content = os.read(descriptor, LARGEST + 1)
     finally:
         os.close(descriptor)
     if len(content) > LARGEST:
         raise ValueError(f"more than {LARGEST} bytes")
-    return str(content, "utf-8")
+    return str(content, "utf-8"), status.st_uid
 
 
 def spooled_paths(directory: Path) -> list[Path]:
