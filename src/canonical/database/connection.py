@@ -117,7 +117,7 @@ def make_durable(store: Store) -> None:
 
 @contextmanager
 def savepoint(store: Store, seconds: float) -> Iterator[None]:
-    """Do something in a transaction that may fail without spoiling it.
+    """If what is done within fails, undo only that.
 
     :param seconds: how long a statement within may wait for a lock.
     """

@@ -60,7 +60,8 @@ __all__ = [
 ]
 
 
-# Seconds that a script spends on successes that others have left.
+# Seconds that a script spends on successes that others have left, in the spool
+# and in the database each.
 SECONDS_FOR_OTHERS = 5.0
 
 

@@ -108,10 +108,9 @@ class DeadlySignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within, what is going on is finished first.
+        """Within, a signal waits until the block is done.
 
-        A signal that came before, and that the script did not die of, is
-        forgotten.  If that is not over some seconds after a signal, the
+        A signal that the script has survived is forgotten.  If that is not over some seconds after a signal, the
         connection is cut nevertheless.
 
         :raises Killed: at the end, if one has arrived since and nothing else
