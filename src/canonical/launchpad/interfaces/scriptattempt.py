@@ -97,10 +97,11 @@ class IScriptAttempt(Interface):
     outcome = Choice(
         title="Outcome",
         description=(
-            "How it ended.  success: its work is committed.  failure: it has"
-            " said so, or an exception has.  killed: by a signal that it could"
-            " tell of.  vanished: without a word, as by SIGKILL or a power"
-            " cut.  skipped: another held its lock.  `None` while it runs,"
+            "How it ended.  success: its work is committed.  failure: it or an"
+            " exception has said so.  killed: by a signal, and it recorded"
+            " that.  vanished: its process is gone and recorded no end, as"
+            " after SIGKILL or a power cut.  skipped: another held its lock."
+            "  `None` while it runs,"
             " as far as is known."),
         values=OUTCOMES,
         required=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from typing import NoReturn
 
 from psycopg2.extensions import QueryCanceledError
+from storm.exceptions import DisconnectionError
 
 from canonical.config import ConfigError
 from canonical.launchpad.scripts.signals import DeadlySignals
@@ -31,6 +33,11 @@ __all__ = [
     "ending_of",
     "failure_status",
 ]
+
+
+# Seconds; a handler that runs in the middle of an error runs this long before
+# it comes out.
+AT_ONCE = 1.0
 
 
 class LaunchpadScriptFailure(Exception):
@@ -101,12 +108,17 @@ def cause_of(
 ) -> BaseException:
     """The signal, if `error` is what psycopg2 has made of it; or else `error`.
 
-    What a signal's handler raises in a function that psycopg2 calls, as for a
-    COPY, becomes an error of a cancelled statement, which quotes it.
+    What a signal's handler raises in Python code that psycopg2 calls is lost.
+    In a function for a COPY it becomes an error that quotes it; and while
+    psycopg2 makes the error of a statement that was cancelled or cut, that
+    error comes out, at once.
     """
-    if signals.signum is not None and isinstance(
-        error, QueryCanceledError
-    ) and Killed.__name__ in str(error):
+    if signals.signum is not None and (
+        isinstance(error, QueryCanceledError)
+        and Killed.__name__ in str(error)
+        or isinstance(error, (DisconnectionError, QueryCanceledError))
+        and time.monotonic() - signals.handled_at < AT_ONCE
+    ):
         return Killed(signals.signum)
     return error
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class DeadlySignals:
 
     :ivar arrived: is set once a signal has arrived.
     :ivar signum: the last one that did, or `None`.
+    :ivar handled_at: when it was handled, by `time.monotonic`.
     """
 
     # Within a process there is one main thread; a script in another's main
@@ -74,6 +76,7 @@ class DeadlySignals:
         self.cut: Callable[[], None] = lambda: None
         self.arrived = threading.Event()
         self.signum: int | None = None
+        self.handled_at = 0.0
         self._handled = threading.Event()
         self._finished = threading.Event()
         self._finished.set()
@@ -110,8 +113,9 @@ class DeadlySignals:
     def deferred(self) -> Iterator[None]:
         """Within, a signal waits until the block is done.
 
-        A signal that the script has survived is forgotten.  If that is not over some seconds after a signal, the
-        connection is cut nevertheless.
+        A signal that the script has survived is forgotten.  If the block is
+        not done some seconds after a signal, the connection is cut
+        nevertheless.
 
         :raises Killed: at the end, if one has arrived since and nothing else
             is raised.
@@ -128,6 +132,7 @@ class DeadlySignals:
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
+        self.handled_at = time.monotonic()
         self.arrived.set()
         self._handled.set()
         if self._finished.is_set():

@@ -170,7 +170,7 @@ class TestSignals(ScriptTestCase):
                     sys.stdin.read()
                 except BaseException:
                     pass
-                main_store().execute("SET LOCAL statement_timeout = '10ms'")
+                main_store().execute("SET LOCAL statement_timeout = '1200ms'")
                 main_store().execute("SELECT pg_sleep(1000)")
             """, signal.SIGHUP)
         self.assertEqual(1, process.returncode, process.err)
