@@ -3,7 +3,7 @@
 A run is in one of these states.  An arrow is labelled with the function that
 moves the run, or with what happens to it::
 
-    begin()         commit()            record.py
+    begin()         commit()            record()
     ------> begun ----------> committed ----------> recorded
               |                   |                     ^
               |                   | no database         | send_spool()
@@ -43,6 +43,7 @@ import time
 import uuid
 from contextlib import nullcontext
 from logging import Logger
+from pathlib import Path
 
 import transaction
 from psycopg2.errors import ReadOnlySqlTransaction
@@ -57,10 +58,13 @@ from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
+from canonical.launchpad.scripts.record import WorkLost
 from canonical.launchpad.scripts.record import first_line
 from canonical.launchpad.scripts.record import is_final
+from canonical.launchpad.scripts.record import record_or_spool
 from canonical.launchpad.scripts.spool import Success
 
 
@@ -182,14 +186,23 @@ class Attempt:
         """Is this the process that began it, and no child of that?"""
         return os.getpid() == self._pid
 
-    def success(
+    def record(
         self,
         date_started: datetime.datetime,
         date_completed: datetime.datetime,
-    ) -> Success:
-        """The success to record."""
+        seconds: float,
+        directory: Path,
+    ) -> bool:
+        """Record its success, or spool it.
+
+        :param seconds: to try for.
+        :param directory: of the spool.
+        :return: whether it is recorded.
+        :raises LaunchpadScriptFailure: if it cannot be spooled either, or if
+            its work is no longer in the database.
+        """
         attempt = "committed" if self._has_proof else "begun"
-        return Success(
+        success = Success(
             name=self._name,
             hostname=self._hostname,
             date_started=date_started,
@@ -198,6 +211,16 @@ class Attempt:
             attempt=attempt if self._is_kept else "none",
             database=self._ztm.database,
         )
+        try:
+            is_recorded = record_or_spool(
+                self._ztm, success, seconds, self._hurry, directory,
+                self._logger)
+        except WorkLost as lost:
+            self.state = "begun"
+            raise LaunchpadScriptFailure(
+                f"The success is not recorded: {lost}") from None
+        self.state = "over"
+        return is_recorded
 
     def succeed(self) -> None:
         """End it without a record, for a script that does not want one."""

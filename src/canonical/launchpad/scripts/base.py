@@ -41,11 +41,9 @@ from canonical.launchpad.scripts.logger import occupy_standard_descriptors
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
-from canonical.launchpad.scripts.record import WorkLost
 from canonical.launchpad.scripts.record import first_line
 from canonical.launchpad.scripts.record import is_final
 from canonical.launchpad.scripts.record import record_committed
-from canonical.launchpad.scripts.record import record_or_spool
 from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
@@ -429,21 +427,12 @@ class LaunchpadCronScript(LaunchpadScript):
         :raises LaunchpadScriptFailure: if it cannot be spooled either, or if
             its work is no longer in the database.
         """
-        attempt = self._attempt
-        if attempt is None or not attempt.is_mine:
+        if self._attempt is None or not self._attempt.is_mine:
             return
-        try:
-            is_recorded = record_or_spool(
-                self.txn, attempt.success(date_started, date_completed),
-                config.duration_of("scripts", "record_timeout"),
-                self._signals.arrived,
-                config.directory_for("scripts", "spool_directory"),
-                self.logger)
-        except WorkLost as lost:
-            attempt.state = "begun"
-            raise LaunchpadScriptFailure(
-                f"The success is not recorded: {lost}") from None
-        attempt.state = "over"
+        is_recorded = self._attempt.record(
+            date_started, date_completed,
+            config.duration_of("scripts", "record_timeout"),
+            config.directory_for("scripts", "spool_directory"))
         if is_recorded:
             send_duration(
                 self.name, (date_completed - date_started).total_seconds(),
