@@ -35,8 +35,9 @@ json.dump({
     "handlers": {
         signum: str(signal.getsignal(signum))
         for signum in signal.valid_signals()
-        # An interpreter that is interrupted has a look for itself.
-        if signum != signal.SIGINT},
+        # A shell has what it starts in the background ignore these, and what
+        # is forked does not.
+        if signum not in (signal.SIGINT, signal.SIGQUIT)},
     "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "streams": [
         (each.encoding, each.errors, each.line_buffering, each.write_through,
@@ -52,6 +53,12 @@ json.dump({
 PIPES = {
     "stdin": subprocess.PIPE, "stdout": subprocess.PIPE,
     "stderr": subprocess.PIPE, "text": True}
+
+
+def heed_the_keyboard():
+    """A shell has what it starts in the background ignore these."""
+    for signum in signal.SIGINT, signal.SIGQUIT:
+        signal.signal(signum, signal.SIG_DFL)
 
 
 class TestStartPython(unittest.TestCase):
@@ -70,7 +77,9 @@ class TestStartPython(unittest.TestCase):
     def both(self, *arguments, **options):
         """What is printed by one that is started, and one that is forked."""
         options = {**PIPES, **options}
-        started = subprocess.Popen([sys.executable, *arguments], **options)
+        started = subprocess.Popen(
+            [sys.executable, *arguments], **options,
+            preexec_fn=heed_the_keyboard)
         forked = start_python(arguments, **options)
         return [(*process.communicate("in"), process.returncode)
                 for process in (started, forked)]
