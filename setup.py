@@ -69,9 +69,9 @@ setup(
         "console_scripts": [
             "scriptactivity = canonical.launchpad.command.main:main",
             "script-monitor ="
-            " canonical.launchpad.command.monitors:script_monitor",
+            " canonical.launchpad.command.scriptmonitor:script_monitor",
             "script-monitor-nagios ="
-            " canonical.launchpad.command.monitors:script_monitor_nagios",
+            " canonical.launchpad.command.scriptmonitor:script_monitor_nagios",
         ],
     },
     zip_safe=False,

@@ -21,11 +21,11 @@ from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.monitor.backtesting import replay_all
-from canonical.launchpad.monitor.checking import load_expectations
-from canonical.launchpad.monitor.checking import registered_cases
-from canonical.launchpad.monitor.checking import registered_expectations
-from canonical.launchpad.monitor.rules import HORIZON
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.schedule import slots_of_period
+from canonical.launchpad.monitor.states import HORIZON
 from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
 

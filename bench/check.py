@@ -18,9 +18,9 @@ from pathlib import Path
 
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
-from canonical.launchpad.monitor.checking import assess_all
-from canonical.launchpad.monitor.checking import load_expectations
-from canonical.launchpad.monitor.checking import registered_expectations
+from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
 

@@ -1,7 +1,8 @@
-"""The script ``scriptactivity alert``, which tells people."""
+"""The command ``scriptactivity alert``: notify people of what changed."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,36 +13,37 @@ from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.launchpad.command.channels import NOT_SENT
-from canonical.launchpad.command.channels import mail
-from canonical.launchpad.command.channels import post
-from canonical.launchpad.command.channels import recipients
-from canonical.launchpad.command.channels import webhook_url
-from canonical.launchpad.command.expecting import clock_skew
-from canonical.launchpad.command.expecting import configured_channels
-from canonical.launchpad.command.expecting import expected
-from canonical.launchpad.command.expecting import notice_switches
+from canonical.launchpad.command.mail import NOT_SENT
+from canonical.launchpad.command.mail import mail
+from canonical.launchpad.command.mail import recipients
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import configured_channels
+from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import notice_switches
+from canonical.launchpad.command.webhook import post
+from canonical.launchpad.command.webhook import webhook_url
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptExpectation
-from canonical.launchpad.monitor.alerting import Answer
-from canonical.launchpad.monitor.alerting import Key
-from canonical.launchpad.monitor.alerting import Notice
-from canonical.launchpad.monitor.alerting import answers_of
-from canonical.launchpad.monitor.alerting import changes
-from canonical.launchpad.monitor.alerting import notice_of
-from canonical.launchpad.monitor.checking import ExpectationError
-from canonical.launchpad.monitor.checking import assess_all
-from canonical.launchpad.monitor.notice import notice_as_dict
-from canonical.launchpad.monitor.notice import notice_id
-from canonical.launchpad.monitor.notice import notice_subject
-from canonical.launchpad.monitor.notice import notice_text
+from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.incidents import Key
+from canonical.launchpad.monitor.incidents import Notice
+from canonical.launchpad.monitor.incidents import answers_of
+from canonical.launchpad.monitor.incidents import changes
+from canonical.launchpad.monitor.incidents import notice_of
+from canonical.launchpad.monitor.message import notice_as_dict
+from canonical.launchpad.monitor.message import notice_id
+from canonical.launchpad.monitor.message import notice_subject
+from canonical.launchpad.monitor.message import notice_text
+from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 
 
 __all__ = [
     "AlertScript",
+    "alert",
 ]
 
 
@@ -145,3 +147,12 @@ class AlertScript(LaunchpadCronScript):
             post(notice_as_dict(notice))
         else:
             print(notice_text(notice), end="", flush=True)
+
+
+def alert(args: argparse.Namespace) -> int:
+    """Tell people what has changed; see ``scriptactivity alert --help``."""
+    # It mails, which takes a while to import, and most commands do not.
+    from canonical.launchpad.command.alert import AlertScript
+    AlertScript(
+        "scriptactivity-alert", test_args=args.arguments).lock_and_run()
+    return 0

@@ -16,26 +16,26 @@ from typing import Any
 from canonical.launchpad.command.arguments import add_at_option
 from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.check import STYLES
-from canonical.launchpad.command.expecting import add_expectations_option
-from canonical.launchpad.command.expecting import add_names_argument
-from canonical.launchpad.command.expecting import all_expected
-from canonical.launchpad.command.expecting import check_names
-from canonical.launchpad.command.expecting import clock_skew
 from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import for_people
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.progress import with_progress
-from canonical.launchpad.monitor.assessment import STATES
+from canonical.launchpad.command.rules import add_expectations_option
+from canonical.launchpad.command.rules import add_names_argument
+from canonical.launchpad.command.rules import all_expected
+from canonical.launchpad.command.rules import check_names
+from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.backtesting import replay_all
-from canonical.launchpad.monitor.case import INSTANT
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import unpaused
-from canonical.launchpad.monitor.checking import registered_apart
-from canonical.launchpad.monitor.checking import registered_cases
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.pauses import unpaused
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import QUESTIONS
 from canonical.launchpad.monitor.replay import Alarm
-from canonical.launchpad.monitor.rules import HORIZON
+from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.states import HORIZON
 
 
 __all__ = [

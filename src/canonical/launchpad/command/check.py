@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from canonical.launchpad.command.arguments import add_at_option
-from canonical.launchpad.command.expecting import add_expectations_option
-from canonical.launchpad.command.expecting import add_names_argument
-from canonical.launchpad.command.expecting import clock_skew
-from canonical.launchpad.command.expecting import expected
-from canonical.launchpad.command.expecting import notice_switches
-from canonical.launchpad.command.future import print_future
+from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.output import say
-from canonical.launchpad.monitor.assessment import Assessment
-from canonical.launchpad.monitor.assessment import script_on_host
-from canonical.launchpad.monitor.checking import ExpectationError
-from canonical.launchpad.monitor.checking import assess_all
+from canonical.launchpad.command.rules import add_expectations_option
+from canonical.launchpad.command.rules import add_names_argument
+from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import notice_switches
+from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.answers import script_on_host
+from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.rulesfile import ExpectationError
 
 
 __all__ = [

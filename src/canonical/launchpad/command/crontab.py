@@ -12,9 +12,9 @@ from canonical.launchpad.monitor.crontab import Note
 from canonical.launchpad.monitor.crontab import is_system_crontab
 from canonical.launchpad.monitor.crontab import parse_crontab
 from canonical.launchpad.monitor.crontab import rules_of
+from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.scriptname import parse_names
-from canonical.launchpad.monitor.zcmltext import rules_as_zcml
 
 
 __all__ = [

@@ -23,7 +23,7 @@ from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import show_what_can_be_shown
 from canonical.launchpad.interfaces import printable
-from canonical.launchpad.monitor.checking import ExpectationError
+from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -57,11 +57,11 @@ class Command:
 COMMANDS = {
     "init": Command(
         "make or upgrade the tables", "upkeep", "init", database=False),
-    "list": Command("how each script fares", "attempts", "list_scripts"),
+    "list": Command("how each script fares", "history", "list_scripts"),
     "running": Command(
-        "what runs now, and for how long", "attempts", "running"),
-    "failures": Command("what has failed, and why", "attempts", "failures"),
-    "last": Command("when scripts last succeeded", "attempts", "last"),
+        "what runs now, and for how long", "history", "running"),
+    "failures": Command("what has failed, and why", "history", "failures"),
+    "last": Command("when scripts last succeeded", "history", "last"),
     "check": Command(
         "does each script do as expected?", "check", "check",
         trouble=UNKNOWN),
@@ -73,10 +73,10 @@ COMMANDS = {
     "backtest": Command(
         "what would rules have told?", "backtest", "backtest"),
     "alert": Command(
-        "tell people what broke and what recovered", "alerts", "alert",
+        "tell people what broke and what recovered", "alert", "alert",
         database=False, script=True),
-    "alerts": Command("what is broken, and who was told", "alerts", "alerts"),
-    "snooze": Command("expect nothing for a while", "alerts", "snooze"),
+    "alerts": Command("what is broken, and who was told", "history", "alerts"),
+    "snooze": Command("expect nothing for a while", "snooze", "snooze"),
     "flush": Command(
         "record what this host has spooled", "upkeep", "flush_spool"),
 }

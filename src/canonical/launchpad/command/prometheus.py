@@ -14,8 +14,8 @@ from prometheus_client import Gauge
 from prometheus_client import generate_latest
 
 from canonical.launchpad.interfaces import printable
-from canonical.launchpad.monitor.assessment import STATES
-from canonical.launchpad.monitor.assessment import Assessment
+from canonical.launchpad.monitor.answers import STATES
+from canonical.launchpad.monitor.answers import Assessment
 
 
 __all__ = [

@@ -11,15 +11,13 @@ from zope.component import getUtility
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.arguments import add_at_option
 from canonical.launchpad.command.arguments import add_since_option
-from canonical.launchpad.command.expecting import add_names_argument
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.progress import with_progress
+from canonical.launchpad.command.rules import add_names_argument
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.suggesting.suggestion import (
-    suggest_expectation,
-)
-from canonical.launchpad.monitor.zcmltext import Rule
-from canonical.launchpad.monitor.zcmltext import rules_as_zcml
+from canonical.launchpad.monitor.inference.infer import suggest_expectation
+from canonical.launchpad.monitor.rulesfile import Rule
+from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 
 
 __all__ = [

@@ -10,13 +10,13 @@ from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import INSTANT
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import runs_counted
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import runs_counted
 from canonical.launchpad.monitor.replay import Alarm
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import replayed_from
 from canonical.launchpad.monitor.replay import window_start
+from canonical.launchpad.monitor.schedule import INSTANT
 
 
 __all__ = [

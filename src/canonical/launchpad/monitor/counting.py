@@ -15,17 +15,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import INSTANT
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import interval_span
-from canonical.launchpad.monitor.case import patience_ends
-from canonical.launchpad.monitor.case import pause_at
-from canonical.launchpad.monitor.case import unpaused
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import interval_span
 from canonical.launchpad.monitor.moments import MOMENT
 from canonical.launchpad.monitor.moments import Change
-from canonical.launchpad.monitor.rules import intervals_met
-from canonical.launchpad.monitor.rules import often_state
+from canonical.launchpad.monitor.pauses import patience_ends
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.pauses import unpaused
+from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.states import intervals_met
+from canonical.launchpad.monitor.states import often_state
 
 
 __all__ = [

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from canonical.config.durations import duration_text
 from canonical.launchpad.monitor.expectation import ScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import five_fields
 from canonical.launchpad.monitor.scriptname import is_known_command
 from canonical.launchpad.monitor.scriptname import script_name
-from canonical.launchpad.monitor.zcmltext import Rule
 
 
 __all__ = [

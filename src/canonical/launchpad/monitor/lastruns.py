@@ -7,7 +7,7 @@ import datetime
 
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import earlier_runs
+from canonical.launchpad.monitor.matching import earlier_runs
 
 
 __all__ = [

@@ -16,15 +16,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import INSTANT
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import patience_ends
-from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.lastruns import LastRuns
-from canonical.launchpad.monitor.rules import interval_ends
-from canonical.launchpad.monitor.rules import latest_due
-from canonical.launchpad.monitor.rules import recently_state
-from canonical.launchpad.monitor.rules import runtime_state
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.pauses import patience_ends
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.states import interval_ends
+from canonical.launchpad.monitor.states import latest_due
+from canonical.launchpad.monitor.states import recently_state
+from canonical.launchpad.monitor.states import runtime_state
 
 
 __all__ = [

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import INSTANT
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import interval_span
-from canonical.launchpad.monitor.case import pause_at
 from canonical.launchpad.monitor.counting import often_changes
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import interval_span
 from canonical.launchpad.monitor.moments import Change
 from canonical.launchpad.monitor.moments import recently_changes
 from canonical.launchpad.monitor.moments import runtime_changes
 from canonical.launchpad.monitor.moments import settled
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import slots_of_period
 
 
@@ -73,7 +73,7 @@ def replay(
     :param runs: in any order, of any hosts: those that started from
         `window_start` on; and of those before, all that completed after
         `replayed_from`, and as many of the last before that as
-        `canonical.launchpad.monitor.case.runs_counted` says.
+        `canonical.launchpad.monitor.matching.runs_counted` says.
     :param since: an aware datetime.
     :param until: likewise; what is so at that moment still counts.
     :return: in order of the questions, and then of time.

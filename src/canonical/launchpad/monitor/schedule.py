@@ -18,6 +18,7 @@ from cronsim import CronSimError
 
 __all__ = [
     "CACHED",
+    "INSTANT",
     "check_schedule",
     "five_fields",
     "latest_slot",
@@ -149,3 +150,7 @@ def _slots(
         datetime.UTC if timezone == "UTC" else ZoneInfo(timezone))
     for slot in CronSim(expression, after.astimezone(zone)):
         yield slot.astimezone(datetime.UTC)
+
+
+# The least difference of two times.
+INSTANT = datetime.timedelta(microseconds=1)

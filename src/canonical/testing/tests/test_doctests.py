@@ -34,8 +34,9 @@ from canonical.testing.children import start_python
 CHECKOUT = Path(__file__).resolve().parents[4]
 COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main())"
-MONITOR = "import sys; from canonical.launchpad.command import monitors;" \
-    " sys.exit(monitors.{}())"
+MONITOR = "import sys;" \
+    " from canonical.launchpad.command import scriptmonitor as command;" \
+    " sys.exit(command.{}())"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

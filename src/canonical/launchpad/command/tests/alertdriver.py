@@ -14,7 +14,7 @@ from functools import partial
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command import alert
-from canonical.launchpad.command.channels import Mailer
+from canonical.launchpad.command.mail import Mailer
 from canonical.launchpad.database.scriptalert import ScriptAlertSet
 from canonical.launchpad.scripts.tests.faultdriver import Moments
 from canonical.launchpad.scripts.tests.faultdriver import in_a_child

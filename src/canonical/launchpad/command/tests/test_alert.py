@@ -264,8 +264,8 @@ class TestMail(AlertTestCase):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.configure(smtp_port=listener.getsockname()[1])
             process = self.start_code(
-                "from canonical.launchpad.command import channels\n"
-                "channels.MAIL_TIMEOUT = 1\n" + RUN, "alert",
+                "from canonical.launchpad.command import mail\n"
+                "mail.MAIL_TIMEOUT = 1\n" + RUN, "alert",
                 LPCONFIG=str(self.configuration))
             connection, _ = listener.accept()
             with connection:

@@ -16,9 +16,9 @@ from canonical.launchpad.command import progress
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
-from canonical.launchpad.monitor.checking import load_expectations
-from canonical.launchpad.monitor.checking import registered_apart
-from canonical.launchpad.monitor.checking import registered_expectations
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.tests.test_replay import MINUTE
 from canonical.launchpad.monitor.tests.test_replay import at
 from canonical.launchpad.testing import LaunchpadObjectFactory

@@ -29,7 +29,7 @@ CONNECT = """
 import os
 import sys
 from canonical.launchpad.command.main import main
-from canonical.launchpad.command.monitors import script_monitor
+from canonical.launchpad.command.scriptmonitor import script_monitor
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 
 class Tidy(LaunchpadCronScript):

@@ -5,14 +5,12 @@ import random
 import unittest
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import interval_span
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.inference.infer import suggest_expectation
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import interval_span
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.schedule import slots_between
-from canonical.launchpad.monitor.suggesting.suggestion import (
-    suggest_expectation,
-)
 
 
 MINUTE = datetime.timedelta(minutes=1)

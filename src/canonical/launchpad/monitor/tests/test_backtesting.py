@@ -6,10 +6,10 @@ from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.backtesting import replay_all
-from canonical.launchpad.monitor.checking import assess_all
-from canonical.launchpad.monitor.checking import registered_cases
 from canonical.launchpad.monitor.expectation import expectation_from_text
-from canonical.launchpad.monitor.rules import HORIZON
+from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.states import HORIZON
 from canonical.launchpad.monitor.tests.test_replay import HOUR
 from canonical.launchpad.monitor.tests.test_replay import MINUTE
 from canonical.launchpad.monitor.tests.test_replay import at

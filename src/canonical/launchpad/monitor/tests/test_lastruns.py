@@ -5,9 +5,9 @@ import random
 import unittest
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.case import EARLIER_RUNS
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.lastruns import LastRuns
+from canonical.launchpad.monitor.matching import EARLIER_RUNS
 
 
 START = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)

@@ -15,15 +15,15 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.assessment import assess
-from canonical.launchpad.monitor.case import INSTANT
-from canonical.launchpad.monitor.case import Case
-from canonical.launchpad.monitor.case import inquiry
-from canonical.launchpad.monitor.case import merged
+from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import QUESTIONS
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import replayed_from
+from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 

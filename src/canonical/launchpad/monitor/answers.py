@@ -1,0 +1,221 @@
+"""The three questions: recently, often enough, in sensible time?
+
+A case, figures and a time go in, and an assessment comes out.  What decides
+is in `canonical.launchpad.monitor.states`, and pure as well.
+"""
+
+from __future__ import annotations
+
+import datetime
+import statistics
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from canonical.config.durations import duration_text
+from canonical.launchpad.interfaces import FOREVER
+from canonical.launchpad.interfaces import Figures
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import slots_at
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.runtime import runtime_sentence
+from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.states import intervals_met
+from canonical.launchpad.monitor.states import latest_due
+from canonical.launchpad.monitor.states import often_state
+from canonical.launchpad.monitor.states import recently_state
+from canonical.launchpad.monitor.states import runtime_state
+
+
+__all__ = [
+    "Assessment",
+    "Often",
+    "Recently",
+    "Runtime",
+    "STATES",
+    "assess",
+    "script_on_host",
+]
+
+
+# From the best to the worst.
+STATES = ("ok", "paused", "unknown", "warning", "critical")
+
+
+class Recently(NamedTuple):
+    """Has it run recently?"""
+
+    state: str
+    sentence: str
+    last_success: datetime.datetime | None
+    next_due: datetime.datetime | None
+
+
+class Often(NamedTuple):
+    """Does it run as often as it should?"""
+
+    state: str
+    sentence: str
+    due: int
+    met: int
+    extra: int
+
+
+class Runtime(NamedTuple):
+    """Is its average runtime sensible?"""
+
+    state: str
+    sentence: str
+    runs: int
+    average_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """How a script does, compared with what is expected of it."""
+
+    name: str
+    hostname: str | None
+    recently: Recently
+    often: Often
+    runtime: Runtime
+    figures: Figures
+
+    @property
+    def state(self) -> str:
+        """The worst of the three."""
+        return max(
+            (self.recently.state, self.often.state, self.runtime.state),
+            key=STATES.index)
+
+
+def script_on_host(name: str, hostname: str | None) -> str:
+    """A script, and the host if it matters."""
+    return f"{name} on {hostname}" if hostname else name
+
+
+def assess(
+    case: Case, figures: Figures, at: datetime.datetime
+) -> Assessment:
+    """How a script does at a time.
+
+    :param figures: what `matching.inquiry` asks for.
+    :param at: an aware datetime.
+    """
+    recently = _recently(case, figures, at)
+    often = _often(case, figures, at)
+    runtime = _runtime(case.expectation, figures)
+    pause = pause_at(case.pauses, at)
+    if pause is not None:
+        said = _paused(pause)
+        recently = recently._replace(state="paused", sentence=said)
+        often = often._replace(state="paused", sentence=said)
+        runtime = runtime._replace(state="paused", sentence=said)
+    return Assessment(
+        case.expectation.name, case.hostname, recently, often, runtime,
+        figures)
+
+
+def _recently(
+    case: Case, figures: Figures, at: datetime.datetime
+) -> Recently:
+    expectation = case.expectation
+    last = figures.last_started
+    completed = figures.last_completed
+    slot = due = None
+    if expectation.schedule is not None:
+        slot = latest_due(case, at)
+        due = next_slot(expectation.schedule, expectation.timezone, at)
+    elif completed is not None:
+        due = completed + expectation.every
+    state = recently_state(case, slot, last, completed, at)
+    if state in ("ok", "paused"):
+        sentence = f"last succeeded at {_when(last)}" if last else (
+            "has never succeeded, and is not due yet")
+        if state == "paused":
+            sentence += "; it was switched off, and is not due again yet"
+    else:
+        sentence = _late(case, slot, figures, at)
+    return Recently(state, sentence, last, due)
+
+
+def _late(
+    case: Case,
+    slot: datetime.datetime | None,
+    figures: Figures,
+    at: datetime.datetime,
+) -> str:
+    expectation = case.expectation
+    if figures.last_started is None:
+        return f"has never succeeded: {_why(figures, at)}"
+    if expectation.schedule is None:
+        patience = expectation.every + expectation.grace
+        missing = f"for more than {duration_text(patience)}"
+    else:
+        missing = f"since it was due at {_when(slot)}"
+    return (
+        f"has not succeeded {missing}; last at {_when(figures.last_started)}:"
+        f" {_why(figures, at)}")
+
+
+def _why(figures: Figures, at: datetime.datetime) -> str:
+    """Why it is late, as far as its attempts tell."""
+    if figures.running_since is not None and not figures.running_is_seen:
+        return f"has not reported its end since {_when(figures.running_since)}"
+    if figures.running_since is not None:
+        running = duration_text(at - figures.running_since)
+        return (
+            f"still running, for {running}, since"
+            f" {_when(figures.running_since)}")
+    if figures.last_outcome == "skipped":
+        return "skipped, since another held its lock"
+    if figures.failures:
+        times = "once" if figures.failures == 1 else (
+            f"{figures.failures} times in a row")
+        if figures.last_outcome == "vanished":
+            return f"vanished, failed {times}"
+        reason = f", last with {figures.last_reason}" if (
+            figures.last_reason) else ""
+        return f"failed {times}{reason}"
+    return "never started"
+
+
+def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
+    expectation = case.expectation
+    due = slots_at(case, at).due
+    met = figures.met if expectation.schedule else (
+        intervals_met(due, figures.runs))
+    extra = figures.runs - met
+    state = often_state(expectation, due - met, extra)
+    window = duration_text(expectation.window)
+    sentence = f"met {met} of {due} slots in {window}"
+    if state != "ok":
+        if due - met > expectation.missed:
+            sentence += f", and may miss {expectation.missed}"
+        if expectation.extra is not None and extra > expectation.extra:
+            sentence += (
+                f", and ran {extra} times more than that, of which"
+                f" {expectation.extra} are allowed")
+    return Often(state, sentence, due, met, extra)
+
+
+def _runtime(expectation: IScriptExpectation, figures: Figures) -> Runtime:
+    recent = figures.durations[:expectation.runs]
+    earlier = figures.durations[expectation.runs:]
+    return Runtime(
+        runtime_state(expectation, recent, earlier),
+        runtime_sentence(expectation, recent, earlier),
+        len(recent),
+        statistics.fmean(recent) if recent else None)
+
+
+def _paused(pause: Pause) -> str:
+    if pause.date_ended == FOREVER:
+        return f"{pause.reason}, since {_when(pause.date_started)}"
+    return f"{pause.reason}, until {_when(pause.date_ended)}"
+
+
+def _when(moment: datetime.datetime | None) -> str:
+    return "never" if moment is None else (
+        f"{moment.isoformat(' ', 'seconds')[:19]} UTC")

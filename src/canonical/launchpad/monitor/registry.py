@@ -1,0 +1,111 @@
+"""All rules that are registered: on which hosts, when paused, and assessed."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from zope.component import getGlobalSiteManager
+from zope.component import getUtilitiesFor
+from zope.component import getUtility
+from zope.component import hooks
+from zope.interface.registry import Components
+
+from canonical.launchpad.interfaces import IScriptDowntime
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import IScriptFiguresSet
+from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.monitor.answers import STATES
+from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.pauses import downtime_pauses
+from canonical.launchpad.monitor.pauses import merged
+from canonical.launchpad.monitor.states import HORIZON
+
+
+__all__ = [
+    "assess_all",
+    "registered_apart",
+    "registered_cases",
+    "registered_expectations",
+]
+
+
+@contextlib.contextmanager
+def registered_apart() -> Iterator[None]:
+    """A time in which what is registered is known only until it is over.
+
+    What is known before is known in it too, for another may be compared with
+    the same.
+    """
+    hooks.setHooks()
+    with hooks.site(_Apart()):
+        yield
+
+
+class _Apart:
+
+    def __init__(self) -> None:
+        self._components = Components(bases=(getGlobalSiteManager(),))
+
+    def getSiteManager(self) -> Components:
+        """See `zope.component.interfaces.IPossibleSite`."""
+        return self._components
+
+
+def registered_expectations() -> list[IScriptExpectation]:
+    """All that are registered, an application's own too, by name."""
+    return [
+        expectation for _, expectation in sorted(
+            getUtilitiesFor(IScriptExpectation), key=lambda each: each[0])]
+
+
+def registered_cases(
+    expectations: Iterable[IScriptExpectation],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    skew: datetime.timedelta,
+) -> list[Case]:
+    """Each expectation on each of its hosts, and when it is paused.
+
+    :param since: from when on it may be asked whether a slot counts.
+    :param until: until when.
+    :param skew: by how much the clocks of hosts may differ.
+    """
+    downtimes = downtime_pauses(
+        [each for _, each in getUtilitiesFor(IScriptDowntime)], since, until)
+    recorded = getUtility(IScriptPauseSet).getPauses(since, until)
+    everywhere = merged(downtimes)
+    pauses = {
+        name: merged([*downtimes, *its]) for name, its in recorded.items()}
+    return [
+        Case(expectation, host, pauses.get(expectation.name, everywhere), skew)
+        for expectation in expectations
+        for host in expectation.hosts or (None,)]
+
+
+def assess_all(
+    expectations: Iterable[IScriptExpectation],
+    at: datetime.datetime,
+    skew: datetime.timedelta,
+    hostname: str | None = None,
+) -> list[Assessment]:
+    """How all of them do, the worst first, and then by name and host.
+
+    :param skew: by how much the clocks of hosts may differ.
+    :param hostname: leave out what is expected on other hosts.
+    """
+    cases = [
+        case for case in registered_cases(expectations, at - HORIZON, at, skew)
+        if hostname is None or case.hostname in (None, hostname)]
+    figures = getUtility(IScriptFiguresSet).getFigures(
+        [inquiry(case, at) for case in cases], at)
+    assessments = [
+        assess(case, each, at)
+        for case, each in zip(cases, figures, strict=True)]
+    return sorted(assessments, key=lambda each: (
+        -STATES.index(each.state), each.name, each.hostname or ""))

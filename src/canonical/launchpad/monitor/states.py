@@ -1,0 +1,150 @@
+"""When an answer is ok, a warning or critical.
+
+A check and a replay ask the same functions, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Sequence
+
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.pauses import is_due
+from canonical.launchpad.monitor.pauses import patience_ends
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.runtime import runtime_is_off
+from canonical.launchpad.monitor.schedule import CACHED
+from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import latest_slot
+
+
+__all__ = [
+    "HORIZON",
+    "intervals_met",
+    "interval_ends",
+    "latest_due",
+    "often_state",
+    "recently_state",
+    "runtime_state",
+]
+
+
+# Before that it is not known what was paused.
+HORIZON = datetime.timedelta(days=400)
+
+
+def latest_due(
+    case: Case, at: datetime.datetime
+) -> datetime.datetime | None:
+    """The last slot of a schedule that counts and whose grace has passed.
+
+    :return: `None` if all of them were paused, as far back as is known.
+    """
+    expectation = case.expectation
+    return _latest_due(
+        expectation.schedule, expectation.timezone, expectation.grace,
+        case.pauses, at)
+
+
+def interval_ends(
+    case: Case, completed: datetime.datetime
+) -> datetime.datetime:
+    """The last moment at which an interval that began then is not late."""
+    expectation = case.expectation
+    return patience_ends(
+        case.pauses, completed, expectation.every + expectation.grace)
+
+
+def recently_state(
+    case: Case,
+    slot: datetime.datetime | None,
+    started: datetime.datetime | None,
+    completed: datetime.datetime | None,
+    at: datetime.datetime,
+) -> str:
+    """Has there been no success for too long?
+
+    :param slot: of a schedule, the latest that is due; see `latest_due`.
+    :param started: when the success that started last did.
+    :param completed: when the last completion was.
+    :return: ``paused`` if it is forgiven, after a pause, what was before.
+    """
+    if case.expectation.schedule is not None:
+        if slot is None or (
+            started is not None and started >= slot - case.skew
+        ):
+            return "ok"
+    elif completed is not None and interval_ends(case, completed) >= at:
+        return "ok"
+    if _is_forgiven(case, slot, at):
+        return "paused"
+    severity: str = case.expectation.severity
+    return "critical" if started is None else severity
+
+
+def intervals_met(due: int, runs: int) -> int:
+    """How many intervals have a run.
+
+    They have no fixed ends that a run could miss by a little.
+    """
+    return min(due, runs)
+
+
+def often_state(
+    expectation: IScriptExpectation, missed: int, extra: int
+) -> str:
+    """Is the number of runs wrong?
+
+    :param missed: how many slots have no run.
+    :param extra: how many runs there are beside those that meet a slot.
+    """
+    severity: str = expectation.severity
+    wrong = missed > expectation.missed or (
+        expectation.extra is not None and extra > expectation.extra)
+    return severity if wrong else "ok"
+
+
+def runtime_state(
+    expectation: IScriptExpectation,
+    recent: Sequence[float],
+    earlier: Sequence[float],
+) -> str:
+    """Is the average runtime wrong?  See `runtime_is_off`."""
+    severity: str = expectation.severity
+    wrong = runtime_is_off(expectation, recent, earlier)
+    return severity if wrong else "ok"
+
+
+def _is_forgiven(
+    case: Case, slot: datetime.datetime | None, at: datetime.datetime
+) -> bool:
+    """Was there a pause that forgives, and has nothing been due since?"""
+    for pause in reversed(case.forgiving):
+        if pause.date_started > at:
+            continue
+        if slot is not None:
+            return pause.date_ended > slot
+        return interval_ends(case, pause.date_ended) >= at
+    return False
+
+
+@functools.lru_cache(CACHED)
+def _latest_due(
+    schedule: str,
+    timezone: str,
+    grace: datetime.timedelta,
+    pauses: tuple[Pause, ...],
+    at: datetime.datetime,
+) -> datetime.datetime | None:
+    slot = latest_slot(schedule, timezone, at - grace)
+    while not is_due(pauses, slot, grace, at):
+        pause = pause_at(pauses, slot)
+        slot = latest_slot(
+            schedule, timezone,
+            (pause.date_started if pause else slot) - INSTANT)
+        if slot < at - HORIZON:
+            return None
+    return slot

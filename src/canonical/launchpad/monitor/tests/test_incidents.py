@@ -1,0 +1,212 @@
+"""From assessments to what people should be told."""
+
+import datetime
+import unittest
+
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.incidents import changes
+from canonical.launchpad.monitor.incidents import notice_of
+from canonical.launchpad.monitor.message import notice_as_dict
+from canonical.launchpad.monitor.message import notice_id
+from canonical.launchpad.monitor.message import notice_subject
+from canonical.launchpad.monitor.message import notice_text
+
+
+NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+DAY = 24 * HOUR
+
+
+def make_alert(name="garbo", hostname=None, question="recently", number=1,
+               channel="mail", state="critical", opened=2, told=None,
+               closed=None):
+    """An alert; times are hours ago."""
+    told, closed = (
+        None if hours is None else NOW - hours * HOUR
+        for hours in (told, closed))
+    return Alert(number, channel, name, hostname, question, state, "was late",
+                 NOW - opened * HOUR, told, closed)
+
+
+def answers(state="critical", name="garbo", hostname=None,
+            question="recently"):
+    return {(name, hostname, question): Answer(state, "is late")}
+
+
+class TestChanges(unittest.TestCase):
+
+    def changes(self, alerts, answers, channels=("mail",)):
+        changed = changes(alerts, answers, channels, NOW)
+        return (
+            [(each.channel, each.name, each.state) for each in changed.opened],
+            changed.closed, changed.states)
+
+    def test_what_is_broken_is_opened_for_each_channel(self):
+        for state, opened in (
+            ("critical", [("mail", "garbo", "critical"),
+                          ("webhook", "garbo", "critical")]),
+            ("warning", [("mail", "garbo", "warning"),
+                         ("webhook", "garbo", "warning")]),
+            ("ok", []), ("paused", []), ("unknown", []),
+        ):
+            self.assertEqual((opened, [], {}), self.changes(
+                [], answers(state), ("mail", "webhook")))
+
+    def test_what_is_open_is_not_opened_again(self):
+        self.assertEqual(
+            ([], [], {}), self.changes([make_alert()], answers()))
+        for other in (
+            make_alert(name="other"), make_alert(hostname="a"),
+            make_alert(question="often"), make_alert(closed=1),
+        ):
+            opened, _, _ = self.changes([other], answers())
+            self.assertEqual(1, len(opened), other)
+
+    def test_what_is_fine_is_closed_and_what_is_paused_is_not(self):
+        for state, closed in (("ok", [1]), ("paused", []), ("unknown", [])):
+            self.assertEqual(
+                ([], closed, {}),
+                self.changes([make_alert()], answers(state)), state)
+        self.assertEqual(
+            ([], [], {}), self.changes([make_alert(closed=1)], answers("ok")))
+
+    def test_what_is_not_expected_any_longer_is_closed(self):
+        self.assertEqual(([], [1], {}), self.changes([make_alert()], {}))
+
+    def test_other_channels_are_left_alone(self):
+        alerts = [make_alert(channel="webhook"), make_alert(number=2)]
+        self.assertEqual(([], [], {}), self.changes(alerts, answers()))
+        self.assertEqual(([], [2], {}), self.changes(alerts, answers("ok")))
+
+    def test_another_severity(self):
+        self.assertEqual(
+            ([], [], {"warning": [1]}),
+            self.changes([make_alert()], answers("warning")))
+
+
+class TestNotice(unittest.TestCase):
+
+    def notice(self, alerts, answers, channel="mail"):
+        return notice_of(alerts, answers, channel, DAY, NOW)
+
+    def test_each_alert_is_told_in_its_place(self):
+        for alert, state, place in (
+            (make_alert(), "critical", "broken"),
+            (make_alert(told=1), "critical", None),
+            (make_alert(told=23.9), "critical", None),
+            (make_alert(told=24), "critical", "still"),
+            (make_alert(told=24), "paused", None),
+            (make_alert(), "paused", None),
+            (make_alert(told=2, closed=0), "ok", "recovered"),
+            (make_alert(closed=0), "ok", "recovered"),
+            (make_alert(channel="webhook"), "critical", None),
+        ):
+            notice = self.notice([alert], answers(state))
+            self.assertEqual(
+                {place} - {None},
+                {name for name in ("broken", "recovered", "still")
+                 if getattr(notice, name)}, alert)
+            self.assertEqual(([], []), (notice.eased, notice.forgotten))
+            self.assertEqual(place is not None, bool(notice))
+
+    def test_the_subject_is_the_most_important(self):
+        for alerts, subject in (
+            ([make_alert()], "CRITICAL: garbo"),
+            ([make_alert(hostname="a", state="warning")],
+             "WARNING: garbo on a"),
+            ([make_alert(name="x", state="warning"), make_alert(name="y")],
+             "CRITICAL: y, x"),
+            ([make_alert(), make_alert(question="often")],
+             "CRITICAL: garbo"),
+            ([make_alert(told=2, closed=0), make_alert(name="b", told=30)],
+             "RECOVERED: garbo; 1 still broken"),
+            ([make_alert(told=30)], "STILL BROKEN: garbo"),
+            ([make_alert(name=f"script-number-{number}")
+              for number in range(1000)],
+             "CRITICAL: script-number-0, script-number-1, script-number-2 and"
+             " 997 more"),
+        ):
+            notice = self.notice(alerts, {
+                (each.name, each.hostname, each.question): Answer(
+                    "ok" if each.date_closed else "critical", "")
+                for each in alerts})
+            self.assertEqual(subject, notice_subject(notice))
+
+    def test_the_text(self):
+        alerts = [
+            make_alert(name="a", state="warning"),
+            make_alert(name="b", hostname="host", number=2),
+            make_alert(name="b", hostname="host", number=3,
+                       question="runtime"),
+            make_alert(name="c", opened=30, told=25, number=4),
+            make_alert(name="d", told=1, closed=0, number=5),
+            make_alert(name="e", closed=0.5, number=6, question="often"),
+        ]
+        notice = self.notice(alerts, {
+            (each.name, each.hostname, each.question): Answer(
+                "ok" if each.date_closed else each.state,
+                f"{each.question} is bad") for each in alerts})
+        self.assertEqual("""\
+Scripts: 2 broken, 2 recovered, 1 still broken.
+As of 2007-02-01 10:00 UTC.
+
+BROKEN
+* b on host
+  critical: recently is bad
+  critical: runtime is bad
+* a
+  warning: recently is bad
+
+RECOVERED
+* d
+  was late for 2h
+* e
+  ran too seldom or too often for 1h30m, from 2007-02-01 08:00 UTC on
+
+STILL BROKEN
+* c
+  critical for 1d6h: recently is bad
+""", notice_text(notice))
+
+    def test_what_is_no_longer_expected(self):
+        notice = self.notice([make_alert(told=1, closed=0)], {})
+        self.assertEqual("NO LONGER EXPECTED: garbo", notice_subject(notice))
+        self.assertIn("* garbo\n  was late for 2h\n", notice_text(notice))
+
+    def test_what_is_still_bad_in_another_way(self):
+        notice = self.notice([make_alert(told=1, closed=0)], {
+            **answers("ok"),
+            **answers("warning", question="often"),
+            **answers("ok", question="runtime")})
+        self.assertEqual("PARTLY RECOVERED: garbo", notice_subject(notice))
+        self.assertIn(
+            "* garbo\n  was late for 2h\n  still warning: is late\n",
+            notice_text(notice))
+
+    def test_the_same_for_programs(self):
+        notice = self.notice(
+            [make_alert(), make_alert(name="d", told=1, closed=0)],
+            {**answers(), **answers("ok", name="d")})
+        found = notice_as_dict(notice)
+        self.assertEqual(
+            ["id", "at", "subject", "broken", "recovered", "partly_recovered",
+             "no_longer_expected", "still_broken"], list(found))
+        self.assertEqual([{
+            "name": "garbo", "hostname": None, "question": "recently",
+            "state": "critical", "sentence": "is late",
+            "opened": "2007-02-01T08:00:00+00:00", "closed": None,
+        }], found["broken"])
+        self.assertEqual(
+            ["2007-02-01T10:00:00+00:00"],
+            [each["closed"] for each in found["recovered"]])
+
+    def test_the_id_is_that_of_what_is_told(self):
+        def identifier(**values):
+            return notice_id(self.notice([make_alert(**values)], answers()))
+
+        self.assertEqual(identifier(), identifier())
+        others = {
+            identifier(), identifier(number=2), identifier(told=30),
+            identifier(told=60), identifier(closed=0)}
+        self.assertEqual(5, len(others))
