@@ -155,11 +155,6 @@ class ScriptAttemptSet:
             **_identity(name, hostname, date_started)).get_one()
         return bool(committed)
 
-    def isCommitted(self, run_key: uuid.UUID) -> bool:
-        """See `IScriptAttemptSet`."""
-        (count,) = _execute(sql.IS_COMMITTED, run_key=str(run_key)).get_one()
-        return bool(count)
-
     def end(
         self,
         run_key: uuid.UUID,
@@ -182,6 +177,16 @@ class ScriptAttemptSet:
             exit_status=exit_status,
             reason=None if reason is None else _one_line(reason),
         )
+        return bool(result.rowcount)
+
+    def endCommitted(
+        self, run_key: uuid.UUID, date_ended: datetime.datetime
+    ) -> bool:
+        """See `IScriptAttemptSet`."""
+        result = _execute(
+            sql.END_COMMITTED,
+            run_key=str(run_key),
+            date_ended=checked_datetime(FIELDS["date_ended"], date_ended))
         return bool(result.rowcount)
 
     def endVanished(self) -> int:

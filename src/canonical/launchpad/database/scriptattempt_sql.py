@@ -49,11 +49,6 @@ MARK_COMMITTED = """
         outcome = NULL, exit_status = NULL, reason = NULL
 """
 
-IS_COMMITTED = """
-    SELECT count(*) FROM scriptattempt
-    WHERE run_key = :run_key AND date_committed IS NOT NULL
-"""
-
 # A run that was taken for vanished may have succeeded after all.
 END = """
     UPDATE scriptattempt
@@ -62,6 +57,15 @@ END = """
     WHERE run_key = :run_key AND CASE WHEN :outcome = 'success'
         THEN coalesce(outcome, 'vanished') = 'vanished'
         ELSE date_ended IS NULL AND date_committed IS NULL END
+"""
+
+# It has no other end; if another session has recorded one, that counts.
+END_COMMITTED = """
+    UPDATE scriptattempt
+    SET outcome = 'success', exit_status = 0,
+        date_ended = coalesce(
+            date_ended, greatest(date_started, :date_ended::timestamptz))
+    WHERE run_key = :run_key AND date_committed IS NOT NULL
 """
 
 OPEN = """

@@ -284,12 +284,6 @@ class IScriptAttemptSet(Interface):
             committed, and the run is on record as begun.
         """
 
-    def isCommitted(run_key):
-        """Is the proof of a run's work there now?  This does not wait.
-
-        :return: `bool`.
-        """
-
     def end(run_key, outcome, date_ended=None, exit_status=None, reason=None):
         """Record that a run has ended.
 
@@ -303,6 +297,13 @@ class IScriptAttemptSet(Interface):
             characters.
         :return: whether the attempt was open; otherwise nothing has changed.
         :raises ValueError: for another outcome.
+        """
+
+    def endCommitted(run_key, date_ended):
+        """Record that a run has succeeded, if the proof of its work is there.
+
+        :param date_ended: as of `end`.  One that is on record stays.
+        :return: whether it is there; otherwise nothing has changed.
         """
 
     def endVanished():

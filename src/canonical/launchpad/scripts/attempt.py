@@ -9,7 +9,7 @@ moves the run, or with what happens to it::
               |                   | no database         | send_spool()
               |                   +----------> spooled -+
               |                   | killed              |
-              |                   +---------------------+ record_committed()
+              |                   +---------------------+ record_runs()
               | fail()
               +----------> failed, killed
               | SIGKILL, a power cut
@@ -58,6 +58,7 @@ from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
@@ -126,20 +127,27 @@ class Attempt:
         return max(
             datetime.datetime.now(datetime.UTC), self.date_started + elapsed)
 
-    def begin(self) -> None:
-        """Put the start of the run on record, in a transaction of its own."""
+    def begin(self) -> list[UnrecordedRun]:
+        """Put the start of the run on record, in a transaction of its own.
+
+        :return: the runs that nobody has recorded yet, as seen there.
+        """
         if not self._is_kept:
-            return
+            return []
         try:
             with self._ztm.apart(TIMEOUT):
-                getUtility(IScriptAttemptSet).endVanished()
+                attempts = getUtility(IScriptAttemptSet)
+                attempts.endVanished()
                 self._put()
+                unrecorded: list[UnrecordedRun] = attempts.getUnrecorded()
             self.state = "begun"
+            return unrecorded
         except Exception as error:
             self._is_kept = not is_final(error)
             self._warn(
                 "The start of this run is not on record" if self._is_kept
                 else f"This run is not on record, and {UNPROTECTED}", error)
+            return []
 
     def skip(self, reason: str, exit_status: int) -> None:
         """The run does not begin, since another holds its lock."""

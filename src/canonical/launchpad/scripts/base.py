@@ -27,6 +27,7 @@ from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
 from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
@@ -43,7 +44,7 @@ from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.record import first_line
 from canonical.launchpad.scripts.record import is_final
-from canonical.launchpad.scripts.record import record_committed
+from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
@@ -258,10 +259,10 @@ class LaunchpadScript:
         record_timeout = config.duration_of("scripts", "record_timeout")
         commit_timeout = config.duration_of("scripts", "commit_timeout")
         if self._is_recorded:
-            self._record_others()
+            self._send_spool()
         attempt = self._attempt = self._new_attempt()
         try:
-            attempt.begin()
+            self._record_others(attempt.begin())
             leave = call_main(self.main, self._signals, self.logger)
             with self._signals.deferred():
                 try:
@@ -360,15 +361,18 @@ class LaunchpadScript:
             if was_installed is None:
                 self.txn.uninstall()
 
-    def _record_others(self) -> None:
-        """Record what earlier scripts could not, if that can be done soon."""
+    def _send_spool(self) -> None:
+        """Record what earlier scripts here could not."""
         directory = config.directory_for("scripts", "spool_directory")
         try:
             send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
         except Exception as error:
             self._warn_of_others(f"the spool {directory}", error)
+
+    def _record_others(self, runs: list[UnrecordedRun]) -> None:
+        """Record what earlier scripts have committed and not recorded."""
         try:
-            record_committed(self.txn, SECONDS_FOR_OTHERS, self.logger)
+            record_runs(self.txn, runs, SECONDS_FOR_OTHERS, self.logger)
         except Exception as error:
             self._warn_of_others("the database", error)
 

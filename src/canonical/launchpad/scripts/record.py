@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from logging import Logger
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.spool import DamagedFile
 from canonical.launchpad.scripts.spool import Success
@@ -44,6 +46,7 @@ __all__ = [
     "first_line",
     "record_committed",
     "record_or_spool",
+    "record_runs",
     "record_success",
     "send_spool",
     "is_final",
@@ -99,11 +102,11 @@ def record_success(
     with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
         make_durable(main_store())
         attempt_set = getUtility(IScriptAttemptSet)
-        if success.attempt != "none":
+        if success.attempt == "begun":
             attempt_set.end(
                 success.run_key, "success", success.date_completed, 0)
-        if success.attempt == "committed" and not attempt_set.isCommitted(
-            success.run_key
+        if success.attempt == "committed" and not attempt_set.endCommitted(
+            success.run_key, success.date_completed
         ):
             raise WorkLost
         getUtility(IScriptActivitySet).recordSuccess(
@@ -197,16 +200,29 @@ def record_committed(
 ) -> int:
     """Record what is committed and not recorded, of any host.
 
-    One that cannot be recorded, such as one whose row another session has
-    locked, keeps no other waiting.
-
     :param seconds: stop after this time, and leave the rest.
     :return: how many successes are recorded.
     :raises Exception: why the last one that is left could not be recorded.
     """
-    deadline = time.monotonic() + seconds
     with ztm.apart(SHORTEST_TRY):
         runs = getUtility(IScriptAttemptSet).getUnrecorded()
+    return record_runs(ztm, runs, seconds, logger)
+
+
+def record_runs(
+    ztm: ZopelessTransactionManager,
+    runs: Iterable[UnrecordedRun],
+    seconds: float,
+    logger: Logger,
+) -> int:
+    """Record runs that are committed and not recorded.
+
+    One that cannot be recorded, such as one whose row another session has
+    locked, keeps no other waiting.
+
+    :param seconds, return, raises: as of `record_committed`.
+    """
+    deadline = time.monotonic() + seconds
     recorded = 0
     failure: Exception | None = None
     for run in runs:

@@ -91,10 +91,19 @@ class TestProof(AttemptTestCase):
             (first.name, first.hostname, first.date_started,
              first.date_committed))
         self.assertEqual(START + MINUTE, second.date_started)
-        self.assertTrue(self.set.isCommitted(first.run_key))
         self.set.end(first.run_key, "success", first.date_committed)
         self.assertEqual([second], self.set.getUnrecorded())
-        self.assertTrue(self.set.isCommitted(first.run_key))
+
+    def test_a_success_ends_only_if_its_proof_is_there(self):
+        run_key = self.begin()
+        self.assertFalse(self.set.endCommitted(run_key, START + MINUTE))
+        self.mark(run_key)
+        self.assertTrue(self.set.endCommitted(run_key, START + MINUTE))
+        self.assertTrue(self.set.endCommitted(run_key, START + 2 * MINUTE))
+        attempt, = self.set.getAttempts("garbo", START, START + MINUTE)
+        self.assertEqual(
+            ("success", START + MINUTE, 0),
+            (attempt.outcome, attempt.date_ended, attempt.exit_status))
 
     def test_a_run_whose_process_is_about_to_record_it_is_left_to_that(self):
         self.set.markCommitted(self.begin(), "garbo", START, START, "host")
@@ -102,9 +111,9 @@ class TestProof(AttemptTestCase):
 
     def test_the_proof_needs_no_attempt_that_has_begun(self):
         run_key = uuid.uuid4()
-        self.assertFalse(self.set.isCommitted(run_key))
+        self.assertFalse(self.set.endCommitted(run_key, START))
         self.mark(run_key)
-        self.assertTrue(self.set.isCommitted(run_key))
+        self.assertTrue(self.set.endCommitted(run_key, START))
 
     def test_what_is_committed_neither_fails_nor_vanishes(self):
         run_key = self.begin()
@@ -242,7 +251,7 @@ class TestVanished(AttemptTestCase):
         ztm.commit()
         other.commit()
         self.assertEqual(["success"], self.outcomes())
-        self.assertTrue(self.set.isCommitted(run_key))
+        self.assertTrue(self.set.endCommitted(run_key, START))
 
 
 class TestInterfaces(AttemptTestCase):

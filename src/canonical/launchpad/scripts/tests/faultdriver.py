@@ -54,9 +54,9 @@ CALLS = [
     (ScriptActivitySet, "recordSuccess"),
     (ScriptAttemptSet, "begin"),
     (ScriptAttemptSet, "end"),
+    (ScriptAttemptSet, "endCommitted"),
     (ScriptAttemptSet, "endVanished"),
     (ScriptAttemptSet, "getUnrecorded"),
-    (ScriptAttemptSet, "isCommitted"),
     (ScriptAttemptSet, "markCommitted"),
     (ScriptAttemptSet, "wasCommitted"),
 ]
