@@ -48,7 +48,7 @@ from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
-from canonical.launchpad.zcml import execute_zcml
+from canonical.launchpad.zcml import execute_script_zcml
 
 
 __all__ = [
@@ -344,7 +344,7 @@ class LaunchpadScript:
     @contextmanager
     def _connected(self, isolation: str) -> Iterator[None]:
         """With the ZCML executed, and the transaction manager installed."""
-        execute_zcml()
+        execute_script_zcml()
         was_installed = ZopelessTransactionManager._installed
         try:
             self.txn = initZopeless(self.dbuser, isolation)
