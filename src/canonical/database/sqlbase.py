@@ -337,8 +337,9 @@ def _close_store() -> None:
     for whatever data manager of the application, does not matter.
     """
     store = _opened_store()
-    limit = nullcontext() if store is None else time_limit(
-        partial(cut, store), ROLLBACK_TIMEOUT)
+    limit = time_limit(
+        partial(cut, store), ROLLBACK_TIMEOUT
+    ) if store is not None and in_transaction(store) else nullcontext()
     try:
         with limit:
             transaction.abort()

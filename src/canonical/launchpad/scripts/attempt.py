@@ -238,8 +238,7 @@ class Attempt:
     def fail(self, error: BaseException) -> None:
         """End it, since `error` was raised and the work is rolled back."""
         if self.state in ("none", "begun") and not self.is_in_doubt:
-            ending = ending_of(error)
-            self._end(ending.outcome, ending.exit_status, ending.reason)
+            self._end(*ending_of(error))
 
     def _end(
         self, outcome: str, exit_status: int | None, reason: str | None
