@@ -19,11 +19,11 @@ from zope.sendmail.mailer import SMTPMailer
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.config.bounded import within
+from canonical.config.weburl import is_web_url
+from canonical.config.weburl import without_secrets
 from canonical.launchpad.interfaces import printable
 from canonical.launchpad.interfaces import single_line
-from canonical.launchpad.scripts.bounded import within
-from canonical.launchpad.scripts.weburl import is_web_url
-from canonical.launchpad.scripts.weburl import without_secrets
 
 
 __all__ = [

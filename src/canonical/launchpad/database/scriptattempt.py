@@ -142,7 +142,7 @@ class ScriptAttemptSet:
                 IScriptActivity["date_completed"], date_committed),
             **_identity(name, hostname, date_started))
 
-    def wasCommitted(
+    def awaitCommitted(
         self,
         run_key: uuid.UUID,
         name: str,
@@ -192,31 +192,17 @@ class ScriptAttemptSet:
     def endVanished(self) -> int:
         """See `IScriptAttemptSet`."""
         gone = [
-            attempt_id for attempt_id, pid, process in _execute(sql.OPEN)
+            attempt_id for attempt_id, pid, process in _execute(sql.UNENDED)
             if is_alive(pid, process) is False]
         if gone:
             _execute(sql.VANISH, ids=gone)
         return len(gone)
 
-    def skip(
-        self,
-        name: str,
-        reason: str,
-        exit_status: int,
-        hostname: str | None = None,
-    ) -> None:
-        """See `IScriptAttemptSet`."""
-        _execute(
-            sql.SKIP,
-            exit_status=exit_status,
-            reason=_one_line(reason),
-            **_identity(name, hostname, None))
-
     def getUnrecorded(self) -> list[UnrecordedRun]:
         """See `IScriptAttemptSet`."""
         return [
             UnrecordedRun(uuid.UUID(str(run_key)), *_utc(row))
-            for pid, process, run_key, *row in _execute(sql.UNRECORDED)
+            for pid, process, run_key, *row in _execute(sql.COMMITTED_UNENDED)
             if not is_alive(pid, process)]
 
     def getRunning(

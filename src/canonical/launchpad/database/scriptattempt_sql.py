@@ -68,7 +68,7 @@ END_COMMITTED = """
     WHERE run_key = :run_key AND date_committed IS NOT NULL
 """
 
-OPEN = """
+UNENDED = """
     SELECT id, pid, process FROM scriptattempt
     WHERE date_ended IS NULL AND date_committed IS NULL
 """
@@ -86,15 +86,7 @@ VANISH = """
     )
 """
 
-SKIP = """
-    INSERT INTO scriptattempt
-        (name, hostname, pid, process, date_started, date_ended, outcome,
-         exit_status, reason)
-    VALUES (:name, :hostname, :pid, :process, :date_started, :date_started,
-        'skipped', :exit_status, :reason)
-"""
-
-UNRECORDED = """
+COMMITTED_UNENDED = """
     SELECT pid, process, run_key, name, hostname, date_started,
         greatest(date_started, date_committed)
     FROM scriptattempt

@@ -274,7 +274,7 @@ class IScriptAttemptSet(Interface):
         :raises TypeError, ValueError: as `begin` does.
         """
 
-    def wasCommitted(run_key, name, date_started, hostname=None):
+    def awaitCommitted(run_key, name, date_started, hostname=None):
         """Is the proof of a run's work in the database?
 
         This waits for a transaction that has written the proof and has
@@ -313,13 +313,6 @@ class IScriptAttemptSet(Interface):
         whose work is committed.
 
         :return: `int`, how many there were.
-        """
-
-    def skip(name, reason, exit_status, hostname=None):
-        """Record that a run did not begin, since another holds the lock.
-
-        :param reason: `str`, who that is.
-        :param exit_status: `int`, of this process.
         """
 
     def getUnrecorded():

@@ -14,7 +14,7 @@ moves the run, or with what happens to it::
               +----------> failed, killed
               | SIGKILL, a power cut
               +----------> vanished      by endVanished(), of the next run here
-    skip()
+    end()
     ------> skipped
 
 The states are columns of its row in ``scriptattempt``: ``date_committed`` is
@@ -53,6 +53,8 @@ from zope.component import getUtility
 from canonical.database.connection import is_connected
 from canonical.database.connection import savepoint
 from canonical.database.connection import time_limit
+from canonical.database.errors import first_line
+from canonical.database.errors import is_final
 from canonical.database.sqlbase import LastVote
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
@@ -63,8 +65,6 @@ from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import WorkLost
-from canonical.launchpad.scripts.record import first_line
-from canonical.launchpad.scripts.record import is_final
 from canonical.launchpad.scripts.record import record_or_spool
 from canonical.launchpad.scripts.spool import Success
 
@@ -149,15 +149,6 @@ class Attempt:
                 else f"This run is not on record, and {UNPROTECTED}", error)
             return []
 
-    def skip(self, reason: str, exit_status: int) -> None:
-        """The run does not begin, since another holds its lock."""
-        try:
-            with self._ztm.apart(TIMEOUT):
-                getUtility(IScriptAttemptSet).skip(
-                    self._name, reason, exit_status)
-        except Exception as error:
-            self._warn("This run is not on record", error)
-
     def commit(self, seconds: float, patience: float) -> None:
         """Commit the work, and the proof of it with it.
 
@@ -233,16 +224,17 @@ class Attempt:
     def succeed(self) -> None:
         """End it without a record, for a script that does not want one."""
         if self.state == "committed":
-            self._end("success", 0, None)
+            self.end("success", 0, None)
 
     def fail(self, error: BaseException) -> None:
         """End it, since `error` was raised and the work is rolled back."""
         if self.state in ("none", "begun") and not self.is_in_doubt:
-            self._end(*ending_of(error))
+            self.end(*ending_of(error))
 
-    def _end(
+    def end(
         self, outcome: str, exit_status: int | None, reason: str | None
     ) -> None:
+        """Put its end on record; see `IScriptAttempt`."""
         if not (self._is_kept and self.is_mine):
             return
         try:
@@ -290,7 +282,7 @@ class Attempt:
                 left = 0
             try:
                 with self._ztm.apart(max(left, SHORTEST_TRY)):
-                    return bool(getUtility(IScriptAttemptSet).wasCommitted(
+                    return bool(getUtility(IScriptAttemptSet).awaitCommitted(
                         self._run_key, self._name, self.date_started,
                         self._hostname))
             except Exception as error:

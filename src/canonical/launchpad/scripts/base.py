@@ -21,6 +21,9 @@ from zope.schema import getFields
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.database.connection import occupy_standard_descriptors
+from canonical.database.errors import first_line
+from canonical.database.errors import is_final
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import check_isolation
@@ -34,16 +37,14 @@ from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
 from canonical.launchpad.scripts.exitstatus import end_child
 from canonical.launchpad.scripts.exitstatus import end_of_process
+from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
 from canonical.launchpad.scripts.logger import add_logging_options
-from canonical.launchpad.scripts.logger import occupy_standard_descriptors
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
-from canonical.launchpad.scripts.record import first_line
-from canonical.launchpad.scripts.record import is_final
 from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.signals import DeadlySignals
@@ -311,27 +312,28 @@ class LaunchpadScript:
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
         except LockTaken as taken:
-            who = str(taken)
-            self.logger.info("%s", who)
-            self._keep(lambda attempt: attempt.skip(who, status))
+            self.logger.info("%s", taken)
+            self._keep("skipped", status, str(taken))
             sys.exit(status)
         except OSError as error:
             failure = LaunchpadScriptFailure(
                 f"Cannot lock {self.lockfilepath}: {error.strerror}")
             self.logger.error("%s", failure)
-            self._keep(lambda attempt: attempt.fail(failure))
+            self._keep(*ending_of(failure))
             sys.exit(1)
         except ConfigError as error:
             self.logger.error("%s", error)
             sys.exit(2)
 
-    def _keep(self, function: Callable[[Attempt], None]) -> None:
+    def _keep(
+        self, outcome: str, exit_status: int | None, reason: str
+    ) -> None:
         """Keep an attempt that ends before its work."""
         if not self._is_recorded:
             return
         try:
             with self._connected("read_committed"):
-                function(self._new_attempt())
+                self._new_attempt().end(outcome, exit_status, reason)
         except Exception as error:
             self.logger.warning(
                 "This run is not on record: %s", first_line(error))

@@ -13,16 +13,11 @@ from collections.abc import Iterable
 from logging import Logger
 from pathlib import Path
 
-from psycopg2.errors import ReadOnlySqlTransaction
-from psycopg2.errors import UndefinedColumn
-from psycopg2.errors import UndefinedTable
-from storm.exceptions import DataError
-from storm.exceptions import IntegrityError
-from storm.exceptions import NotSupportedError
-from storm.exceptions import ProgrammingError
 from zope.component import getUtility
 
 from canonical.database.connection import make_durable
+from canonical.database.errors import first_line
+from canonical.database.errors import is_final
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
@@ -43,21 +38,13 @@ from canonical.launchpad.scripts.spool import write_success
 __all__ = [
     "SHORTEST_TRY",
     "WorkLost",
-    "first_line",
     "record_committed",
     "record_or_spool",
     "record_runs",
     "record_success",
     "send_spool",
-    "is_final",
 ]
 
-
-# The database has understood, and says no.  It would say so again.
-REFUSED = (
-    DataError, IntegrityError, NotSupportedError, ProgrammingError,
-    ReadOnlySqlTransaction,
-)
 
 # Seconds between tries; each pause is twice the one before.
 FIRST_PAUSE = 0.1
@@ -75,19 +62,6 @@ class WorkLost(Exception):
         super().__init__(
             "its work was committed and is no longer in the database, as after"
             " a failover to a server that did not have it")
-
-
-def first_line(error: BaseException) -> str:
-    """What went wrong, on a line; and what to do, if that is known."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, (UndefinedColumn, UndefinedTable)):
-        text += " (make or upgrade the tables with: scriptactivity init)"
-    return text
-
-
-def is_final(error: BaseException) -> bool:
-    """Would the database say the same if it were asked again?"""
-    return isinstance(error, (*REFUSED, TypeError, ValueError))
 
 
 def record_success(

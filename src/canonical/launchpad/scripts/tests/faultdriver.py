@@ -58,7 +58,7 @@ CALLS = [
     (ScriptAttemptSet, "endVanished"),
     (ScriptAttemptSet, "getUnrecorded"),
     (ScriptAttemptSet, "markCommitted"),
-    (ScriptAttemptSet, "wasCommitted"),
+    (ScriptAttemptSet, "awaitCommitted"),
 ]
 
 
