@@ -20,6 +20,7 @@ from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import checked_text
+from canonical.launchpad.database.validation import shortened
 from canonical.launchpad.interfaces import OUTCOMES
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
@@ -28,7 +29,6 @@ from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.interfaces import UnrecordedRun
-from canonical.launchpad.interfaces import single_line
 
 
 __all__ = [
@@ -173,9 +173,10 @@ class ScriptAttemptSet:
             run_key=str(run_key),
             outcome=outcome,
             date_ended=checked_datetime(
-                FIELDS["date_ended"], date_ended or _now()),
+                FIELDS["date_ended"],
+                date_ended or datetime.datetime.now(datetime.UTC)),
             exit_status=exit_status,
-            reason=None if reason is None else _one_line(reason),
+            reason=reason and shortened(FIELDS["reason"], reason),
         )
         return bool(result.rowcount)
 
@@ -183,11 +184,11 @@ class ScriptAttemptSet:
         self, run_key: uuid.UUID, date_ended: datetime.datetime
     ) -> bool:
         """See `IScriptAttemptSet`."""
-        result = _execute(
+        return bool(_execute(
             sql.END_COMMITTED,
             run_key=str(run_key),
-            date_ended=checked_datetime(FIELDS["date_ended"], date_ended))
-        return bool(result.rowcount)
+            date_ended=checked_datetime(FIELDS["date_ended"], date_ended),
+        ).rowcount)
 
     def endVanished(self) -> int:
         """See `IScriptAttemptSet`."""
@@ -229,8 +230,7 @@ class ScriptAttemptSet:
         self, name: str, hostname: str | None = None
     ) -> FailedAttempt | None:
         """See `IScriptAttemptSet`."""
-        failures = self.getFailures(name, hostname, limit=1)
-        return failures[0] if failures else None
+        return next(iter(self.getFailures(name, hostname, limit=1)), None)
 
     def getAttempts(
         self,
@@ -273,10 +273,6 @@ def _ask(statement: str, **values: Any) -> Any:
     return _execute(statement, **open_attempts(), **values)
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
 def _identity(
     name: str,
     hostname: str | None,
@@ -291,7 +287,8 @@ def _identity(
         "name": checked_text(FIELDS["name"], name),
         "hostname": checked_text(FIELDS["hostname"], hostname),
         "date_started": checked_datetime(
-            FIELDS["date_started"], date_started or _now()),
+            FIELDS["date_started"],
+            date_started or datetime.datetime.now(datetime.UTC)),
     }
 
 
@@ -301,10 +298,3 @@ def _utc(row: Iterable[Any]) -> list[Any]:
         value.astimezone(datetime.UTC)
         if isinstance(value, datetime.datetime) else value
         for value in row]
-
-
-def _one_line(reason: str) -> str:
-    """A reason as it is stored: on one line, and not too long."""
-    shown = single_line(reason)
-    longest = FIELDS["reason"].max_length
-    return shown if len(shown) <= longest else shown[:longest - 3] + "..."

@@ -29,12 +29,12 @@ from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
-from canonical.launchpad.interfaces.scriptattempt import IFailedAttempt
-from canonical.launchpad.interfaces.scriptattempt import IRunningAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
-from canonical.launchpad.interfaces.scriptattempt import IScriptSummary
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
+from canonical.launchpad.interfaces.scriptstate import IFailedAttempt
+from canonical.launchpad.interfaces.scriptstate import IRunningAttempt
+from canonical.launchpad.interfaces.scriptstate import IScriptSummary
 
 
 if TYPE_CHECKING:

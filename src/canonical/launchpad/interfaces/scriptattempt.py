@@ -7,13 +7,10 @@ import uuid
 from typing import NamedTuple
 
 from zope.interface import Interface
-from zope.schema import Bool
 from zope.schema import Choice
 from zope.schema import Datetime
 from zope.schema import Int
 from zope.schema import TextLine
-from zope.schema import Timedelta
-from zope.schema import Tuple
 from zope.schema import getFields
 
 from canonical.launchpad.interfaces.plaintext import is_printable
@@ -22,13 +19,11 @@ from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 
 __all__ = [
     "FAILED",
-    "IFailedAttempt",
-    "IRunningAttempt",
     "IScriptAttempt",
     "IScriptAttemptSet",
-    "IScriptSummary",
     "OUTCOMES",
     "UnrecordedRun",
+    "as_in_activity",
 ]
 
 
@@ -38,7 +33,7 @@ OUTCOMES = ("success", "failure", "killed", "vanished", "skipped")
 FAILED = ("failure", "killed", "vanished")
 
 
-def _as_in_activity(name: str) -> TextLine:
+def as_in_activity(name: str) -> TextLine:
     """A field of its own, with the bounds of the one in `IScriptActivity`."""
     field = getFields(IScriptActivity)[name]
     return TextLine(
@@ -68,8 +63,8 @@ class IScriptAttempt(Interface):
         readonly=True,
     )
 
-    name = _as_in_activity("name")
-    hostname = _as_in_activity("hostname")
+    name = as_in_activity("name")
+    hostname = as_in_activity("hostname")
 
     pid = Int(
         title="Process id",
@@ -140,107 +135,6 @@ class UnrecordedRun(NamedTuple):
     hostname: str
     date_started: datetime.datetime
     date_committed: datetime.datetime
-
-
-class IRunningAttempt(IScriptAttempt):
-    """An attempt that has not ended as far as is known, and what is usual."""
-
-    usual_duration = Timedelta(
-        title="Usual duration",
-        description=(
-            "The median of the last 20 successes of the script on that host;"
-            " `None` if there is none."),
-        required=False,
-        readonly=True,
-    )
-
-    is_seen = Bool(
-        title="Is seen",
-        description=(
-            "Whether its process was seen on this machine.  Otherwise nobody"
-            " can know here whether it runs; it has not reported its end."),
-        readonly=True,
-    )
-
-    also_on = Tuple(
-        title="Also on",
-        description=(
-            "Other hosts that the same script runs on now, as far as is"
-            " known."),
-        value_type=TextLine(),
-        readonly=True,
-    )
-
-
-class IFailedAttempt(IScriptAttempt):
-    """An attempt that did not succeed, and how many of these there are."""
-
-    failures_in_a_row = Int(
-        title="Failures in a row",
-        description=(
-            "How many attempts of the script on that host have failed since"
-            " its last success there, up to and including this one."),
-        min=0,
-        readonly=True,
-    )
-
-
-class IScriptSummary(Interface):
-    """How a script fares on a host."""
-
-    name = _as_in_activity("name")
-    hostname = _as_in_activity("hostname")
-
-    last_success = Datetime(
-        title="Last success",
-        description="When the last one started; `None` if there is none.",
-        required=False,
-        readonly=True,
-    )
-
-    last_duration = Timedelta(
-        title="Last duration",
-        description="How long that took.",
-        required=False,
-        readonly=True,
-    )
-
-    last_failure = Datetime(
-        title="Last failure",
-        description="When the last one started; `None` if there is none.",
-        required=False,
-        readonly=True,
-    )
-
-    last_reason = TextLine(
-        title="Last reason",
-        description="The reason of the last failure.",
-        required=False,
-        readonly=True,
-    )
-
-    failures_in_a_row = Int(
-        title="Failures in a row",
-        description="How many attempts have failed since the last success.",
-        min=0,
-        readonly=True,
-    )
-
-    running_since = Datetime(
-        title="Running since",
-        description=(
-            "When the attempt started that has not ended as far as is known:"
-            " the first whose process was seen on this machine, or else the"
-            " first; or `None`."),
-        required=False,
-        readonly=True,
-    )
-
-    running_is_seen = Bool(
-        title="Running is seen",
-        description="Whether the process of that attempt was seen.",
-        readonly=True,
-    )
 
 
 class IScriptAttemptSet(Interface):

@@ -55,10 +55,10 @@ from canonical.database.connection import savepoint
 from canonical.database.connection import time_limit
 from canonical.database.errors import first_line
 from canonical.database.errors import is_final
-from canonical.database.sqlbase import LastVote
+from canonical.database.lastvote import LastVote
+from canonical.database.lastvote import works_alone
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
-from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
@@ -244,7 +244,9 @@ class Attempt:
                     self._run_key, outcome, exit_status=exit_status,
                     reason=reason)
         except Exception as error:
-            self._warn("The end of this run is not on record", error)
+            self._warn(
+                "This run is not on record" if self.state == "none"
+                else "The end of this run is not on record", error)
         self.state = "over"
 
     def _put(self) -> None:

@@ -23,14 +23,12 @@ from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.connection import occupy_standard_descriptors
 from canonical.database.errors import first_line
-from canonical.database.errors import is_final
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
+from canonical.database.stormuri import check_isolation
 from canonical.launchpad.interfaces import IScriptActivity
-from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
@@ -45,10 +43,11 @@ from canonical.launchpad.scripts.logger import add_logging_options
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
-from canonical.launchpad.scripts.record import record_runs
-from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
+from canonical.launchpad.scripts.unrecorded import others_may_wait
+from canonical.launchpad.scripts.unrecorded import record_runs
+from canonical.launchpad.scripts.unrecorded import send_spool
 from canonical.launchpad.zcml import execute_script_zcml
 
 
@@ -260,10 +259,16 @@ class LaunchpadScript:
         record_timeout = config.duration_of("scripts", "record_timeout")
         commit_timeout = config.duration_of("scripts", "commit_timeout")
         if self._is_recorded:
-            self._send_spool()
+            directory = config.directory_for("scripts", "spool_directory")
+            with others_may_wait(f"the spool {directory}", self.logger):
+                send_spool(
+                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
         attempt = self._attempt = self._new_attempt()
         try:
-            self._record_others(attempt.begin())
+            unrecorded = attempt.begin()
+            with others_may_wait("the database", self.logger):
+                record_runs(
+                    self.txn, unrecorded, SECONDS_FOR_OTHERS, self.logger)
             leave = call_main(self.main, self._signals, self.logger)
             with self._signals.deferred():
                 try:
@@ -362,27 +367,6 @@ class LaunchpadScript:
             LaunchpadScript._running -= 1
             if was_installed is None:
                 self.txn.uninstall()
-
-    def _send_spool(self) -> None:
-        """Record what earlier scripts here could not."""
-        directory = config.directory_for("scripts", "spool_directory")
-        try:
-            send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
-        except Exception as error:
-            self._warn_of_others(f"the spool {directory}", error)
-
-    def _record_others(self, runs: list[UnrecordedRun]) -> None:
-        """Record what earlier scripts have committed and not recorded."""
-        try:
-            record_runs(self.txn, runs, SECONDS_FOR_OTHERS, self.logger)
-        except Exception as error:
-            self._warn_of_others("the database", error)
-
-    def _warn_of_others(self, where: str, error: Exception) -> None:
-        self.logger.log(
-            logging.DEBUG if is_final(error) else logging.WARNING,
-            "Earlier successes in %s are not recorded yet: %s", where,
-            first_line(error))
 
     def _commit_failed(
         self, attempt: Attempt, error: Exception
