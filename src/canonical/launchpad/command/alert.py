@@ -38,7 +38,6 @@ from canonical.launchpad.monitor.notice import notice_subject
 from canonical.launchpad.monitor.notice import notice_text
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
-from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -65,7 +64,6 @@ class AlertScript(LaunchpadCronScript):
 
     def main(self) -> None:
         """See `LaunchpadScript`."""
-        execute_zcml()
         path = self.options.expectations
         try:
             expectations = expected(path and Path(path))

@@ -18,41 +18,34 @@ keeps what people have been told.  `IScriptHistorySet` tells all that was, run
 by run, for those who look back.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from canonical.launchpad.interfaces.plaintext import is_printable
 from canonical.launchpad.interfaces.plaintext import printable
 from canonical.launchpad.interfaces.plaintext import single_line
 from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
+from canonical.launchpad.interfaces.scriptalert import CHANNELS
+from canonical.launchpad.interfaces.scriptalert import Alert
+from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
+from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
+from canonical.launchpad.interfaces.scriptfigures import Figures
+from canonical.launchpad.interfaces.scriptfigures import Inquiry
+from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
+from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
+from canonical.launchpad.interfaces.scripthistory import Run
+from canonical.launchpad.interfaces.scriptpause import FOREVER
+from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
+from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
+from canonical.launchpad.interfaces.scriptpause import Pause
 from canonical.launchpad.interfaces.scriptstate import IFailedAttempt
 from canonical.launchpad.interfaces.scriptstate import IRunningAttempt
 from canonical.launchpad.interfaces.scriptstate import IScriptSummary
 
-
-if TYPE_CHECKING:
-    from canonical.launchpad.interfaces.scriptalert import CHANNELS
-    from canonical.launchpad.interfaces.scriptalert import Alert
-    from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
-    from canonical.launchpad.interfaces.scriptexpectation import (
-        IScriptExpectation,
-    )
-    from canonical.launchpad.interfaces.scriptfigures import Figures
-    from canonical.launchpad.interfaces.scriptfigures import Inquiry
-    from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
-    from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
-    from canonical.launchpad.interfaces.scripthistory import Run
-    from canonical.launchpad.interfaces.scriptpause import FOREVER
-    from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
-    from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
-    from canonical.launchpad.interfaces.scriptpause import Pause
 
 __all__ = [
     "Alert",
@@ -83,27 +76,3 @@ __all__ = [
     "printable",
     "single_line",
 ]
-
-
-# What no script needs that records itself, and where it is.
-_LATER = {
-    "Alert": "scriptalert",
-    "CHANNELS": "scriptalert",
-    "FOREVER": "scriptpause",
-    "Figures": "scriptfigures",
-    "IScriptAlertSet": "scriptalert",
-    "IScriptDowntime": "scriptpause",
-    "IScriptExpectation": "scriptexpectation",
-    "IScriptFiguresSet": "scriptfigures",
-    "IScriptHistorySet": "scripthistory",
-    "IScriptPauseSet": "scriptpause",
-    "Inquiry": "scriptfigures",
-    "Pause": "scriptpause",
-    "Run": "scripthistory",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

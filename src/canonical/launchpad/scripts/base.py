@@ -48,7 +48,7 @@ from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.scripts.unrecorded import others_may_wait
 from canonical.launchpad.scripts.unrecorded import record_runs
 from canonical.launchpad.scripts.unrecorded import send_spool
-from canonical.launchpad.zcml import execute_script_zcml
+from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -351,7 +351,7 @@ class LaunchpadScript:
     @contextmanager
     def _connected(self, isolation: str) -> Iterator[None]:
         """With the ZCML executed, and the transaction manager installed."""
-        execute_script_zcml()
+        execute_zcml()
         was_installed = ZopelessTransactionManager._installed
         try:
             self.txn = initZopeless(self.dbuser, isolation)

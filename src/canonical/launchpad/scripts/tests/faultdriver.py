@@ -35,7 +35,7 @@ from canonical.launchpad.scripts.tests.faults import ACTIONS
 
 
 CALLS = [
-    (base, "execute_script_zcml"),
+    (base, "execute_zcml"),
     (base, "initZopeless"),
     (base, "send_spool"),
     (record, "write_success"),
