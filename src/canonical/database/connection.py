@@ -29,6 +29,7 @@ __all__ = [
     "is_connected",
     "leave_to_parent",
     "make_durable",
+    "occupy_standard_descriptors",
     "read_committed",
     "refuse_failed",
     "savepoint",
@@ -41,6 +42,19 @@ DURABLE = """
     SELECT set_config('synchronous_commit', 'on', true)
     WHERE current_setting('synchronous_commit') = 'off'
 """
+
+
+def occupy_standard_descriptors() -> None:
+    """Have standard input, output and error, if need be on ``/dev/null``.
+
+    Where one is closed, a connection or a lock would get its number, and what
+    is printed would be written into it.
+    """
+    for descriptor in 0, 1, 2:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _raw(store: Store) -> Any:

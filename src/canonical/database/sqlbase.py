@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import nullcontext
@@ -37,20 +36,18 @@ from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
+from canonical.database.stormuri import ISOLATION_LEVELS
+from canonical.database.stormuri import check_isolation
 from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import set_parameter
 from canonical.database.stormuri import storm_uri
 
 
 __all__ = [
-    "ISOLATION_LEVELS",
-    "LastVote",
     "ZopelessTransactionManager",
-    "check_isolation",
     "initZopeless",
     "leave_stores_to_parent",
     "main_store",
-    "works_alone",
 ]
 
 
@@ -58,14 +55,6 @@ MAIN = "main"
 
 # seconds
 ROLLBACK_TIMEOUT = 5
-
-# What `initZopeless` takes, and what Storm calls it.
-ISOLATION_LEVELS = {
-    "read_committed": "read-committed",
-    "repeatable_read": "repeatable-read",
-    "serializable": "serializable",
-    "autocommit": "autocommit",
-}
 
 
 class ZopelessTransactionManager:
@@ -186,44 +175,6 @@ class ZopelessTransactionManager:
             ZopelessTransactionManager._installed = None
 
 
-class LastVote:
-    """A data manager that calls `function` when all others have voted.
-
-    Then nothing can join the transaction any more.  It is committed if
-    `function` returns, and no statement has failed in the store ``main``.
-    """
-
-    transaction_manager = transaction.manager
-
-    def __init__(self, function: Callable[[], None]):
-        self._function = function
-
-    def tpc_vote(self, txn: object) -> None:
-        """See `transaction.interfaces.IDataManager`, as for the others."""
-        self._function()
-        refuse_failed(main_store())
-
-    def sortKey(self) -> str:
-        """After all others."""
-        return "~"
-
-    def abort(self, txn: object) -> None:
-        """There is nothing to undo, nor to do at any other time."""
-
-    tpc_begin = commit = tpc_finish = tpc_abort = abort
-
-
-def works_alone() -> bool:
-    """Is the store ``main`` all that takes part in the transaction?
-
-    With others, one may fail when another has committed already.
-    """
-    joined = [
-        each for each in transaction.get()._resources
-        if not isinstance(each, LastVote)]
-    return len(joined) == 1 and in_transaction(main_store())
-
-
 def leave_stores_to_parent() -> None:
     """In a child that was forked: have no part in the parent's connections."""
     stores = [store for _, store in _zstorm().iterstores()]
@@ -233,17 +184,6 @@ def leave_stores_to_parent() -> None:
         stores.append(installed._store)
     for store in stores:
         leave_to_parent(store)
-
-
-def check_isolation(isolation: str) -> None:
-    """Is `isolation` a key of `ISOLATION_LEVELS`?
-
-    :raises ValueError: if it is not; lists those that are.
-    """
-    if isolation not in ISOLATION_LEVELS:
-        raise ValueError(
-            f"isolation must be one of {', '.join(ISOLATION_LEVELS)},"
-            f" not {isolation!r}")
 
 
 def initZopeless(
@@ -337,8 +277,9 @@ def _close_store() -> None:
     for whatever data manager of the application, does not matter.
     """
     store = _opened_store()
-    limit = nullcontext() if store is None else time_limit(
-        partial(cut, store), ROLLBACK_TIMEOUT)
+    limit = time_limit(
+        partial(cut, store), ROLLBACK_TIMEOUT
+    ) if store is not None and in_transaction(store) else nullcontext()
     try:
         with limit:
             transaction.abort()

@@ -11,10 +11,21 @@ from storm.uri import URI
 
 
 __all__ = [
+    "ISOLATION_LEVELS",
+    "check_isolation",
     "connect_error",
     "set_parameter",
     "storm_uri",
 ]
+
+
+# What `initZopeless` takes, and what Storm calls it.
+ISOLATION_LEVELS = {
+    "read_committed": "read-committed",
+    "repeatable_read": "repeatable-read",
+    "serializable": "serializable",
+    "autocommit": "autocommit",
+}
 
 
 class Libpq(Postgres):
@@ -86,3 +97,14 @@ def _one_line(error: Exception) -> str:
     """What libpq says of each host, without the hints that it indents."""
     lines = str(error).splitlines()
     return "; ".join(line for line in lines if line.strip() == line != "")
+
+
+def check_isolation(isolation: str) -> None:
+    """Is `isolation` a key of `ISOLATION_LEVELS`?
+
+    :raises ValueError: if it is not; lists those that are.
+    """
+    if isolation not in ISOLATION_LEVELS:
+        raise ValueError(
+            f"isolation must be one of {', '.join(ISOLATION_LEVELS)},"
+            f" not {isolation!r}")

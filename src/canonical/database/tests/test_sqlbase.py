@@ -16,10 +16,10 @@ from zope.component import getUtility
 
 from canonical.config import config
 from canonical.database.embedded import embedded_parameters
-from canonical.database.sqlbase import ISOLATION_LEVELS
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
+from canonical.database.stormuri import ISOLATION_LEVELS
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer

@@ -17,9 +17,9 @@ from zope.sendmail.mailer import SMTPMailer
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.config.bounded import within
 from canonical.launchpad.interfaces import printable
 from canonical.launchpad.interfaces import single_line
-from canonical.launchpad.scripts.bounded import within
 
 
 __all__ = [

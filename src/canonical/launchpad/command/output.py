@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg2
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
+from canonical.database.errors import first_line
 from canonical.launchpad.interfaces import printable
-from canonical.launchpad.scripts.plainlog import PlainFormatter
+from canonical.launchpad.interfaces.plaintext import PlainFormatter
 
 
 __all__ = [
@@ -73,15 +73,7 @@ def complain(text: str, program: str = "scriptactivity") -> None:
 
 def in_a_line(error: Exception) -> str:
     """What an error says, and what to do about it if that is known."""
-    message = (str(error).strip() or type(error).__name__).splitlines()[0]
-    detail = getattr(getattr(error, "diag", None), "message_detail", None)
-    if detail:
-        message += f": {' '.join(detail.split())}"
-    if isinstance(error, (
-        psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
-    )):
-        message += " (make or upgrade the tables with: scriptactivity init)"
-    return printable(message)
+    return printable(first_line(error))
 
 
 def fields_of(interface: type[Interface], instance: Any) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.command.output import say
-from canonical.launchpad.scripts.record import record_committed
-from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.spool import spooled_paths
+from canonical.launchpad.scripts.unrecorded import record_committed
+from canonical.launchpad.scripts.unrecorded import send_spool
 
 
 __all__ = [

@@ -8,9 +8,9 @@ from typing import Any
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.launchpad.scripts.bounded import within
-from canonical.launchpad.scripts.weburl import is_web_url
-from canonical.launchpad.scripts.weburl import without_secrets
+from canonical.config.bounded import within
+from canonical.config.weburl import is_web_url
+from canonical.config.weburl import without_secrets
 
 
 __all__ = [

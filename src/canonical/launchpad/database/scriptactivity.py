@@ -128,20 +128,20 @@ class ScriptActivitySet:
             return activity
         if not isinstance(run_key, uuid.UUID):
             raise TypeError(f"run_key must be a uuid.UUID, not {run_key!r}")
-        main_store().execute(
+        inserted = main_store().execute(
             """
             INSERT INTO scriptactivity
                 (name, hostname, date_started, date_completed, run_key)
             VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (run_key) DO NOTHING
             """,
-            (name, hostname, started, completed, str(run_key)))
-        return self._with_key(run_key)
-
-    def _with_key(self, run_key: uuid.UUID) -> ScriptActivity:
-        activity: ScriptActivity = main_store().find(
+            (name, hostname, started, completed, str(run_key))).rowcount
+        if inserted:
+            # In no store, which would have to read it first.
+            return ScriptActivity(name, hostname, started, completed)
+        known: ScriptActivity = main_store().find(
             ScriptActivity, run_key=run_key).one()
-        return activity
+        return known
 
     def getLastActivity(
         self, name: str, hostname: str | None = None

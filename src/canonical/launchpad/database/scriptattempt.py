@@ -20,6 +20,7 @@ from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import checked_text
+from canonical.launchpad.database.validation import shortened
 from canonical.launchpad.interfaces import OUTCOMES
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
@@ -28,7 +29,6 @@ from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.interfaces import UnrecordedRun
-from canonical.launchpad.interfaces import single_line
 
 
 __all__ = [
@@ -142,7 +142,7 @@ class ScriptAttemptSet:
                 IScriptActivity["date_completed"], date_committed),
             **_identity(name, hostname, date_started))
 
-    def wasCommitted(
+    def awaitCommitted(
         self,
         run_key: uuid.UUID,
         name: str,
@@ -154,11 +154,6 @@ class ScriptAttemptSet:
             sql.BEGIN, run_key=str(run_key),
             **_identity(name, hostname, date_started)).get_one()
         return bool(committed)
-
-    def isCommitted(self, run_key: uuid.UUID) -> bool:
-        """See `IScriptAttemptSet`."""
-        (count,) = _execute(sql.IS_COMMITTED, run_key=str(run_key)).get_one()
-        return bool(count)
 
     def end(
         self,
@@ -178,40 +173,37 @@ class ScriptAttemptSet:
             run_key=str(run_key),
             outcome=outcome,
             date_ended=checked_datetime(
-                FIELDS["date_ended"], date_ended or _now()),
+                FIELDS["date_ended"],
+                date_ended or datetime.datetime.now(datetime.UTC)),
             exit_status=exit_status,
-            reason=None if reason is None else _one_line(reason),
+            reason=reason and shortened(FIELDS["reason"], reason),
         )
         return bool(result.rowcount)
+
+    def endCommitted(
+        self, run_key: uuid.UUID, date_ended: datetime.datetime
+    ) -> bool:
+        """See `IScriptAttemptSet`."""
+        return bool(_execute(
+            sql.END_COMMITTED,
+            run_key=str(run_key),
+            date_ended=checked_datetime(FIELDS["date_ended"], date_ended),
+        ).rowcount)
 
     def endVanished(self) -> int:
         """See `IScriptAttemptSet`."""
         gone = [
-            attempt_id for attempt_id, pid, process in _execute(sql.OPEN)
+            attempt_id for attempt_id, pid, process in _execute(sql.UNENDED)
             if is_alive(pid, process) is False]
         if gone:
             _execute(sql.VANISH, ids=gone)
         return len(gone)
 
-    def skip(
-        self,
-        name: str,
-        reason: str,
-        exit_status: int,
-        hostname: str | None = None,
-    ) -> None:
-        """See `IScriptAttemptSet`."""
-        _execute(
-            sql.SKIP,
-            exit_status=exit_status,
-            reason=_one_line(reason),
-            **_identity(name, hostname, None))
-
     def getUnrecorded(self) -> list[UnrecordedRun]:
         """See `IScriptAttemptSet`."""
         return [
             UnrecordedRun(uuid.UUID(str(run_key)), *_utc(row))
-            for pid, process, run_key, *row in _execute(sql.UNRECORDED)
+            for pid, process, run_key, *row in _execute(sql.COMMITTED_UNENDED)
             if not is_alive(pid, process)]
 
     def getRunning(
@@ -238,8 +230,7 @@ class ScriptAttemptSet:
         self, name: str, hostname: str | None = None
     ) -> FailedAttempt | None:
         """See `IScriptAttemptSet`."""
-        failures = self.getFailures(name, hostname, limit=1)
-        return failures[0] if failures else None
+        return next(iter(self.getFailures(name, hostname, limit=1)), None)
 
     def getAttempts(
         self,
@@ -282,10 +273,6 @@ def _ask(statement: str, **values: Any) -> Any:
     return _execute(statement, **open_attempts(), **values)
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
-
-
 def _identity(
     name: str,
     hostname: str | None,
@@ -300,7 +287,8 @@ def _identity(
         "name": checked_text(FIELDS["name"], name),
         "hostname": checked_text(FIELDS["hostname"], hostname),
         "date_started": checked_datetime(
-            FIELDS["date_started"], date_started or _now()),
+            FIELDS["date_started"],
+            date_started or datetime.datetime.now(datetime.UTC)),
     }
 
 
@@ -310,10 +298,3 @@ def _utc(row: Iterable[Any]) -> list[Any]:
         value.astimezone(datetime.UTC)
         if isinstance(value, datetime.datetime) else value
         for value in row]
-
-
-def _one_line(reason: str) -> str:
-    """A reason as it is stored: on one line, and not too long."""
-    shown = single_line(reason)
-    longest = FIELDS["reason"].max_length
-    return shown if len(shown) <= longest else shown[:longest - 3] + "..."

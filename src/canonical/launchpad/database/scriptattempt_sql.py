@@ -49,11 +49,6 @@ MARK_COMMITTED = """
         outcome = NULL, exit_status = NULL, reason = NULL
 """
 
-IS_COMMITTED = """
-    SELECT count(*) FROM scriptattempt
-    WHERE run_key = :run_key AND date_committed IS NOT NULL
-"""
-
 # A run that was taken for vanished may have succeeded after all.
 END = """
     UPDATE scriptattempt
@@ -64,7 +59,16 @@ END = """
         ELSE date_ended IS NULL AND date_committed IS NULL END
 """
 
-OPEN = """
+# It has no other end; if another session has recorded one, that counts.
+END_COMMITTED = """
+    UPDATE scriptattempt
+    SET outcome = 'success', exit_status = 0,
+        date_ended = coalesce(
+            date_ended, greatest(date_started, :date_ended::timestamptz))
+    WHERE run_key = :run_key AND date_committed IS NOT NULL
+"""
+
+UNENDED = """
     SELECT id, pid, process FROM scriptattempt
     WHERE date_ended IS NULL AND date_committed IS NULL
 """
@@ -82,15 +86,7 @@ VANISH = """
     )
 """
 
-SKIP = """
-    INSERT INTO scriptattempt
-        (name, hostname, pid, process, date_started, date_ended, outcome,
-         exit_status, reason)
-    VALUES (:name, :hostname, :pid, :process, :date_started, :date_started,
-        'skipped', :exit_status, :reason)
-"""
-
-UNRECORDED = """
+COMMITTED_UNENDED = """
     SELECT pid, process, run_key, name, hostname, date_started,
         greatest(date_started, date_committed)
     FROM scriptattempt

@@ -9,6 +9,7 @@ from zope.schema import Datetime
 from zope.schema import TextLine
 
 from canonical.launchpad.interfaces import is_printable
+from canonical.launchpad.interfaces import single_line
 
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "checked_str",
     "checked_text",
     "is_storable",
+    "shortened",
 ]
 
 
@@ -80,3 +82,10 @@ def checked_datetime(field: Datetime, value: object) -> datetime.datetime:
         raise ValueError(
             f"{field.__name__} is not within years 2 and 9998: {value}")
     return value.astimezone(datetime.UTC)
+
+
+def shortened(field: TextLine, text: str) -> str:
+    """`text` on one line, and cut to what `field` holds."""
+    line = single_line(text)
+    longest = field.max_length
+    return line if len(line) <= longest else line[:longest - 3] + "..."

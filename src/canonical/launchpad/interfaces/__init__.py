@@ -28,11 +28,8 @@ from canonical.launchpad.interfaces.scriptalert import Alert
 from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
-from canonical.launchpad.interfaces.scriptattempt import IFailedAttempt
-from canonical.launchpad.interfaces.scriptattempt import IRunningAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
-from canonical.launchpad.interfaces.scriptattempt import IScriptSummary
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
 from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
@@ -44,6 +41,9 @@ from canonical.launchpad.interfaces.scriptpause import FOREVER
 from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
 from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
 from canonical.launchpad.interfaces.scriptpause import Pause
+from canonical.launchpad.interfaces.scriptstate import IFailedAttempt
+from canonical.launchpad.interfaces.scriptstate import IRunningAttempt
+from canonical.launchpad.interfaces.scriptstate import IScriptSummary
 
 
 __all__ = [

@@ -7,10 +7,12 @@ its letters in another order.
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 
 
 __all__ = [
+    "PlainFormatter",
     "is_printable",
     "printable",
     "single_line",
@@ -53,3 +55,15 @@ def single_line(text: str) -> str:
 
 def _is_space(char: str) -> bool:
     return unicodedata.category(char) == "Zs"
+
+
+class PlainFormatter(logging.Formatter):
+    """Keeps line breaks and tabs, and escapes all else that is unprintable.
+
+    Tracebacks have several lines, and so have some messages.  So whoever logs
+    text from outside puts it on one line.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        return printable(super().format(record), keep="\n\t")

@@ -7,13 +7,10 @@ import uuid
 from typing import NamedTuple
 
 from zope.interface import Interface
-from zope.schema import Bool
 from zope.schema import Choice
 from zope.schema import Datetime
 from zope.schema import Int
 from zope.schema import TextLine
-from zope.schema import Timedelta
-from zope.schema import Tuple
 from zope.schema import getFields
 
 from canonical.launchpad.interfaces.plaintext import is_printable
@@ -22,13 +19,11 @@ from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 
 __all__ = [
     "FAILED",
-    "IFailedAttempt",
-    "IRunningAttempt",
     "IScriptAttempt",
     "IScriptAttemptSet",
-    "IScriptSummary",
     "OUTCOMES",
     "UnrecordedRun",
+    "as_in_activity",
 ]
 
 
@@ -38,7 +33,7 @@ OUTCOMES = ("success", "failure", "killed", "vanished", "skipped")
 FAILED = ("failure", "killed", "vanished")
 
 
-def _as_in_activity(name: str) -> TextLine:
+def as_in_activity(name: str) -> TextLine:
     """A field of its own, with the bounds of the one in `IScriptActivity`."""
     field = getFields(IScriptActivity)[name]
     return TextLine(
@@ -67,8 +62,8 @@ class IScriptAttempt(Interface):
         readonly=True,
     )
 
-    name = _as_in_activity("name")
-    hostname = _as_in_activity("hostname")
+    name = as_in_activity("name")
+    hostname = as_in_activity("hostname")
 
     pid = Int(
         title="Process id",
@@ -142,108 +137,6 @@ class UnrecordedRun(NamedTuple):
     date_committed: datetime.datetime
 
 
-class IRunningAttempt(IScriptAttempt):
-    """An attempt that still runs, as far as is known."""
-
-    usual_duration = Timedelta(
-        title="Usual duration",
-        description=(
-            "The median of the last 20 successes of the script on that host;"
-            " `None` if there is none."),
-        required=False,
-        readonly=True,
-    )
-
-    is_seen = Bool(
-        title="Is seen",
-        description=(
-            "Whether its process runs on this machine.  If not, it may run on"
-            " another: all that is known is that it has not reported its"
-            " end."),
-        readonly=True,
-    )
-
-    also_on = Tuple(
-        title="Also on",
-        description=(
-            "Other hosts that the same script runs on now, as far as is"
-            " known."),
-        value_type=TextLine(),
-        readonly=True,
-    )
-
-
-class IFailedAttempt(IScriptAttempt):
-    """An attempt that did not succeed."""
-
-    failures_in_a_row = Int(
-        title="Failures in a row",
-        description=(
-            "How many attempts of the script on that host have failed since"
-            " its last success there, up to and including this one."),
-        min=0,
-        readonly=True,
-    )
-
-
-class IScriptSummary(Interface):
-    """The last success and the last failure of a script on a host."""
-
-    name = _as_in_activity("name")
-    hostname = _as_in_activity("hostname")
-
-    last_success = Datetime(
-        title="Last success",
-        description="When the last one started; `None` if there is none.",
-        required=False,
-        readonly=True,
-    )
-
-    last_duration = Timedelta(
-        title="Last duration",
-        description="How long the last success took.",
-        required=False,
-        readonly=True,
-    )
-
-    last_failure = Datetime(
-        title="Last failure",
-        description="When the last one started; `None` if there is none.",
-        required=False,
-        readonly=True,
-    )
-
-    last_reason = TextLine(
-        title="Last reason",
-        description="The reason of the last failure.",
-        required=False,
-        readonly=True,
-    )
-
-    failures_in_a_row = Int(
-        title="Failures in a row",
-        description="How many attempts have failed since the last success.",
-        min=0,
-        readonly=True,
-    )
-
-    running_since = Datetime(
-        title="Running since",
-        description=(
-            "When the attempt started that has not ended as far as is known:"
-            " the first whose process was seen on this machine, or else the"
-            " first; or `None`."),
-        required=False,
-        readonly=True,
-    )
-
-    running_is_seen = Bool(
-        title="Running is seen",
-        description="Whether the process of that attempt was seen.",
-        readonly=True,
-    )
-
-
 class IScriptAttemptSet(Interface):
     """The attempts that are on record.  A utility.
 
@@ -275,7 +168,7 @@ class IScriptAttemptSet(Interface):
         :raises TypeError, ValueError: as `begin` does.
         """
 
-    def wasCommitted(run_key, name, date_started, hostname=None):
+    def awaitCommitted(run_key, name, date_started, hostname=None):
         """Is the proof of a run's work in the database?
 
         This waits for a transaction that has written the proof and has
@@ -283,12 +176,6 @@ class IScriptAttemptSet(Interface):
 
         :return: `bool`.  If it is False, the work is not and will not be
             committed, and the run is on record as begun.
-        """
-
-    def isCommitted(run_key):
-        """Is the proof of a run's work there now?  This does not wait.
-
-        :return: `bool`.
         """
 
     def end(run_key, outcome, date_ended=None, exit_status=None, reason=None):
@@ -306,6 +193,13 @@ class IScriptAttemptSet(Interface):
         :raises ValueError: for another outcome.
         """
 
+    def endCommitted(run_key, date_ended):
+        """Record that a run has succeeded, if the proof of its work is there.
+
+        :param date_ended: as of `end`.  One that is on record stays.
+        :return: whether it is there; otherwise nothing has changed.
+        """
+
     def endVanished():
         """End the attempts of this machine whose process is gone.
 
@@ -313,13 +207,6 @@ class IScriptAttemptSet(Interface):
         whose work is committed.
 
         :return: `int`, how many there were.
-        """
-
-    def skip(name, reason, exit_status, hostname=None):
-        """Record that a run did not begin, since another holds the lock.
-
-        :param reason: `str`, which process holds it.
-        :param exit_status: `int`, of this process.
         """
 
     def getUnrecorded():

@@ -9,12 +9,12 @@ moves the run, or with what happens to it::
               |                   | no database         | send_spool()
               |                   +----------> spooled -+
               |                   | killed              |
-              |                   +---------------------+ record_committed()
+              |                   +---------------------+ record_runs()
               | fail()
               +----------> failed, killed
               | SIGKILL, a power cut
               +----------> vanished      by endVanished(), of the next run here
-    skip()
+    end()
     ------> skipped
 
 The states are columns of its row in ``scriptattempt``: ``date_committed`` is
@@ -53,17 +53,18 @@ from zope.component import getUtility
 from canonical.database.connection import is_connected
 from canonical.database.connection import savepoint
 from canonical.database.connection import time_limit
-from canonical.database.sqlbase import LastVote
+from canonical.database.errors import first_line
+from canonical.database.errors import is_final
+from canonical.database.lastvote import LastVote
+from canonical.database.lastvote import works_alone
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
-from canonical.database.sqlbase import works_alone
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import WorkLost
-from canonical.launchpad.scripts.record import first_line
-from canonical.launchpad.scripts.record import is_final
 from canonical.launchpad.scripts.record import record_or_spool
 from canonical.launchpad.scripts.spool import Success
 
@@ -126,29 +127,27 @@ class Attempt:
         return max(
             datetime.datetime.now(datetime.UTC), self.date_started + elapsed)
 
-    def begin(self) -> None:
-        """Put the start of the run on record, in a transaction of its own."""
+    def begin(self) -> list[UnrecordedRun]:
+        """Put the start of the run on record, in a transaction of its own.
+
+        :return: the runs that nobody has recorded yet, as seen there.
+        """
         if not self._is_kept:
-            return
+            return []
         try:
             with self._ztm.apart(TIMEOUT):
-                getUtility(IScriptAttemptSet).endVanished()
+                attempts = getUtility(IScriptAttemptSet)
+                attempts.endVanished()
                 self._put()
+                unrecorded: list[UnrecordedRun] = attempts.getUnrecorded()
             self.state = "begun"
+            return unrecorded
         except Exception as error:
             self._is_kept = not is_final(error)
             self._warn(
                 "The start of this run is not on record" if self._is_kept
                 else f"This run is not on record, and {UNPROTECTED}", error)
-
-    def skip(self, reason: str, exit_status: int) -> None:
-        """The run does not begin, since another holds its lock."""
-        try:
-            with self._ztm.apart(TIMEOUT):
-                getUtility(IScriptAttemptSet).skip(
-                    self._name, reason, exit_status)
-        except Exception as error:
-            self._warn("This run is not on record", error)
+            return []
 
     def commit(self, seconds: float, patience: float) -> None:
         """Commit the work, and the proof of it with it.
@@ -225,17 +224,17 @@ class Attempt:
     def succeed(self) -> None:
         """End it without a record, for a script that does not want one."""
         if self.state == "committed":
-            self._end("success", 0, None)
+            self.end("success", 0, None)
 
     def fail(self, error: BaseException) -> None:
         """End it, since `error` was raised and the work is rolled back."""
         if self.state in ("none", "begun") and not self.is_in_doubt:
-            ending = ending_of(error)
-            self._end(ending.outcome, ending.exit_status, ending.reason)
+            self.end(*ending_of(error))
 
-    def _end(
+    def end(
         self, outcome: str, exit_status: int | None, reason: str | None
     ) -> None:
+        """Put its end on record; see `IScriptAttempt`."""
         if not (self._is_kept and self.is_mine):
             return
         try:
@@ -245,7 +244,9 @@ class Attempt:
                     self._run_key, outcome, exit_status=exit_status,
                     reason=reason)
         except Exception as error:
-            self._warn("The end of this run is not on record", error)
+            self._warn(
+                "This run is not on record" if self.state == "none"
+                else "The end of this run is not on record", error)
         self.state = "over"
 
     def _put(self) -> None:
@@ -283,7 +284,7 @@ class Attempt:
                 left = 0
             try:
                 with self._ztm.apart(max(left, SHORTEST_TRY)):
-                    return bool(getUtility(IScriptAttemptSet).wasCommitted(
+                    return bool(getUtility(IScriptAttemptSet).awaitCommitted(
                         self._run_key, self._name, self.date_started,
                         self._hostname))
             except Exception as error:

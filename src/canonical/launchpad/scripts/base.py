@@ -21,11 +21,13 @@ from zope.schema import getFields
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.database.connection import occupy_standard_descriptors
+from canonical.database.errors import first_line
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.database.sqlbase import check_isolation
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
+from canonical.database.stormuri import check_isolation
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
@@ -33,20 +35,19 @@ from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
 from canonical.launchpad.scripts.exitstatus import end_child
 from canonical.launchpad.scripts.exitstatus import end_of_process
+from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
 from canonical.launchpad.scripts.logger import add_logging_options
-from canonical.launchpad.scripts.logger import occupy_standard_descriptors
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
-from canonical.launchpad.scripts.record import first_line
-from canonical.launchpad.scripts.record import is_final
-from canonical.launchpad.scripts.record import record_committed
-from canonical.launchpad.scripts.record import send_spool
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
+from canonical.launchpad.scripts.unrecorded import others_may_wait
+from canonical.launchpad.scripts.unrecorded import record_runs
+from canonical.launchpad.scripts.unrecorded import send_spool
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -258,10 +259,16 @@ class LaunchpadScript:
         record_timeout = config.duration_of("scripts", "record_timeout")
         commit_timeout = config.duration_of("scripts", "commit_timeout")
         if self._is_recorded:
-            self._record_others()
+            directory = config.directory_for("scripts", "spool_directory")
+            with others_may_wait(f"the spool {directory}", self.logger):
+                send_spool(
+                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
         attempt = self._attempt = self._new_attempt()
         try:
-            attempt.begin()
+            unrecorded = attempt.begin()
+            with others_may_wait("the database", self.logger):
+                record_runs(
+                    self.txn, unrecorded, SECONDS_FOR_OTHERS, self.logger)
             leave = call_main(self.main, self._signals, self.logger)
             with self._signals.deferred():
                 try:
@@ -310,27 +317,28 @@ class LaunchpadScript:
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
         except LockTaken as taken:
-            who = str(taken)
-            self.logger.info("%s", who)
-            self._keep(lambda attempt: attempt.skip(who, status))
+            self.logger.info("%s", taken)
+            self._keep("skipped", status, str(taken))
             sys.exit(status)
         except OSError as error:
             failure = LaunchpadScriptFailure(
                 f"Cannot lock {self.lockfilepath}: {error.strerror}")
             self.logger.error("%s", failure)
-            self._keep(lambda attempt: attempt.fail(failure))
+            self._keep(*ending_of(failure))
             sys.exit(1)
         except ConfigError as error:
             self.logger.error("%s", error)
             sys.exit(2)
 
-    def _keep(self, function: Callable[[Attempt], None]) -> None:
+    def _keep(
+        self, outcome: str, exit_status: int | None, reason: str
+    ) -> None:
         """Keep an attempt that ends before its work."""
         if not self._is_recorded:
             return
         try:
             with self._connected("read_committed"):
-                function(self._new_attempt())
+                self._new_attempt().end(outcome, exit_status, reason)
         except Exception as error:
             self.logger.warning(
                 "This run is not on record: %s", first_line(error))
@@ -359,24 +367,6 @@ class LaunchpadScript:
             LaunchpadScript._running -= 1
             if was_installed is None:
                 self.txn.uninstall()
-
-    def _record_others(self) -> None:
-        """Record what earlier scripts could not, if that can be done soon."""
-        directory = config.directory_for("scripts", "spool_directory")
-        try:
-            send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
-        except Exception as error:
-            self._warn_of_others(f"the spool {directory}", error)
-        try:
-            record_committed(self.txn, SECONDS_FOR_OTHERS, self.logger)
-        except Exception as error:
-            self._warn_of_others("the database", error)
-
-    def _warn_of_others(self, where: str, error: Exception) -> None:
-        self.logger.log(
-            logging.DEBUG if is_final(error) else logging.WARNING,
-            "Earlier successes in %s are not recorded yet: %s", where,
-            first_line(error))
 
     def _commit_failed(
         self, attempt: Attempt, error: Exception

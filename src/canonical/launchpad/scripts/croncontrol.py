@@ -12,12 +12,12 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from canonical.config import without_quotes
+from canonical.config.bounded import within
+from canonical.config.weburl import WebError
+from canonical.config.weburl import is_web_url
+from canonical.config.weburl import site_of
+from canonical.config.weburl import without_secrets
 from canonical.launchpad.interfaces import single_line
-from canonical.launchpad.scripts.bounded import within
-from canonical.launchpad.scripts.weburl import WebError
-from canonical.launchpad.scripts.weburl import is_web_url
-from canonical.launchpad.scripts.weburl import site_of
-from canonical.launchpad.scripts.weburl import without_secrets
 
 
 __all__ = [
@@ -108,7 +108,7 @@ def _where(url: str) -> str:
         return ""
     # One in quotes, or without its scheme, looks like the name of a file.
     is_file = parts.scheme == "file" and parts.netloc in LOCAL or (
-        parts.scheme == "" and "//" not in url)
+        parts.scheme == "" and "//" not in url and ":" not in url)
     return f" at {single_line(url)}" if is_file and "@" not in url else ""
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from logging import Logger
-from typing import NamedTuple
 from typing import NoReturn
 
 from psycopg2.extensions import QueryCanceledError
@@ -145,21 +144,13 @@ def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
     os._exit(status & 0xFF)
 
 
-class Ending(NamedTuple):
-    """What becomes of an exception that ends a script.
+def ending_of(error: BaseException) -> tuple[str, int | None, str]:
+    """How a script ends that has failed with `error`.
 
-    :ivar outcome: see `IScriptAttempt`, as for the others.
+    :return: outcome, exit status and reason; see `IScriptAttempt`.
     """
-
-    outcome: str
-    exit_status: int | None
-    reason: str | None
-
-
-def ending_of(error: BaseException) -> Ending:
-    """How a script ends that has failed with `error`."""
     if isinstance(error, KeyboardInterrupt):
-        return Ending("killed", None, signal.Signals(signum_of(error)).name)
+        return "killed", None, signal.Signals(signum_of(error)).name
     if isinstance(error, ConfigError):
         status = 2
     elif isinstance(
@@ -171,7 +162,7 @@ def ending_of(error: BaseException) -> Ending:
     cause = error
     if isinstance(error, SilentLaunchpadScriptFailure) and error.__cause__:
         cause = error.__cause__
-    return Ending("failure", status, f"{type(cause).__name__}: {cause}")
+    return "failure", status, f"{type(cause).__name__}: {cause}"
 
 
 def signum_of(interrupt: KeyboardInterrupt) -> int:
@@ -192,11 +183,13 @@ def end_of_process(signals: DeadlySignals, logger: Logger) -> Iterator[None]:
     except SystemExit:
         raise
     except KeyboardInterrupt as interrupt:
-        logger.error("Killed by %s", ending_of(interrupt).reason)
+        _, _, name = ending_of(interrupt)
+        logger.error("Killed by %s", name)
         die_of(signum_of(interrupt))
     except BaseException as error:
         if isinstance(error, (ConfigError, LaunchpadScriptFailure)):
             logger.error("%s", error)
         elif not isinstance(error, SilentLaunchpadScriptFailure):
             logger.exception("Unhandled exception")
-        sys.exit(ending_of(error).exit_status)
+        _, status, _ = ending_of(error)
+        sys.exit(status)

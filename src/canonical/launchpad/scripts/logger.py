@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 import time
@@ -12,12 +11,11 @@ from contextlib import contextmanager
 from optparse import OptionParser
 from optparse import Values
 
-from canonical.launchpad.scripts.plainlog import PlainFormatter
+from canonical.launchpad.interfaces.plaintext import PlainFormatter
 
 
 __all__ = [
     "add_logging_options",
-    "occupy_standard_descriptors",
     "profiled",
     "script_logger",
 ]
@@ -49,19 +47,6 @@ def is_of_interest(record: logging.LogRecord) -> bool:
     of_configuration = (
         record.name == "config" and record.levelno < logging.WARNING)
     return not of_configuration and not record.name.startswith("txn.")
-
-
-def occupy_standard_descriptors() -> None:
-    """Have standard input, output and error, if need be on ``/dev/null``.
-
-    Where one is closed, a connection or a lock would get its number, and what
-    is printed would be written into it.
-    """
-    for descriptor in 0, 1, 2:
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def add_logging_options(parser: OptionParser) -> None:

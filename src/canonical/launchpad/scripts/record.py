@@ -12,49 +12,28 @@ import time
 from logging import Logger
 from pathlib import Path
 
-from psycopg2.errors import ReadOnlySqlTransaction
-from psycopg2.errors import UndefinedColumn
-from psycopg2.errors import UndefinedTable
-from storm.exceptions import DataError
-from storm.exceptions import IntegrityError
-from storm.exceptions import NotSupportedError
-from storm.exceptions import ProgrammingError
 from zope.component import getUtility
 
 from canonical.database.connection import make_durable
+from canonical.database.errors import first_line
+from canonical.database.errors import is_final
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
-from canonical.launchpad.scripts.spool import DamagedFile
 from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import as_json
-from canonical.launchpad.scripts.spool import read_success
-from canonical.launchpad.scripts.spool import remove
-from canonical.launchpad.scripts.spool import remove_unfinished
-from canonical.launchpad.scripts.spool import set_aside
-from canonical.launchpad.scripts.spool import spooled_paths
 from canonical.launchpad.scripts.spool import write_success
 
 
 __all__ = [
     "SHORTEST_TRY",
     "WorkLost",
-    "first_line",
-    "record_committed",
     "record_or_spool",
     "record_success",
-    "send_spool",
-    "is_final",
 ]
 
-
-# The database has understood, and says no.  It would say so again.
-REFUSED = (
-    DataError, IntegrityError, NotSupportedError, ProgrammingError,
-    ReadOnlySqlTransaction,
-)
 
 # Seconds between tries; each pause is twice the one before.
 FIRST_PAUSE = 0.1
@@ -74,19 +53,6 @@ class WorkLost(Exception):
             " a failover to a server that did not have it")
 
 
-def first_line(error: BaseException) -> str:
-    """What went wrong, on a line; and what to do, if that is known."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, (UndefinedColumn, UndefinedTable)):
-        text += " (make or upgrade the tables with: scriptactivity init)"
-    return text
-
-
-def is_final(error: BaseException) -> bool:
-    """Would the database say the same if it were asked again?"""
-    return isinstance(error, (*REFUSED, TypeError, ValueError))
-
-
 def record_success(
     ztm: ZopelessTransactionManager, success: Success, seconds: float
 ) -> None:
@@ -99,11 +65,11 @@ def record_success(
     with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
         make_durable(main_store())
         attempt_set = getUtility(IScriptAttemptSet)
-        if success.attempt != "none":
+        if success.attempt == "begun":
             attempt_set.end(
                 success.run_key, "success", success.date_completed, 0)
-        if success.attempt == "committed" and not attempt_set.isCommitted(
-            success.run_key
+        if success.attempt == "committed" and not attempt_set.endCommitted(
+            success.run_key, success.date_completed
         ):
             raise WorkLost
         getUtility(IScriptActivitySet).recordSuccess(
@@ -190,116 +156,3 @@ def record_or_spool(
             level, "%s.  The next cron script records it, or: scriptactivity"
             " flush", why)
     return False
-
-
-def record_committed(
-    ztm: ZopelessTransactionManager, seconds: float, logger: Logger
-) -> int:
-    """Record what is committed and not recorded, of any host.
-
-    One that cannot be recorded, such as one whose row another session has
-    locked, keeps no other waiting.
-
-    :param seconds: stop after this time, and leave the rest.
-    :return: how many successes are recorded.
-    :raises Exception: why the last one that is left could not be recorded.
-    """
-    deadline = time.monotonic() + seconds
-    with ztm.apart(SHORTEST_TRY):
-        runs = getUtility(IScriptAttemptSet).getUnrecorded()
-    recorded = 0
-    failure: Exception | None = None
-    for run in runs:
-        if time.monotonic() > deadline:
-            break
-        success = Success(
-            name=run.name,
-            hostname=run.hostname,
-            date_started=run.date_started,
-            date_completed=run.date_committed,
-            run_key=run.run_key,
-            attempt="committed",
-            database=ztm.database,
-        )
-        try:
-            record_success(ztm, success, SHORTEST_TRY)
-            recorded += 1
-        except (TypeError, ValueError) as error:
-            logger.error(
-                "The success of run %s cannot be recorded: %s",
-                run.run_key, first_line(error))
-        except Exception as error:
-            failure = error
-    if failure is not None:
-        raise failure
-    return recorded
-
-
-def send_spool(
-    ztm: ZopelessTransactionManager,
-    directory: Path,
-    seconds: float,
-    logger: Logger,
-) -> int:
-    """Record what the spool holds for the database that is in use.
-
-    One that cannot be recorded keeps no other waiting.
-
-    :param seconds: stop after this time, and leave the rest.
-    :return: how many successes are on record now, and no longer in the spool.
-    :raises OSError: if the spool cannot be read.
-    :raises Exception: why the last one that is left could not be recorded.
-    """
-    deadline = time.monotonic() + seconds
-    remove_unfinished(directory)
-    sent = 0
-    failure: Exception | None = None
-    for path in spooled_paths(directory):
-        if time.monotonic() > deadline:
-            break
-        try:
-            sent += _send(ztm, path, logger)
-        except FileNotFoundError:
-            # Another process was faster.
-            pass
-        except DamagedFile as error:
-            _set_aside(path, f"it is no success: {error}", logger)
-        except OSError as error:
-            logger.debug("Left in the spool: %s", error)
-        except Exception as error:
-            failure = error
-    if failure is not None:
-        raise failure
-    return sent
-
-
-def _send(
-    ztm: ZopelessTransactionManager, path: Path, logger: Logger
-) -> bool:
-    """Record the success in a file, and remove the file.
-
-    :return: whether it was for this database, and is on record.
-    """
-    success = read_success(path)
-    is_at_home = success.database == ztm.database
-    try:
-        if not is_at_home and success.attempt != "committed":
-            raise WorkLost
-        record_success(ztm, success, SHORTEST_TRY)
-    except WorkLost as lost:
-        if is_at_home:
-            _set_aside(path, lost, logger)
-        else:
-            logger.debug(
-                "Left in the spool, since it belongs to the database %s: %s",
-                success.database, path)
-        return False
-    except (TypeError, ValueError) as error:
-        _set_aside(path, f"it is no success: {first_line(error)}", logger)
-        return False
-    remove(path)
-    return True
-
-
-def _set_aside(path: Path, why: object, logger: Logger) -> None:
-    logger.error("%s is not recorded: %s", set_aside(path), why)

@@ -85,11 +85,13 @@ def write_success(directory: Path, success: Success) -> Path:
         with suppress(OSError):
             unfinished.unlink()
         raise
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    # Else it may be gone after a power cut; until then it is there.
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     return path
 
 

@@ -72,8 +72,8 @@ class TestProof(AttemptTestCase):
             START + (minute + 1) * MINUTE, "host")
         main_store().execute("UPDATE scriptattempt SET process = NULL")
 
-    def was_committed(self, run_key):
-        return self.set.wasCommitted(run_key, "garbo", START, "host")
+    def await_committed(self, run_key):
+        return self.set.awaitCommitted(run_key, "garbo", START, "host")
 
     def other_session(self):
         connection = psycopg2.connect(
@@ -91,10 +91,19 @@ class TestProof(AttemptTestCase):
             (first.name, first.hostname, first.date_started,
              first.date_committed))
         self.assertEqual(START + MINUTE, second.date_started)
-        self.assertTrue(self.set.isCommitted(first.run_key))
         self.set.end(first.run_key, "success", first.date_committed)
         self.assertEqual([second], self.set.getUnrecorded())
-        self.assertTrue(self.set.isCommitted(first.run_key))
+
+    def test_a_success_ends_only_if_its_proof_is_there(self):
+        run_key = self.begin()
+        self.assertFalse(self.set.endCommitted(run_key, START + MINUTE))
+        self.mark(run_key)
+        self.assertTrue(self.set.endCommitted(run_key, START + MINUTE))
+        self.assertTrue(self.set.endCommitted(run_key, START + 2 * MINUTE))
+        attempt, = self.set.getAttempts("garbo", START, START + MINUTE)
+        self.assertEqual(
+            ("success", START + MINUTE, 0),
+            (attempt.outcome, attempt.date_ended, attempt.exit_status))
 
     def test_a_run_whose_process_is_about_to_record_it_is_left_to_that(self):
         self.set.markCommitted(self.begin(), "garbo", START, START, "host")
@@ -102,9 +111,9 @@ class TestProof(AttemptTestCase):
 
     def test_the_proof_needs_no_attempt_that_has_begun(self):
         run_key = uuid.uuid4()
-        self.assertFalse(self.set.isCommitted(run_key))
+        self.assertFalse(self.set.endCommitted(run_key, START))
         self.mark(run_key)
-        self.assertTrue(self.set.isCommitted(run_key))
+        self.assertTrue(self.set.endCommitted(run_key, START))
 
     def test_what_is_committed_neither_fails_nor_vanishes(self):
         run_key = self.begin()
@@ -127,10 +136,10 @@ class TestProof(AttemptTestCase):
 
     def test_a_look_puts_on_record_what_a_failover_has_lost(self):
         run_key = uuid.uuid4()
-        self.assertFalse(self.was_committed(run_key))
+        self.assertFalse(self.await_committed(run_key))
         self.assertEqual([None], [each.outcome for each in self.all()])
         self.mark(run_key)
-        self.assertTrue(self.was_committed(run_key))
+        self.assertTrue(self.await_committed(run_key))
 
     def look_while_another_session_writes(self, begun, ending):
         """What a look finds that has to wait for another transaction."""
@@ -157,7 +166,7 @@ class TestProof(AttemptTestCase):
 
         thread = threading.Thread(target=end_once_it_is_waited_for)
         thread.start()
-        found = self.was_committed(run_key)
+        found = self.await_committed(run_key)
         thread.join()
         ztm.abort()
         return found
@@ -242,7 +251,7 @@ class TestVanished(AttemptTestCase):
         ztm.commit()
         other.commit()
         self.assertEqual(["success"], self.outcomes())
-        self.assertTrue(self.set.isCommitted(run_key))
+        self.assertTrue(self.set.endCommitted(run_key, START))
 
 
 class TestInterfaces(AttemptTestCase):
@@ -341,10 +350,10 @@ class TestBeginAndEnd(AttemptTestCase):
         self.assertEqual(run_key, self.begin(5, run_key=run_key))
         self.assertEqual([START], [each.date_started for each in self.all()])
 
-    def test_a_skip_is_over_when_it_begins(self):
-        self.set.skip("garbo", "locked by process 3", 1, hostname="host")
-        since = datetime.datetime.now(datetime.UTC) - MINUTE
-        attempt, = self.set.getAttempts("garbo", since, since + 5 * MINUTE)
+    def test_what_was_skipped_has_not_failed(self):
+        self.set.end(
+            self.begin(), "skipped", START, 1, "locked by process 3")
+        attempt, = self.all()
         self.assertEqual(
             ("skipped", 1, "locked by process 3"),
             (attempt.outcome, attempt.exit_status, attempt.reason))

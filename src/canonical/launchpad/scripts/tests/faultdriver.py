@@ -29,6 +29,7 @@ from canonical.launchpad.scripts import base
 from canonical.launchpad.scripts import lock
 from canonical.launchpad.scripts import record
 from canonical.launchpad.scripts import spool
+from canonical.launchpad.scripts import unrecorded
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.tests.faults import ACTIONS
 
@@ -42,8 +43,8 @@ CALLS = [
     (lock.LockFile, "release"),
     (lock.os, "ftruncate"),
     (lock.os, "pwrite"),
-    (record, "read_success"),
-    (record, "remove"),
+    (unrecorded, "read_success"),
+    (unrecorded, "remove"),
     (spool.os, "fsync"),
     (spool.Path, "rename"),
     (base.LaunchpadCronScript, "record_activity"),
@@ -54,11 +55,11 @@ CALLS = [
     (ScriptActivitySet, "recordSuccess"),
     (ScriptAttemptSet, "begin"),
     (ScriptAttemptSet, "end"),
+    (ScriptAttemptSet, "endCommitted"),
     (ScriptAttemptSet, "endVanished"),
     (ScriptAttemptSet, "getUnrecorded"),
-    (ScriptAttemptSet, "isCommitted"),
     (ScriptAttemptSet, "markCommitted"),
-    (ScriptAttemptSet, "wasCommitted"),
+    (ScriptAttemptSet, "awaitCommitted"),
 ]
 
 

@@ -272,7 +272,7 @@ class TestHarmlessness(AttemptTestCase):
 
     def test_a_database_that_is_gone_when_it_fails(self):
         with CommitCutter(
-            self.layer.directory, 3, "after", for_good=True
+            self.layer.directory, 2, "after", for_good=True
         ) as cutter:
             process = self.run_script(
                 """
@@ -295,9 +295,8 @@ class TestHarmlessness(AttemptTestCase):
         return counter.commits
 
     def test_it_takes_two_further_commits_at_most(self):
-        # The work and the record are two; of a failure there are none.  One
-        # only reads, what others have left, and so nothing waits for a disk.
-        self.assertEqual(4, self.commits(SUCCEED))
+        # The work and the record are two; of a failure there are none.
+        self.assertEqual(3, self.commits(SUCCEED))
         self.assertEqual(
-            3, self.commits("def main(self): raise RuntimeError"))
+            2, self.commits("def main(self): raise RuntimeError"))
         self.execute("TRUNCATE scriptattempt")

@@ -194,7 +194,8 @@ class TestFiles(ControlTestCase):
     def test_no_password_is_said(self):
         for url in (
             "ftp://me:S3CRET@example.com/x", "me:S3CRET@example.com/x",
-            "my_name:S3CRET@example.com/x", "//me:S3CRET@example.com/x",
+            "my_name:S3CRET@example.com/x", "my_name:S3CRET",
+            "//me:S3CRET@example.com/x",
             "file://me:S3CRET@example.com/x", "http://me:S3CRET@[::1/",
             "http://me:S3CRET@localhost:1/", "http://localhost:S3CRET/",
             "http://localhost:1/?token=S3CRET", "http://localhost:1/S3CRET/\xf6",

@@ -64,6 +64,16 @@ class TestFiles(unittest.TestCase):
             json.loads(path.read_text()))
         self.assertIn("größer", path.read_text())
 
+    def test_a_directory_that_cannot_be_synced_has_the_file(self):
+        # It may be written to and not be read.
+        self.directory.chmod(0o300)
+        if os.geteuid() == 0:
+            os.chown(self.directory, 65534, -1)
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+        path = write_success(self.directory, make_success())
+        self.assertTrue(path.exists())
+
     def test_what_is_written_is_read(self):
         for success in (
             make_success(name="../a/b" + "x" * 249),

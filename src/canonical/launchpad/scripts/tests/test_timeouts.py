@@ -14,7 +14,7 @@ from canonical.launchpad.scripts.tests.test_faults import FaultTestCase
 
 # The COMMIT of the work; see
 # `test_the_network_is_cut_in_the_middle_of_a_commit`.
-WORK = 3
+WORK = 2
 
 
 class TestTimeouts(FaultTestCase):

@@ -15,7 +15,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from canonical.launchpad.scripts.record import first_line
+from canonical.database.errors import first_line
 from canonical.launchpad.scripts.tests.ground import Ground
 from canonical.launchpad.scripts.tests.ground import Hung
 from canonical.launchpad.scripts.tests.ground import unique

@@ -29,10 +29,9 @@ __all__ = [
 ]
 
 
-# The COMMITs of a run: of a look at what others have left, of its start, of
-# the work, of the record.
-COMMITS = range(1, 5)
-WORK = 3
+# The COMMITs of a run: of its start, of the work, of the record.
+COMMITS = range(1, 4)
+WORK = 2
 
 OTHERS_USE_UP_TRANSACTION_IDS = """
     DO $$ BEGIN
@@ -154,7 +153,8 @@ def backend_dies_at_commit(signum, when):
         with (
             sessions(ground) as monitor,
             CommitStriker(
-                ground.cluster, within((3, 3, 4), share), when, strike,
+                ground.cluster, within((WORK, WORK, WORK + 1), share), when,
+                strike,
             ) as proxy,
         ):
             ground.run(name, **through(ground, proxy))

@@ -7,10 +7,10 @@ from http.client import InvalidURL
 from urllib.error import HTTPError
 from urllib.error import URLError
 
-from canonical.launchpad.scripts.weburl import WebError
-from canonical.launchpad.scripts.weburl import is_web_url
-from canonical.launchpad.scripts.weburl import site_of
-from canonical.launchpad.scripts.weburl import without_secrets
+from canonical.config.weburl import WebError
+from canonical.config.weburl import is_web_url
+from canonical.config.weburl import site_of
+from canonical.config.weburl import without_secrets
 
 
 class TestURL(unittest.TestCase):
