@@ -18,9 +18,13 @@ keeps what people have been told.  `IScriptHistorySet` tells all that was, run
 by run, for those who look back.
 """
 
+from canonical.launchpad.interfaces.plaintext import checked_str
+from canonical.launchpad.interfaces.plaintext import checked_text
 from canonical.launchpad.interfaces.plaintext import is_printable
+from canonical.launchpad.interfaces.plaintext import nearest
 from canonical.launchpad.interfaces.plaintext import printable
 from canonical.launchpad.interfaces.plaintext import single_line
+from canonical.launchpad.interfaces.plaintext import time_text
 from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
@@ -35,6 +39,7 @@ from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
 from canonical.launchpad.interfaces.scriptattempt import IScriptSummary
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
+from canonical.launchpad.interfaces.scriptexpectation import HORIZON
 from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
 from canonical.launchpad.interfaces.scriptfigures import Inquiry
@@ -53,6 +58,7 @@ __all__ = [
     "FAILED",
     "FOREVER",
     "Figures",
+    "HORIZON",
     "FutureActivities",
     "OUTCOMES",
     "IFailedAttempt",
@@ -72,7 +78,11 @@ __all__ = [
     "Pause",
     "Run",
     "UnrecordedRun",
+    "checked_str",
+    "checked_text",
     "is_printable",
+    "nearest",
     "printable",
     "single_line",
+    "time_text",
 ]

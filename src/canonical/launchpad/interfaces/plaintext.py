@@ -1,4 +1,4 @@
-"""Text from outside, made harmless before a person sees it.
+"""Plain text: what comes from outside made harmless, and how it is written.
 
 A reason, a host name or the answer of a server may hold anything.  Printed as
 it is, it could forge a line or a column, colour or clear a terminal, or show
@@ -7,13 +7,22 @@ its letters in another order than they have.
 
 from __future__ import annotations
 
+import datetime
+import reprlib
 import unicodedata
+from collections.abc import Iterable
+
+from zope.schema import TextLine
 
 
 __all__ = [
+    "checked_str",
+    "checked_text",
     "is_printable",
+    "nearest",
     "printable",
     "single_line",
+    "time_text",
 ]
 
 
@@ -49,6 +58,63 @@ def printable(text: str, keep: str = "") -> str:
 def single_line(text: str) -> str:
     """`printable` text, with a space for every line break or tab."""
     return printable(" ".join(text.split()))
+
+
+def checked_str(field: TextLine, value: object) -> str:
+    """`value`, which has to be a `str`.
+
+    :raises TypeError: if it is not; names the field and the value.
+    """
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{field.__name__} must be a str, not {reprlib.repr(value)}")
+    return value
+
+
+def checked_text(field: TextLine, value: object) -> str:
+    """`value`, if it is a name or host that can be recorded.
+
+    :param field: of `IScriptActivity`, or one with the same bounds.
+
+    :raises TypeError: see `checked_str`.
+    :raises ValueError: if it is empty, too long or not printable; names the
+        field and the value.
+    """
+    text = checked_str(field, value)
+    shown = reprlib.repr(text)
+    if len(text) < field.min_length:
+        raise ValueError(f"{field.__name__} must not be empty: {shown}")
+    if len(text) > field.max_length:
+        raise ValueError(
+            f"{field.__name__} must have at most {field.max_length}"
+            f" characters, not {len(text)}: {shown}")
+    if not is_printable(text):
+        raise ValueError(
+            f"{field.__name__} must not have line breaks or control"
+            f" characters in it: {shown}")
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question to end a message with, about a word that is not known.
+
+    :return: such as ``; do you mean 'update-bugs'?``, or nothing if no known
+        word is like it.
+    """
+    # Slow to import, and of no use to a script.
+    import difflib
+    found = difflib.get_close_matches(word, sorted(set(known)), 1)
+    return f"; do you mean {found[0]!r}?" if found else ""
+
+
+def time_text(moment: datetime.datetime, timespec: str = "seconds") -> str:
+    """A time as people read it: ``2007-02-01 10:00:00 UTC``.
+
+    :param moment: an aware datetime.
+    :param timespec: ``seconds`` or ``minutes``, as `isoformat` takes it.
+    """
+    moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    return f"{moment.isoformat(' ', timespec)} UTC"
 
 
 def _is_space(char: str) -> bool:

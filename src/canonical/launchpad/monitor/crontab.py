@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canonical.config.durations import duration_text
-from canonical.launchpad.monitor.expectation import ScriptExpectation
+from canonical.config.durations import parse_duration
+from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.schedule import check_schedule
@@ -49,7 +50,6 @@ LONGEST = 1000
 SLEEP = re.compile(
     r"[({\s]*(?:/usr)?(?:/bin/)?sleep\s+"
     r"(?:([0-9]{1,5}(?:\.[0-9]+)?)([smhd]?)\s*(?:;|&&)|\S*[$`])", re.ASCII)
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 USER = re.compile(r"[A-Za-z_][\w.-]*\$?(?::\w+)?(?:/\w+)?", re.ASCII)
 COMMAND = re.compile(r"[./~$({\[]|[A-Za-z_]\w*=|.*/")
@@ -267,11 +267,11 @@ def _rule(entry: Entry, names: Sequence[tuple[str, str]]) -> Rule:
                 "it sleeps first, the shell knows how long: allow for it in"
                 " grace")
         else:
-            delay += datetime.timedelta(
-                seconds=float(number) * UNITS[unit or "s"])
+            delay += parse_duration(number + (unit or "s"))
     if delay:
-        attributes["grace"] = duration_text(ScriptExpectation.grace + delay)
-    expectation_from_text(**attributes)  # type: ignore[arg-type]
+        grace = IScriptExpectation["grace"].default
+        attributes["grace"] = duration_text(grace + delay)
+    expectation_from_text(**attributes)
     return Rule(attributes, tuple(comments))
 
 

@@ -14,6 +14,7 @@ from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.expectation import check_value
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import slots_between
 
@@ -37,7 +38,7 @@ __all__ = [
 class ScriptDowntime:
     """See `IScriptDowntime`.
 
-    :raises ValueError: if there is no such downtime; says why.
+    :raises ValueError: if there can be no such downtime; says why.
     """
 
     schedule: str
@@ -46,8 +47,7 @@ class ScriptDowntime:
 
     def __post_init__(self) -> None:
         check_schedule(self.schedule, self.timezone)
-        if not self.duration:
-            raise ValueError("a downtime has to be for more than 0s")
+        check_value(IScriptDowntime, "duration", self.duration, "for")
 
 
 def downtime_from_text(

@@ -13,6 +13,7 @@ from zope.component import getUtility
 from zope.component import hooks
 from zope.interface.registry import Components
 
+from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -24,7 +25,6 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
-from canonical.launchpad.monitor.states import HORIZON
 
 
 __all__ = [

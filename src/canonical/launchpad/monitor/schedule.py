@@ -11,9 +11,12 @@ import functools
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 from zoneinfo import ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from cronsim import CronSim
 from cronsim import CronSimError
+
+from canonical.launchpad.interfaces import nearest
 
 
 __all__ = [
@@ -62,7 +65,9 @@ def check_schedule(schedule: str, timezone: str) -> None:
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"unknown time zone: {timezone!r}") from None
+        raise ValueError(
+            f"unknown time zone: {timezone!r}"
+            f"{nearest(timezone, available_timezones())}") from None
     fields = five_fields(schedule).split()
     if len(fields) != 5:
         raise ValueError(

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from zope.schema import ValidationError
-from zope.schema import getFields
-
 from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import checked_text
 
 
 __all__ = [
@@ -121,8 +119,7 @@ def script_name(command: str, names: Sequence[tuple[str, str]] = ()) -> str:
             return given
     if trouble is not None:
         raise trouble
-    _check_name(name)
-    return name
+    return checked_text(IScriptActivity["name"], name)
 
 
 def parse_names(text: str) -> list[tuple[str, str]]:
@@ -140,7 +137,7 @@ def parse_names(text: str) -> list[tuple[str, str]]:
                 continue
             if len(words) != 2:
                 raise ValueError("expected a pattern and a name")
-            _check_name(words[1])
+            checked_text(IScriptActivity["name"], words[1])
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
         names.append((words[0], words[1]))
@@ -153,14 +150,6 @@ def is_known_command(word: str) -> bool:
     return bool(
         base in TOOLS or base in WRAPPERS or word in KEYWORDS
         or SHELL.fullmatch(base) or INTERPRETER.fullmatch(base))
-
-
-def _check_name(name: str) -> None:
-    try:
-        getFields(IScriptActivity)["name"].validate(name)
-    except ValidationError as error:
-        raise ValueError(f"no name for a script: {name!r}: {error.doc()}"
-                         ) from None
 
 
 def _script(command: str) -> str:

@@ -9,6 +9,7 @@ import datetime
 import functools
 from collections.abc import Sequence
 
+from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.matching import Case
@@ -30,10 +31,6 @@ __all__ = [
     "recently_state",
     "runtime_state",
 ]
-
-
-# Before that it is not known what was paused.
-HORIZON = datetime.timedelta(days=400)
 
 
 def latest_due(

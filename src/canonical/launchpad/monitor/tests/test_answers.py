@@ -37,19 +37,38 @@ class TestExpectations(unittest.TestCase):
 
     def test_what_is_refused(self):
         for values, words in (
-            ({}, "either schedule or every"),
-            ({"every": "1d", "schedule": "@daily"}, "and not both"),
-            ({"every": "0s"}, "every has to be more than 0s"),
-            ({"every": "1d", "window": "0s"}, "window has to be more than"),
-            ({"every": "1d", "missed": -1}, "missed: "),
-            ({"every": "1d", "runs": 0}, "runs: "),
-            ({"every": "1d", "severity": "bad"}, "severity: .*'bad'"),
-            ({"every": "1d", "grace": "soon"}, "not a duration: 'soon'"),
-            ({"every": "1d", "average": "fast"}, "not a band: 'fast'"),
+            ({}, "^either schedule or every is needed"),
+            ({"every": "1d", "schedule": "@daily"}, "and not both$"),
+            ({"schedule": ""}, "^not a schedule: ''; expected five fields"),
+            ({"schedule": "@daily", "timezone": "Europe/Londn"},
+             "^unknown time zone: 'Europe/Londn'; do you mean"
+             " 'Europe/London'[?]$"),
+            ({"every": "0s"},
+             "^every must be more than 0s and at most 400d, not 0s$"),
+            ({"every": "1d", "window": "0s"}, "^window must be more than 0s"),
+            ({"every": "1d", "window": "36525d"},
+             "^window must be .* at most 400d, not 36525d$"),
+            ({"every": "1d", "grace": "5000d"},
+             "^grace must be at most 400d, not 5000d$"),
+            ({"every": "1d", "missed": "-1"},
+             "^missed must be a whole number of 0 or more, not -1$"),
+            ({"every": "1d", "missed": "few"}, "^missed must .* not 'few'$"),
+            ({"every": "1d", "runs": "0"},
+             "^runs must be a whole number from 1 to 1000, not 0$"),
+            ({"every": "1d", "severity": "critcal"},
+             "^severity must be warning or critical, not 'critcal'; do you"
+             " mean 'critical'[?]$"),
+            ({"every": "1d", "grace": "soon"},
+             "^grace: not a duration: 'soon'; expected"),
+            ({"every": "1d", "average": "fast"},
+             "^average: not a band: 'fast'; expected"),
+            ({"every": "1d", "average": "lerned"}, "do you mean 'learned'"),
+            ({"every": "1d", "hosts": "a b a"},
+             "^hosts has a host twice: a b a$"),
         ):
             with self.assertRaisesRegex(ValueError, words):
                 expect(**values)
-        with self.assertRaisesRegex(ValueError, "name: "):
+        with self.assertRaisesRegex(ValueError, "^name must not be empty"):
             expectation_from_text("", every="1d")
 
 
