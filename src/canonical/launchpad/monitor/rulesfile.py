@@ -1,4 +1,4 @@
-"""A file of rules, which is ZCML: read and written."""
+"""Reading and writing rules files, which are ZCML."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DIRECTIVE = "  <lp:script "
 
 WIDTH = 79
 
-# What XML 1.0 cannot have in it, not even as a reference.
+# Characters that XML 1.0 cannot have, not even as a reference.
 UNWRITABLE = re.compile(
     "[^\t\n\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -61,11 +61,11 @@ PLACE = re.compile(r'File "(.*)", line (\d+)')
 
 @dataclass(frozen=True)
 class Rule:
-    """What is to be written of one script.
+    """One ``lp:script`` of a rules file, with its comment.
 
-    :param attributes: of the directive ``lp:script``, in their order.  None
-        at all: there is only the comment.
-    :param comments: lines of text, without anything of XML.
+    :param attributes: of the directive, in their order.  Empty: there is only
+        the comment.
+    :param comments: lines of plain text.
     :raises ValueError: for an attribute that XML cannot have.
     """
 
@@ -75,11 +75,11 @@ class Rule:
     def __post_init__(self) -> None:
         for name, value in self.attributes.items():
             if UNWRITABLE.search(value):
-                raise ValueError(f"{name}: XML cannot have it: {value!r}")
+                raise ValueError(f"{name} cannot be in XML: {value!r}")
 
 
 def rules_as_zcml(rules: Iterable[Rule], heading: Sequence[str] = ()) -> str:
-    """A whole file, that ``check --expectations`` reads.
+    """A whole rules file.
 
     :param heading: lines of a comment at the top.
     :return: text to be written in UTF-8, with a line break at its end.
@@ -122,7 +122,7 @@ def _directive(attributes: Mapping[str, str]) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """An attribute's value; what is not printable is a reference to it."""
+    """An attribute's value, with references to unprintable characters."""
     return "".join(
         char if printable(char) == char else f"&#{ord(char)};"
         for char in quoteattr(value))
@@ -167,11 +167,11 @@ def _explained(error: Exception, path: str) -> tuple[str, str]:
     if isinstance(error, ConfigurationWrapperError):
         return _explained(error.evalue, place(error.info))
     if isinstance(error, ConfigurationError):
-        # What `zope.configuration` found out itself, with the places of the
-        # directive and of those that include it.
-        found = PLACE.search(str(error))
+        # What `zope.configuration` found out itself, with the places of all
+        # directives that include each other; the innermost is the last.
+        places = PLACE.findall(str(error))
         return (
-            f"{found[1]}:{found[2]}" if found else path,
+            ":".join(places[-1]) if places else path,
             _directive_problem(error))
     if isinstance(error, SAXParseException):
         reason = error.getMessage()

@@ -108,7 +108,7 @@ class TestBacktest(BacktestTestCase):
         self.assertEqual(
             {"mail"}, {each["name"] for each in self.json("mail")})
         self.assertEqual(
-            (2, "", "scriptactivity: nothing is expected of 'x', 'y'\n"),
+            (2, "", "scriptactivity: no rule for 'x', 'y'\n"),
             self.backtest("y", "mail", "x"))
 
     def test_a_pause_is_heeded(self):

@@ -102,7 +102,7 @@ class TestCheck(CheckTestCase):
         self.assertEqual((1, ""), (status, err))
         self.assertEqual(
             ["warning", "slow", "-",
-             "took 30s on average of 1, and should take 1s or less"],
+             "average runtime 30s over 1 run (expected at most 1s)"],
             out.splitlines()[1].split("\t"))
 
     def test_a_line_for_nagios(self):
@@ -252,13 +252,17 @@ class TestCheck(CheckTestCase):
 
     def test_whatever_is_wrong_is_a_line_and_unknown(self):
         for arguments, words in (
-            (("check",), "nothing is expected: name a file"),
+            (("check",), "no rules: name a rules file"),
             (("check", "--at", "noon"), "not a time: 'noon'"),
             (("check", "--at", "2007-02-01"), "a time without its zone"),
             (("check", "--expectations", "/no/such"), "No such file"),
             (("check", "--no-such-option"), "unrecognized arguments"),
             (("check", "x", "--expectations", str(self.expectations)),
-             "nothing is expected of 'x'"),
+             "no rule for 'x'\n"),
+            (("check", "fin", "--expectations", str(self.expectations)),
+             "no rule for 'fin'; do you mean 'fine'?\n"),
+            (("check", "--expectations", str(self.expectations), "--host",
+              "hots"), "unknown host 'hots'; do you mean 'host'?\n"),
         ):
             status, out, err = self.run_command(*arguments)
             self.assertEqual((3, ""), (status, out), arguments)
@@ -291,7 +295,7 @@ class TestCheck(CheckTestCase):
         self.assertEqual((3, ""), (status, out))
         self.assertEqual(1, err.count("\n"))
         self.assertEqual(2, err.count("twice.zcml"), err)
-        self.assertIn("fine is declared already, in File", err)
+        self.assertIn("'fine' is declared already, at ", err)
 
     def test_the_same_script_in_a_file_that_is_included(self):
         path = self.write("outer.zcml", EXPECTATIONS.replace(
@@ -300,7 +304,7 @@ class TestCheck(CheckTestCase):
             "check", "--expectations", str(path))
         self.assertEqual((3, ""), (status, out))
         self.assertIn("outer.zcml", err)
-        self.assertIn("fine is declared already, in File", err)
+        self.assertIn("'fine' is declared already, at ", err)
 
 
 class TestMonitors(CommandTestCase):

@@ -119,7 +119,7 @@ class TestRecently(unittest.TestCase):
     def test_why(self):
         hourly = expect(schedule="0 * * * *")
         for figures, words in (
-            ({}, "never started"),
+            ({}, "not started since then"),
             ({"running_since": at(8, 30), "running_is_seen": True},
              "still running, for 1h30m, since 2007-02-01 08:30:00 UTC"),
             ({"running_since": at(8, 30)},
@@ -130,10 +130,10 @@ class TestRecently(unittest.TestCase):
             ({"failures": 1, "last_outcome": "killed",
               "last_reason": "SIGTERM"}, "failed once, last with SIGTERM"),
             ({"failures": 2, "last_outcome": "vanished"},
-             "vanished, failed 2 times in a row"),
+             "vanished; failed 2 times in a row"),
             ({"last_outcome": "skipped"},
-             "skipped, since another held its lock"),
-            ({"last_outcome": "success"}, "never started"),
+             "skipped, since another run held its lock"),
+            ({"last_outcome": "success"}, "not started since then"),
         ):
             sentence = self.recently(
                 hourly, at(10), last_started=at(7), **figures).sentence
@@ -165,6 +165,22 @@ class TestOften(unittest.TestCase):
             self.assertEqual(
                 (state, 3, met, 0),
                 (found.state, found.due, found.met, found.extra))
+
+    def test_sentences(self):
+        for values, met, runs, sentence in (
+            ({}, 3, 3, "3 of 3 scheduled runs in the last 3h"),
+            ({}, 1, 1, "1 of 3 scheduled runs in the last 3h (0 misses"
+                       " allowed)"),
+            ({"missed": 1}, 1, 1, "1 of 3 scheduled runs in the last 3h"
+                                  " (1 miss allowed)"),
+            ({"extra": 0}, 3, 4, "3 of 3 scheduled runs in the last 3h, and 1"
+                                 " extra run (0 allowed)"),
+            ({"window": "1m"}, 0, 0, "no run was due in the last 1m"),
+        ):
+            values = {"window": "3h", **values}
+            self.assertEqual(sentence, self.often(
+                expect(schedule="0 * * * *", **values), at(10, 30),
+                met=met, runs=runs).sentence)
 
     def test_extra_runs_count_only_if_it_is_said(self):
         for extra, state in ((None, "ok"), (2, "ok"), (1, "critical")):
@@ -213,6 +229,25 @@ class TestRuntime(unittest.TestCase):
         found = self.runtime([1, 1, 100], average="..2s", runs=2)
         self.assertEqual(("ok", 2), (found.state, found.runs))
 
+    def test_sentences(self):
+        usual = [9, 10, 11] * 10
+        for durations, values, sentence in (
+            ([], {}, "no runs yet to take an average of"),
+            ([60], {}, "average runtime 1m over 1 run"),
+            ([5, 15], {"average": "..9s"},
+             "average runtime 10s over 2 runs (expected at most 9s)"),
+            ([5, 15], {"average": "11s.."},
+             "average runtime 10s over 2 runs (expected at least 11s)"),
+            ([9.0004], {"average": "..9s"},
+             "average runtime 9.0004s over 1 run (expected at most 9s)"),
+            ([30] * 5 + usual, {"average": "learned", "runs": 5},
+             "median runtime 30s over 5 runs (usually 10s)"),
+            ([30] * 8, {"average": "learned", "runs": 5},
+             "usual runtime not known yet: 3 of 10 earlier runs"),
+        ):
+            self.assertEqual(
+                sentence, self.runtime(durations, **values).sentence)
+
     def test_without_runs_there_is_no_average(self):
         found = self.runtime([], average="..2s")
         self.assertEqual(("ok", None), (found.state, found.average_seconds))
@@ -220,7 +255,6 @@ class TestRuntime(unittest.TestCase):
     def test_it_is_still_learning_from_fewer_than_ten(self):
         found = self.runtime([100] * 5 + [1] * 9, average="learned", runs=5)
         self.assertEqual("ok", found.state)
-        self.assertIn("still learning", found.sentence)
 
     def test_what_is_learned_works_in_both_directions(self):
         usual = [9, 10, 11] * 10
