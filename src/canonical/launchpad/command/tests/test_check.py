@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -157,9 +158,34 @@ class TestCheck(CheckTestCase):
         self.assertEqual(
             {"expectations.zcml", "scripts.prom"},
             {each.name for each in self.directory.iterdir()})
-        status, _, err = self.check("--prometheus", "/no/such/file")
-        self.assertEqual(3, status)
-        self.assertIn("No such file or directory", err)
+
+    def test_a_link_is_followed_to_the_file(self):
+        path = self.write("scripts.prom", "old")
+        link = self.directory / "link.prom"
+        link.symlink_to(path)
+        status, _, err = self.check("--prometheus", str(link))
+        self.assertEqual((2, ""), (status, err))
+        self.assertTrue(link.is_symlink())
+        self.assertIn("scriptactivity_state", path.read_text())
+
+    def test_what_is_no_regular_file_is_not_replaced(self):
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        device = self.directory / "link"
+        device.symlink_to("/dev/null")
+        for path, words in (
+            (pipe, "not a regular file; --prometheus without FILE prints"),
+            (device, "not a regular file"),
+            (self.directory, "not a regular file"),
+            ("/dev/stdout", "not a regular file"),
+            ("/no/such/file", "No such file or directory"),
+        ):
+            status, out, err = self.check("--prometheus", str(path))
+            self.assertEqual((3, "", 1), (status, out, err.count("\n")))
+            self.assertIn(words, err)
+            self.assertIn(str(path), err)
+        self.assertTrue(pipe.is_fifo())
+        self.assertTrue(device.is_symlink())
 
     @unittest.skipUnless(
         shutil.which("promtool"), "promtool of Debian's prometheus is needed")
@@ -271,21 +297,6 @@ class TestCheck(CheckTestCase):
         status, _, err = self.check(
             LP_DATABASE_URI="postgresql://localhost:1/app")
         self.assertEqual(3, status)
-
-    def test_what_the_directive_does_not_know_is_named_with_its_line(self):
-        for wrong, words in (
-            ('<lp:script schedul="0 3 * * *"', "parameters: schedul File "),
-            ('<lp:scrpt', "directive http://namespaces.canonical.com/lp scrpt"
-             " File "),
-        ):
-            path = self.write("wrong.zcml", EXPECTATIONS.replace(
-                "<lp:script", wrong, 1))
-            status, out, err = self.run_command(
-                "check", "--expectations", str(path))
-            self.assertEqual((3, ""), (status, out))
-            self.assertRegex(
-                err, rf'^scriptactivity: \w+ {words}"\S+/wrong.zcml", line \d+'
-                r'\S*\n$')
 
     def test_the_same_script_twice(self):
         path = self.write("twice.zcml", EXPECTATIONS.replace(
