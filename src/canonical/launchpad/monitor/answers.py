@@ -156,9 +156,10 @@ def _late(
         patience = expectation.every + expectation.grace
         due = f"no success for more than {duration_text(patience)}"
     else:
+        assert slot is not None, "without one that is due it is not late"
         due = f"was due at {time_text(slot)}"
     return (
-        f"late: {due}, last succeeded at {time_text(last)}:"
+        f"{due}; last succeeded at {time_text(last)}:"
         f" {_why(figures, at) or 'not started since then'}")
 
 

@@ -102,7 +102,7 @@ class TestMail(AlertTestCase):
         self.assertRegex(
             text, r"\AScript: 1 broken\.\nAs of 2\S+ \S+ UTC\.\n\n"
             r"BROKEN\n\* garbo\n"
-            r"  critical: late: no success for more than 1h5m, last succeeded"
+            r"  critical: no success for more than 1h5m; last succeeded"
             r" at .*: not started since then\n\Z")
         self.assertEqual([], self.subjects())
         self.age(hours=23)
@@ -113,7 +113,7 @@ class TestMail(AlertTestCase):
         self.age(hours=25)
         self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
         self.assertRegex(
-            self.mail.texts()[-1], r"\n  critical for 1d1h(\d+s)?: has")
+            self.mail.texts()[-1], r"\n  critical for 1d1h(\d+s)?: no success")
         self.assertEqual([], self.subjects())
         self.configure(repeat="1h")
         self.age(hours=2)
