@@ -1,9 +1,8 @@
-"""Assessments as Prometheus reads them."""
+"""Metrics for Prometheus, from assessments."""
 
 from __future__ import annotations
 
 import datetime
-import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -75,8 +74,8 @@ def write_metrics(path: Path, assessments: list[Assessment]) -> None:
     try:
         if path.exists() and not path.is_file():
             raise OSError(
-                errno.EINVAL, "not a regular file; --prometheus without FILE"
-                " prints the metrics")
+                "not a regular file; --prometheus without FILE prints the"
+                " metrics")
         target = os.path.realpath(path)
         # Nobody can guess the name of a file in here, and make it a link.
         with tempfile.TemporaryDirectory(
@@ -84,7 +83,7 @@ def write_metrics(path: Path, assessments: list[Assessment]) -> None:
         ) as directory:
             write_to_textfile(target, _metrics(assessments), tmpdir=directory)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        raise OSError(f"{path}: {error.strerror or error}") from None
     finally:
         os.umask(umask)
 

@@ -61,8 +61,9 @@ class ScriptExpectation:  # type: ignore[misc]
                 "either schedule or every is needed, and not both")
         check_schedule(
             "* * * * *" if schedule is None else schedule, fields["timezone"])
-        for attribute in values.keys() - {"hosts", "schedule", "timezone"}:
-            check_value(IScriptExpectation, attribute, values[attribute])
+        for attribute, value in values.items():
+            if attribute not in ("hosts", "schedule", "timezone"):
+                check_value(IScriptExpectation, attribute, value)
 
 
 def expectation_from_text(
