@@ -115,7 +115,8 @@ def _check(
                 f"unknown attribute {name!r} of lp:{directive}"
                 + (nearest(name, known)
                    or f"; expected one of {', '.join(known)}"))
-        if not value.strip():
+        # A script may be called " ".
+        if not value or (name != "name" and not value.strip()):
             raise ValueError(
                 f"attribute {name.strip('_')!r} of lp:{directive} is empty")
     for name in needed:

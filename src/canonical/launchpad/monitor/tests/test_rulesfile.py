@@ -37,6 +37,7 @@ class TestZCML(PlacelessSetup, unittest.TestCase):
 
     @settings(max_examples=60, deadline=None)
     @given(name=TEXT, comment=TEXT, heading=TEXT)
+    @example(name=" ", comment="", heading="")
     @example(name="o\N{COMBINING DIAERESIS}", comment="", heading="")
     def test_whatever_is_written_is_read_back(self, name, comment, heading):
         self.setUp()
