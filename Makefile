@@ -1,6 +1,6 @@
 # make run      build, start the embedded PostgreSQL, run the example script
 # make test     build, run everything that tests
-# make lint     ruff and mypy
+# make lint     ruff, mypy and import-linter
 # make torture  attack scripts, servers and networks; TRIALS=2 for a minute,
 #               without it ten
 # make bench    benchmarks; some take minutes
@@ -35,6 +35,7 @@ test: $(built)
 lint: $(built) $(tools)
 	.venv/bin/ruff check .
 	.venv/bin/mypy --python-executable bin/py -p canonical
+	PYTHONPATH=src .venv/bin/lint-imports --no-logo --no-cache
 
 torture: $(built)
 	bin/py -m canonical.launchpad.scripts.tests.torture $(TRIALS)
@@ -65,23 +66,26 @@ clean:
 	rm -rf .venv var .mypy_cache .ruff_cache $(built_files)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Another PYTHON means another environment.
+# Another PYTHON means another environment.  What is quiet here still prints
+# its errors.
 $(venv):
-	$(stop)
-	rm -rf .venv $(built_files)
-	$(PYTHON) -m venv .venv
-	sed -n 's/^\([a-z][a-z0-9.-]*\) = /\1==/p' versions.cfg \
+	@$(stop)
+	@rm -rf .venv $(built_files)
+	@echo 'Making a virtual environment in .venv'
+	@$(PYTHON) -m venv .venv
+	@sed -n 's/^\([a-z][a-z0-9.-]*\) = /\1==/p' versions.cfg \
 	    > .venv/constraints.txt
-	.venv/bin/pip install -q --upgrade -c .venv/constraints.txt \
+	@.venv/bin/pip install -qq --upgrade -c .venv/constraints.txt \
 	    pip setuptools wheel
-	touch $@
+	@touch $@
 
 $(built): $(venv) buildout.cfg versions.cfg setup.py
-	.venv/bin/pip install -q -c .venv/constraints.txt zc.buildout
-	@echo 'Running the buildout; the first time takes about a minute.'
-	.venv/bin/buildout -q
-	touch $@
+	@.venv/bin/pip install -qq -c .venv/constraints.txt zc.buildout
+	@echo 'Running the buildout; the first time takes about a minute'
+	@PYTHONWARNINGS=ignore .venv/bin/buildout -q
+	@touch $@
 
 $(tools): $(venv) versions.cfg
-	.venv/bin/pip install -q -c .venv/constraints.txt ruff mypy mypy-zope
-	touch $@
+	@.venv/bin/pip install -qq -c .venv/constraints.txt \
+	    ruff mypy mypy-zope import-linter
+	@touch $@

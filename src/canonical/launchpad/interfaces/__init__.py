@@ -1,21 +1,20 @@
 """The contracts, and the reference manual.
 
-A cron job that fails in silence is found out by what it left undone.  Here a
-script says so when it has succeeded: after its work is committed, one
-`IScriptActivity` is recorded through `IScriptActivitySet`.  Whoever wants to
-know how a script fares asks the same utility.
+A cron script records each success.  After its work is committed, it records
+one `IScriptActivity` through `IScriptActivitySet`.  The same utility returns
+the last success of a script.
 
-That something is missing is not yet why.  So each run that begins is an
-`IScriptAttempt` as well, which `IScriptAttemptSet` keeps: one that still
-runs, has failed, was killed, vanished without a word, or was skipped since
-its predecessor was not done.
+A missing success does not say why it is missing.  So each run is also an
+`IScriptAttempt`, which `IScriptAttemptSet` keeps from its start.  An attempt
+may still run, or it has succeeded, failed, been killed, vanished, or been
+skipped because another run held its lock.
 
-What should be, an `IScriptExpectation` says, script by script, and an
-`IScriptDowntime` says when nothing should.  `IScriptFiguresSet` answers what
-has to be known to compare it with what was, for all scripts at once, and
-`IScriptPauseSet` when one was switched off or snoozed.  `IScriptAlertSet`
-keeps what people have been told.  `IScriptHistorySet` tells all that was, run
-by run, for those who look back.
+An `IScriptExpectation` is a rule: what is expected of a script.  An
+`IScriptDowntime` says when nothing is expected of any script.
+`IScriptPauseSet` keeps when one script was switched off or snoozed.
+`IScriptFiguresSet` returns what is compared with the rules, for all scripts at
+once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
+`IScriptAlertSet` keeps what people were notified of.
 """
 
 from canonical.launchpad.interfaces.plaintext import checked_str

@@ -1,8 +1,8 @@
 """Plain text: what comes from outside made harmless, and how it is written.
 
-A reason, a host name or the answer of a server may hold anything.  Printed as
-it is, it could forge a line or a column, colour or clear a terminal, or show
-its letters in another order than they have.
+A reason, a host name or the answer of a server may have any characters.
+Printed as it is, it could forge a line or a column, clear a terminal, or show
+its letters in another order.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
 
 
 def is_printable(text: str) -> bool:
-    """Would `text` stay on its line?  A name has to."""
+    """Does `text` stay on one line?  A name has to."""
     if text.isascii():
         return text.isprintable()
     return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
 
 
 def printable(text: str, keep: str = "") -> str:
-    """`text`, with all that is not printable as `repr` escapes it.
+    """`text`, with unprintable characters escaped as `repr` does.
 
-    That is more than a name may not have: what turns the direction of
-    writing, or has no width, is shown too.  Spaces of any width stay.
+    It also escapes characters that change the direction of writing, and those
+    without a width.  Spaces of any width stay.
 
     :param keep: characters to leave as they are, such as line breaks.
     """

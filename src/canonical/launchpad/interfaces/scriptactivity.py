@@ -25,8 +25,8 @@ class IScriptActivity(Interface):
     name = TextLine(
         title="Script name",
         description=(
-            "The name of the script: 1 to 255 characters of any kind but"
-            " line breaks and control characters."),
+            "The name of the script: 1 to 255 characters, without line breaks"
+            " and control characters."),
         min_length=1,
         max_length=255,
         constraint=is_printable,
@@ -37,8 +37,8 @@ class IScriptActivity(Interface):
     hostname = TextLine(
         title="Host name",
         description=(
-            "The host that the script ran on, as that host calls itself:"
-            " 1 to 255 characters, with the same exceptions."),
+            "The host that the script ran on, by its own name: 1 to 255"
+            " characters, without line breaks and control characters."),
         min_length=1,
         max_length=255,
         constraint=is_printable,
@@ -56,7 +56,7 @@ class IScriptActivity(Interface):
     date_completed = Datetime(
         title="Date completed",
         description=(
-            "When the script had finished its work; aware, in UTC, and not"
+            "When the script completed its work; aware, in UTC, and not"
             " before `date_started`."),
         required=True,
         readonly=True,
@@ -77,17 +77,18 @@ class FutureActivities(NamedTuple):
 
 
 class IScriptActivitySet(Interface):
-    """The successful runs that are known.
+    """The successful runs.  A utility.
 
-    A utility.  What it does belongs to the current transaction: others see a
-    new record once that is committed, and an abort leaves nothing of it.
+    A new record is part of the current transaction.  Other transactions see
+    it after the commit, and an abort removes it.
 
-    A success is a run whose work is committed.  It is known by its record, or
-    by its attempt as long as it is not recorded yet; see `IScriptAttempt`.
-    The latter has completed when its work was committed.
+    A success is a run whose work is committed.  Its record is here.  Until it
+    is recorded, its attempt proves it; see `IScriptAttempt`.  Then
+    `date_completed` is the time of the commit.
 
-    Rows that make no sense are left out everywhere.  Those end before they
-    start, have no name, host or time, or a time that Python does not have.
+    All methods leave out rows that cannot be right: those that end before
+    they start, have no name, host or time, or have a time that Python cannot
+    represent.
     """
 
     def recordSuccess(
@@ -97,23 +98,23 @@ class IScriptActivitySet(Interface):
 
         :param name: `str`, see `IScriptActivity`.
         :param date_started: an aware `datetime.datetime` in any zone.
-        :param date_completed: likewise, and not before `date_started`.
-        :param hostname: `str`; by default what `socket.gethostname` says.
-        :param run_key: a `uuid.UUID` of the run's own.  However often a run
-            is recorded with it, there is one record.
-        :return: the `IScriptActivity`, new unless `run_key` was known.
+        :param date_completed: the same, and not before `date_started`.
+        :param hostname: `str`; by default what `socket.gethostname` returns.
+        :param run_key: a `uuid.UUID` that identifies the run.  However often
+            a run is recorded with the same key, there is one record.
+        :return: the `IScriptActivity`; the old one if `run_key` is on record.
         :raises TypeError: for a value of another type, `bytes` too.
         :raises ValueError: for a datetime without a zone, or in the first or
-            last year that there is; for an end before its start; and for a
+            last year of `datetime`; for an end before its start; and for a
             name or host that is empty, too long, or has line breaks or
-            control characters.  Either error names the field and the value,
-            and nothing has been sent to the database.
+            control characters.  Both errors name the field and the value.
+            Then nothing was sent to the database.
         """
 
     def getLastActivity(name, hostname=None):
         """The run with the greatest `date_started`.
 
-        What starts more than an hour from now is left out; see
+        Runs that start more than an hour from now are left out; see
         `getFutureActivities`.
 
         :param name: `str`, the name of the script.
@@ -129,10 +130,10 @@ class IScriptActivitySet(Interface):
         """
 
     def getFutureActivities():
-        """What is on record as started more than an hour from now.
+        """Runs whose start is more than an hour from now.
 
-        The clock of the host was ahead.  Such a run does not count as the
-        last one before its time has come.
+        The clock of their host was ahead.  Such a run does not count as the
+        last one until its time has come.
 
         :return: a list of `FutureActivities`, one for each script and host,
             by name and host.

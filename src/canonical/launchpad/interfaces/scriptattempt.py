@@ -52,14 +52,13 @@ def _as_in_activity(name: str) -> TextLine:
 
 
 class IScriptAttempt(Interface):
-    """One run of a script that was begun.
+    """One run of a script, from its start.
 
-    Its work is committed before its end is recorded.  Between these, however
-    long that takes, it is a success.
+    The work is committed first, and then the end is recorded.  Between the
+    two the attempt is a success already.
 
-    It has vanished when its process is gone and has not recorded an end.
-    Whoever asks on the machine of the process knows that at once, before it
-    is recorded.
+    An attempt has vanished if its process is gone and has recorded no end.
+    On the machine of the process this is seen at once, before it is recorded.
     """
 
     id = Int(
@@ -80,15 +79,17 @@ class IScriptAttempt(Interface):
 
     date_started = Datetime(
         title="Date started",
-        description="When its work began, or would have; aware, in UTC.",
+        description=(
+            "When its work began; aware, in UTC.  For a skipped run, when it"
+            " would have begun."),
         readonly=True,
     )
 
     date_ended = Datetime(
         title="Date ended",
         description=(
-            "When it ended, or was found to have vanished; aware, in UTC;"
-            " `None` while it runs, and while it is not recorded that it has"
+            "When it ended, or was found to have vanished; aware, in UTC."
+            "  `None` while it runs, and until it is recorded that it has"
             " vanished."),
         required=False,
         readonly=True,
@@ -97,12 +98,11 @@ class IScriptAttempt(Interface):
     outcome = Choice(
         title="Outcome",
         description=(
-            "How it ended.  success: its work is committed.  failure: it or an"
-            " exception has said so.  killed: by a signal, and it recorded"
-            " that.  vanished: its process is gone and recorded no end, as"
-            " after SIGKILL or a power cut.  skipped: another held its lock."
-            "  `None` while it runs,"
-            " as far as is known."),
+            "How it ended.  success: its work is committed.  failure: the"
+            " script failed.  killed: a signal ended it, and it could still"
+            " record that.  vanished: its process is gone and recorded no end,"
+            " as after SIGKILL or a power cut.  skipped: another run held its"
+            " lock.  `None` while it runs, as far as is known."),
         values=OUTCOMES,
         required=False,
         readonly=True,
@@ -121,8 +121,8 @@ class IScriptAttempt(Interface):
         title="Reason",
         description=(
             "Why it did not succeed: the class and the message of an"
-            " exception, the name of a signal, or who held the lock.  One"
-            " line of at most 1000 characters."),
+            " exception, the name of a signal, or which process held the lock."
+            "  One line of at most 1000 characters."),
         max_length=1000,
         required=False,
         readonly=True,
@@ -143,7 +143,7 @@ class UnrecordedRun(NamedTuple):
 
 
 class IRunningAttempt(IScriptAttempt):
-    """An attempt that has not ended as far as is known, and what is usual."""
+    """An attempt that still runs, as far as is known."""
 
     usual_duration = Timedelta(
         title="Usual duration",
@@ -157,8 +157,9 @@ class IRunningAttempt(IScriptAttempt):
     is_seen = Bool(
         title="Is seen",
         description=(
-            "Whether its process was seen on this machine.  Otherwise nobody"
-            " can know here whether it runs; it has not reported its end."),
+            "Whether its process runs on this machine.  If not, it may run on"
+            " another: all that is known is that it has not reported its"
+            " end."),
         readonly=True,
     )
 
@@ -173,7 +174,7 @@ class IRunningAttempt(IScriptAttempt):
 
 
 class IFailedAttempt(IScriptAttempt):
-    """An attempt that did not succeed, and how many of these there are."""
+    """An attempt that did not succeed."""
 
     failures_in_a_row = Int(
         title="Failures in a row",
@@ -186,7 +187,7 @@ class IFailedAttempt(IScriptAttempt):
 
 
 class IScriptSummary(Interface):
-    """How a script fares on a host."""
+    """The last success and the last failure of a script on a host."""
 
     name = _as_in_activity("name")
     hostname = _as_in_activity("hostname")
@@ -200,7 +201,7 @@ class IScriptSummary(Interface):
 
     last_duration = Timedelta(
         title="Last duration",
-        description="How long that took.",
+        description="How long the last success took.",
         required=False,
         readonly=True,
     )
@@ -244,19 +245,19 @@ class IScriptSummary(Interface):
 
 
 class IScriptAttemptSet(Interface):
-    """The attempts that are on record.
+    """The attempts that are on record.  A utility.
 
-    A utility.  What it does belongs to the current transaction.
+    What its methods write is part of the current transaction.
     """
 
     def begin(name, run_key=None, date_started=None, hostname=None):
         """Record that a run begins, in this process.
 
         :param name: `str`, the script's name.
-        :param run_key: a `uuid.UUID` of the run's own; by default a new one.
-            Of a run that is on record already nothing changes.
+        :param run_key: a `uuid.UUID` that identifies the run; by default a
+            new one.  If it is on record already, nothing changes.
         :param date_started: an aware datetime; by default now.
-        :param hostname: `str`; by default what `socket.gethostname` says.
+        :param hostname: `str`; by default what `socket.gethostname` returns.
         :return: the run's key.
         :raises TypeError, ValueError: as
             `IScriptActivitySet.recordSuccess` does.
@@ -267,8 +268,8 @@ class IScriptAttemptSet(Interface):
     ):
         """Write the proof of a run's work, in the transaction of that work.
 
-        If that transaction is committed, the run has succeeded, and if it is
-        not, nothing is written.
+        If that transaction is committed, the run has succeeded.  If it is
+        rolled back, the proof is too.
 
         :param date_committed: an aware datetime, now.
         :raises TypeError, ValueError: as `begin` does.
@@ -317,7 +318,7 @@ class IScriptAttemptSet(Interface):
     def skip(name, reason, exit_status, hostname=None):
         """Record that a run did not begin, since another holds the lock.
 
-        :param reason: `str`, who that is.
+        :param reason: `str`, which process holds it.
         :param exit_status: `int`, of this process.
         """
 
@@ -331,15 +332,15 @@ class IScriptAttemptSet(Interface):
         """
 
     def getRunning(name=None, hostname=None):
-        """What runs now, as far as is known.
+        """The attempts that run now, as far as is known.
 
-        What has vanished is left out.
+        Attempts that have vanished are left out.
 
         :return: a list of `IRunningAttempt`, the longest-running first.
         """
 
     def getFailures(name=None, hostname=None, limit=None):
-        """What has failed, by the outcomes in `FAILED`.
+        """The attempts that failed: those with an outcome in `FAILED`.
 
         :param limit: how many at most, `None` for all.
         :return: a list of `IFailedAttempt`, the latest first.
@@ -367,7 +368,7 @@ class IScriptAttemptSet(Interface):
         """
 
     def getSummaries(name=None, hostname=None):
-        """How scripts fare, those that have only successes too.
+        """The last success and the last failure of each script.
 
         The last success is as in `IScriptActivitySet.getLastActivity`.
 

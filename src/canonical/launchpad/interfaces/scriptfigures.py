@@ -1,4 +1,4 @@
-"""What the records say of a script, as figures."""
+"""Figures of scripts, to be compared with rules."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = [
 
 
 class Inquiry(NamedTuple):
-    """What is asked about a script on a host.
+    """A question about a script on a host.
 
     :ivar hostname: `None` for any host.
     :ivar slots: aware datetimes in ascending order; a run belongs to the
         last one that is not later than its start.
     :ivar until: where the last slot ends.
-    :ivar runs: over how many successes durations are asked for.
+    :ivar runs: of how many successes the durations are wanted.
     :ivar skipped: the numbers of slots that do not count, from 1 on.
     """
 
@@ -35,25 +35,24 @@ class Inquiry(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What is known of a script on a host, at a time.
+    """The figures of a script on a host, as of a time.
 
-    Only successes that had completed by then count.
+    Only successes that had completed by that time count.
 
-    :ivar last_started: when the success that started last did, or `None`.
-    :ivar last_completed: when the last completion was, or `None`; whenever
-        that run started.
+    :ivar last_started: the start of the success that started last, or `None`.
+    :ivar last_completed: the latest completion of any success, or `None`.
     :ivar met: how many of the slots that count have a run.
-    :ivar runs: how many runs there are in them.
+    :ivar runs: how many runs are in those slots.
     :ivar durations: of the last successes, in seconds, the latest first.
-    :ivar running_since: when the attempt started that ran then, as far as is
-        known: the first that is known for certain to run, or else the first;
-        or `None`.
-    :ivar running_is_seen: whether that is certain: its process was seen on
+    :ivar running_since: the start of the attempt that ran at that time: the
+        first one that certainly ran, or else the first that may have run; or
+        `None`.
+    :ivar running_is_seen: whether it certainly ran: its process was seen on
         this machine, or it has reported its end since.
     :ivar failures: how many attempts have failed since the last success.
-    :ivar last_outcome: of the last attempt since then that has ended, or
-        `None`.
-    :ivar last_reason: why the last of those that failed did, or `None`.
+    :ivar last_outcome: of the last attempt since the last success that has
+        ended, or `None`.
+    :ivar last_reason: why the last failure since then failed, or `None`.
     """
 
     last_started: datetime.datetime | None = None
@@ -72,10 +71,10 @@ class IScriptFiguresSet(Interface):
     """Figures, of any number of scripts at once.  A utility."""
 
     def getFigures(inquiries, at):
-        """Figures that answer inquiries.
+        """The figures for each inquiry.
 
         :param inquiries: a sequence of `Inquiry`.
-        :param at: an aware datetime; what has happened since is left out.
-        :return: a list of `Figures`, in the same order, from a fixed number
-            of statements.
+        :param at: an aware datetime; what happened later is left out.
+        :return: a list of `Figures`, in the same order.  The number of SQL
+            statements is the same for any number of inquiries.
         """

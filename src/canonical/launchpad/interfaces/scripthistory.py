@@ -1,4 +1,4 @@
-"""What has succeeded in a stretch of time, run by run."""
+"""The successes of scripts in a period, run by run."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ class IScriptHistorySet(Interface):
     """The successes of scripts, one script at a time.  A utility."""
 
     def getNames(since, until):
-        """The names of scripts with a success that started in a time.
+        """The names of scripts with a success that started in a period.
 
         :param since: an aware datetime.
-        :param until: likewise; what started then is left out.
-        :return: a sorted list of `str`, from one statement that takes no
-            longer when each has more runs.
+        :param until: the same; a run that started exactly then is left out.
+        :return: a sorted list of `str`, from one statement.  How long it
+            takes does not depend on the number of runs.
         """
 
     def getRuns(name, since, until):
-        """The successes of a script that started in a time.
+        """The successes of a script that started in a period.
 
-        :param name: `str`; one that nothing is on record of has none.
+        :param name: `str`.
         :param since: an aware datetime.
-        :param until: likewise; what started then is left out.
+        :param until: the same; a run that started exactly then is left out.
         :return: a list of `Run`, in order of `date_started`, from one
             statement.
         :raises TypeError: if `name` is not a `str`.
         """
 
     def getRunsBefore(name, hostname, before, at, count):
-        """The successes of a script from before a time that may still count.
+        """The earlier successes of a script that a replay still needs.
 
-        Of those that started before `before`: the last `count`, by their
-        start, of what had completed by `at`; the one of these that completed
-        last; and all that completed later.
+        All of them started before `before`.  Returned are, of those that had
+        completed by `at`, the `count` that started last and the one that
+        completed last; and all that completed after `at`.
 
-        :param name: `str`; one that nothing is on record of has none.
+        :param name: `str`.
         :param hostname: `None` for any host.
         :param before: an aware datetime.
-        :param at: likewise.
+        :param at: an aware datetime.
         :return: a list of `Run`, in order of `date_started`, from one
             statement.
         """

@@ -27,10 +27,10 @@ class Pause(NamedTuple):
     """A time at which nothing is expected.
 
     :ivar date_started: aware, in UTC, as is `date_ended`.
-    :ivar date_ended: when it did or will end; `FOREVER` if that is not known.
+    :ivar date_ended: when it ended or will end; `FOREVER` if nobody knows.
     :ivar reason: such as ``switched off by cron control``.
-    :ivar forgives: whether a script is not late, once it is over, for what
-        was due before it as well.
+    :ivar forgives: whether it also forgives slots that were due before it
+        and were not met.
     """
 
     date_started: datetime.datetime
@@ -70,36 +70,35 @@ class IScriptDowntime(Interface):
 class IScriptPauseSet(Interface):
     """The pauses that are on record.  A utility.
 
-    Whoever calls it commits.
+    The caller commits.
     """
 
     def noticeSwitches(on, off, at):
-        """Remember what cron control has switched off.
+        """Record what cron control has switched off.
 
-        The pause of a script begins when it is first seen to be off, and ends
-        when it is first seen to be on again.
+        A pause begins when the script is first seen to be off, and ends when
+        it is first seen to be on again.
 
         :param on: the names of scripts that may run.
         :param off: the names of scripts that may not.
-        :param at: when they were looked at; an aware datetime.
-        :return: True if there was anything new.
+        :param at: when cron control was read; an aware datetime.
+        :return: whether anything has changed.
         """
 
     def snooze(name, since, until):
         """Expect nothing of a script for a while.
 
-        What had been said of the time after `since` is replaced.
+        It replaces what was snoozed after `since`.
 
         :param name: of the script.
         :param since: an aware datetime.
-        :param until: an aware datetime; if it is `since`, the script is only
-            not snoozed any longer.
+        :param until: an aware datetime; the same as `since` to end it.
         """
 
     def getPauses(since, until):
-        """What has been paused.
+        """The pauses in a period.
 
-        :param since: leave out what had ended by then.
-        :param until: leave out what begins later.
+        :param since: leave out pauses that ended by then.
+        :param until: leave out pauses that begin later.
         :return: a dict of lists of `Pause` by the name of the script.
         """
