@@ -12,6 +12,7 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import time_text
 from canonical.launchpad.zcml import execute_zcml
 from canonical.testing.children import python_path
 
@@ -43,7 +44,7 @@ def main():
         else:
             took = activity.date_completed - activity.date_started
             record = (
-                f"{activity.date_started:%Y-%m-%d %H:%M:%S} UTC on"
+                f"{time_text(activity.date_started)} on"
                 f" {activity.hostname}, in {took.total_seconds():.3f} s")
         print(ROW.format(
             " ".join(arguments) or "(no options)", process.returncode, record))

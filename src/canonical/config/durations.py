@@ -1,4 +1,4 @@
-"""Durations as people write them: ``90s``, ``1h30m``, ``2d``."""
+"""Durations as people write them: ``90s``, ``1h30m``, ``1.5h``, ``2d``."""
 
 from __future__ import annotations
 
@@ -14,29 +14,35 @@ __all__ = [
 ]
 
 
-UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 # A hundred years, so that no time that is meant is out of range.
 LONGEST = datetime.timedelta(days=36525)
 
 DURATION = re.compile(
-    r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?"
-    r"(?:(?P<s>\d+(?:\.\d+)?)s)?")
+    "".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?){unit})?" for unit in UNITS),
+    re.ASCII)
 
 
 @functools.cache
 def parse_duration(text: str) -> datetime.timedelta:
     """The duration that `text` means.
 
-    :param text: days, hours, minutes and seconds, each at most once and in
-        that order; seconds may have a fraction.
+    :param text: weeks, days, hours, minutes and seconds, each at most once
+        and in that order; a number may have a fraction.
     :raises ValueError: for anything else; says what would be right.
     """
-    match = DURATION.fullmatch(text.strip())
-    if match is None or not any(match.groups()):
+    text = text.strip()
+    match = DURATION.fullmatch(text)
+    if not text or match is None:
+        positive = text.removeprefix("-")
+        if text != positive != "" and DURATION.fullmatch(positive):
+            raise ValueError(
+                f"a duration cannot be negative: {text!r}; do you mean"
+                f" {positive!r}?")
         raise ValueError(
-            f"not a duration: {text!r}; expected something like 90s, 1h30m"
-            " or 2d")
+            f"not a duration: {text!r}; expected something like 90s, 1h30m,"
+            " 1.5h, 2d or 1w")
     seconds = sum(
         float(match[unit] or 0) * size for unit, size in UNITS.items())
     if seconds > LONGEST.total_seconds():
@@ -64,7 +70,9 @@ def parse_band(
         parse_duration(high) if high.strip() else None,
     )
     if None not in ends and ends[0] > ends[1]:  # type: ignore[operator]
-        raise ValueError(f"a band that is upside down: {text!r}")
+        raise ValueError(
+            f"the band {text!r} is upside down; do you mean"
+            f" {high.strip()}..{low.strip()}?")
     return ends
 
 
@@ -80,6 +88,9 @@ def duration_text(duration: datetime.timedelta) -> str:
     rest = round(seconds)
     parts = []
     for unit, size in UNITS.items():
+        # A week reads as 7d, beside 6d and 8d.
+        if unit == "w":
+            continue
         count, rest = divmod(rest, size)
         if count:
             parts.append(f"{count}{unit}")

@@ -14,16 +14,27 @@ class TestDurations(unittest.TestCase):
         for text, seconds in (
             ("90s", 90), ("1h30m", 5400), ("2d", 172800), ("0s", 0),
             ("1d2h3m4.5s", 93784.5), (" 5m ", 300), ("36h", 129600),
+            ("1w", 604800), ("1w1d", 691200), ("1.5h", 5400),
+            ("0.5d30m", 45000),
         ):
             self.assertEqual(
                 datetime.timedelta(seconds=seconds), parse_duration(text))
 
     def test_what_is_none(self):
-        for text in "", "5", "m", "5 m", "1m1h", "1h1h", "-5m", "1.5h", "5M":
+        for text in (
+            "", "5", "m", "5 m", "1m1h", "1h1h", "--5m", "5M", "1.h",
+            ".5h", "\N{ARABIC-INDIC DIGIT FIVE}m", "1d1w", "-",
+        ):
             with self.assertRaisesRegex(
                 ValueError, f"^not a duration: {text!r}; expected"
             ):
                 parse_duration(text)
+
+    def test_what_is_negative(self):
+        with self.assertRaisesRegex(ValueError, (
+            "^a duration cannot be negative: '-1d'; do you mean '1d'\\?$"
+        )):
+            parse_duration(" -1d")
 
     def test_what_is_too_long(self):
         with self.assertRaisesRegex(ValueError, "^too long a duration"):
@@ -33,6 +44,7 @@ class TestDurations(unittest.TestCase):
         for text in "90s", "1h30m", "2d", "1d1s", "0.25s", "59s", "0s":
             written = duration_text(parse_duration(text))
             self.assertEqual(parse_duration(text), parse_duration(written))
+        self.assertEqual("7d", duration_text(parse_duration("1w")))
         self.assertEqual("1m30s", duration_text(parse_duration("90s")))
 
 

@@ -1,9 +1,11 @@
-"""What commands take: times, durations, periods."""
+"""The times and durations that commands take."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import re
+from collections.abc import Iterable
 
 from canonical.config.durations import parse_duration
 
@@ -12,11 +14,12 @@ __all__ = [
     "add_at_option",
     "add_since_option",
     "duration",
+    "joined",
     "utf8",
 ]
 
 
-# Of what is longer there is hardly a history, nor a calendar.
+# Hardly a history is longer.
 LONGEST = datetime.timedelta(days=3650)
 
 
@@ -27,7 +30,7 @@ def add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
     """
     parser.add_argument(
         "--at", metavar="TIME", type=_time,
-        help=f"{help}, such as 2007-02-01T10:00Z; now unless given")
+        help=f"{help}, such as 2007-02-01T10:00Z; the default is now")
 
 
 def add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
@@ -37,7 +40,24 @@ def add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
     """
     parser.add_argument(
         "--since", metavar="DURATION", type=_period, default="30d",
-        help=f"{help}, such as 12h or 90d; 30d unless given")
+        help=f"{help}, such as 12h or 90d; the default is 30d")
+
+
+def joined(argv: Iterable[str]) -> list[str]:
+    """The arguments, with ``--since -1d`` as ``--since=-1d``.
+
+    `argparse` would take ``-1d`` for an option, and not say what is wrong
+    with it.
+    """
+    arguments: list[str] = []
+    for each in argv:
+        if re.match("-[0-9]", each) and arguments and re.fullmatch(
+            "--[a-z-]+", arguments[-1]
+        ):
+            arguments[-1] += f"={each}"
+        else:
+            arguments.append(each)
+    return arguments
 
 
 def duration(text: str) -> datetime.timedelta:
@@ -52,7 +72,7 @@ def duration(text: str) -> datetime.timedelta:
 
 
 def utf8(text: str) -> str:
-    """An argument that a database can be asked for.
+    """An argument that the database can look for.
 
     :raises argparse.ArgumentTypeError: if its bytes are not UTF-8.
     """
@@ -67,12 +87,12 @@ def _period(text: str) -> datetime.timedelta:
     period = duration(text)
     if not datetime.timedelta() < period <= LONGEST:
         raise argparse.ArgumentTypeError(
-            f"has to be more than 0s, and {LONGEST.days}d at most: {text!r}")
+            f"must be more than 0s and at most {LONGEST.days}d, not {text!r}")
     return period
 
 
 def _time(text: str) -> datetime.datetime:
-    """A time that knows its zone, as ISO 8601 has it.
+    """A time with its zone, as in ISO 8601.
 
     :raises argparse.ArgumentTypeError: if it is not one.
     """

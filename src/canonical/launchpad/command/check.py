@@ -15,6 +15,7 @@ from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import add_expectations_option
 from canonical.launchpad.command.rules import add_names_argument
+from canonical.launchpad.command.rules import check_host
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import notice_switches
@@ -62,12 +63,14 @@ def check(args: argparse.Namespace) -> int:
     Exit status: 0 all is well, 1 warning, 2 critical, 3 unknown.
     """
     expectations = expected(args.expectations, args.names)
+    if args.host is not None:
+        check_host(args.host, expectations)
     at = args.at or datetime.datetime.now(datetime.UTC)
     if args.at is None:
         notice_switches(at)
     assessments = assess_all(expectations, at, clock_skew(), args.host)
     if not assessments:
-        raise ExpectationError(f"nothing is expected on {args.host!r}")
+        raise ExpectationError(f"no rule is for the host {args.host!r}")
     print_future({each.name for each in assessments})
     if args.json:
         print_json(_as_dict(each) for each in assessments)
@@ -88,11 +91,11 @@ def check(args: argparse.Namespace) -> int:
 def _expose(assessments: list[Assessment], path: str) -> None:
     # Slow to import, and of no use to the others.
     from canonical.launchpad.command.prometheus import exposition
-    from canonical.launchpad.command.prometheus import write_atomically
+    from canonical.launchpad.command.prometheus import write_metrics
     if path == "-":
-        print(exposition(assessments).decode(), end="")
+        print(exposition(assessments), end="")
     else:
-        write_atomically(Path(path), exposition(assessments))
+        write_metrics(Path(path), assessments)
 
 
 def _reasons(assessment: Assessment) -> str:

@@ -27,7 +27,7 @@ ZONES = "zoneinfo/"
 
 
 class _Trouble(Exception):
-    """Nothing can be said; the text is a line that says why."""
+    """A file cannot be read; the text is a line that says why."""
 
 
 def add_crontab_options(parser: argparse.ArgumentParser) -> None:
@@ -37,29 +37,29 @@ def add_crontab_options(parser: argparse.ArgumentParser) -> None:
         " input")
     parser.add_argument(
         "--timezone", metavar="ZONE",
-        help="that cron is in, such as Europe/London, where CRON_TZ does not"
-             " say; by default this machine's")
+        help="the time zone of cron, such as Europe/London, for schedules"
+             " without CRON_TZ; the default is this machine's")
     parser.add_argument(
         "--names", metavar="FILE", type=Path,
-        help="lines with a pattern and a name, for scripts whose commands do"
-             " not tell; a pattern is the shell's, and is compared with the"
-             " command, the script's path and its basename")
+        help="names for scripts whose commands do not show them: each line has"
+             " a shell pattern, for the command or the script's path or"
+             " basename, and a name")
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--system", action="store_const", const=True,
-        help="the sixth field is a user, as in /etc/crontab; guessed unless"
-             " given")
+        help="the sixth field is a user, as in /etc/crontab; the default"
+             " depends on path and text")
     form.add_argument(
         "--user", dest="system", action="store_const", const=False,
-        help="it is not, as in what crontab -l prints")
+        help="there is no field for the user, as in what crontab -l prints")
 
 
 def crontab(args: argparse.Namespace) -> int:
-    """Print what crontabs let expect, as ZCML that check takes.
+    """Generate rules from crontabs, and print them as a rules file.
 
-    What becomes no rule is a comment there, and a line on standard error.
-    Exit status: 0, or 1 if a line was not understood, or 2 if a file could
-    not be read.
+    A line that becomes no rule is a comment in the file, and a line on
+    standard error.  Exit status: 0; 1 if a line was not understood; 2 if a
+    file could not be read.
     """
     try:
         timezone = _zone(args.timezone)
@@ -72,12 +72,12 @@ def crontab(args: argparse.Namespace) -> int:
         return 2
     items: list[Entry | Note] = []
     heading = [
-        "From crontabs, by: scriptactivity crontab",
-        f"Where CRON_TZ does not say, cron is in {timezone}."]
+        "Generated from crontabs by: scriptactivity crontab",
+        f"Schedules without CRON_TZ are in {timezone}."]
     for file, text in texts:
         system = _is_system(file, text) if args.system is None else args.system
-        kind = "a system's, with" if system else "a user's, without"
-        heading.append(f"{file} is read as {kind} a field for the user.")
+        kind = "system crontab, with" if system else "user crontab, without"
+        heading.append(f"{file} is read as a {kind} a field for the user.")
         items += parse_crontab(text, file, timezone, system)
     rules, notes = rules_of(items, names)
     # ZCML is in UTF-8, whatever the terminal is in.
@@ -90,8 +90,8 @@ def crontab(args: argparse.Namespace) -> int:
     if not count:
         return 0
     complain(
-        f"{count} {'line' if count == 1 else 'lines'} not understood; where a"
-        " command does not tell a script's name, --names can")
+        f"{count} {'line' if count == 1 else 'lines'} not understood; --names"
+        " gives a name to a script whose command does not show it")
     return 1
 
 
@@ -116,7 +116,7 @@ def _names(path: Path) -> list[tuple[str, str]]:
 
 
 def _is_system(file: str, text: str) -> bool:
-    """By where it is, or was on another machine, and else by its text."""
+    """By its path, perhaps as it was on another machine, or else its text."""
     path = Path(file).absolute()
     if path.parent.name == "cron.d" or path.parts[-2:] == ("etc", "crontab"):
         return True
@@ -126,7 +126,7 @@ def _is_system(file: str, text: str) -> bool:
 
 
 def _zone(given: str | None) -> str:
-    """The zone of cron; not that of whoever asks, so $TZ does not count."""
+    """The time zone of cron; $TZ is that of the user, and does not count."""
     zone = given
     if zone is None:
         target = str(Path("/etc/localtime").resolve())
@@ -136,12 +136,11 @@ def _zone(given: str | None) -> str:
             zone = Path("/etc/timezone").read_text().strip()
         except OSError:
             raise _Trouble(
-                "this machine does not say which time zone it is in: name it"
-                " with --timezone") from None
+                "the time zone of this machine is not known: name it with"
+                " --timezone") from None
     try:
         check_schedule("* * * * *", zone)
     except ValueError as error:
         raise _Trouble(
-            f"{error}; expected --timezone with a name such as Europe/London"
-        ) from None
+            f"{error} (expected a name such as Europe/London)") from None
     return "UTC" if zone == "Etc/UTC" else zone

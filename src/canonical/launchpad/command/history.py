@@ -21,6 +21,7 @@ from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import configured_channels
+from canonical.launchpad.command.rules import unknown_script
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
@@ -182,11 +183,11 @@ def _is_late(attempt: Any, now: datetime.datetime) -> bool:
 
 
 def _is_unknown(name: str | None) -> bool:
-    """Is nothing on record of a script?  Then that is said."""
-    if name is None or getUtility(IScriptAttemptSet).getSummaries(name):
-        return False
-    complain(f"nothing is on record of {name!r}")
-    return True
+    """Is nothing on record of a script?  Then print that."""
+    problem = None if name is None else unknown_script(name)
+    if problem is not None:
+        complain(problem)
+    return problem is not None
 
 
 def add_alerts_options(parser: argparse.ArgumentParser) -> None:

@@ -18,8 +18,8 @@ from zope.sendmail.mailer import SMTPMailer
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.config.bounded import within
-from canonical.launchpad.interfaces import printable
-from canonical.launchpad.interfaces import single_line
+from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [

@@ -18,12 +18,13 @@ from storm.exceptions import StormError
 from canonical.config import ConfigError
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.command.arguments import joined
 from canonical.launchpad.command.output import UNKNOWN
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import show_what_can_be_shown
-from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import printable
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -166,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # thousand scripts it would spend a tenth of them on looking.  Nor should
     # it look at its end, and that is what it is to freeze.
     gc.disable()
-    argv = sys.argv[1:] if argv is None else argv
+    argv = joined(sys.argv[1:] if argv is None else argv)
     args, unknown = _parser(argv).parse_known_args(argv)
     if unknown:
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")

@@ -17,8 +17,8 @@ from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
 from canonical.database.errors import first_line
-from canonical.launchpad.interfaces import printable
-from canonical.launchpad.interfaces.plaintext import PlainFormatter
+from canonical.launchpad.plaintext import PlainFormatter
+from canonical.launchpad.plaintext import printable
 
 
 __all__ = [

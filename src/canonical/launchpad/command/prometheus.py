@@ -1,4 +1,4 @@
-"""Assessments as Prometheus reads them."""
+"""Metrics for Prometheus, from assessments."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import datetime
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Gauge
 from prometheus_client import generate_latest
+from prometheus_client import write_to_textfile
 
-from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.plaintext import printable
 
 
 __all__ = [
     "exposition",
-    "write_atomically",
+    "write_metrics",
 ]
 
 
@@ -55,11 +55,41 @@ METRICS: list[tuple[str, str, Callable[[Assessment], float | None]]] = [
 ]
 
 
-def exposition(assessments: list[Assessment]) -> bytes:
-    """The text of Prometheus' exposition format.
+def exposition(assessments: list[Assessment]) -> str:
+    """The metrics in Prometheus' exposition format."""
+    text: bytes = generate_latest(_metrics(assessments))
+    return text.decode()
 
-    A host that does not matter is an empty label.
+
+def write_metrics(path: Path, assessments: list[Assessment]) -> None:
+    """Put the metrics in a file, of which others see all or nothing.
+
+    A link is followed: the file that it leads to is replaced.  As the
+    textfile collector needs it, everyone may read the file.
+
+    :raises OSError: if it cannot be written, or is no regular file; then it
+        is as it was.
     """
+    umask = os.umask(0o022)
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(
+                "not a regular file; --prometheus without FILE prints the"
+                " metrics")
+        target = os.path.realpath(path)
+        # Nobody can guess the name of a file in here, and make it a link.
+        with tempfile.TemporaryDirectory(
+            dir=os.path.dirname(target), prefix=".scriptactivity-"
+        ) as directory:
+            write_to_textfile(target, _metrics(assessments), tmpdir=directory)
+    except OSError as error:
+        raise OSError(f"{path}: {error.strerror or error}") from None
+    finally:
+        os.umask(umask)
+
+
+def _metrics(assessments: list[Assessment]) -> CollectorRegistry:
+    """A host that does not matter is an empty label."""
     registry = CollectorRegistry()
     for name, words, value in METRICS:
         gauge = Gauge(
@@ -75,30 +105,9 @@ def exposition(assessments: list[Assessment]) -> bytes:
     for each in assessments:
         for name in STATES:
             state.labels(*_labels(each), name).set(each.state == name)
-    text: bytes = generate_latest(registry)
-    return text
+    return registry
 
 
 def _labels(assessment: Assessment) -> tuple[str, str]:
     """Which script, and on which host."""
     return printable(assessment.name), printable(assessment.hostname or "")
-
-
-def write_atomically(path: Path, text: bytes) -> None:
-    """Put `text` in a file, of which others see all or nothing.
-
-    :raises OSError: if it cannot be written; then it is as it was.
-    """
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(text)
-            os.fchmod(descriptor, 0o644)
-        os.replace(name, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(name)
-        raise

@@ -1,4 +1,8 @@
-"""The rules that a command works with, and what else it reads of [monitor]."""
+"""The rules that a command works with, and what else it reads of [monitor].
+
+A script or host that a person names wrongly is refused here, with the nearest
+known one.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,14 @@ from zope.component import getUtility
 
 from canonical.config import config
 from canonical.launchpad.command.output import log_plainly
+from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
+from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.scripts.croncontrol import switches
 
 
@@ -26,35 +33,38 @@ __all__ = [
     "add_expectations_option",
     "add_names_argument",
     "all_expected",
+    "check_host",
     "check_names",
     "clock_skew",
     "configured_channels",
     "expected",
     "notice_switches",
+    "unknown_script",
 ]
 
 
 def add_names_argument(parser: argparse.ArgumentParser) -> None:
     """Add NAME..."""
     parser.add_argument(
-        "names", metavar="NAME", nargs="*", help="of these scripts only")
+        "names", metavar="NAME", nargs="*",
+        help="a script; all scripts unless given")
 
 
 def add_expectations_option(parser: argparse.ArgumentParser) -> None:
     """Add --expectations."""
     parser.add_argument(
         "--expectations", metavar="FILE", type=Path,
-        help="ZCML that says what is expected, instead of [monitor]"
-             " expectations")
+        help="a rules file (ZCML), instead of the one that [monitor]"
+             " expectations names")
 
 
 def expected(
     path: Path | None, names: Collection[str] = ()
 ) -> list[IScriptExpectation]:
-    """What is expected of scripts; of those that are named, or of all.
+    """The rules of the scripts that are named, or all rules.
 
     :param path: a file to load; by default the one that is configured.
-    :raises ExpectationError: if nothing is.
+    :raises ExpectationError: if there is none; see `check_names` too.
     """
     expectations = all_expected(path)
     check_names(expectations, names)
@@ -62,35 +72,73 @@ def expected(
 
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:
-    """What is expected of all scripts; see `expected`."""
+    """All rules; see `expected`."""
     configured = config.monitor.expectations
     if path is None and configured:
         path = config.directory / Path(configured).expanduser()
     if path is not None:
         load_expectations(path)
     expectations = registered_expectations()
+    if not expectations and path is not None:
+        raise ExpectationError(f"{path}: there is no lp:script in this file")
     if not expectations:
         raise ExpectationError(
-            "nothing is expected: name a file in [monitor] expectations, or"
-            " with --expectations")
+            "no rules: name a rules file in [monitor] expectations, or with"
+            " --expectations")
     return expectations
 
 
 def check_names(
     expectations: Iterable[IScriptExpectation], names: Iterable[str]
 ) -> None:
-    """Check that something is expected of each.
+    """Check that there is a rule for each script.
 
-    :raises ExpectationError: if not; names those of which nothing is.
+    :raises ExpectationError: if not; names the scripts without one, and what
+        they are perhaps called.
     """
-    unknown = set(names).difference(each.name for each in expectations)
+    known = {each.name for each in expectations}
+    unknown = sorted(set(names) - known)
     if unknown:
         raise ExpectationError(
-            "nothing is expected of " + ", ".join(map(repr, sorted(unknown))))
+            f"no rule for {', '.join(map(repr, unknown))}"
+            f"{nearest(unknown[0], known)}")
+
+
+def unknown_script(name: str) -> str | None:
+    """A sentence about a script of which nothing is on record.
+
+    :return: `None` if something is.
+    """
+    known = {each.name for each in _summaries()}
+    return None if name in known else (
+        f"nothing is on record of {name!r}{nearest(name, known)}")
+
+
+def check_host(
+    hostname: str, expectations: Iterable[IScriptExpectation] = ()
+) -> None:
+    """Check that a host is on record, or that a rule names it.
+
+    :raises ExpectationError: if not; names the nearest that is.
+    """
+    known = {host for each in expectations for host in each.hosts}
+    if hostname in known:
+        return
+    known.update(each.hostname for each in _summaries())
+    if hostname not in known:
+        raise ExpectationError(
+            f"unknown host {hostname!r}{nearest(hostname, known)}")
+
+
+def _summaries() -> list[IScriptSummary]:
+    summaries: list[IScriptSummary] = (
+        getUtility(IScriptAttemptSet).getSummaries())
+    return summaries
 
 
 def configured_channels() -> list[str]:
-    """How people are told; see `canonical.launchpad.interfaces.CHANNELS`."""
+    """How people are notified; see `canonical.launchpad.interfaces.CHANNELS`.
+    """
     return [
         name for name, target in (
             ("mail", config.monitor.recipients),
@@ -99,15 +147,15 @@ def configured_channels() -> list[str]:
 
 
 def clock_skew() -> datetime.timedelta:
-    """By how much the clocks of hosts may differ."""
+    """How much the clocks of hosts may differ."""
     return datetime.timedelta(
         seconds=config.duration_of("monitor", "clock_skew"))
 
 
 def notice_switches(at: datetime.datetime) -> None:
-    """Remember what cron control has switched off, and what is on again.
+    """Record what cron control has switched off, and what is on again.
 
-    What it does not say is left as it is on record.
+    A script that it does not mention stays as it is on record.
     """
     names = [each.name for each in registered_expectations()]
     log_plainly()

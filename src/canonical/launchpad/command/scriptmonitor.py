@@ -30,8 +30,8 @@ from canonical.launchpad.command.output import say
 from canonical.launchpad.command.output import show_what_can_be_shown
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
-from canonical.launchpad.interfaces import is_printable
-from canonical.launchpad.interfaces import printable
+from canonical.launchpad.plaintext import is_printable
+from canonical.launchpad.plaintext import printable
 from canonical.launchpad.zcml import execute_zcml
 
 

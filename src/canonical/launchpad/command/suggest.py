@@ -18,6 +18,8 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.monitor.inference.infer import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
+from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -29,15 +31,15 @@ __all__ = [
 def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     """Add what `suggest` takes."""
     add_names_argument(parser)
-    add_since_option(parser, "learn from so long a history")
-    add_at_option(parser, "learn until this time")
+    add_since_option(parser, "how much of the history to infer from")
+    add_at_option(parser, "infer from what was on record at this time")
 
 
 def suggest(args: argparse.Namespace) -> int:
-    """Print what may be expected of scripts, judging from their history.
+    """Infer rules from past runs, and print them as a rules file.
 
-    It is a file of ZCML, with the evidence in comments, that "check
-    --expectations" reads.
+    The evidence for each rule is in a comment.  "check --expectations" reads
+    the file as it is.
     """
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
@@ -47,16 +49,16 @@ def suggest(args: argparse.Namespace) -> int:
             complain(
                 f"no success of {name!r} is on record in the"
                 f" {duration_text(args.since)} before"
-                f" {until:%Y-%m-%d %H:%M} UTC")
+                f" {time_text(until, 'minutes')}{nearest(name, names)}")
             return 1
     chosen = sorted(set(args.names)) or names
     rules = [_rule(name, since, until) for name in with_progress(
-            chosen, len(chosen), "Learning")]
+            chosen, len(chosen), "Inferring")]
     # ZCML is in UTF-8, whatever the terminal is in.
     sys.stdout.buffer.write(rules_as_zcml(rules, [
-        f"Suggested from what succeeded between {since:%Y-%m-%d %H:%M} UTC and"
-        f" {until:%Y-%m-%d %H:%M} UTC.  Read the evidence, and correct what is"
-        " wrong.",
+        f"Inferred from the successes from {time_text(since, 'minutes')} to"
+        f" {time_text(until, 'minutes')}.  Read the evidence, and correct what"
+        " is wrong.",
     ]).encode())
     return 0
 

@@ -20,12 +20,12 @@ from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.validation import checked_datetime
-from canonical.launchpad.database.validation import checked_str
-from canonical.launchpad.database.validation import checked_text
 from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import checked_str
+from canonical.launchpad.interfaces import checked_text
 
 
 __all__ = [

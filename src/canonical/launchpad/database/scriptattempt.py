@@ -19,7 +19,6 @@ from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
 from canonical.launchpad.database.validation import checked_datetime
-from canonical.launchpad.database.validation import checked_text
 from canonical.launchpad.database.validation import shortened
 from canonical.launchpad.interfaces import OUTCOMES
 from canonical.launchpad.interfaces import IFailedAttempt
@@ -29,6 +28,7 @@ from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.interfaces import UnrecordedRun
+from canonical.launchpad.interfaces import checked_text
 
 
 __all__ = [

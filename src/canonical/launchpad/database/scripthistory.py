@@ -11,11 +11,11 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptattempt_sql import bind
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import successes
-from canonical.launchpad.database.validation import checked_str
 from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
+from canonical.launchpad.interfaces import checked_str
 
 
 __all__ = [

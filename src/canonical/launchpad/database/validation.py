@@ -8,28 +8,14 @@ import reprlib
 from zope.schema import Datetime
 from zope.schema import TextLine
 
-from canonical.launchpad.interfaces import is_printable
-from canonical.launchpad.interfaces import single_line
+from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [
     "checked_datetime",
-    "checked_str",
-    "checked_text",
     "is_storable",
     "shortened",
 ]
-
-
-def checked_str(field: TextLine, value: object) -> str:
-    """`value`, which has to be a `str`.
-
-    :raises TypeError: if it is not; names the field and the value.
-    """
-    if not isinstance(value, str):
-        raise TypeError(
-            f"{field.__name__} must be a str, not {reprlib.repr(value)}")
-    return value
 
 
 def is_storable(text: str) -> bool:
@@ -39,28 +25,6 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
-
-
-def checked_text(field: TextLine, value: object) -> str:
-    """`value`, which has to be within the bounds of `field`.
-
-    :raises TypeError: see `checked_str`.
-    :raises ValueError: if it is empty, too long or not printable; names the
-        field and the value.
-    """
-    text = checked_str(field, value)
-    shown = reprlib.repr(text)
-    if len(text) < field.min_length:
-        raise ValueError(f"{field.__name__} must not be empty: {shown}")
-    if len(text) > field.max_length:
-        raise ValueError(
-            f"{field.__name__} must have at most {field.max_length}"
-            f" characters, not {len(text)}: {shown}")
-    if not is_printable(text):
-        raise ValueError(
-            f"{field.__name__} must not have line breaks or control"
-            f" characters in it: {shown}")
-    return text
 
 
 def checked_datetime(field: Datetime, value: object) -> datetime.datetime:

@@ -17,12 +17,11 @@ once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptAlertSet` keeps what people were notified of.
 """
 
-from canonical.launchpad.interfaces.plaintext import is_printable
-from canonical.launchpad.interfaces.plaintext import printable
-from canonical.launchpad.interfaces.plaintext import single_line
 from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
+from canonical.launchpad.interfaces.scriptactivity import checked_str
+from canonical.launchpad.interfaces.scriptactivity import checked_text
 from canonical.launchpad.interfaces.scriptalert import CHANNELS
 from canonical.launchpad.interfaces.scriptalert import Alert
 from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
@@ -31,6 +30,7 @@ from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
+from canonical.launchpad.interfaces.scriptexpectation import HORIZON
 from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
 from canonical.launchpad.interfaces.scriptfigures import Inquiry
@@ -52,6 +52,7 @@ __all__ = [
     "FAILED",
     "FOREVER",
     "Figures",
+    "HORIZON",
     "FutureActivities",
     "OUTCOMES",
     "IFailedAttempt",
@@ -71,7 +72,6 @@ __all__ = [
     "Pause",
     "Run",
     "UnrecordedRun",
-    "is_printable",
-    "printable",
-    "single_line",
+    "checked_str",
+    "checked_text",
 ]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import reprlib
 from typing import NamedTuple
 
 from zope.interface import Interface
 from zope.schema import Datetime
 from zope.schema import TextLine
 
-from canonical.launchpad.interfaces.plaintext import is_printable
+from canonical.launchpad.plaintext import is_printable
 
 
 __all__ = [
     "FutureActivities",
     "IScriptActivity",
     "IScriptActivitySet",
+    "checked_str",
+    "checked_text",
 ]
 
 
@@ -138,3 +141,38 @@ class IScriptActivitySet(Interface):
         :return: a list of `FutureActivities`, one for each script and host,
             by name and host.
         """
+
+
+def checked_str(field: TextLine, value: object) -> str:
+    """`value`, which has to be a `str`.
+
+    :raises TypeError: if it is not; names the field and the value.
+    """
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{field.__name__} must be a str, not {reprlib.repr(value)}")
+    return value
+
+
+def checked_text(field: TextLine, value: object) -> str:
+    """`value`, if it is a name or host that can be recorded.
+
+    :param field: of `IScriptActivity`, or one with the same bounds.
+
+    :raises TypeError: see `checked_str`.
+    :raises ValueError: if it is empty, too long or not printable; names the
+        field and the value.
+    """
+    text = checked_str(field, value)
+    shown = reprlib.repr(text)
+    if len(text) < field.min_length:
+        raise ValueError(f"{field.__name__} must not be empty: {shown}")
+    if len(text) > field.max_length:
+        raise ValueError(
+            f"{field.__name__} must have at most {field.max_length}"
+            f" characters, not {len(text)}: {shown}")
+    if not is_printable(text):
+        raise ValueError(
+            f"{field.__name__} must not have line breaks or control"
+            f" characters in it: {shown}")
+    return text

@@ -13,8 +13,8 @@ from zope.schema import Int
 from zope.schema import TextLine
 from zope.schema import getFields
 
-from canonical.launchpad.interfaces.plaintext import is_printable
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
+from canonical.launchpad.plaintext import is_printable
 
 
 __all__ = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from zope.interface import Interface
 from zope.schema import Bool
 from zope.schema import Choice
@@ -12,20 +14,29 @@ from zope.schema import Tuple
 
 
 __all__ = [
+    "HORIZON",
     "IScriptExpectation",
 ]
 
 
+# How far back a check looks.  What was paused before that is not known.
+HORIZON = datetime.timedelta(days=400)
+
+INSTANT = datetime.timedelta(microseconds=1)
+
+
 class IScriptExpectation(Interface):
-    """How a script should fare.
+    """A rule: what is expected of a script.
 
     A utility, named as the script.  Operators declare it in ZCML, with the
-    directive ``script``; see ``canonical/launchpad/meta.zcml``.
+    directive ``lp:script``.  Its attributes are the fields below, written as
+    text; but one attribute, ``average``, stands for the three fields
+    `average_min`, `average_max` and `learned`.
     """
 
     name = TextLine(
         title="Script name",
-        description="As in `IScriptActivity`.",
+        description="The name that the script records.",
         readonly=True,
     )
 
@@ -40,7 +51,7 @@ class IScriptExpectation(Interface):
 
     timezone = TextLine(
         title="Time zone",
-        description="That the schedule is meant in, by its IANA name.",
+        description="The time zone of the schedule, by its IANA name.",
         default="UTC",
         readonly=True,
     )
@@ -50,22 +61,28 @@ class IScriptExpectation(Interface):
         description=(
             "How long after its last completion it should complete again."
             "  `None` if `schedule` is given."),
+        min=INSTANT,
+        max=HORIZON,
         required=False,
         readonly=True,
     )
 
     grace = Timedelta(
         title="Grace",
-        description="How long after its slot a completion may come.",
+        description="How long after its slot a run may complete.",
+        min=datetime.timedelta(),
+        max=HORIZON,
+        default=datetime.timedelta(minutes=5),
         readonly=True,
     )
 
     hosts = Tuple(
         title="Hosts",
         description=(
-            "Where it is expected, on each by itself.  Empty: any host will"
-            " do."),
+            "The hosts that it should run on, each on its own.  Empty: any"
+            " host will do."),
         value_type=TextLine(),
+        default=(),
         readonly=True,
     )
 
@@ -80,8 +97,8 @@ class IScriptExpectation(Interface):
     extra = Int(
         title="Extra",
         description=(
-            "How many runs there may be beside one for each slot that is due"
-            " in the window; `None` for any number."),
+            "How many extra runs there may be in the window; `None` for any"
+            " number."),
         min=0,
         required=False,
         readonly=True,
@@ -89,20 +106,23 @@ class IScriptExpectation(Interface):
 
     window = Timedelta(
         title="Window",
-        description="The time back from now that slots are counted in.",
+        description="How far back slots are counted.",
+        min=INSTANT,
+        max=HORIZON,
+        default=datetime.timedelta(days=1),
         readonly=True,
     )
 
     average_min = Timedelta(
         title="Least average",
-        description="The mean runtime should not be shorter than this.",
+        description="The average runtime should not be shorter than this.",
         required=False,
         readonly=True,
     )
 
     average_max = Timedelta(
         title="Greatest average",
-        description="The mean runtime should not be longer than this.",
+        description="The average runtime should not be longer than this.",
         required=False,
         readonly=True,
     )
@@ -116,7 +136,7 @@ class IScriptExpectation(Interface):
 
     runs = Int(
         title="Runs",
-        description="How many successes the average is taken over.",
+        description="How many of the last successes the average is of.",
         min=1,
         max=1000,
         default=20,
@@ -125,7 +145,7 @@ class IScriptExpectation(Interface):
 
     severity = Choice(
         title="Severity",
-        description="What a script is that does not do as it should.",
+        description="The state of a script that does not do as expected.",
         values=("warning", "critical"),
         default="critical",
         readonly=True,

@@ -9,6 +9,8 @@ from zope.interface import Interface
 from zope.schema import TextLine
 from zope.schema import Timedelta
 
+from canonical.launchpad.interfaces.scriptexpectation import HORIZON
+
 
 __all__ = [
     "FOREVER",
@@ -38,26 +40,29 @@ class Pause(NamedTuple):
 
 
 class IScriptDowntime(Interface):
-    """A planned downtime, of all scripts.
+    """A planned downtime of all scripts.
 
-    Operators declare it in ZCML, with the directive ``downtime``.
+    A utility.  Operators declare it in ZCML, with the directive
+    ``lp:downtime``.
     """
 
     schedule = TextLine(
         title="Schedule",
-        description="When it starts; as in `IScriptExpectation`.",
+        description="When it starts; see `IScriptExpectation`.",
         readonly=True,
     )
 
     timezone = TextLine(
         title="Time zone",
-        description="Of the schedule, by its IANA name.",
+        description="The time zone of the schedule, by its IANA name.",
         readonly=True,
     )
 
     duration = Timedelta(
         title="Duration",
         description="How long it takes.",
+        min=datetime.timedelta(microseconds=1),
+        max=HORIZON,
         readonly=True,
     )
 

@@ -1,7 +1,8 @@
 """The three questions: recently, often enough, in sensible time?
 
-A case, figures and a time go in, and an assessment comes out.  What decides
-is in `canonical.launchpad.monitor.states`, and pure as well.
+Pure functions: a case, figures and a time go in, and an assessment comes out.
+`canonical.launchpad.monitor.states` decides the states; the sentences are
+made here.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from canonical.launchpad.monitor.states import latest_due
 from canonical.launchpad.monitor.states import often_state
 from canonical.launchpad.monitor.states import recently_state
 from canonical.launchpad.monitor.states import runtime_state
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -73,7 +75,7 @@ class Runtime(NamedTuple):
 
 @dataclass(frozen=True)
 class Assessment:
-    """How a script does, compared with what is expected of it."""
+    """How a script does, compared with its rule."""
 
     name: str
     hostname: str | None
@@ -131,10 +133,10 @@ def _recently(
         due = completed + expectation.every
     state = recently_state(case, slot, last, completed, at)
     if state in ("ok", "paused"):
-        sentence = f"last succeeded at {_when(last)}" if last else (
+        sentence = f"last succeeded at {time_text(last)}" if last else (
             "has never succeeded, and is not due yet")
         if state == "paused":
-            sentence += "; it was switched off, and is not due again yet"
+            sentence += "; was paused, and is not due again yet"
     else:
         sentence = _late(case, slot, figures, at)
     return Recently(state, sentence, last, due)
@@ -147,38 +149,40 @@ def _late(
     at: datetime.datetime,
 ) -> str:
     expectation = case.expectation
-    if figures.last_started is None:
-        return f"has never succeeded: {_why(figures, at)}"
+    last = figures.last_started
+    if last is None:
+        return f"has never succeeded: {_why(figures, at) or 'never started'}"
     if expectation.schedule is None:
         patience = expectation.every + expectation.grace
-        missing = f"for more than {duration_text(patience)}"
+        due = f"no success for more than {duration_text(patience)}"
     else:
-        missing = f"since it was due at {_when(slot)}"
+        assert slot is not None, "without one that is due it is not late"
+        due = f"was due at {time_text(slot)}"
     return (
-        f"has not succeeded {missing}; last at {_when(figures.last_started)}:"
-        f" {_why(figures, at)}")
+        f"{due}; last succeeded at {time_text(last)}:"
+        f" {_why(figures, at) or 'not started since then'}")
 
 
 def _why(figures: Figures, at: datetime.datetime) -> str:
-    """Why it is late, as far as its attempts tell."""
-    if figures.running_since is not None and not figures.running_is_seen:
-        return f"has not reported its end since {_when(figures.running_since)}"
-    if figures.running_since is not None:
-        running = duration_text(at - figures.running_since)
-        return (
-            f"still running, for {running}, since"
-            f" {_when(figures.running_since)}")
+    """Why it is late, as far as its attempts show; nothing if there are none.
+    """
+    since = figures.running_since
+    if since is not None and not figures.running_is_seen:
+        return f"has not reported its end since {time_text(since)}"
+    if since is not None:
+        running = duration_text(at - since)
+        return f"still running, for {running}, since {time_text(since)}"
     if figures.last_outcome == "skipped":
-        return "skipped, since another held its lock"
+        return "skipped, since another run held its lock"
     if figures.failures:
         times = "once" if figures.failures == 1 else (
             f"{figures.failures} times in a row")
         if figures.last_outcome == "vanished":
-            return f"vanished, failed {times}"
-        reason = f", last with {figures.last_reason}" if (
-            figures.last_reason) else ""
-        return f"failed {times}{reason}"
-    return "never started"
+            return f"vanished; failed {times}"
+        return f"failed {times}" + (
+            f", last with {figures.last_reason}" if figures.last_reason
+            else "")
+    return ""
 
 
 def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
@@ -189,14 +193,16 @@ def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
     extra = figures.runs - met
     state = often_state(expectation, due - met, extra)
     window = duration_text(expectation.window)
-    sentence = f"met {met} of {due} slots in {window}"
-    if state != "ok":
-        if due - met > expectation.missed:
-            sentence += f", and may miss {expectation.missed}"
-        if expectation.extra is not None and extra > expectation.extra:
-            sentence += (
-                f", and ran {extra} times more than that, of which"
-                f" {expectation.extra} are allowed")
+    sentence = (
+        f"{met} of {_count(due, 'scheduled run')} in the last {window}"
+        if due else f"no run was due in the last {window}")
+    if due - met > expectation.missed:
+        allowed = _count(expectation.missed, "miss", "misses")
+        sentence += f" ({allowed} allowed)"
+    if expectation.extra is not None and extra > expectation.extra:
+        sentence += (
+            f", and {_count(extra, 'extra run')} ({expectation.extra} allowed)"
+        )
     return Often(state, sentence, due, met, extra)
 
 
@@ -210,12 +216,11 @@ def _runtime(expectation: IScriptExpectation, figures: Figures) -> Runtime:
         statistics.fmean(recent) if recent else None)
 
 
+def _count(number: int, one: str, more: str | None = None) -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def _paused(pause: Pause) -> str:
     if pause.date_ended == FOREVER:
-        return f"{pause.reason}, since {_when(pause.date_started)}"
-    return f"{pause.reason}, until {_when(pause.date_ended)}"
-
-
-def _when(moment: datetime.datetime | None) -> str:
-    return "never" if moment is None else (
-        f"{moment.isoformat(' ', 'seconds')[:19]} UTC")
+        return f"{pause.reason}, since {time_text(pause.date_started)}"
+    return f"{pause.reason}, until {time_text(pause.date_ended)}"

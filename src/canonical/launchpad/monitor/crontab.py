@@ -1,7 +1,7 @@
-"""Crontabs, and the rules that follow from them.
+"""Rules from crontabs.
 
-As Debian's cron and cronie read them; see crontab(5).  Text in, rules out:
-files are read elsewhere.
+Crontabs are read as Debian's cron and cronie read them; see crontab(5).  Text
+goes in, rules come out; `canonical.launchpad.command.crontab` reads the files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canonical.config.durations import duration_text
-from canonical.launchpad.monitor.expectation import ScriptExpectation
+from canonical.config.durations import parse_duration
+from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.schedule import check_schedule
@@ -42,14 +43,13 @@ ENTRY = re.compile(
 ITEM = r"(?:\*|[0-9a-z]+-[0-9a-z]+)(?:/[0-9]+)?|[0-9]+|[a-z]{3}"
 FIELD = re.compile(f"(?:{ITEM})(?:,(?:{ITEM}))*", re.I | re.A)
 
-# To take apart what nobody has written could take for ever.
+# A line that nobody has written by hand could take for ever to parse.
 LONGEST = 1000
 
-# A rest that a command begins with, so that not all start at once.
+# Some commands sleep first, so that not all hosts start at once.
 SLEEP = re.compile(
     r"[({\s]*(?:/usr)?(?:/bin/)?sleep\s+"
     r"(?:([0-9]{1,5}(?:\.[0-9]+)?)([smhd]?)\s*(?:;|&&)|\S*[$`])", re.ASCII)
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 USER = re.compile(r"[A-Za-z_][\w.-]*\$?(?::\w+)?(?:/\w+)?", re.ASCII)
 COMMAND = re.compile(r"[./~$({\[]|[A-Za-z_]\w*=|.*/")
@@ -57,13 +57,13 @@ COMMAND = re.compile(r"[./~$({\[]|[A-Za-z_]\w*=|.*/")
 
 @dataclass(frozen=True)
 class Entry:
-    """A line that says when to run what.
+    """A line with a schedule and a command.
 
     :ivar source: what to call the crontab.
     :ivar line: its number, from 1.
     :ivar text: the line itself.
-    :ivar timezone: the zone that the schedule is meant in.
-    :ivar delay: how much later cron may start it, as it likes.
+    :ivar timezone: the time zone of the schedule.
+    :ivar delay: how much later cron may start it; see RANDOM_DELAY.
     """
 
     source: str
@@ -79,7 +79,7 @@ class Entry:
 class Note:
     """A line that becomes no rule, and why.
 
-    :ivar understood: there is nothing more to be done about it.
+    :ivar understood: nobody has to do anything about it.
     """
 
     source: str
@@ -90,13 +90,13 @@ class Note:
 
 
 class _Remark(Exception):
-    """What there is to say of a line that is understood."""
+    """A line was understood, but no rule follows from it."""
 
 
 def is_system_crontab(text: str) -> bool:
-    """Is the sixth field of each entry a user, as far as can be guessed?
+    """Does the sixth field of each entry look like a user?
 
-    It is, if each could be one and has what looks like a command after it.
+    It does if it could be a user's name and a command seems to follow.
     """
     entries = [
         entry.group(2).split(None, 2)
@@ -114,10 +114,10 @@ def is_system_crontab(text: str) -> bool:
 def parse_crontab(
     text: str, source: str, timezone: str, system: bool
 ) -> list[Entry | Note]:
-    """What the lines of a crontab say, in their order.
+    """The entries of a crontab, and notes on its other lines, in their order.
 
-    :param source: what to call it.
-    :param timezone: the zone of cron itself.
+    :param source: what to call the crontab.
+    :param timezone: the time zone of cron itself.
     :param system: is the sixth field a user?
     """
     items: list[Entry | Note] = []
@@ -141,7 +141,7 @@ def parse_crontab(
 def rules_of(
     items: Iterable[Entry | Note], names: Sequence[tuple[str, str]] = ()
 ) -> tuple[list[Rule], list[Note]]:
-    """The rules that follow, and the notes on what became none.
+    """The rules for entries, and notes on the lines that become none.
 
     :param names: see `script_name`.
     :return: the rules in the order of the lines, with a comment for each
@@ -171,7 +171,7 @@ def rules_of(
 
 
 class _Settings:
-    """The environment that a crontab sets, as far as it matters here."""
+    """The settings of a crontab that change when something runs."""
 
     def __init__(self, timezone: str) -> None:
         self.timezone = timezone
@@ -189,8 +189,8 @@ class _Settings:
             self.wrong_line = 0
         elif name == "TZ" and value.removeprefix(":") != self.timezone:
             raise _Remark(
-                "TZ is for the commands; cron itself stays in its zone,"
-                f" {self.timezone}, unless CRON_TZ says otherwise")
+                "TZ changes the time zone of commands only; schedules stay in"
+                f" {self.timezone} unless CRON_TZ is set")
         elif name == "RANDOM_DELAY":
             if not re.fullmatch("[0-9]{1,6}", value):
                 raise ValueError(f"not a number of minutes: {value!r}")
@@ -200,8 +200,7 @@ class _Settings:
         """The zone of the entries from here on."""
         if self.wrong_line:
             raise ValueError(
-                f"its time zone is that of line {self.wrong_line}, which is"
-                " unknown")
+                f"its time zone, of line {self.wrong_line}, is unknown")
         return self.timezone
 
 
@@ -223,13 +222,14 @@ def _split(line: str, system: bool) -> tuple[str, str]:
         raise ValueError(f"longer than {LONGEST} characters")
     entry = ENTRY.fullmatch(line)
     if entry is None:
-        raise ValueError("neither a schedule and a command nor a setting")
+        raise ValueError(
+            "expected a schedule and a command, or a setting")
     schedule = " ".join(entry.group(1).split())
     if schedule == "@reboot":
-        raise _Remark("it runs when cron starts, so no time can be expected")
+        raise _Remark("@reboot has no schedule; it runs when cron starts")
     if "~" in schedule:
         raise ValueError(
-            f"a random time, which only cron knows: {schedule!r}")
+            f"cron chooses the time at random: {schedule!r}")
     if not schedule.startswith("@"):
         for field in schedule.split():
             if not FIELD.fullmatch(field):
@@ -264,21 +264,21 @@ def _rule(entry: Entry, names: Sequence[tuple[str, str]]) -> Rule:
         number, unit = sleeps.group(1, 2)
         if number is None:
             comments.append(
-                "it sleeps first, the shell knows how long: allow for it in"
-                " grace")
+                "the command sleeps first, and only the shell knows how long:"
+                " allow for it in grace")
         else:
-            delay += datetime.timedelta(
-                seconds=float(number) * UNITS[unit or "s"])
+            delay += parse_duration(number + (unit or "s"))
     if delay:
-        attributes["grace"] = duration_text(ScriptExpectation.grace + delay)
-    expectation_from_text(**attributes)  # type: ignore[arg-type]
+        grace = IScriptExpectation["grace"].default
+        attributes["grace"] = duration_text(grace + delay)
+    expectation_from_text(**attributes)
     return Rule(attributes, tuple(comments))
 
 
 def _merged(first: Rule, second: Rule) -> Rule:
     """One rule for two entries of the same script.
 
-    :raises ValueError: if one schedule cannot mean both.
+    :raises ValueError: if no single schedule fits both.
     """
     schedule = _union(
         first.attributes["schedule"], second.attributes["schedule"])
@@ -288,12 +288,12 @@ def _merged(first: Rule, second: Rule) -> Rule:
     }:
         raise ValueError(
             f"{first.attributes['name']} has a rule already, from"
-            f" {first.comments[0]}, and no one schedule means both")
+            f" {first.comments[0]}, and no single schedule fits both")
     return Rule(attributes, first.comments + second.comments)
 
 
 def _union(one: str, other: str) -> str | None:
-    """A schedule that fires when either does, if one field can say so."""
+    """A schedule that fires when either does, if they differ in one field."""
     if one == other:
         return one
     one, other = five_fields(one), five_fields(other)

@@ -1,131 +1,145 @@
-"""What is expected of a script, checked when it is made."""
+"""A rule: what is expected of a script, checked when it is made."""
 
 from __future__ import annotations
 
 import datetime
 import functools
-from dataclasses import dataclass
+from typing import Any
 
+from zope.interface import Interface
 from zope.interface import implementer
+from zope.schema import Choice
+from zope.schema import Field
+from zope.schema import Int
+from zope.schema import Timedelta
+from zope.schema import Tuple
 from zope.schema import ValidationError
 from zope.schema import getFields
 
+from canonical.config.durations import duration_text
 from canonical.config.durations import parse_band
 from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import checked_text
 from canonical.launchpad.monitor.schedule import check_schedule
+from canonical.launchpad.plaintext import nearest
 
 
 __all__ = [
     "ScriptExpectation",
+    "check_value",
     "expectation_from_text",
 ]
 
 
-ACTIVITY = getFields(IScriptActivity)
 FIELDS = getFields(IScriptExpectation)
+DEFAULTS = {name: field.default for name, field in FIELDS.items()}
 
 
+# The fields are listed in the interface alone.
 @implementer(IScriptExpectation)
-@dataclass(frozen=True, eq=False)
-class ScriptExpectation:
+class ScriptExpectation:  # type: ignore[misc]
     """See `IScriptExpectation`.
 
-    :raises ValueError: if there is no such expectation; says why.
+    :param values: of its fields; a field that is not given has its default.
+    :raises ValueError: if there can be no such rule; says why.
     """
 
-    name: str
-    schedule: str | None = None
-    timezone: str = "UTC"
-    every: datetime.timedelta | None = None
-    grace: datetime.timedelta = datetime.timedelta(minutes=5)
-    hosts: tuple[str, ...] = ()
-    missed: int = 0
-    extra: int | None = None
-    window: datetime.timedelta = datetime.timedelta(days=1)
-    average_min: datetime.timedelta | None = None
-    average_max: datetime.timedelta | None = None
-    learned: bool = False
-    runs: int = 20
-    severity: str = "critical"
-
-    def __post_init__(self) -> None:
-        _check_text("name", self.name)
-        for host in self.hosts:
-            _check_text("hostname", host)
-        if len(set(self.hosts)) < len(self.hosts):
+    def __init__(self, name: str, **values: Any):
+        fields = {**DEFAULTS, "name": name, **values}
+        vars(self).update(fields)
+        checked_text(IScriptActivity["name"], name)
+        hosts = fields["hosts"]
+        for host in hosts:
+            checked_text(IScriptActivity["hostname"], host)
+        if len(set(hosts)) < len(hosts):
+            raise ValueError(f"hosts has a host twice: {' '.join(hosts)}")
+        schedule = fields["schedule"]
+        if (schedule is None) == (fields["every"] is None):
             raise ValueError(
-                f"{self.name}: hosts: one is there twice:"
-                f" {' '.join(self.hosts)}")
-        if (self.schedule is None) == (self.every is None):
-            raise ValueError(
-                f"{self.name}: either schedule or every is needed, and not"
-                " both")
-        check_schedule(self.schedule or "* * * * *", self.timezone)
-        if self.every is not None and not self.every:
-            raise ValueError(f"{self.name}: every has to be more than 0s")
-        if not self.window:
-            raise ValueError(f"{self.name}: window has to be more than 0s")
-        for name in "missed", "extra", "runs", "severity":
-            problem = _problem(name, getattr(self, name))
-            if problem is not None:
-                raise ValueError(f"{self.name}: {problem}")
+                "either schedule or every is needed, and not both")
+        check_schedule(
+            "* * * * *" if schedule is None else schedule, fields["timezone"])
+        for attribute, value in values.items():
+            if attribute not in ("hosts", "schedule", "timezone"):
+                check_value(IScriptExpectation, attribute, value)
 
 
 def expectation_from_text(
-    name: str,
-    schedule: str | None = None,
-    timezone: str = "UTC",
-    every: str | None = None,
-    grace: str = "5m",
-    hosts: str = "",
-    missed: int = 0,
-    extra: int | None = None,
-    window: str = "1d",
-    average: str | None = None,
-    runs: int = 20,
-    severity: str = "critical",
+    name: str, average: str | None = None, **texts: Any
 ) -> ScriptExpectation:
-    """An expectation as operators write it.
+    """A rule as operators write it.
 
-    :param hosts: separated by spaces.
     :param average: a band such as ``2s..4m``, or ``learned``.
+    :param texts: of the other fields: hosts are separated by spaces, and
+        durations are as `parse_duration` reads them.
     :raises ValueError: for whatever is wrong; says what would be right.
     """
-    learned = average == "learned"
-    low, high = (
-        (None, None) if average is None or learned else parse_band(average))
-    return ScriptExpectation(
-        name=name,
-        schedule=schedule,
-        timezone=timezone,
-        every=None if every is None else parse_duration(every),
-        grace=parse_duration(grace),
-        hosts=tuple(hosts.split()),
-        missed=missed,
-        extra=extra,
-        window=parse_duration(window),
-        average_min=low,
-        average_max=high,
-        learned=learned,
-        runs=runs,
-        severity=severity,
-    )
+    values = {
+        attribute: _value(attribute, FIELDS[attribute], text)
+        for attribute, text in texts.items() if text is not None}
+    if average == "learned":
+        values["learned"] = True
+    elif average is not None:
+        values["average_min"], values["average_max"] = _band(average)
+    return ScriptExpectation(name, **values)
 
 
-def _check_text(name: str, value: str) -> None:
+def _band(text: str) -> Any:
     try:
-        ACTIVITY[name].validate(value)
-    except ValidationError as error:
-        raise ValueError(f"{name}: {error.doc()}: {value!r}") from None
+        return parse_band(text)
+    except ValueError as error:
+        raise ValueError(
+            f"average: {error}{nearest(text, ['learned'])}") from None
+
+
+def _value(attribute: str, field: Field, text: Any) -> Any:
+    """The value of a field, from its text."""
+    if isinstance(field, Tuple):
+        return tuple(text.split())
+    try:
+        if isinstance(field, Timedelta):
+            return parse_duration(text)
+        if isinstance(field, Int):
+            return int(text)
+    except ValueError as error:
+        if isinstance(field, Int):
+            raise ValueError(_problem(attribute, field, text)) from None
+        raise ValueError(f"{attribute}: {error}") from None
+    return text
 
 
 @functools.cache
-def _problem(name: str, value: object) -> str | None:
-    """What is wrong with a value, of which there are few."""
+def check_value(
+    interface: type[Interface], name: str, value: object, attribute: str = ""
+) -> None:
+    """Check that a value is one that a field may have.
+
+    :param name: of the field.
+    :param attribute: what operators call it, if not the same.
+    :raises ValueError: if it is not; says what would be right.
+    """
+    field = interface[name]
     try:
-        FIELDS[name].validate(value)
-    except ValidationError as error:
-        return f"{name}: {error.doc()}: {value!r}"
-    return None
+        field.validate(value)
+    except ValidationError:
+        raise ValueError(_problem(attribute or name, field, value)) from None
+
+
+def _problem(attribute: str, field: Any, value: Any) -> str:
+    """What would be right, instead of a value that is not."""
+    if isinstance(field, Choice):
+        known = [term.value for term in field.vocabulary]
+        return (
+            f"{attribute} must be {' or '.join(known)}, not {value!r}"
+            f"{nearest(value, known)}")
+    if isinstance(value, datetime.timedelta):
+        least = " more than 0s and" if field.min else ""
+        return (
+            f"{attribute} must be{least} at most {duration_text(field.max)},"
+            f" not {duration_text(value)}")
+    bounds = (
+        f"of {field.min} or more" if field.max is None else
+        f"from {field.min} to {field.max}")
+    return f"{attribute} must be a whole number {bounds}, not {value!r}"

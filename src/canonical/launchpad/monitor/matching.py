@@ -36,11 +36,11 @@ EARLIER_RUNS = 200
 
 @dataclass(frozen=True)
 class Case:
-    """A script as it is expected on a host.
+    """A rule on one of its hosts.
 
     :ivar hostname: `None` if any host will do.
     :ivar pauses: when nothing is expected; see `merged`.
-    :ivar skew: by how much the clock of a host may be behind.
+    :ivar skew: how much the clock of a host may be behind.
     """
 
     expectation: IScriptExpectation
@@ -50,18 +50,18 @@ class Case:
 
     @functools.cached_property
     def forgiving(self) -> tuple[Pause, ...]:
-        """Those of the pauses that forgive what was due before them."""
+        """The pauses that forgive what was due before them."""
         return tuple(pause for pause in self.pauses if pause.forgives)
 
 
 @dataclass(frozen=True)
 class Slots:
-    """The slots that are due in a window, early as they may be met.
+    """The slots that are due in a window.
 
-    :ivar starts: of each.
-    :ivar until: the end of the last.
-    :ivar skipped: the numbers of those that do not count, from 1 on.
-    :ivar due: how many do.
+    :ivar starts: from when on each may be met, which is earlier by the skew.
+    :ivar until: when the last ends.
+    :ivar skipped: the numbers, from 1, of slots that do not count.
+    :ivar due: how many count.
     """
 
     starts: tuple[datetime.datetime, ...]
@@ -83,7 +83,7 @@ def slots_at(case: Case, at: datetime.datetime) -> Slots:
 
 
 def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
-    """What has to be known for an assessment."""
+    """The figures that an assessment needs."""
     expectation = case.expectation
     slots = slots_at(case, at)
     return Inquiry(
@@ -92,17 +92,17 @@ def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
 
 
 def runs_counted(expectation: IScriptExpectation) -> int:
-    """Over how many of the last runs there is something to be known."""
+    """How many of the last runs an assessment looks at."""
     return expectation.runs + earlier_runs(expectation)
 
 
 def earlier_runs(expectation: IScriptExpectation) -> int:
-    """How many of them are not judged, but learned from."""
+    """How many of these are learned from, and not judged."""
     return EARLIER_RUNS if expectation.learned else 0
 
 
 def interval_span(expectation: IScriptExpectation) -> datetime.timedelta:
-    """As many whole intervals as the window has; one at least."""
+    """The time of all whole intervals in the window; at least one."""
     intervals = max(expectation.window // expectation.every, 1)
     return intervals * expectation.every  # type: ignore[no-any-return]
 
@@ -137,7 +137,7 @@ def _intervals(
     pauses: tuple[Pause, ...],
     at: datetime.datetime,
 ) -> Slots:
-    """Intervals have no places of their own: what is paused is cut out."""
+    """Intervals have no fixed places, so pauses are cut out of the time."""
     end = at - grace
     starts = [end - span]
     skipped = []

@@ -12,11 +12,12 @@ from typing import Any
 
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
-from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Notice
+from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -185,4 +186,4 @@ def _sentence(notice: Notice, alert: Alert) -> str:
 
 
 def _when(moment: datetime.datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return time_text(moment, "minutes")

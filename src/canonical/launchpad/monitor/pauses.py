@@ -1,4 +1,4 @@
-"""When nothing is expected: planned downtimes, and time without its pauses."""
+"""Pauses, when nothing is expected, and planned downtimes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.expectation import check_value
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import slots_between
 
@@ -37,7 +38,7 @@ __all__ = [
 class ScriptDowntime:
     """See `IScriptDowntime`.
 
-    :raises ValueError: if there is no such downtime; says why.
+    :raises ValueError: if there can be no such downtime; says why.
     """
 
     schedule: str
@@ -46,8 +47,7 @@ class ScriptDowntime:
 
     def __post_init__(self) -> None:
         check_schedule(self.schedule, self.timezone)
-        if not self.duration:
-            raise ValueError("a downtime has to be for more than 0s")
+        check_value(IScriptDowntime, "duration", self.duration, "for")
 
 
 def downtime_from_text(
@@ -62,7 +62,7 @@ def downtime_pauses(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> list[Pause]:
-    """The pauses from `since` on that begin until `until`."""
+    """The pauses of downtimes that are on between `since` and `until`."""
     return [
         Pause(slot, slot + downtime.duration, "planned downtime")
         for downtime in downtimes
@@ -72,7 +72,7 @@ def downtime_pauses(
 
 
 class Pauses(tuple[Pause, ...]):
-    """Many, perhaps, and of all scripts, that are hashed only once."""
+    """Pauses that are hashed only once, since there may be many."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -83,9 +83,9 @@ class Pauses(tuple[Pause, ...]):
 
 
 def merged(pauses: Iterable[Pause]) -> Pauses:
-    """The same time in pauses that are in order and do not overlap.
+    """The same pauses in order, with those that overlap made one.
 
-    Where some overlap it is for the reason of the one that ends last.
+    Its reason is that of the pause that ends last.
     """
     apart: list[Pause] = []
     for pause in sorted(pauses, key=_start):
@@ -102,7 +102,7 @@ def merged(pauses: Iterable[Pause]) -> Pauses:
 def pause_at(
     pauses: tuple[Pause, ...], at: datetime.datetime
 ) -> Pause | None:
-    """The one of `pauses` that is on, if there is one."""
+    """The pause that is on at a time, if there is one."""
     number = bisect.bisect_right(pauses, at, key=_start)
     if number and pauses[number - 1].date_ended > at:
         return pauses[number - 1]
@@ -114,7 +114,7 @@ def patience_ends(
     since: datetime.datetime,
     patience: datetime.timedelta,
 ) -> datetime.datetime:
-    """When so much time has passed since then that is in no pause."""
+    """When so much time outside pauses has passed since then."""
     if since == FOREVER:
         return FOREVER
     end = since + patience
@@ -144,7 +144,7 @@ def unpaused(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> datetime.timedelta:
-    """How much of a time is in no pause."""
+    """How much of the time is outside pauses."""
     return until - since - sum((
         min(pause.date_ended, until) - max(pause.date_started, since)
         for pause in pauses_between(pauses, since, until)
@@ -164,7 +164,7 @@ def pauses_between(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[Pause, ...]:
-    """Those that a time has something of."""
+    """The pauses that overlap with a time."""
     return pauses[
         bisect.bisect_right(pauses, since, key=_end):
         bisect.bisect_left(pauses, until, key=_start)]

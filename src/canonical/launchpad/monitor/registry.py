@@ -1,4 +1,4 @@
-"""All rules that are registered: on which hosts, when paused, and assessed."""
+"""The rules that are registered, and how all of them are assessed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zope.component import getUtility
 from zope.component import hooks
 from zope.interface.registry import Components
 
+from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -24,7 +25,6 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
-from canonical.launchpad.monitor.states import HORIZON
 
 
 __all__ = [
@@ -37,10 +37,9 @@ __all__ = [
 
 @contextlib.contextmanager
 def registered_apart() -> Iterator[None]:
-    """A time in which what is registered is known only until it is over.
+    """Within it, what is registered is forgotten at its end.
 
-    What is known before is known in it too, for another may be compared with
-    the same.
+    What was registered before is known within it too.
     """
     hooks.setHooks()
     with hooks.site(_Apart()):
@@ -58,7 +57,7 @@ class _Apart:
 
 
 def registered_expectations() -> list[IScriptExpectation]:
-    """All that are registered, an application's own too, by name."""
+    """All rules, including those that an application registers, by name."""
     return [
         expectation for _, expectation in sorted(
             getUtilitiesFor(IScriptExpectation), key=lambda each: each[0])]
@@ -70,11 +69,11 @@ def registered_cases(
     until: datetime.datetime,
     skew: datetime.timedelta,
 ) -> list[Case]:
-    """Each expectation on each of its hosts, and when it is paused.
+    """Each rule on each of its hosts, with its pauses.
 
-    :param since: from when on it may be asked whether a slot counts.
-    :param until: until when.
-    :param skew: by how much the clocks of hosts may differ.
+    :param since: the start of the time for which pauses are needed.
+    :param until: its end.
+    :param skew: how much the clocks of hosts may differ.
     """
     downtimes = downtime_pauses(
         [each for _, each in getUtilitiesFor(IScriptDowntime)], since, until)
@@ -94,10 +93,10 @@ def assess_all(
     skew: datetime.timedelta,
     hostname: str | None = None,
 ) -> list[Assessment]:
-    """How all of them do, the worst first, and then by name and host.
+    """The assessments of rules: the worst first, then by name and host.
 
-    :param skew: by how much the clocks of hosts may differ.
-    :param hostname: leave out what is expected on other hosts.
+    :param skew: how much the clocks of hosts may differ.
+    :param hostname: leave out rules for other hosts only.
     """
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)

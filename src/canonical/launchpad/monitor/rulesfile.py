@@ -1,4 +1,4 @@
-"""A file of rules, which is ZCML: read and written."""
+"""Reading and writing rules files, which are ZCML."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from xml.sax import SAXParseException
 from xml.sax.saxutils import quoteattr
 
 from zope.configuration import xmlconfig
+from zope.configuration.config import ConfigurationConflictError
+from zope.configuration.config import ConfigurationMachine
 from zope.configuration.exceptions import ConfigurationError
+from zope.configuration.exceptions import ConfigurationWrapperError
 
-from canonical.launchpad.interfaces import printable
+from canonical.launchpad.monitor.directives import DIRECTIVES
+from canonical.launchpad.monitor.directives import place
+from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [
@@ -26,10 +34,12 @@ __all__ = [
 ]
 
 
-START = """\
+NAMESPACE = "http://namespaces.canonical.com/lp"
+
+START = f"""\
 <configure
     xmlns="http://namespaces.zope.org/zope"
-    xmlns:lp="http://namespaces.canonical.com/lp">
+    xmlns:lp="{NAMESPACE}">
 """
 
 INCLUDE = """\
@@ -40,18 +50,22 @@ DIRECTIVE = "  <lp:script "
 
 WIDTH = 79
 
-# What XML 1.0 cannot have in it, not even as a reference.
+# Characters that XML 1.0 cannot have, not even as a reference.
 UNWRITABLE = re.compile(
     "[^\t\n\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+# How `zope.configuration` writes the place of a directive.
+PLACE = re.compile(r'File "(.*)", line (\d+)')
+
+
 @dataclass(frozen=True)
 class Rule:
-    """What is to be written of one script.
+    """One ``lp:script`` of a rules file, with its comment.
 
-    :param attributes: of the directive ``lp:script``, in their order.  None
-        at all: there is only the comment.
-    :param comments: lines of text, without anything of XML.
+    :param attributes: of the directive, in their order.  Empty: there is only
+        the comment.
+    :param comments: lines of plain text.
     :raises ValueError: for an attribute that XML cannot have.
     """
 
@@ -61,11 +75,11 @@ class Rule:
     def __post_init__(self) -> None:
         for name, value in self.attributes.items():
             if UNWRITABLE.search(value):
-                raise ValueError(f"{name}: XML cannot have it: {value!r}")
+                raise ValueError(f"{name} cannot be in XML: {value!r}")
 
 
 def rules_as_zcml(rules: Iterable[Rule], heading: Sequence[str] = ()) -> str:
-    """A whole file, that ``check --expectations`` reads.
+    """A whole rules file.
 
     :param heading: lines of a comment at the top.
     :return: text to be written in UTF-8, with a line break at its end.
@@ -108,29 +122,83 @@ def _directive(attributes: Mapping[str, str]) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """An attribute's value; what is not printable is a reference to it."""
+    """An attribute's value, with references to unprintable characters."""
     return "".join(
         char if printable(char) == char else f"&#{ord(char)};"
         for char in quoteattr(value))
 
 
 class ExpectationError(Exception):
-    """A file of expectations is wrong; the text names the file and line."""
+    """Rules are wrong; the text is a line that names the file and line."""
 
 
 def load_expectations(path: Path) -> None:
-    """Register what a ZCML file declares.
+    """Register the rules and downtimes of a file.
 
     :raises ExpectationError: if there is anything wrong with it.
     """
+    path = path.absolute()
     try:
-        xmlconfig.file(str(path.absolute()))
-    except (ConfigurationError, OSError, ValueError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        # What is no XML is told of with the object that it was read from.
-        text = re.sub(r"<_io\S+ name='(.*?)'[^>]*>", r'File "\1"', text)
-        # Of several arguments an exception makes a tuple.
-        text = re.sub(
-            r"\A\(('[^']*'(?:, '[^']*')+)\)",
-            lambda match: match[1][1:-1].replace("', '", " "), text)
-        raise ExpectationError(text) from None
+        _execute(path)
+    except (ConfigurationError, LookupError, OSError, ValueError) as error:
+        where, what = _explained(error, str(path))
+        raise ExpectationError(f"{where}: {single_line(what)}") from None
+
+
+def _execute(path: Path) -> None:
+    """As `xmlconfig.file` does, but in whatever encoding the file names."""
+    context = ConfigurationMachine()
+    xmlconfig.registerCommonDirectives(context)
+    context.basepath = str(path.parent)
+    context.processFile(str(path))
+    with path.open("rb") as file:
+        xmlconfig.processxmlfile(file, context)
+    context.execute_actions()
+
+
+def _explained(error: Exception, path: str) -> tuple[str, str]:
+    """The file, with the line if it is known, and what is wrong there.
+
+    :param path: the file that an error is in that does not say it.
+    """
+    if isinstance(error, ConfigurationConflictError):
+        first, second, *_ = next(iter(error._conflicts.values()))
+        return place(second), f"in conflict with {place(first)}"
+    if isinstance(error, ConfigurationWrapperError):
+        return _explained(error.evalue, place(error.info))
+    if isinstance(error, ConfigurationError):
+        # What `zope.configuration` found out itself, with the places of all
+        # directives that include each other; the innermost is the last.
+        places = PLACE.findall(str(error))
+        return (
+            ":".join(places[-1]) if places else path,
+            _directive_problem(error))
+    if isinstance(error, SAXParseException):
+        reason = error.getMessage()
+        return (
+            f"{error.getSystemId()}:{error.getLineNumber()}",
+            f"not XML{', or not in UTF-8' * ('token' in reason)}: {reason} at"
+            f" column {(error.getColumnNumber() or 0) + 1}")
+    if isinstance(error, OSError) and error.filename is not None:
+        name = f"{error.filename}: " * (str(error.filename) != path)
+        return path, f"{name}{error.strerror}"
+    return path, str(error) or type(error).__name__
+
+
+def _directive_problem(error: ConfigurationError) -> str:
+    """What is wrong with a directive that was not understood."""
+    if error.args[0].startswith("Invalid directive"):
+        return "it is inside a directive, which has to be closed with /> first"
+    if error.args[0] != "Unknown directive":
+        lines = [line.strip() for line in str(error).splitlines()]
+        return ": ".join(line for line in lines if not PLACE.match(line))
+    _, namespace, name = error.args
+    if namespace == NAMESPACE and name in DIRECTIVES:
+        return (
+            f"unknown directive lp:{name}; put before it: {INCLUDE.strip()}")
+    known = [f"lp:{each}" for each in DIRECTIVES]
+    said = f"lp:{name}" if namespace == NAMESPACE else name
+    return (
+        f"unknown directive {said!r}"
+        + (f" of {namespace}" if said == name else "")
+        + (nearest(said, known) or f"; rules are {' and '.join(known)}"))

@@ -1,4 +1,4 @@
-"""Is an average runtime sensible?"""
+"""The third question: is the average runtime sensible?"""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ __all__ = [
 ]
 
 
-# A learned runtime is not judged before there are so many runs to compare
-# with.
+# Before there are so many earlier runs, a learned runtime is not judged.
 FEWEST_RUNS = 10
 
 # A runtime is suspicious if it is off by more than this many scaled median
@@ -37,7 +36,7 @@ def runtime_is_off(
     """Are recent runs shorter or longer than they should be?
 
     :param recent: the durations of the last runs, in seconds.
-    :param earlier: those of the runs before, which what is learned is from.
+    :param earlier: the durations of the runs before, to learn from.
     """
     if not recent:
         return False
@@ -56,29 +55,30 @@ def runtime_sentence(
     recent: Sequence[float],
     earlier: Sequence[float],
 ) -> str:
-    """What there is to say of it; see `runtime_is_off`."""
+    """The answer in words; see `runtime_is_off`."""
     if not recent:
-        return "has no runs to take an average of"
+        return "no runs yet to take an average of"
+    runs = "1 run" if len(recent) == 1 else f"{len(recent)} runs"
     if expectation.learned and len(earlier) < FEWEST_RUNS:
         return (
-            f"still learning how long it takes: {len(earlier)} earlier runs of"
-            f" {FEWEST_RUNS}")
+            f"usual runtime not known yet: {len(earlier)} of {FEWEST_RUNS}"
+            " earlier runs")
     if expectation.learned:
         return (
-            f"takes {_text(statistics.median(recent))}, as the median of"
-            f" {len(recent)}, and {_text(statistics.median(earlier))} usually")
+            f"median runtime {_text(statistics.median(recent))} over {runs}"
+            f" (usually {_text(statistics.median(earlier))})")
     took = _average(recent)
     text = duration_text(took)
     low, high = expectation.average_min, expectation.average_max
     limit = ""
     if low is not None and took < low:
-        limit = f", and should take {duration_text(low)} or more"
+        limit = f" (expected at least {duration_text(low)})"
     if high is not None and took > high:
-        limit = f", and should take {duration_text(high)} or less"
-    if limit and f" {text} " in limit:
+        limit = f" (expected at most {duration_text(high)})"
+    if limit.endswith(f" {text})"):
         # Rounded it would be just right.
         text = f"{took.total_seconds():.9g}s"
-    return f"took {text} on average of {len(recent)}{limit}"
+    return f"average runtime {text} over {runs}{limit}"
 
 
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:

@@ -1,7 +1,7 @@
 """The slots of a schedule: when cron would start a script.
 
-Evaluated as cron(8) does at the changes of daylight saving, by `cronsim`, in
-the schedule's zone; what comes back is in UTC.
+`cronsim` evaluates a schedule in its time zone, as cron(8) does, also when the
+clocks change.  All results are in UTC.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import functools
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 from zoneinfo import ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from cronsim import CronSim
 from cronsim import CronSimError
+
+from canonical.launchpad.plaintext import nearest
 
 
 __all__ = [
@@ -39,30 +42,32 @@ NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 
-# Many scripts have the same schedule, and each asks the same several times.
+# Many scripts have the same schedule, and each needs the same slots often.
 CACHED = 10_000
 
 MINUTE = datetime.timedelta(minutes=1)
 
 
 def five_fields(schedule: str) -> str:
-    """A schedule without a nickname."""
+    """The five fields that a nickname stands for."""
     return NICKNAMES.get(schedule.strip().lower(), schedule)
 
 
 @functools.cache
 def check_schedule(schedule: str, timezone: str) -> None:
-    """Check that a schedule fires in a zone that there is.
+    """Check a schedule and its time zone.
 
     :param schedule: five fields as in crontab(5), or a nickname such as
         ``@daily``.
     :param timezone: a name in the IANA time zone database.
-    :raises ValueError: if it does not; says why.
+    :raises ValueError: if there is no such zone, or it never fires; says why.
     """
     try:
         ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"unknown time zone: {timezone!r}") from None
+        raise ValueError(
+            f"unknown time zone: {timezone!r}"
+            f"{nearest(timezone, available_timezones())}") from None
     fields = five_fields(schedule).split()
     if len(fields) != 5:
         raise ValueError(
@@ -74,7 +79,7 @@ def check_schedule(schedule: str, timezone: str) -> None:
         raise ValueError(f"not a schedule: {schedule!r}: {error}") from None
     except StopIteration:
         raise ValueError(
-            f"a schedule that never fires: {schedule!r}") from None
+            f"the schedule {schedule!r} never fires") from None
 
 
 @functools.lru_cache(CACHED)
@@ -95,7 +100,7 @@ def slots_of_period(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """The same for a period so long that memory has room for few of them."""
+    """The same for a long period, of which only a few are kept in memory."""
     return tuple(_between(schedule, timezone, since, until))
 
 
@@ -135,7 +140,7 @@ def _between(
     for slot in _slots(schedule, timezone, since - MINUTE):
         if slot >= until:
             break
-        # One that two local times mean is still one.
+        # Two local times may mean the same instant.
         if slot >= since and slot != last:
             yield slot
             last = slot
@@ -152,5 +157,5 @@ def _slots(
         yield slot.astimezone(datetime.UTC)
 
 
-# The least difference of two times.
+# The least difference between two times.
 INSTANT = datetime.timedelta(microseconds=1)

@@ -1,7 +1,7 @@
 """The name of the script that a command of a crontab runs.
 
-A guess, by the habits of those who write crontabs.  What cannot be guessed is
-refused, and never made up.
+It is inferred from how people write crontabs.  A command from which it cannot
+be inferred is refused; no name is made up.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from zope.schema import ValidationError
-from zope.schema import getFields
-
 from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import checked_text
 
 
 __all__ = [
@@ -30,8 +28,8 @@ KEYWORDS = frozenset([
     "!", "{", "}", "if", "then", "elif", "else", "while", "until", "do",
 ])
 
-# What is no script itself: it prepares for one, tests, reports or cleans up;
-# or what it runs is elsewhere, or is many.
+# Commands that are no scripts: they prepare for one, test, report or clean up;
+# or they run something elsewhere, or many things.
 TOOLS = frozenset([
     ".", ":", "[", "[[", "awk", "case", "cat", "cd", "chmod", "chown", "cp",
     "curl", "date", "docker", "done", "echo", "esac", "exit", "export",
@@ -43,8 +41,8 @@ TOOLS = frozenset([
     "wait", "wget", "which", "xargs", "yes",
 ])
 
-# What runs another command: its short options that take a value, and how many
-# arguments of its own come before that command.
+# Commands that run another command: their short options that take a value,
+# and how many arguments of their own come before that command.
 WRAPPERS = {
     "chronic": ("", 0),
     "command": ("", 0),
@@ -100,10 +98,11 @@ def script_name(command: str, names: Sequence[tuple[str, str]] = ()) -> str:
     """The name of the script that a command runs.
 
     :param command: what the shell is given.
-    :param names: patterns as the shell's, and the name for what matches.  The
-        first counts that matches the command, or the script's path, its
-        basename, or that without the suffix, which is the name otherwise.
-    :raises ValueError: if it cannot be told; says why.
+    :param names: shell patterns, each with the name for what matches it.  The
+        first pattern counts that matches the command, the script's path, its
+        basename, or its basename without the suffix.  If none does, the
+        latter is the name.
+    :raises ValueError: if it cannot be inferred; says why.
     """
     known = [command]
     trouble = None
@@ -113,7 +112,7 @@ def script_name(command: str, names: Sequence[tuple[str, str]] = ()) -> str:
         name = SUFFIX.sub("", base)
         known += [path, base, name]
         if re.search("[$*?]", base):
-            raise ValueError(f"only the shell can tell what {base!r} is")
+            raise ValueError(f"only the shell knows what {base!r} is")
     except ValueError as error:
         trouble = error
     for pattern, given in names:
@@ -121,12 +120,11 @@ def script_name(command: str, names: Sequence[tuple[str, str]] = ()) -> str:
             return given
     if trouble is not None:
         raise trouble
-    _check_name(name)
-    return name
+    return checked_text(IScriptActivity["name"], name)
 
 
 def parse_names(text: str) -> list[tuple[str, str]]:
-    """The patterns and names of a mapping file.
+    """The patterns and names of a file for ``crontab --names``.
 
     :param text: lines with a pattern and a name, quoted as in the shell if
         they have spaces; empty lines and comments.
@@ -140,7 +138,7 @@ def parse_names(text: str) -> list[tuple[str, str]]:
                 continue
             if len(words) != 2:
                 raise ValueError("expected a pattern and a name")
-            _check_name(words[1])
+            checked_text(IScriptActivity["name"], words[1])
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
         names.append((words[0], words[1]))
@@ -148,19 +146,11 @@ def parse_names(text: str) -> list[tuple[str, str]]:
 
 
 def is_known_command(word: str) -> bool:
-    """Is it something that crontabs run scripts with?"""
+    """Is it a command that crontabs run scripts with?"""
     base = word.rpartition("/")[2]
     return bool(
         base in TOOLS or base in WRAPPERS or word in KEYWORDS
         or SHELL.fullmatch(base) or INTERPRETER.fullmatch(base))
-
-
-def _check_name(name: str) -> None:
-    try:
-        getFields(IScriptActivity)["name"].validate(name)
-    except ValidationError as error:
-        raise ValueError(f"no name for a script: {name!r}: {error.doc()}"
-                         ) from None
 
 
 def _script(command: str) -> str:
@@ -169,7 +159,7 @@ def _script(command: str) -> str:
     :raises ValueError: if there is none, or more than one.
     """
     if ON_SOME_DAYS.search(command):
-        raise ValueError("the date decides whether it runs")
+        raise ValueError("the command decides by the date whether it runs")
     found: list[str] = []
     for operator, words in _simple_commands(command):
         path = _unwrapped(words)
@@ -180,7 +170,7 @@ def _script(command: str) -> str:
         if path not in found:
             found.append(path)
     if not found:
-        raise ValueError("no script in it that has a name")
+        raise ValueError("the command runs no script that has a name")
     if len(found) > 1:
         raise ValueError(f"more than one script: {', '.join(found)}")
     return found[0]
@@ -201,7 +191,7 @@ def _simple_commands(command: str) -> Iterator[tuple[str, list[str]]]:
         if not token or token.strip(PUNCTUATION):
             words.append(token)
         elif "<" in token or ">" in token:
-            # Where to: no word of the command, nor is the number before it.
+            # A redirection, which is no word of the command.
             lexer.get_token()
             if words and words[-1].isdigit():
                 words.pop()
@@ -215,7 +205,7 @@ def _tokens(lexer: shlex.shlex) -> Iterator[str]:
     try:
         yield from lexer
     except ValueError:
-        raise ValueError("a quote in it is not closed") from None
+        raise ValueError("a quote is not closed") from None
 
 
 def _unwrapped(words: list[str]) -> str | None:

@@ -1,6 +1,6 @@
-"""When an answer is ok, a warning or critical.
+"""The state of an answer: ok, paused, warning or critical.
 
-A check and a replay ask the same functions, so that they cannot disagree.
+A check and a replay call the same functions, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import datetime
 import functools
 from collections.abc import Sequence
 
+from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.matching import Case
@@ -32,16 +33,12 @@ __all__ = [
 ]
 
 
-# Before that it is not known what was paused.
-HORIZON = datetime.timedelta(days=400)
-
-
 def latest_due(
     case: Case, at: datetime.datetime
 ) -> datetime.datetime | None:
     """The last slot of a schedule that counts and whose grace has passed.
 
-    :return: `None` if all of them were paused, as far back as is known.
+    :return: `None` if all slots since `HORIZON` were paused.
     """
     expectation = case.expectation
     return _latest_due(
@@ -52,7 +49,7 @@ def latest_due(
 def interval_ends(
     case: Case, completed: datetime.datetime
 ) -> datetime.datetime:
-    """The last moment at which an interval that began then is not late."""
+    """The last moment at which the interval that began then is not late."""
     expectation = case.expectation
     return patience_ends(
         case.pauses, completed, expectation.every + expectation.grace)
@@ -70,7 +67,7 @@ def recently_state(
     :param slot: of a schedule, the latest that is due; see `latest_due`.
     :param started: when the success that started last did.
     :param completed: when the last completion was.
-    :return: ``paused`` if it is forgiven, after a pause, what was before.
+    :return: ``paused`` if a pause forgives what was due before it.
     """
     if case.expectation.schedule is not None:
         if slot is None or (
@@ -88,7 +85,7 @@ def recently_state(
 def intervals_met(due: int, runs: int) -> int:
     """How many intervals have a run.
 
-    They have no fixed ends that a run could miss by a little.
+    Intervals have no fixed ends, so each run meets one.
     """
     return min(due, runs)
 
@@ -96,10 +93,10 @@ def intervals_met(due: int, runs: int) -> int:
 def often_state(
     expectation: IScriptExpectation, missed: int, extra: int
 ) -> str:
-    """Is the number of runs wrong?
+    """Are there too few runs, or too many?
 
     :param missed: how many slots have no run.
-    :param extra: how many runs there are beside those that meet a slot.
+    :param extra: how many runs meet no slot.
     """
     severity: str = expectation.severity
     wrong = missed > expectation.missed or (
@@ -121,7 +118,7 @@ def runtime_state(
 def _is_forgiven(
     case: Case, slot: datetime.datetime | None, at: datetime.datetime
 ) -> bool:
-    """Was there a pause that forgives, and has nothing been due since?"""
+    """Was there a pause that forgives, and was nothing due since then?"""
     for pause in reversed(case.forgiving):
         if pause.date_started > at:
             continue

@@ -16,8 +16,6 @@ from typing import ClassVar
 
 from storm.exceptions import DisconnectionError
 from storm.exceptions import OperationalError
-from zope.schema import ValidationError
-from zope.schema import getFields
 
 from canonical.config import ConfigError
 from canonical.config import config
@@ -29,6 +27,7 @@ from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
 from canonical.database.stormuri import check_isolation
 from canonical.launchpad.interfaces import IScriptActivity
+from canonical.launchpad.interfaces import checked_text
 from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
@@ -305,11 +304,10 @@ class LaunchpadScript:
 
     def _check_name(self) -> None:
         try:
-            getFields(IScriptActivity)["name"].validate(self.name)
-        except ValidationError as error:
+            checked_text(IScriptActivity["name"], self.name)
+        except (TypeError, ValueError) as error:
             raise LaunchpadScriptFailure(
-                f"The script's name cannot be recorded: {self.name!r}:"
-                f" {error.doc()}") from None
+                f"The script's name cannot be recorded: {error}") from None
 
     def _lock_or_exit(self, blocking: bool, status: int) -> None:
         if self._lock is not None and self._lock.is_held:

@@ -17,7 +17,7 @@ from canonical.config.weburl import WebError
 from canonical.config.weburl import is_web_url
 from canonical.config.weburl import site_of
 from canonical.config.weburl import without_secrets
-from canonical.launchpad.interfaces import single_line
+from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [

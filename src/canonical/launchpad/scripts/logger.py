@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from optparse import OptionParser
 from optparse import Values
 
-from canonical.launchpad.interfaces.plaintext import PlainFormatter
+from canonical.launchpad.plaintext import PlainFormatter
 
 
 __all__ = [

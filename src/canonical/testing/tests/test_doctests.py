@@ -213,7 +213,7 @@ class ReadmeChecker(doctest.OutputChecker):
     VARYING = [
         (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
         (re.compile(r"in \d+\.\d+ ?s"), "in SECONDS"),
-        (re.compile(r"(?<=took )[\d.]+s"), "SECONDS"),
+        (re.compile(r"(?<=runtime )[\d.]+s"), "SECONDS"),
         (re.compile(r"(?<=tables in )\S+ on \S+"), "DATABASE"),
         (re.compile(r"(?<=on )[\w.-]+(?=[,:])"), "HOST"),
     ]

@@ -102,8 +102,8 @@ class TestMail(AlertTestCase):
         self.assertRegex(
             text, r"\AScript: 1 broken\.\nAs of 2\S+ \S+ UTC\.\n\n"
             r"BROKEN\n\* garbo\n"
-            r"  critical: has not succeeded for more than 1h5m; last at .*:"
-            r" never started\n\Z")
+            r"  critical: no success for more than 1h5m; last succeeded"
+            r" at .*: not started since then\n\Z")
         self.assertEqual([], self.subjects())
         self.age(hours=23)
         self.assertEqual([], self.subjects())
@@ -113,7 +113,7 @@ class TestMail(AlertTestCase):
         self.age(hours=25)
         self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
         self.assertRegex(
-            self.mail.texts()[-1], r"\n  critical for 1d1h(\d+s)?: has")
+            self.mail.texts()[-1], r"\n  critical for 1d1h(\d+s)?: no success")
         self.assertEqual([], self.subjects())
         self.configure(repeat="1h")
         self.age(hours=2)
@@ -240,7 +240,7 @@ class TestMail(AlertTestCase):
             ({"webhook_url": "http://[bad"}, 2, "webhook_url: not an http"),
             ({"webhook_url": "http://x:abc"}, 2, "webhook_url: not an http"),
             ({"repeat": "3000000d"}, 2, "repeat: too long a duration"),
-            ({"expectations": ""}, 2, "nothing is expected"),
+            ({"expectations": ""}, 2, "no rules: name a rules file"),
             ({"expectations": "no.zcml"}, 2, "No such file"),
         ):
             self.configure(**values)
@@ -375,7 +375,7 @@ class TestSnooze(AlertTestCase):
 
     def test_what_is_wrong_is_a_line(self):
         for arguments, words in (
-            (("garbage", "--for", "2h"), "nothing is expected of 'garbage'"),
+            (("garbage", "--for", "2h"), "no rule for 'garbage'"),
             (("garbo", "--for", "long"), "not a duration: 'long'"),
             (("garbo",), "required: --for"),
         ):

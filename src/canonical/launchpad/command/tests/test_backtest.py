@@ -108,7 +108,7 @@ class TestBacktest(BacktestTestCase):
         self.assertEqual(
             {"mail"}, {each["name"] for each in self.json("mail")})
         self.assertEqual(
-            (2, "", "scriptactivity: nothing is expected of 'x', 'y'\n"),
+            (2, "", "scriptactivity: no rule for 'x', 'y'\n"),
             self.backtest("y", "mail", "x"))
 
     def test_a_pause_is_heeded(self):
@@ -119,8 +119,10 @@ class TestBacktest(BacktestTestCase):
     def test_what_it_does_not_take(self):
         for options, words in (
             (["--since", "soon"], "not a duration: 'soon'"),
-            (["--since", "0s"], "has to be more than 0s, and 3650d at most"),
-            (["--since", "9999d"], "has to be more than 0s, and 3650d at mo"),
+            (["--since", "0s"], "must be more than 0s and at most 3650d"),
+            (["--since", "9999d"], "must be more than 0s and at most 3650d"),
+            (["--since", "-1d"],
+             "a duration cannot be negative: '-1d'; do you mean '1d'?"),
             (["--at", "2007-02-01"], "a time without its zone"),
         ):
             status, out, err = self.backtest(*options)

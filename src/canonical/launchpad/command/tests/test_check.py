@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -102,7 +103,7 @@ class TestCheck(CheckTestCase):
         self.assertEqual((1, ""), (status, err))
         self.assertEqual(
             ["warning", "slow", "-",
-             "took 30s on average of 1, and should take 1s or less"],
+             "average runtime 30s over 1 run (expected at most 1s)"],
             out.splitlines()[1].split("\t"))
 
     def test_a_line_for_nagios(self):
@@ -157,9 +158,34 @@ class TestCheck(CheckTestCase):
         self.assertEqual(
             {"expectations.zcml", "scripts.prom"},
             {each.name for each in self.directory.iterdir()})
-        status, _, err = self.check("--prometheus", "/no/such/file")
-        self.assertEqual(3, status)
-        self.assertIn("No such file or directory", err)
+
+    def test_a_link_is_followed_to_the_file(self):
+        path = self.write("scripts.prom", "old")
+        link = self.directory / "link.prom"
+        link.symlink_to(path)
+        status, _, err = self.check("--prometheus", str(link))
+        self.assertEqual((2, ""), (status, err))
+        self.assertTrue(link.is_symlink())
+        self.assertIn("scriptactivity_state", path.read_text())
+
+    def test_what_is_no_regular_file_is_not_replaced(self):
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        device = self.directory / "link"
+        device.symlink_to("/dev/null")
+        for path, words in (
+            (pipe, "not a regular file; --prometheus without FILE prints"),
+            (device, "not a regular file"),
+            (self.directory, "not a regular file"),
+            ("/dev/stdout", "not a regular file"),
+            ("/no/such/file", "No such file or directory"),
+        ):
+            status, out, err = self.check("--prometheus", str(path))
+            self.assertEqual((3, "", 1), (status, out, err.count("\n")))
+            self.assertIn(words, err)
+            self.assertIn(str(path), err)
+        self.assertTrue(pipe.is_fifo())
+        self.assertTrue(device.is_symlink())
 
     @unittest.skipUnless(
         shutil.which("promtool"), "promtool of Debian's prometheus is needed")
@@ -252,13 +278,17 @@ class TestCheck(CheckTestCase):
 
     def test_whatever_is_wrong_is_a_line_and_unknown(self):
         for arguments, words in (
-            (("check",), "nothing is expected: name a file"),
+            (("check",), "no rules: name a rules file"),
             (("check", "--at", "noon"), "not a time: 'noon'"),
             (("check", "--at", "2007-02-01"), "a time without its zone"),
             (("check", "--expectations", "/no/such"), "No such file"),
             (("check", "--no-such-option"), "unrecognized arguments"),
             (("check", "x", "--expectations", str(self.expectations)),
-             "nothing is expected of 'x'"),
+             "no rule for 'x'\n"),
+            (("check", "fin", "--expectations", str(self.expectations)),
+             "no rule for 'fin'; do you mean 'fine'?\n"),
+            (("check", "--expectations", str(self.expectations), "--host",
+              "hots"), "unknown host 'hots'; do you mean 'host'?\n"),
         ):
             status, out, err = self.run_command(*arguments)
             self.assertEqual((3, ""), (status, out), arguments)
@@ -268,21 +298,6 @@ class TestCheck(CheckTestCase):
             LP_DATABASE_URI="postgresql://localhost:1/app")
         self.assertEqual(3, status)
 
-    def test_what_the_directive_does_not_know_is_named_with_its_line(self):
-        for wrong, words in (
-            ('<lp:script schedul="0 3 * * *"', "parameters: schedul File "),
-            ('<lp:scrpt', "directive http://namespaces.canonical.com/lp scrpt"
-             " File "),
-        ):
-            path = self.write("wrong.zcml", EXPECTATIONS.replace(
-                "<lp:script", wrong, 1))
-            status, out, err = self.run_command(
-                "check", "--expectations", str(path))
-            self.assertEqual((3, ""), (status, out))
-            self.assertRegex(
-                err, rf'^scriptactivity: \w+ {words}"\S+/wrong.zcml", line \d+'
-                r'\S*\n$')
-
     def test_the_same_script_twice(self):
         path = self.write("twice.zcml", EXPECTATIONS.replace(
             'name="slow"', 'name="fine"'))
@@ -291,7 +306,7 @@ class TestCheck(CheckTestCase):
         self.assertEqual((3, ""), (status, out))
         self.assertEqual(1, err.count("\n"))
         self.assertEqual(2, err.count("twice.zcml"), err)
-        self.assertIn("fine is declared already, in File", err)
+        self.assertIn("'fine' is declared already, at ", err)
 
     def test_the_same_script_in_a_file_that_is_included(self):
         path = self.write("outer.zcml", EXPECTATIONS.replace(
@@ -300,7 +315,7 @@ class TestCheck(CheckTestCase):
             "check", "--expectations", str(path))
         self.assertEqual((3, ""), (status, out))
         self.assertIn("outer.zcml", err)
-        self.assertIn("fine is declared already, in File", err)
+        self.assertIn("'fine' is declared already, at ", err)
 
 
 class TestMonitors(CommandTestCase):

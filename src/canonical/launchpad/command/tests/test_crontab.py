@@ -67,8 +67,8 @@ class TestCrontab(CrontabTestCase):
         self.assertEqual(1, status)
         for text in out, err:
             text = " ".join(text.split())
-            self.assertIn(f"{path}:1: it runs when cron starts", text)
-            self.assertIn(f"{path}:2: neither a schedule", text)
+            self.assertIn(f"{path}:1: @reboot has no schedule", text)
+            self.assertIn(f"{path}:2: expected a schedule", text)
             self.assertIn("what is this?", text)
         self.assertIn("scriptactivity: 1 line not understood", err)
         self.assertEqual(0, self.crontab(self.write("b", "@reboot b"))[0])
@@ -107,7 +107,7 @@ class TestCrontab(CrontabTestCase):
         status, out, err = self.crontab(path)
         self.assertEqual(1, status)
         self.assertIn('name="a"', out)
-        self.assertIn(r"no name for a script: '\udcf6'", err)
+        self.assertIn(r"control characters in it: '\udcf6'", err)
 
     def test_whatever_is_wrong_is_a_line_and_nothing_is_printed(self):
         path = self.write("tab", "@daily a\n")

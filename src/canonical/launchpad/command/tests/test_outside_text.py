@@ -4,7 +4,7 @@ import json
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
-from canonical.launchpad.interfaces import printable
+from canonical.launchpad.plaintext import printable
 
 
 # What a terminal, a table of lines and a mail could be misled by.

@@ -1,4 +1,4 @@
-"""What a suggestion is based on, in words."""
+"""The evidence for an inferred rule, in words."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.inference.guessing import EVERY_HOUR
 from canonical.launchpad.monitor.inference.guessing import Guess
 from canonical.launchpad.monitor.inference.matching import Match
 from canonical.launchpad.monitor.inference.matching import Times
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -37,15 +38,14 @@ __all__ = [
 # The average may be off by this factor.
 AVERAGE_MARGIN = 2.0
 
-# How many other time zones are told of.
+# How many other time zones are listed.
 TOLD = 3
 
 
 def change_evidence(since: float, before: Guess | None) -> str:
-    was = "otherwise" if before is None else schedule_text(before)
+    was = "" if before is None else f" from {schedule_text(before)}"
     return (
-        f"changed: it is so since {when_text(since)}, before that it was"
-        f" {was}; what follows is from the time since then")
+        f"schedule changed{was} at {when_text(since)}; earlier runs ignored")
 
 
 def schedule_text(guess: Guess) -> str:
@@ -58,7 +58,7 @@ def schedule_evidence(guess: Guess, runs: Sequence[Times]) -> str:
     slots = guess.matched.slots
     met = len(guess.matched.lateness)
     extra = len(guess.matched.extra)
-    also = f"; {count_text(extra, 'run')} beside them" if extra else ""
+    also = f"; {count_text(extra, 'extra run')}" if extra else ""
     return (
         f"schedule: {met} of {count_text(len(slots), 'slot')} have a run, from"
         f" {when_text(slots[0])} to {when_text(slots[-1])}{also}")
@@ -67,15 +67,15 @@ def schedule_evidence(guess: Guess, runs: Sequence[Times]) -> str:
 def zone_evidence(guess: Guess) -> str:
     name = guess.timezone
     if guess.schedule.split()[1:] == EVERY_HOUR:
-        return "timezone: it runs every hour, so that none can be told"
+        return "timezone: unknown, since it runs every hour"
     if name == "UTC" and not guess.clocks_changed:
         return (
-            "timezone: none can be told, since no clocks were changed in this"
-            " time; UTC is a guess")
+            "timezone: unknown, since no clock changed in this history; UTC is"
+            " assumed")
     if name == "UTC":
         return (
-            "timezone: the starts stayed as they were in UTC when clocks"
-            " elsewhere were changed")
+            "timezone: starts stayed the same in UTC when clocks elsewhere"
+            " changed")
     if guess.zone.changes:
         said = " and ".join(when_text(each) for each in guess.zone.changes)
         text = f"timezone: starts moved with the clocks of {name}, at {said}"
@@ -86,7 +86,7 @@ def zone_evidence(guess: Guess) -> str:
         for zone, schedule in guess.alike]
     if others:
         more = len(others) - TOLD
-        text += f"; alike: {', '.join(others[:TOLD])}" + (
+        text += f"; also fits {', '.join(others[:TOLD])}" + (
             f" and {more} more" if more > 0 else "")
     return text
 
@@ -97,8 +97,8 @@ def grace_evidence(met: float, covered: float) -> str:
         f"grace: the latest completion came {seconds_text(met)} after its"
         " slot")
     return text if covered <= met else (
-        f"{text}; and when a slot fell into the run before it, the next came"
-        f" {seconds_text(covered)} after that")
+        f"{text}; a slot during a run was met up to"
+        f" {seconds_text(covered)} later")
 
 
 def missed_evidence(
@@ -111,16 +111,16 @@ def missed_evidence(
         covered = min(sum(len(each.covered) for each in matches), count)
         why = [
             f"{number} {reason}" for number, reason in (
-                (covered, "while the run before was not done"),
+                (covered, "during the previous run"),
                 (count - covered,
-                 "since it started so late that it counts for the next"),
+                 "with a run so late that it meets the next slot"),
             ) if number]
-        yield f"missed: {' and '.join(why)}, of {slots} slots"
+        yield f"missed: of {slots} slots, {' and '.join(why)}"
     elif statistics.median(durations) > 0.5 * _spacing(matches[0].slots):
         yield (
             "schedule: runs take"
-            f" {seconds_text(statistics.median(durations))}; if it was due"
-            " more often meanwhile, that cannot be told")
+            f" {seconds_text(statistics.median(durations))}; slots during a"
+            " run would not show")
 
 
 def varies(runs: Sequence[Times]) -> str:
@@ -138,14 +138,14 @@ def average_of(scopes: Sequence[Sequence[Times]]) -> tuple[str, str]:
     fewest = min(map(len, scopes))
     if fewest < RUNS:
         return "", (
-            f"average: none can be told from {count_text(fewest, 'run')};"
-            f" {RUNS} would be needed")
+            f"average: unknown, since there are only"
+            f" {count_text(fewest, 'run')}; it needs {RUNS}")
     means = [mean for scope in scopes for mean in rolling_means(scope)]
     low = rounded_down(min(means) / AVERAGE_MARGIN)
     high = rounded_up(max(means) * AVERAGE_MARGIN)
     band = f"{duration_text(low) if low else ''}..{duration_text(high)}"
     return band, (
-        f"average: means of {RUNS} runs were from"
+        f"average: the average of {RUNS} runs was from"
         f" {seconds_text(min(means))} to {seconds_text(max(means))}")
 
 
@@ -165,5 +165,5 @@ def seconds_text(seconds: float) -> str:
 
 
 def when_text(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return time_text(
+        datetime.datetime.fromtimestamp(seconds, datetime.UTC), "minutes")

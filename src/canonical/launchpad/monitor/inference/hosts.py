@@ -115,17 +115,17 @@ def hosts_of_schedule(
         shares.append((len(met & any_met) / len(any_met), host))
     if len(shares) < 2 or min(shares)[0] < FULL:
         return [], [
-            f"hosts: any will do, since it ran on {_and(substantial)} and not"
-            " on each for all slots"]
+            f"hosts: any will do; it ran on {_and(substantial)}, but not on"
+            " each for all slots"]
     return _listed([host for _, host in shares])
 
 
 def _listed(hosts: list[str]) -> tuple[list[str], list[str]]:
     if any(len(host.split()) != 1 or host != host.strip() for host in hosts):
         return [], [
-            f"hosts: it ran on each of {_and(hosts)} for itself, but names"
-            " with spaces cannot be listed; any will do"]
-    return hosts, [f"hosts: it ran on each of {_and(hosts)} for itself"]
+            f"hosts: any will do; it ran on each of {_and(hosts)}, but names"
+            " with spaces cannot be listed"]
+    return hosts, [f"hosts: it ran on each of {_and(hosts)}"]
 
 
 def hosts_of_interval(
@@ -165,7 +165,7 @@ def _only_on(hosts: Sequence[str], runs: Sequence[Times]) -> list[str]:
     if not others:
         return []
     return [
-        f"hosts: any will do; it ran on {_and(hosts)}, and now and then on"
+        f"hosts: any will do; it ran on {_and(hosts)}, and sometimes on"
         f" {_and(others)}"]
 
 

@@ -74,9 +74,9 @@ def suggest_expectation(
     if interval is not None:
         return interval
     return Suggestion({}, (
-        f"no schedule can be told: with the nearest, {guess.schedule},"
+        f"no schedule fits: with the nearest, {guess.schedule},"
         f" {doubt}",
-        f"no interval can be told: {varies(times)}"))
+        f"no interval fits: {varies(times)}"))
 
 
 def _differing(runs: Sequence[Times]) -> Suggestion | None:
@@ -88,15 +88,15 @@ def _differing(runs: Sequence[Times]) -> Suggestion | None:
             for host, guess in guesses.items()):
         return None
     return Suggestion({}, (
-        "no one rule can be told: " + ", ".join(
-            f"on {host} it is {schedule_text(guess)}"
+        "no single rule fits: " + ", ".join(
+            f"{schedule_text(guess)} on {host}"
             for host, guess in guesses.items()),))
 
 
 def _too_few(runs: Sequence[Run | Times]) -> Suggestion:
     return Suggestion({}, (
-        f"nothing can be told from {count_text(len(runs), 'run')};"
-        f" {FEWEST_RUNS} at least would be needed",))
+        f"{count_text(len(runs), 'run')}: too few to infer a rule from; it"
+        f" needs {FEWEST_RUNS}",))
 
 
 def _too_short(
@@ -110,15 +110,15 @@ def _too_short(
         why = "and has not since then"
     elif last - first < DAY and (
             silent > HOUR or guess.schedule.split()[1] != "*"):
-        why = "too short to tell at which hours it rests"
+        why = "too short to show at which hours it does not run"
     elif silent > DAY and last - first < WEEK and (
             all(map(_is_weekend, days))
             and not any(_is_weekend(int(run.started // DAY)) for run in runs)):
-        why = "too short to tell whether it rests at weekends"
+        why = "too short to show whether it runs at weekends"
     else:
         return None
     return Suggestion({}, (
-        f"nothing can be told: it ran from {when_text(first)} to"
+        f"no rule can be inferred: it ran from {when_text(first)} to"
         f" {when_text(last)}, {why}",))
 
 

@@ -190,7 +190,7 @@ def at_intervals(
         f"grace: the longest time between completions was"
         f" {seconds_text(longest)}",
         *hosts_evidence,
-        *([f"missed: a day may have {count_text(missed, 'run')} less"]
+        *([f"missed: a day had up to {count_text(missed, 'run')} fewer"]
           if missed else []),
         average_evidence,
     ])

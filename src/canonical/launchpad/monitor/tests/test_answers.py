@@ -37,19 +37,38 @@ class TestExpectations(unittest.TestCase):
 
     def test_what_is_refused(self):
         for values, words in (
-            ({}, "either schedule or every"),
-            ({"every": "1d", "schedule": "@daily"}, "and not both"),
-            ({"every": "0s"}, "every has to be more than 0s"),
-            ({"every": "1d", "window": "0s"}, "window has to be more than"),
-            ({"every": "1d", "missed": -1}, "missed: "),
-            ({"every": "1d", "runs": 0}, "runs: "),
-            ({"every": "1d", "severity": "bad"}, "severity: .*'bad'"),
-            ({"every": "1d", "grace": "soon"}, "not a duration: 'soon'"),
-            ({"every": "1d", "average": "fast"}, "not a band: 'fast'"),
+            ({}, "^either schedule or every is needed"),
+            ({"every": "1d", "schedule": "@daily"}, "and not both$"),
+            ({"schedule": ""}, "^not a schedule: ''; expected five fields"),
+            ({"schedule": "@daily", "timezone": "Europe/Londn"},
+             "^unknown time zone: 'Europe/Londn'; do you mean"
+             " 'Europe/London'[?]$"),
+            ({"every": "0s"},
+             "^every must be more than 0s and at most 400d, not 0s$"),
+            ({"every": "1d", "window": "0s"}, "^window must be more than 0s"),
+            ({"every": "1d", "window": "36525d"},
+             "^window must be .* at most 400d, not 36525d$"),
+            ({"every": "1d", "grace": "5000d"},
+             "^grace must be at most 400d, not 5000d$"),
+            ({"every": "1d", "missed": "-1"},
+             "^missed must be a whole number of 0 or more, not -1$"),
+            ({"every": "1d", "missed": "few"}, "^missed must .* not 'few'$"),
+            ({"every": "1d", "runs": "0"},
+             "^runs must be a whole number from 1 to 1000, not 0$"),
+            ({"every": "1d", "severity": "critcal"},
+             "^severity must be warning or critical, not 'critcal'; do you"
+             " mean 'critical'[?]$"),
+            ({"every": "1d", "grace": "soon"},
+             "^grace: not a duration: 'soon'; expected"),
+            ({"every": "1d", "average": "fast"},
+             "^average: not a band: 'fast'; expected"),
+            ({"every": "1d", "average": "lerned"}, "do you mean 'learned'"),
+            ({"every": "1d", "hosts": "a b a"},
+             "^hosts has a host twice: a b a$"),
         ):
             with self.assertRaisesRegex(ValueError, words):
                 expect(**values)
-        with self.assertRaisesRegex(ValueError, "name: "):
+        with self.assertRaisesRegex(ValueError, "^name must not be empty"):
             expectation_from_text("", every="1d")
 
 
@@ -100,7 +119,7 @@ class TestRecently(unittest.TestCase):
     def test_why(self):
         hourly = expect(schedule="0 * * * *")
         for figures, words in (
-            ({}, "never started"),
+            ({}, "not started since then"),
             ({"running_since": at(8, 30), "running_is_seen": True},
              "still running, for 1h30m, since 2007-02-01 08:30:00 UTC"),
             ({"running_since": at(8, 30)},
@@ -111,10 +130,10 @@ class TestRecently(unittest.TestCase):
             ({"failures": 1, "last_outcome": "killed",
               "last_reason": "SIGTERM"}, "failed once, last with SIGTERM"),
             ({"failures": 2, "last_outcome": "vanished"},
-             "vanished, failed 2 times in a row"),
+             "vanished; failed 2 times in a row"),
             ({"last_outcome": "skipped"},
-             "skipped, since another held its lock"),
-            ({"last_outcome": "success"}, "never started"),
+             "skipped, since another run held its lock"),
+            ({"last_outcome": "success"}, "not started since then"),
         ):
             sentence = self.recently(
                 hourly, at(10), last_started=at(7), **figures).sentence
@@ -146,6 +165,22 @@ class TestOften(unittest.TestCase):
             self.assertEqual(
                 (state, 3, met, 0),
                 (found.state, found.due, found.met, found.extra))
+
+    def test_sentences(self):
+        for values, met, runs, sentence in (
+            ({}, 3, 3, "3 of 3 scheduled runs in the last 3h"),
+            ({}, 1, 1, "1 of 3 scheduled runs in the last 3h (0 misses"
+                       " allowed)"),
+            ({"missed": 1}, 1, 1, "1 of 3 scheduled runs in the last 3h"
+                                  " (1 miss allowed)"),
+            ({"extra": 0}, 3, 4, "3 of 3 scheduled runs in the last 3h, and 1"
+                                 " extra run (0 allowed)"),
+            ({"window": "1m"}, 0, 0, "no run was due in the last 1m"),
+        ):
+            values = {"window": "3h", **values}
+            self.assertEqual(sentence, self.often(
+                expect(schedule="0 * * * *", **values), at(10, 30),
+                met=met, runs=runs).sentence)
 
     def test_extra_runs_count_only_if_it_is_said(self):
         for extra, state in ((None, "ok"), (2, "ok"), (1, "critical")):
@@ -194,6 +229,25 @@ class TestRuntime(unittest.TestCase):
         found = self.runtime([1, 1, 100], average="..2s", runs=2)
         self.assertEqual(("ok", 2), (found.state, found.runs))
 
+    def test_sentences(self):
+        usual = [9, 10, 11] * 10
+        for durations, values, sentence in (
+            ([], {}, "no runs yet to take an average of"),
+            ([60], {}, "average runtime 1m over 1 run"),
+            ([5, 15], {"average": "..9s"},
+             "average runtime 10s over 2 runs (expected at most 9s)"),
+            ([5, 15], {"average": "11s.."},
+             "average runtime 10s over 2 runs (expected at least 11s)"),
+            ([9.0004], {"average": "..9s"},
+             "average runtime 9.0004s over 1 run (expected at most 9s)"),
+            ([30] * 5 + usual, {"average": "learned", "runs": 5},
+             "median runtime 30s over 5 runs (usually 10s)"),
+            ([30] * 8, {"average": "learned", "runs": 5},
+             "usual runtime not known yet: 3 of 10 earlier runs"),
+        ):
+            self.assertEqual(
+                sentence, self.runtime(durations, **values).sentence)
+
     def test_without_runs_there_is_no_average(self):
         found = self.runtime([], average="..2s")
         self.assertEqual(("ok", None), (found.state, found.average_seconds))
@@ -201,7 +255,6 @@ class TestRuntime(unittest.TestCase):
     def test_it_is_still_learning_from_fewer_than_ten(self):
         found = self.runtime([100] * 5 + [1] * 9, average="learned", runs=5)
         self.assertEqual("ok", found.state)
-        self.assertIn("still learning", found.sentence)
 
     def test_what_is_learned_works_in_both_directions(self):
         usual = [9, 10, 11] * 10

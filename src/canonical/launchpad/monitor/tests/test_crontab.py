@@ -76,13 +76,13 @@ class TestLines(unittest.TestCase):
         self.assertEqual(["b"], [each["name"] for each in found])
         self.assertEqual(
             [(1, "unknown time zone: 'Mars/Olympus'"),
-             (2, "its time zone is that of line 1, which is unknown")], notes)
+             (2, "its time zone, of line 1, is unknown")], notes)
 
     def test_tz_is_for_the_commands_and_that_is_said(self):
         text = "TZ=Asia/Tokyo\n0 0 * * * a\n"
         (found,), ((line, reason),) = rules(text)
         self.assertEqual(("UTC", 1), (found["timezone"], line))
-        self.assertIn("TZ is for the commands", reason)
+        self.assertIn("TZ changes the time zone of commands only", reason)
         note, = rules_of(parse_crontab(text, "x", "UTC", False))[1]
         self.assertTrue(note.understood)
 
@@ -123,11 +123,11 @@ class TestLines(unittest.TestCase):
     def test_a_reboot_is_understood_and_is_no_rule(self):
         note, = rules_of(parse_crontab("@reboot a", "x", "UTC", False))[1]
         self.assertTrue(note.understood)
-        self.assertIn("it runs when cron starts", note.reason)
+        self.assertIn("@reboot has no schedule", note.reason)
 
     def test_each_line_that_is_not_understood_is_listed(self):
         for line, words in (
-            ("what is this", "neither a schedule and a command nor"),
+            ("what is this", "expected a schedule and a command, or"),
             ("run it at noon every day", "'it' is not as in crontab"),
             ("* * * * *", "no command"),
             ("@daily", "no command"),
@@ -138,8 +138,8 @@ class TestLines(unittest.TestCase):
             ("5/15 * * * * a", "a step follows a range"),
             ("0 0 L * * a", "'L' is not as in crontab"),
             ("0 0 * * 5#2 a", "'5#2' is not as in crontab"),
-            ("0~30 4 * * * a", "a random time"),
-            ("~ 4 * * * a", "a random time"),
+            ("0~30 4 * * * a", "cron chooses the time at random"),
+            ("~ 4 * * * a", "cron chooses the time at random"),
             ("0 0 31 2 * a", "Bad day-of-month"),
             ("@every 5m a", "expected five fields"),
             ("@daily " + "a" * 1000, "longer than 1000 characters"),
@@ -269,21 +269,21 @@ class TestNames(unittest.TestCase):
 
     def test_commands_that_do_not_tell(self):
         for command, words in (
-            ("cd / && run-parts /etc/cron.daily", "no script in it"),
-            ("ssh host /srv/a.py", "no script in it"),
-            ("python -c 'import a'", "no script in it"),
-            ("bash", "no script in it"),
+            ("cd / && run-parts /etc/cron.daily", "runs no script"),
+            ("ssh host /srv/a.py", "runs no script"),
+            ("python -c 'import a'", "runs no script"),
+            ("bash", "runs no script"),
             ("a && b", "more than one script: a, b"),
             ("bash -c 'a; b'", "more than one script: a, b"),
-            ("$SCRIPT --x", "only the shell can tell"),
-            ("/srv/$(hostname).py", "only the shell can tell"),
-            ("'/srv/a", "a quote in it is not closed"),
-            ("''", "no name for a script: ''"),
-            ("/srv/", "no name for a script: ''"),
-            ("/srv/" + "a" * 256, "no name for a script"),
-            ("/srv/\udcff.py", "no name for a script"),
-            ("[ $(date +%d) -le 7 ] && a", "the date decides"),
-            ("test `date +%u` = 7 && a", "the date decides"),
+            ("$SCRIPT --x", "only the shell knows"),
+            ("/srv/$(hostname).py", "only the shell knows"),
+            ("'/srv/a", "a quote is not closed"),
+            ("''", "name must not be empty: ''"),
+            ("/srv/", "name must not be empty: ''"),
+            ("/srv/" + "a" * 256, "name must have at most 255"),
+            ("/srv/\udcff.py", "name must not have line breaks or control"),
+            ("[ $(date +%d) -le 7 ] && a", "decides by the date"),
+            ("test `date +%u` = 7 && a", "decides by the date"),
         ):
             with self.assertRaisesRegex(ValueError, words, msg=command):
                 script_name(command)
@@ -312,8 +312,8 @@ class TestNames(unittest.TestCase):
             ("a b c", "line 1: expected a pattern and a name"),
             ("a b\nc", "line 2: expected a pattern and a name"),
             ("a 'b", "line 1: No closing quotation"),
-            ("a ''", "line 1: no name for a script: ''"),
-            ("a \udcff", "line 1: no name for a script"),
+            ("a ''", "line 1: name must not be empty: ''"),
+            ("a \udcff", "line 1: name must not have line breaks"),
         ):
             with self.assertRaisesRegex(ValueError, words):
                 parse_names(text)

@@ -1,4 +1,4 @@
-"""What is written of expectations is what ZCML reads."""
+"""Rules files: what is written is read back, and mistakes are explained."""
 
 import tempfile
 import unittest
@@ -13,10 +13,12 @@ from zope.component import getUtility
 from zope.component.testing import PlacelessSetup
 
 from canonical.launchpad.interfaces import IScriptExpectation
-from canonical.launchpad.interfaces import is_printable
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
+from canonical.launchpad.plaintext import is_printable
 
 
 TEXT = strategies.text(
@@ -35,6 +37,7 @@ class TestZCML(PlacelessSetup, unittest.TestCase):
 
     @settings(max_examples=60, deadline=None)
     @given(name=TEXT, comment=TEXT, heading=TEXT)
+    @example(name=" ", comment="", heading="")
     @example(name="o\N{COMBINING DIAERESIS}", comment="", heading="")
     def test_whatever_is_written_is_read_back(self, name, comment, heading):
         self.setUp()
@@ -74,5 +77,131 @@ class TestZCML(PlacelessSetup, unittest.TestCase):
 
     def test_an_attribute_that_xml_cannot_have(self):
         for name in "a\uffff", "\udcff", "\0":
-            with self.assertRaisesRegex(ValueError, "XML cannot have it"):
+            with self.assertRaisesRegex(ValueError, "cannot be in XML"):
                 Rule({"name": name})
+
+
+class TestMistakes(unittest.TestCase):
+
+    START = """<configure xmlns="http://namespaces.zope.org/zope"
+      xmlns:lp="http://namespaces.canonical.com/lp">
+      <include package="canonical.launchpad" file="meta.zcml" />
+    """
+
+    def setUp(self):
+        self.directory = Path(self.enterContext(
+            tempfile.TemporaryDirectory()))
+
+    def write(self, text, name="rules.zcml"):
+        path = self.directory / name
+        data = text if isinstance(text, bytes) else text.encode()
+        path.write_bytes(data)
+        return path
+
+    def problem(self, path):
+        """What is said of a file, and nothing of it is registered."""
+        with (
+            registered_apart(),
+            self.assertRaises(ExpectationError) as raised,
+        ):
+            load_expectations(path)
+        return str(raised.exception)
+
+    def test_each_mistake_is_named_with_file_and_line(self):
+        for line, words in (
+            ('<lp:script name="x" schedule="" />',
+             "attribute 'schedule' of lp:script is empty"),
+            ('<lp:script name="x" every="1x" />',
+             "every: not a duration: '1x'; expected something like 90s,"
+             " 1h30m, 1.5h, 2d or 1w"),
+            ('<lp:script name="x" every="1d" window="36525d" />',
+             "window must be more than 0s and at most 400d, not 36525d"),
+            ('<lp:script every="1d" />',
+             "lp:script needs the attribute 'name'"),
+            ('<lp:script name="x" schedul="0 * * * *" />',
+             "unknown attribute 'schedul' of lp:script; do you mean"
+             " 'schedule'?"),
+            ('<lp:script name="x" zzz="1" />',
+             "unknown attribute 'zzz' of lp:script; expected one of name,"
+             " schedule, timezone, every, grace, hosts, missed, extra,"
+             " window, runs, severity, average"),
+            ('<lp:downtime schedule="@daily" />',
+             "lp:downtime needs the attribute 'for'"),
+            ('<lp:downtime schedule="@daily" fro="1h" />',
+             "unknown attribute 'fro' of lp:downtime; do you mean 'for'?"),
+            ('<lp:downtime schedule="@daily" for="0s" />',
+             "for must be more than 0s and at most 400d, not 0s"),
+            ('<lp:scrpt name="x" />',
+             "unknown directive 'lp:scrpt'; do you mean 'lp:script'?"),
+            ('<script name="x" />',
+             "unknown directive 'script' of http://namespaces.zope.org/zope;"
+             " do you mean 'lp:script'?"),
+            ('<lp:script name="x" every="1d"><lp:script name="y" />',
+             "it is inside a directive, which has to be closed with />"
+             " first"),
+            ('<include file="nope.zcml" />',
+             f"{self.directory}/nope.zcml: No such file or directory"),
+            ('<lp:script name="x"', "not XML, or not in UTF-8: not"
+             " well-formed (invalid token) at column 1"),
+            ('<lp:script name="x" name="y" />',
+             "not XML: duplicate attribute at column 21"),
+        ):
+            path = self.write(f"{self.START}\n{line}\n</configure>")
+            number = 6 if words.endswith("column 1") else 5
+            self.assertEqual(f"{path}:{number}: {words}", self.problem(path))
+
+    def test_a_mistake_in_a_file_that_is_included(self):
+        inner = self.write(f"{self.START}<lp:scrpt /></configure>", "in.zcml")
+        path = self.write(
+            f'{self.START}<include file="in.zcml" /></configure>')
+        self.assertTrue(self.problem(path).startswith(
+            f"{inner}:4: unknown directive 'lp:scrpt'"))
+
+    def test_directives_that_are_not_included(self):
+        path = self.write(
+            '<configure xmlns:lp="http://namespaces.canonical.com/lp">\n'
+            '<lp:script name="x" every="1d" /></configure>')
+        self.assertEqual(
+            f"{path}:2: unknown directive lp:script; put before it: <include"
+            ' package="canonical.launchpad" file="meta.zcml" />',
+            self.problem(path))
+
+    def test_two_rules_for_a_script(self):
+        line = '<lp:script name="x" every="1d" />\n'
+        path = self.write(f"{self.START}{line}{line}</configure>")
+        self.assertEqual(
+            f"{path}:5: 'x' is declared already, at {path}:4",
+            self.problem(path))
+
+    def test_directives_in_conflict(self):
+        path = self.write(
+            '<configure xmlns="http://namespaces.zope.org/zope">'
+            '<include package="zope.component" file="meta.zcml" />\n'
+            + '<utility component="canonical.config.config" provides='
+            '"zope.interface.Interface" name="x" />\n' * 2 + "</configure>")
+        self.assertEqual(
+            f"{path}:3: in conflict with {path}:2", self.problem(path))
+
+    def test_encodings(self):
+        text = f'{self.START}<lp:script name="\xe4" every="1x" /></configure>'
+        path = self.write(text.encode("latin-1"))
+        self.assertTrue(self.problem(path).startswith(
+            f"{path}:4: not XML, or not in UTF-8: "))
+        for encoding in "latin-1", "utf-16":
+            path = self.write(
+                f'<?xml version="1.0" encoding="{encoding}"?>\n{text}'
+                .encode(encoding))
+            self.assertTrue(self.problem(path).startswith(
+                f"{path}:5: every: not a duration"), encoding)
+        path = self.write(
+            f'<?xml version="1.0" encoding="klingon"?>\n{text}')
+        self.assertEqual(f"{path}: unknown encoding: klingon",
+                         self.problem(path))
+
+    def test_what_is_no_file(self):
+        for path, words in (
+            (self.directory, "Is a directory"),
+            (self.directory / "nope", "No such file or directory"),
+            (self.write("", "file") / "x", "Not a directory"),
+        ):
+            self.assertEqual(f"{path}: {words}", self.problem(path))

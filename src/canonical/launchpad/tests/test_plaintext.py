@@ -1,10 +1,13 @@
-"""Text from outside."""
+"""Text from outside, and how words and times are written."""
 
+import datetime
 import unittest
 
-from canonical.launchpad.interfaces import is_printable
-from canonical.launchpad.interfaces import printable
-from canonical.launchpad.interfaces import single_line
+from canonical.launchpad.plaintext import is_printable
+from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import single_line
+from canonical.launchpad.plaintext import time_text
 
 
 class TestPrintable(unittest.TestCase):
@@ -44,3 +47,24 @@ class TestPrintable(unittest.TestCase):
 
     def test_a_single_line(self):
         self.assertEqual(r"a b c\x1b", single_line(" a\r\n b\tc\x1b\n"))
+
+
+class TestNearest(unittest.TestCase):
+
+    def test_the_nearest_known_word(self):
+        for word, said in (
+            ("updaet-bugs", "; do you mean 'update-bugs'?"),
+            ("garbo", ""), ("", ""),
+        ):
+            self.assertEqual(
+                said, nearest(word, ["update-bugs", "update-mail"]))
+        self.assertEqual("", nearest("garbo", []))
+
+
+class TestTimes(unittest.TestCase):
+
+    def test_a_time_in_utc(self):
+        zone = datetime.timezone(datetime.timedelta(hours=1))
+        moment = datetime.datetime(2007, 2, 1, 11, 0, 5, 999999, zone)
+        self.assertEqual("2007-02-01 10:00:05 UTC", time_text(moment))
+        self.assertEqual("2007-02-01 10:00 UTC", time_text(moment, "minutes"))
