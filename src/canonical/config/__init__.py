@@ -143,11 +143,11 @@ class LaunchpadConfig:
             return Setting(said, "LP_DATABASE_URI")
         return found
 
-    def keys(self) -> list[tuple[str, str]]:
-        """All sections and keys that there are, as `schema.conf` has them."""
+    def settings(self) -> list[tuple[str, str, Setting]]:
+        """All sections, their keys, and the `setting` of each."""
         return [
-            (section, key) for section, keys in schema().items()
-            for key in keys]
+            (section, key, self.setting(section, key))
+            for section, keys in schema().items() for key in keys]
 
     def setInstance(
         self, instance_name: str, named_by: str = "LPCONFIG"

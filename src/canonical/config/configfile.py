@@ -170,7 +170,7 @@ def _refuse(name: str, mistakes: Iterable[tuple[int, str]]) -> None:
 
 def _unknown(values: Values, text: str) -> Iterator[tuple[int, str]]:
     """Lines of sections and keys that are not in the schema, and why."""
-    known = {"meta": {"extends": ""}, **schema()}
+    known: dict[str, Iterable[str]] = {"meta": ["extends"], **schema()}
     for section, keys in values.items():
         if section not in known:
             yield (_lines(text).get((section, ""), 0),

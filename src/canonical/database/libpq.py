@@ -13,6 +13,7 @@ from canonical.config import ConfigError
 
 __all__ = [
     "EMBEDDED",
+    "HIDDEN",
     "has_password",
     "hidden",
     "is_embedded",
@@ -88,7 +89,8 @@ def hidden(uri: str) -> str:
     shown = re.sub(r"(?<=://)([^:/@?]*):[^@/?]*(?=@)", rf"\1:{HIDDEN}", uri)
     # Each that is left stands among the parameters.
     if "://" not in uri or "password=" in shown:
-        return make_dsn(**{**parameters, **dict.fromkeys(secrets, HIDDEN)})
+        parameters.update(dict.fromkeys(secrets, HIDDEN))
+        return str(make_dsn(**parameters))
     return shown
 
 

@@ -93,9 +93,13 @@ def set_up(test):
     ztm = ZopelessTransactionManager._installed
     test.globs.update(
         command=command,
+        database_uri=f"embedded:{PostgresLayer.directory}",
         directory=directory,
         factory=LaunchpadObjectFactory(),
         monitor=monitor,
+        new_user={
+            "HOME": str(directory), "LPCONFIG": "", "LP_DATABASE_URI": "",
+            "XDG_CONFIG_HOME": ""},
         output_of=output_of,
         processes=processes,
         run=run,
