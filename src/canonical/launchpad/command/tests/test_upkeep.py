@@ -1,0 +1,357 @@
+"""The command ``init``: the configuration file, and roles."""
+
+import datetime
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn
+from zope.component import getUtility
+
+import canonical.launchpad
+from canonical.database.embedded import embedded_parameters
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.test_main import RUN
+from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.spool import write_success
+from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
+
+
+HELLO = Path(canonical.launchpad.__file__).with_name("examples") / "hello.py"
+
+# As in a package that is installed, and with another /etc.
+INSTALLED = """
+import runpy
+import sys
+from pathlib import Path
+from canonical.config import locations
+locations.CHECKOUT = locations.SYSTEM = Path({!r})
+from canonical.database import postgres
+postgres.SYSTEM = locations.SYSTEM
+from canonical.launchpad.command import upkeep
+upkeep.SYSTEM = locations.SYSTEM
+"""
+
+
+class UpkeepTestCase(CommandTestCase):
+
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="scriptactivity-test-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.home = self.directory / "home"
+        self.system = self.directory / "etc"
+        self.home.mkdir()
+        self.file = self.home / ".config/scriptactivity/scriptactivity.conf"
+        self.uri = make_dsn(**embedded_parameters(PostgresLayer.directory))
+        self.new_user = {
+            "HOME": str(self.home), "LPCONFIG": "", "LP_DATABASE_URI": "",
+            "XDG_CONFIG_HOME": "", "XDG_STATE_HOME": ""}
+
+    def run_installed(self, code, *arguments, **environment):
+        return self.run_code(
+            INSTALLED.format(str(self.system)) + code, *arguments,
+            **{**self.new_user, "LP_STATE_DIRECTORY": "", **environment})
+
+    def assert_fails(self, result, status, message):
+        self.assertEqual((status, ""), result[:2], result[2])
+        self.assertRegex(result[2], f"^scriptactivity: {message}\n$")
+
+    def mode_of(self, path):
+        return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestFile(UpkeepTestCase):
+
+    def init(self, *arguments, **environment):
+        return self.run_command(
+            "init", *arguments, **{**self.new_user, **environment})
+
+    def test_it_is_written_once(self):
+        for _ in range(2):
+            status, out, err = self.init(self.uri)
+            self.assertEqual((0, ""), (status, err))
+            self.assertIn(f"\n{self.file} names this database.\n", out)
+        self.assertEqual(
+            f"[database]\nuri: {self.uri}\n", self.file.read_text())
+
+    def test_with_a_password_only_the_owner_reads_it(self):
+        _, out, _ = self.init(self.uri)
+        self.assertEqual(0o644, self.mode_of(self.file))
+        self.assertNotIn("password", out)
+        self.file.unlink()
+        _, out, _ = self.init(f"{self.uri} password=secret")
+        self.assertEqual(0o600, self.mode_of(self.file))
+        self.assertIn("\nIt holds a password, so only its owner can", out)
+        self.assertNotIn("secret", out)
+
+    def test_another_file_is_left_alone(self):
+        self.file.parent.mkdir(parents=True)
+        for text, names in (
+            ("[database]\nuri: postgresql://me:secret@db/app\n",
+             r"names postgresql://me:\*\*\*@db/app"),
+            ("[monitor]\nrepeat: 1h\n", "names no database"),
+        ):
+            self.file.write_text(text)
+            self.assert_fails(
+                self.init("postgresql://me:secret@127.0.0.1:1/app"), 2,
+                f"{self.file} is there already and {names}; to change that,"
+                r' put "uri: postgresql://me:\*\*\*@127.0.0.1:1/app" below its'
+                r" \[database\], or move the file away and run this again")
+            self.assertEqual(text, self.file.read_text())
+
+    def test_without_the_database_no_file_is_left(self):
+        for uri, why in (
+            ("postgresql://me:secret@127.0.0.1:1/app",
+             "cannot connect to database app on 127.0.0.1 port 1 as me: .*"),
+            (f"{self.uri} dbname=nowhere",
+             "cannot connect to database nowhere on .*"
+             '"nowhere" does not exist'),
+            (f"{self.uri} user=nobody",
+             "cannot connect to database postgres on .*"),
+        ):
+            result = self.init(uri)
+            self.assert_fails(result, 1, why)
+            self.assertNotIn("secret", result[2])
+            self.assertFalse(self.file.exists())
+
+    def test_what_is_no_uri_is_not_quoted(self):
+        for uri in "mysql://me:secret@db/app", "secret", "postgresql://a@b@c":
+            self.assert_fails(
+                self.init(uri), 2,
+                "URI: (not a PostgreSQL URI; .*|an @ or .*)")
+        for uri in "", " ", "postgresql://db/a\nb":
+            status, out, err = self.init(uri)
+            self.assertEqual((2, ""), (status, out))
+            self.assertIn("argument URI: empty, or not printable", err)
+        self.assertFalse(self.file.exists())
+
+    def test_a_file_that_cannot_be_written(self):
+        (self.home / ".config").write_text("")
+        self.assert_fails(
+            self.init(self.uri), 2, f"cannot write {self.file}: .*directory")
+
+    def test_a_file_that_would_not_be_read(self):
+        self.assert_fails(
+            self.init(self.uri, LPCONFIG="testrunner"), 2,
+            f"LPCONFIG is set to 'testrunner', so {self.file} would not be"
+            " read: unset LPCONFIG, or .*")
+        status, _, err = self.init(
+            self.uri, LP_DATABASE_URI="postgresql://other/app")
+        self.assertEqual(0, status)
+        self.assertEqual(
+            "scriptactivity: LP_DATABASE_URI is set here, and overrides that"
+            " file: unset it\n", err)
+
+    def test_a_file_that_is_named(self):
+        path = self.home / "named.conf"
+        for _ in range(2):
+            status, out, err = self.run_command(
+                "--config", str(path), "init", self.uri, **self.new_user)
+            self.assertEqual((0, ""), (status, err))
+            self.assertRegex(out, rf"\n\*/10 \* .* LPCONFIG={path} .*py\n$")
+        self.assertIn(self.uri, path.read_text())
+
+    def test_the_systems_file_is_for_all(self):
+        run = f"import os; os.umask(0o077); {RUN}"
+        status, out, err = self.run_installed(
+            run, "init", "--system", self.uri)
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(0o755, self.mode_of(self.system))
+        self.assertEqual(
+            0o644, self.mode_of(self.system / "scriptactivity.conf"))
+        self.assert_fails(
+            self.run_installed(RUN, "init", "--system", "--embedded"), 2,
+            "--system does not go with a private PostgreSQL, .*")
+        status, out, err = self.init("--system")
+        self.assertEqual((2, ""), (status, out))
+        self.assertIn("error: --system is for URI", err)
+
+
+class TestNothingConfigured(UpkeepTestCase):
+    """An installed package that nobody has configured."""
+
+    WAYS = (
+        'no database is configured: run "scriptactivity init'
+        ' postgresql://USER@HOST/DATABASE", or "scriptactivity init'
+        ' --embedded" for a private PostgreSQL (there is neither'
+        " {0.file} nor {0.system}/scriptactivity.conf)")
+
+    def test_a_command_says_the_ways_to_go_on(self):
+        before = sorted(self.directory.rglob("*"))
+        for command in "list", "init":
+            self.assert_fails(
+                self.run_installed(RUN, command), 2,
+                re.escape(self.WAYS.format(self)))
+        self.assertEqual(before, sorted(self.directory.rglob("*")))
+
+    def test_so_does_a_cron_script(self):
+        status, out, err = self.run_installed(
+            "runpy.run_path(sys.argv.pop(1), run_name='__main__')", HELLO)
+        self.assertEqual((2, ""), (status, out))
+        self.assertRegex(
+            err, f"^\\S+ \\S+ ERROR   {re.escape(self.WAYS.format(self))}\n$")
+        self.assertEqual([], list(self.directory.rglob("postgresql*")))
+
+    def test_a_database_in_the_environment_is_enough(self):
+        status, _, err = self.run_installed(
+            RUN, "list", LP_DATABASE_URI=self.uri)
+        self.assertEqual((0, ""), (status, err))
+
+
+class TestCron(UpkeepTestCase):
+    """What runs as cron would start it: with /bin/sh and no environment."""
+
+    def run_as_cron(self, line):
+        return subprocess.run(
+            ["/usr/bin/env", "-i", "SHELL=/bin/sh", "PATH=/usr/bin:/bin",
+             "LOGNAME=nobody", "/bin/sh", "-c", line], cwd="/", text=True,
+            check=False, capture_output=True)
+
+    def test_the_line_that_init_prints_works_as_it_stands(self):
+        _, out, _ = self.run_command("init", self.uri, **self.new_user)
+        line, = re.findall(r"^\*/10 \* \* \* \* (.*)$", out, re.M)
+        process = self.run_as_cron(line.replace(r"\%", "%"))
+        self.assertEqual(
+            (0, "Hello.\n", ""),
+            (process.returncode, process.stdout, process.stderr))
+        self.assertTrue(getUtility(IScriptActivitySet).getLastActivity(
+            "hello"))
+
+
+class TestGrants(UpkeepTestCase):
+    """Two roles of a real PostgreSQL, with what `init` grants them."""
+
+    # Names that have to be quoted wherever they stand.
+    SCRIPTS = 'cron "scripts"'
+    MONITOR = "the monitor's"
+
+    def setUp(self):
+        super().setUp()
+        for role in self.SCRIPTS, self.MONITOR:
+            quoted = '"' + role.replace('"', '""') + '"'
+            main_store().execute(f"CREATE ROLE {quoted} LOGIN")
+            self.addCleanup(
+                self.execute, f"DROP OWNED BY {quoted}; DROP ROLE {quoted}")
+        self.execute("SELECT 1")
+
+    def execute(self, statement):
+        main_store().execute(statement, noresult=True)
+        self.layer._ztm.commit()
+
+    def grant(self):
+        return self.run_command(
+            "init", "--grant", f"scripts={self.SCRIPTS}",
+            "--grant", f"monitor={self.MONITOR}")
+
+    def as_role(self, role):
+        return {"LP_DATABASE_URI": make_dsn(**{
+            **embedded_parameters(PostgresLayer.directory), "user": role})}
+
+    def test_what_is_granted_is_printed_once(self):
+        status, out, err = self.grant()
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual([
+            'GRANT SELECT, INSERT ON public.scriptactivity TO'
+            ' "cron ""scripts""";',
+            'GRANT SELECT, INSERT, UPDATE ON public.scriptattempt TO'
+            ' "cron ""scripts""";',
+        ], out.splitlines()[1:3])
+        _, out, _ = self.grant()
+        self.assertEqual([
+            'cron "scripts" has been granted what scripts needs before.',
+            "the monitor's has been granted what monitor needs before.",
+        ], out.splitlines()[1:])
+
+    def test_scripts_record_and_do_no_more(self):
+        self.grant()
+        process = start_python(
+            [HELLO], dict(os.environ, **self.as_role(self.SCRIPTS)),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(("Hello.\n", ""), process.communicate())
+        for command in ["last", "hello"], ["list"], ["running"]:
+            status, _, err = self.run_command(
+                *command, **self.as_role(self.SCRIPTS))
+            self.assertEqual((0, ""), (status, err))
+        self.assert_denied(self.SCRIPTS, (
+            "SELECT FROM scriptalert", "SELECT FROM scriptpause",
+            "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",
+            "UPDATE scriptactivity SET name = ''", "TRUNCATE scriptattempt",
+            "LOCK scriptalert"))
+
+    def test_the_monitor_checks_and_alerts_and_does_no_more(self):
+        self.grant()
+        rules = self.directory / "rules.zcml"
+        rules.write_text("""
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="hello" schedule="*/10 * * * *" />
+            </configure>""")
+        now = datetime.datetime.now(datetime.UTC)
+        spool = PostgresLayer.state_directory / "spool"
+        spool.mkdir(parents=True)
+        write_success(spool, Success(
+            "hello", "host", now, now, uuid.uuid4(), "none",
+            self.layer._ztm.database))
+        role = self.as_role(self.MONITOR)
+        given = ["--expectations", str(rules)]
+        for command, statuses in (
+            (["flush"], [0]), (["check", *given], [1, 2]),
+            (["alert", "-q", *given], [0]),
+            (["snooze", "hello", "--for", "1h", *given], [0]),
+            (["snooze", "hello", "--for", "0s", *given], [0]),
+            (["alert", "-q", *given], [0]), (["alerts"], [0]),
+        ):
+            status, _, err = self.run_command(*command, **role)
+            self.assertIn(status, statuses, err)
+            self.assertEqual("", err, command)
+        self.assertEqual([], list(spool.iterdir()))
+        self.assert_denied(self.MONITOR, (
+            "DELETE FROM scriptalert", "TRUNCATE scriptpause",
+            "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",
+            "UPDATE scriptactivity SET name = ''"))
+
+    def assert_denied(self, role, statements):
+        quoted = '"' + role.replace('"', '""') + '"'
+        for statement in statements:
+            main_store().execute(f"SET LOCAL ROLE {quoted}")
+            with self.assertRaisesRegex(Exception, "permission denied"):
+                main_store().execute(statement)
+            self.layer._ztm.abort()
+
+    def test_a_role_that_is_not_there(self):
+        for role in "nobody", "public", "none":
+            status, _, err = self.run_command(
+                "init", "--grant", f"scripts={role}")
+            self.assertEqual(
+                (1, f"scriptactivity: there is no role {role!r} in the"
+                    " database; make it with CREATE ROLE, or name another\n"),
+                (status, err))
+
+    def test_a_grant_that_is_none(self):
+        for text in (
+            "scripts", "scripts=", "reader=me", "=me", "", "monitor=\n"
+        ):
+            status, out, err = self.run_command("init", "--grant", text)
+            self.assertEqual((2, ""), (status, out))
+            self.assertIn(
+                f"argument --grant: {text!r}; expected scripts=ROLE or"
+                " monitor=ROLE\n", err)
+
+    def test_who_may_not_grant_says_who_may(self):
+        self.grant()
+        status, _, err = self.run_command(
+            "init", "--grant", f"monitor={self.SCRIPTS}",
+            **self.as_role(self.SCRIPTS))
+        self.assertEqual(1, status)
+        self.assertRegex(
+            err, f"^scriptactivity: {self.SCRIPTS} may not grant"
+            f" {self.SCRIPTS} what it needs; let postgres, who owns the"
+            " tables, do it: GRANT .*\n$")
