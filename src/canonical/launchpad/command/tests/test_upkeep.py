@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import textwrap
 import uuid
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from psycopg2.extensions import make_dsn
 from zope.component import getUtility
 
 import canonical.launchpad
+from canonical.config import locations
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.test_main import RUN
@@ -222,8 +224,27 @@ class TestCron(UpkeepTestCase):
         self.assertEqual(
             (0, "Hello.\n", ""),
             (process.returncode, process.stdout, process.stderr))
-        self.assertTrue(getUtility(IScriptActivitySet).getLastActivity(
-            "hello"))
+        self.assertTrue(
+            getUtility(IScriptActivitySet).getLastActivity("hello"))
+
+    def test_the_script_and_the_line_of_the_readme(self):
+        tree = locations.checkout()
+        readme = (tree / "README.rst").read_text()
+        script, = re.findall(r"``hello.py``::\n\n((?:    .*\n|\n)+)", readme)
+        self.assertEqual(
+            HELLO.read_text(), textwrap.dedent(script).strip() + "\n")
+        line, = re.findall(r"^    (\*/10 .*/home/me/hello.py)$", readme, re.M)
+        self.run_command("init", self.uri, **self.new_user)
+        shutil.copy(HELLO, self.home)
+        process = self.run_as_cron(
+            f"HOME={self.home} " + line.removeprefix("*/10 * * * * ").replace(
+                "/home/me/venv/bin/python", f"{tree}/bin/py"
+            ).replace("/home/me", str(self.home)))
+        self.assertEqual(
+            (0, "Hello.\n", ""),
+            (process.returncode, process.stdout, process.stderr))
+        self.assertTrue(
+            getUtility(IScriptActivitySet).getLastActivity("hello"))
 
 
 class TestGrants(UpkeepTestCase):
