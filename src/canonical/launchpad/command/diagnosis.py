@@ -160,27 +160,29 @@ def _rules() -> str:
     rules = registered_expectations()
     if not rules:
         raise Nothing("none: [monitor] expectations names no file")
-    return f"{len(rules)} rules"
+    return f"{len(rules)} rule{'s' if len(rules) > 1 else ''}"
 
 
 def _cron_control() -> str:
     url = config.scripts.cron_control_url
     if not url:
         raise Nothing("none: all scripts are on")
-    errors = Errors()
-    logger = logging.Logger("cron control")
-    logger.addHandler(errors)
-    switches(url, ["a-script"], config.directory, logger)
-    if errors.messages:
-        raise ValueError(errors.messages[0])
-    return "it can be read"
+    log = Messages()
+    logger = logging.Logger("cron control", logging.DEBUG)
+    logger.addHandler(log)
+    # Those that there are rules for, or any; more than one.
+    names = [each.name for each in registered_expectations()]
+    names = [*names, "a script", "another script"]
+    if len(switches(url, names, config.directory, logger)) < len(set(names)):
+        raise ValueError(log.messages[0])
+    return log.messages[0] if log.messages else "it can be read"
 
 
-class Errors(logging.Handler):
-    """Keeps what is logged as an error."""
+class Messages(logging.Handler):
+    """Keeps what is logged."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__()
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

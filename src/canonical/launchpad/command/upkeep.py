@@ -174,6 +174,10 @@ def _file_for(args: argparse.Namespace, uri: str) -> Path:
         named = Path(args.config).expanduser().absolute()
         return named / FILE_NAME if named.is_dir() else named
     path = (SYSTEM if args.system else user_directory()) / FILE_NAME
+    if not path.is_absolute():
+        raise ConfigError(
+            "you have no home directory: set HOME, or name the file to write"
+            " with --config FILE")
     if os.environ.get("LPCONFIG"):
         raise ConfigError(
             f"LPCONFIG is set to {os.environ['LPCONFIG']!r}, so {path} would"
@@ -234,7 +238,7 @@ def _cron(file: Path | None) -> str:
     if file is not None:
         settings["LPCONFIG"] = str(file)
     home = os.environ.get("HOME")
-    if home and home != pwd.getpwuid(os.geteuid()).pw_dir:
+    if home and home != _home_for_cron():
         settings["HOME"] = home
     tree = checkout()
     python = sys.executable if tree is None else str(tree / "bin" / "py")
@@ -244,3 +248,11 @@ def _cron(file: Path | None) -> str:
         shlex.quote(python), shlex.quote(str(example / "hello.py"))]
     # To cron a % is the end of the command.
     return "*/10 * * * * " + " ".join(words).replace("%", r"\%")
+
+
+def _home_for_cron() -> str | None:
+    """What cron sets HOME to; users of containers may have none."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return None

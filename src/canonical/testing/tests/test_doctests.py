@@ -260,7 +260,8 @@ def set_up_readme(test):
             # From here on this user has a configuration file.
             environment.update(test.globs["new_user"])
         process = subprocess.run(
-            command.replace(theirs, test.globs["database_uri"]), shell=True, cwd=test.globs["directory"],
+            command.replace(theirs, test.globs["database_uri"]),
+            shell=True, cwd=test.globs["directory"],
             env=environment, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=False)
         print(process.stdout, end="")

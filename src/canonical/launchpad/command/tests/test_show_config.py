@@ -12,6 +12,7 @@ from psycopg2.extensions import make_dsn
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
+from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.testing import PostgresLayer
 
@@ -143,7 +144,32 @@ class TestConfig(CommandTestCase):
             "[statsd]\nhost: localhost\n")
         self.assertEqual(0, status, checks)
         self.assertEqual({"ok"}, {state for state, _ in checks.values()})
-        self.assertEqual("1 rules", checks["rules"][1])
+        self.assertEqual("1 rule", checks["rules"][1])
+        (self.directory / "cron.ini").unlink()
+        _, checks = self.checks("[scripts]\ncron_control_url: cron.ini\n")
+        self.assertEqual(
+            ("ok", "There is no cron control file at cron.ini"),
+            checks["cron control"])
+        (self.directory / "cron.ini").write_text("[garbo]\nenabled: nay\n")
+        _, checks = self.checks(
+            "[scripts]\ncron_control_url: cron.ini\n"
+            "[monitor]\nexpectations: rules.zcml\n")
+        self.assertEqual("wrong", checks["cron control"][0])
+        self.assertIn("neither true nor false: 'nay'", checks[
+            "cron control"][1])
+
+    def test_what_does_not_answer_is_given_up(self):
+        self.path.write_text(
+            "[monitor]\nrecipients: ops@example.com\nsmtp_host: 127.0.0.1\n"
+            f"smtp_port: {self.listen()}\n")
+        status, out, _ = self.run_code(
+            "from canonical.launchpad.command import diagnosis;"
+            f" diagnosis.TIMEOUT = 0.1; {RUN}",
+            "--config", str(self.path), "config")
+        self.assertEqual(2, status)
+        self.assertRegex(
+            out, r"wrong  mail server     127.0.0.1 port \d+: .*(no answer"
+            "|timed out)")
 
     def test_tables_that_are_not_as_they_should_be(self):
         main_store().execute("DROP INDEX scriptalert__unsettled__idx")
