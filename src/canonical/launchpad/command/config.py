@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import textwrap
 from typing import Any
 
@@ -103,7 +104,8 @@ def _print(
 ) -> None:
     """Print it for people; a path that is too long for a line has its own."""
     for name, path in places.items():
-        say(f"{name:<7}{path}")
+        is_set = name == "state" and os.environ.get("LP_STATE_DIRECTORY")
+        say(f"{name:<7}{path}" + "  (LP_STATE_DIRECTORY)" * bool(is_set))
     last = None
     for section, key, setting in settings:
         if section != last:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import smtplib
 import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,7 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.database.libpq import has_password
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
@@ -72,6 +75,7 @@ def diagnose() -> list[Finding]:
     """Check everything, in bounded time."""
     execute_zcml()
     return [
+        _finding("file", _file),
         *_database_findings(),
         _finding("rules", _rules),
         _finding("cron control", _cron_control),
@@ -102,6 +106,21 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return in_a_line(error)
+
+
+def _file() -> str:
+    """Check that a file with a password is not for everybody to read."""
+    path = config.file
+    if path is None:
+        raise Nothing("none was found")
+    uri, source, _ = config.setting("database", "uri")
+    if os.path.exists(source) and has_password(uri) and (
+        os.stat(source).st_mode & stat.S_IROTH
+    ):
+        raise ValueError(
+            f"everybody can read {source}, which holds a password; change that"
+            f" with: chmod o-r {shlex.quote(source)}")
+    return "it can be read"
 
 
 def _database_findings() -> list[Finding]:

@@ -115,7 +115,8 @@ class Parser(argparse.ArgumentParser):
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """A parser that knows all commands, and the options of the wanted one."""
     parser = Parser(
-        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
+        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG,
+        allow_abbrev=False)
     _add_config_option(parser)
     commands = parser.add_subparsers(
         metavar="COMMAND", required=True, title="commands")

@@ -96,6 +96,25 @@ class TestConfig(CommandTestCase):
             self.assertEqual(2, status)
             self.assertNotIn("secret", out + err)
 
+    def test_a_password_that_everybody_can_read(self):
+        text = "[database]\nuri: postgresql://me:secret@127.0.0.1:1/app\n"
+        for mode, state in (0o644, "wrong"), (0o640, "ok"):
+            self.path.touch()
+            self.path.chmod(mode)
+            _, checks = self.checks(text, LP_DATABASE_URI="")
+            self.assertEqual(state, checks["file"][0])
+
+    def test_the_option_is_whole_and_not_empty(self):
+        for arguments in (
+            ["--config", ""], ["--config="], ["--config"],
+            ["--conf", str(self.path)],
+        ):
+            status, out, err = self.run_command("list", *arguments)
+            self.assertEqual((2, ""), (status, out), arguments)
+            status, out, err = self.run_command(*arguments, "list")
+            self.assertEqual((2, ""), (status, out), arguments)
+            self.assertNotIn("Traceback", err)
+
     def test_a_file_that_is_wrong(self):
         status, out, err = self.config("[datbase]\n")
         self.assertEqual((2, ""), (status, out))
