@@ -236,8 +236,9 @@ class TestCron(UpkeepTestCase):
         line, = re.findall(r"^    (\*/10 .*/home/me/hello.py)$", readme, re.M)
         self.run_command("init", self.uri, **self.new_user)
         shutil.copy(HELLO, self.home)
+        # Beside its home, a place for its lock that is thrown away.
         process = self.run_as_cron(
-            f"HOME={self.home} " + line.removeprefix("*/10 * * * * ").replace(
+            f"HOME={self.home} LP_STATE_DIRECTORY={self.home} " + line.removeprefix("*/10 * * * * ").replace(
                 "/home/me/venv/bin/python", f"{tree}/bin/py"
             ).replace("/home/me", str(self.home)))
         self.assertEqual(
