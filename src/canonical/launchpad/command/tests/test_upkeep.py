@@ -1,6 +1,5 @@
 """The command ``init``, and the configuration file that it writes."""
 
-import os
 import re
 import shutil
 import stat
