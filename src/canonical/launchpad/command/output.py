@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg2
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
+from canonical.database.roles import explain
 from canonical.launchpad.interfaces import printable
 from canonical.launchpad.scripts.plainlog import PlainFormatter
 
@@ -77,10 +77,9 @@ def in_a_line(error: Exception) -> str:
     detail = getattr(getattr(error, "diag", None), "message_detail", None)
     if detail:
         message += f": {' '.join(detail.split())}"
-    if isinstance(error, (
-        psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
-    )):
-        message += " (make or upgrade the tables with: scriptactivity init)"
+    advice = explain(error)
+    if advice:
+        message += f" ({advice})"
     return printable(message)
 
 

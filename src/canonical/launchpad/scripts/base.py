@@ -362,8 +362,10 @@ class LaunchpadScript:
 
     def _record_others(self) -> None:
         """Record what earlier scripts could not, if that can be done soon."""
-        directory = config.directory_for("scripts", "spool_directory")
+        directory = config.path_of("scripts", "spool_directory")
         try:
+            # It may be one that cannot be made.
+            config.directory_for("scripts", "spool_directory")
             send_spool(self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
         except Exception as error:
             self._warn_of_others(f"the spool {directory}", error)
@@ -432,7 +434,7 @@ class LaunchpadCronScript(LaunchpadScript):
         is_recorded = self._attempt.record(
             date_started, date_completed,
             config.duration_of("scripts", "record_timeout"),
-            config.directory_for("scripts", "spool_directory"))
+            config.path_of("scripts", "spool_directory"))
         if is_recorded:
             send_duration(
                 self.name, (date_completed - date_started).total_seconds(),

@@ -13,8 +13,6 @@ from logging import Logger
 from pathlib import Path
 
 from psycopg2.errors import ReadOnlySqlTransaction
-from psycopg2.errors import UndefinedColumn
-from psycopg2.errors import UndefinedTable
 from storm.exceptions import DataError
 from storm.exceptions import IntegrityError
 from storm.exceptions import NotSupportedError
@@ -22,6 +20,7 @@ from storm.exceptions import ProgrammingError
 from zope.component import getUtility
 
 from canonical.database.connection import make_durable
+from canonical.database.roles import explain
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
@@ -77,9 +76,8 @@ class WorkLost(Exception):
 def first_line(error: BaseException) -> str:
     """What went wrong, on a line; and what to do, if that is known."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, (UndefinedColumn, UndefinedTable)):
-        text += " (make or upgrade the tables with: scriptactivity init)"
-    return text
+    advice = explain(error)
+    return f"{text} ({advice})" if advice else text
 
 
 def is_final(error: BaseException) -> bool:

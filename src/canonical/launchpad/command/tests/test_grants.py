@@ -117,6 +117,21 @@ class TestGrants(UpkeepTestCase):
                 main_store().execute(statement)
             self.layer._ztm.abort()
 
+    def test_what_is_denied_names_the_role_and_the_command(self):
+        role = self.as_role(self.SCRIPTS)
+        for command, table in ("list", ""), ("alerts", " scriptalert"):
+            status, out, err = self.run_command(command, **role)
+            self.assertEqual((1, ""), (status, out))
+            self.assertIn(f"permission denied for table{table}", err)
+            self.assertRegex(
+                err, """the role is 'cron "scripts"'; .* scriptactivity init"""
+                """ --grant (scripts|monitor)='cron "scripts"'""")
+        process = start_python(
+            [HELLO], dict(os.environ, **role),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        _, err = process.communicate()
+        self.assertIn("""--grant scripts='cron "scripts"'""", err)
+
     def test_a_role_that_is_not_there(self):
         for role in "nobody", "public", "none":
             status, _, err = self.run_command(
