@@ -24,6 +24,8 @@ built_files := bin build develop-eggs dist eggs parts .installed.cfg \
 
 .PHONY: run test lint torture bench clean
 
+# Not the database of a configuration that is found.
+run: export LPCONFIG ?= development
 run: $(built)
 	@bin/scriptactivity init
 	@bin/py examples/demonstrate.py

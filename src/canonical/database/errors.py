@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from psycopg2.errors import ReadOnlySqlTransaction
-from psycopg2.errors import UndefinedColumn
-from psycopg2.errors import UndefinedTable
 from storm.exceptions import DataError
 from storm.exceptions import IntegrityError
 from storm.exceptions import NotSupportedError
@@ -30,9 +28,10 @@ def first_line(error: BaseException) -> str:
     detail = getattr(getattr(error, "diag", None), "message_detail", None)
     if detail:
         text += f": {' '.join(detail.split())}"
-    if isinstance(error, (UndefinedColumn, UndefinedTable)):
-        text += " (make or upgrade the tables with: scriptactivity init)"
-    return text
+    # Of no use to a script that meets no error.
+    from canonical.database.roles import explain
+    advice = explain(error)
+    return f"{text} ({advice})" if advice else text
 
 
 def is_final(error: BaseException) -> bool:

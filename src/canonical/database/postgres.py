@@ -13,23 +13,30 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import parse_dsn
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.config.locations import FILE_NAME
+from canonical.config.locations import SYSTEM
+from canonical.config.locations import user_directory
+from canonical.database.libpq import EMBEDDED
+from canonical.database.libpq import is_embedded
+from canonical.database.libpq import parse_uri
+from canonical.database.stormuri import connect_error
+from canonical.database.stormuri import storm_uri
 
 
 __all__ = [
     "EmbeddedClusterError",
+    "TABLES",
     "apply_schema",
+    "connect",
     "connection_parameters",
+    "is_up_to_date",
+    "name_of",
+    "parameters_of",
 ]
 
-
-EMBEDDED = "embedded:"
-
-# The parameters that messages show; those of libpq and the server do too.
-SHOWN = ("host", "port", "user", "dbname")
 
 # A server that does not answer is given up after this many seconds, unless
 # the URI says otherwise; libpq by itself would wait for minutes.
@@ -101,14 +108,25 @@ def connection_parameters() -> dict[str, str]:
     The environment variable LP_DATABASE_URI overrides the configuration.  An
     embedded cluster is running when this returns.
 
-    :raises ConfigError: if the URI is not one.  Its text does not quote the
-        URI, which may hold a password.
+    :raises ConfigError: if there is no URI, or what there is is not one.  Its
+        text does not quote the URI, which may hold a password.
     :raises EmbeddedClusterError: if the embedded cluster does not start.
     """
-    source, uri = "[database] uri", config.database.uri
-    if os.environ.get("LP_DATABASE_URI"):
-        source, uri = "LP_DATABASE_URI", os.environ["LP_DATABASE_URI"]
-    if uri.startswith(EMBEDDED) and "://" not in uri:
+    uri, source, line = config.setting("database", "uri")
+    if not uri:
+        raise ConfigError(_no_database())
+    where = source if source == "LP_DATABASE_URI" else (
+        f"{source}: line {line}: [database] uri")
+    return parameters_of(uri, where)
+
+
+def parameters_of(uri: str, source: str) -> dict[str, str]:
+    """Where a URI leads.
+
+    :param source: where it comes from, for messages.
+    :raises ConfigError, EmbeddedClusterError: as `connection_parameters`.
+    """
+    if is_embedded(uri):
         directory = Path(uri[len(EMBEDDED):] or "postgresql")
         try:
             directory = config.state_directory / directory.expanduser()
@@ -117,45 +135,43 @@ def connection_parameters() -> dict[str, str]:
         # Slow to import, for those who have a PostgreSQL.
         from canonical.database.embedded import embedded_parameters
         return embedded_parameters(directory)
-    parameters = _parse_uri(source, uri)
+    parameters = parse_uri(source, uri)
     if "PGCONNECT_TIMEOUT" not in os.environ:
         parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
     return parameters
 
 
-def _parse_uri(source: str, uri: str) -> dict[str, str]:
-    """The parameters in a URI of libpq's."""
-    _, scheme, rest = uri.partition("://")
-    user, at, place = rest.partition("@")
-    if scheme and at and ("/" in user or "@" in place):
-        # It would be taken for a host or a database, and end in a message.
-        raise ConfigError(
-            f"{source}: an @ or / in a user name, a password or a parameter"
-            " has to be written as %40 or %2F")
-    try:
-        parameters: dict[str, str] = parse_dsn(uri)
-        for name in "port", "connect_timeout":
-            for number in parameters.get(name, "").split(","):
-                int(number or 0)
-        for name in SHOWN:
-            _check_shown(parameters.get(name, ""))
-    except (psycopg2.ProgrammingError, ValueError):
-        raise ConfigError(
-            f"{source}: not a PostgreSQL URI; expected"
-            " postgresql://[user@][host][:port][/dbname][?name=value],"
-            " or embedded:DIRECTORY"
-        ) from None
-    return parameters
+def _no_database() -> str:
+    """What to do where no database is configured."""
+    if config.file is not None:
+        return (
+            f"{config.file} names no database: add a line"
+            ' "uri: postgresql://USER@HOST/DATABASE" below [database]')
+    places = " nor ".join(
+        str(place / FILE_NAME) for place in (user_directory(), SYSTEM))
+    return (
+        "no database is configured: run"
+        ' "scriptactivity init postgresql://USER@HOST/DATABASE", or'
+        ' "scriptactivity init --embedded" for a private PostgreSQL (there is'
+        f" neither {places})")
 
 
-def _check_shown(value: str) -> None:
-    """Check that a value is what it seems, before it ends in a message.
+def connect(parameters: dict[str, str]) -> Connection:
+    """Connect to a database.
 
-    :raises ValueError: if a space is missing before the next parameter, or
-        if it is a URI of its own.
+    :raises storm.exceptions.OperationalError: if that cannot be done.  Its
+        text is one line, and quotes no password.
     """
-    if "=" in value or "://" in value:
-        raise ValueError
+    try:
+        return psycopg2.connect(**parameters)
+    except (psycopg2.OperationalError, psycopg2.ProgrammingError) as error:
+        raise connect_error(storm_uri(parameters), error) from None
+
+
+def name_of(connection: Connection) -> str:
+    """Which database it is, in words."""
+    info = connection.info
+    return f"{info.dbname} on {info.host or 'this host'}"
 
 
 def apply_schema(parameters: dict[str, str]) -> str:
@@ -166,22 +182,16 @@ def apply_schema(parameters: dict[str, str]) -> str:
 
     :param parameters: of a connection.
     :return: which database that was, in words.
+    :raises storm.exceptions.OperationalError: see `connect`.
     :raises psycopg2.Error: if PostgreSQL refuses, if rows stand in the way,
         or if others use the tables.  Then nothing has changed, and the first
         line of the text says what to do.
     """
-    from importlib.resources import files
-    schema = files("canonical.database").joinpath("schema.sql").read_text(
-        encoding="utf-8")
-    connection = psycopg2.connect(**parameters)
+    connection = connect(parameters)
     try:
-        where = f"{connection.info.dbname} on" \
-            f" {connection.info.host or 'this host'}"
-        try:
-            _execute(connection, LOOK + schema)
-        except psycopg2.errors.ReadOnlySqlTransaction:
-            # There is something to change.
-            _execute(connection, CHANGE % LOCK_TIMEOUT + schema)
+        where = name_of(connection)
+        if not is_up_to_date(connection):
+            _execute(connection, CHANGE % LOCK_TIMEOUT + _schema())
         return where
     except psycopg2.errors.LockNotAvailable as error:
         holders = _lock_holders(connection, error.diag.context or "")
@@ -192,6 +202,26 @@ def apply_schema(parameters: dict[str, str]) -> str:
             " init again") from error
     finally:
         connection.close()
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Are the tables there, and as this version makes them?
+
+    Nothing is changed or locked.
+
+    :raises psycopg2.Error: if rows stand in the way of an upgrade.
+    """
+    try:
+        _execute(connection, LOOK + _schema())
+    except psycopg2.errors.ReadOnlySqlTransaction:
+        return False
+    return True
+
+
+def _schema() -> str:
+    from importlib.resources import files
+    return files("canonical.database").joinpath("schema.sql").read_text(
+        encoding="utf-8")
 
 
 def _execute(connection: Connection, statements: str) -> None:

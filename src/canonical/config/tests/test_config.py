@@ -1,12 +1,33 @@
 """The configuration: where it is found, and what it says of mistakes."""
 
 import os
+import pwd
+import subprocess
+import sys
 import tempfile
 import unittest
+from contextlib import contextmanager
 from pathlib import Path
 
 from canonical.config import ConfigError
 from canonical.config import LaunchpadConfig
+from canonical.testing.children import python_path
+
+
+@contextmanager
+def environment(**values):
+    """With some variables set, or with `None` not set."""
+    before = dict(os.environ)
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
 
 
 class ConfigTestCase(unittest.TestCase):
@@ -68,7 +89,8 @@ class TestInstances(ConfigTestCase):
 
     def test_an_empty_file_leaves_every_default(self):
         config = LaunchpadConfig(str(self.write("")))
-        self.assertEqual("embedded:postgresql", config.database.uri)
+        self.assertEqual("10s", config.scripts.record_timeout)
+        self.assertEqual("", config.database.uri)
 
     def test_an_unknown_instance_says_what_was_looked_at(self):
         with self.assertRaises(ConfigError) as caught:
@@ -88,6 +110,70 @@ class TestInstances(ConfigTestCase):
         self.assertEqual("embedded:postgresql", config.database.uri)
         config.setInstance("development")
         self.assertEqual("embedded:postgresql", config.database.uri)
+
+
+class TestLookup(ConfigTestCase):
+    """What a process uses that no LPCONFIG names a file for."""
+
+    # As if it were installed, and with another /etc; then what is in force.
+    LOOK = """
+import sys
+from pathlib import Path
+from canonical.config import config, locations
+locations.CHECKOUT = Path(sys.argv[1]) / "checkout"
+locations.SYSTEM = Path(sys.argv[1]) / "etc"
+print(config.file, config.database.uri, config.state_directory)
+"""
+
+    def look(self, code=LOOK, **values):
+        """What a process prints in cron's environment, and no other."""
+        return subprocess.run(
+            [sys.executable, "-c", code, self.directory], text=True,
+            check=True, stdout=subprocess.PIPE, env={
+                "PYTHONPATH": python_path(), "PATH": "/bin:/usr/bin",
+                "HOME": str(self.directory), **values}).stdout.split()
+
+    def write(self, name):
+        (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        return str(super().write(
+            f"[database]\nuri: postgresql:///{name[:3]}\n", name))
+
+    def test_the_order(self):
+        state = f"{self.directory}/.local/state/scriptactivity"
+        *_, directory = self.look()
+        self.assertEqual(f"{state}/default", directory)
+        self.write("checkout/buildout.cfg")
+        self.assertEqual(
+            "instances/development/scriptactivity.conf",
+            "/".join(self.look()[0].rsplit("/", 3)[1:]))
+        (self.directory / "checkout/buildout.cfg").unlink()
+        system = self.write("etc/scriptactivity.conf")
+        self.assertEqual([system, "postgresql:///etc"], self.look()[:2])
+        user = self.write(".config/scriptactivity/scriptactivity.conf")
+        file, uri, directory = self.look()
+        self.assertEqual(user, file)
+        # As for an LPCONFIG that names the directory.
+        self.assertEqual(
+            directory, self.look(LPCONFIG=os.path.dirname(user))[2])
+        named = self.write("named.conf")
+        self.assertEqual(
+            [named, "postgresql:///nam"], self.look(LPCONFIG=named)[:2])
+
+    def test_without_home_it_is_that_of_the_password_database(self):
+        home, = self.look(
+            "import os; os.environ.pop('HOME');"
+            " from canonical.config.locations import user_directory;"
+            " print(user_directory())")
+        self.assertEqual(
+            os.path.expanduser(
+                f"~{pwd.getpwuid(os.geteuid()).pw_name}"
+                "/.config/scriptactivity"), home)
+
+    def test_with_lpconfig_nothing_is_imported_to_look(self):
+        self.assertEqual(["False"], self.look(
+            "import sys; from canonical.config import config;"
+            " config.database.uri; print('platformdirs' in sys.modules)",
+            LPCONFIG="testrunner"))
 
 
 class TestMistakes(ConfigTestCase):
@@ -142,11 +228,21 @@ class TestMistakes(ConfigTestCase):
     def test_a_file_that_is_extended_has_to_exist(self):
         message = self.mistake("[meta]\nextends: base.conf\n")
         self.assertEqual(
-            f"No such file or directory: {self.directory}/base.conf", message)
+            "line 2: [meta] extends: there is no file"
+            f" {self.directory}/base.conf", message)
+
+    def test_a_mistake_in_a_file_that_is_extended_names_that_file(self):
+        base = self.write("[monitor]\nsmtp_port: x\n", "base.conf")
+        path = self.write("[meta]\nextends: base.conf\n")
+        with self.assertRaises(ConfigError) as caught:
+            LaunchpadConfig(str(path)).database
+        self.assertEqual(
+            f"{base}: line 2: [monitor] smtp_port: not a number from 1 to"
+            " 65535", str(caught.exception))
 
     def test_a_file_that_extends_itself(self):
         self.assertEqual(
-            "it extends itself",
+            "line 2: [meta] extends: it extends itself",
             self.mistake("[meta]\nextends: scriptactivity.conf\n"))
 
     def test_a_name_that_cannot_be_a_path(self):
@@ -170,12 +266,46 @@ class TestMistakes(ConfigTestCase):
         with self.assertRaises(ConfigError) as caught:
             LaunchpadConfig(str(path)).database
         self.assertEqual(
-            f"{path}: Permission denied: {path}",
+            f"{path}: Permission denied",
             str(caught.exception))
 
     def test_an_unknown_section_is_an_attribute_error(self):
         with self.assertRaises(AttributeError):
             LaunchpadConfig("testrunner").databse
+
+
+class TestSources(ConfigTestCase):
+
+    def test_where_a_value_comes_from(self):
+        base = self.write("[database]\nuri: postgresql:///a\n", "base.conf")
+        path = self.write(
+            "[meta]\nextends: base.conf\n\n[statsd]\nport: 1\n")
+        config = LaunchpadConfig(str(path))
+        with environment(LP_DATABASE_URI=None):
+            self.assertEqual(
+                ("postgresql:///a", str(base), 2),
+                config.setting("database", "uri"))
+        self.assertEqual(
+            ("1", str(path), 5), config.setting("statsd", "port"))
+        self.assertEqual(
+            ("", "default", 0), config.setting("statsd", "host"))
+        with environment(LP_DATABASE_URI="postgresql:///b"):
+            self.assertEqual(
+                ("postgresql:///b", "LP_DATABASE_URI", 0),
+                config.setting("database", "uri"))
+
+    def test_a_directory_that_cannot_be_made_says_why(self):
+        self.write("", "state")
+        config = LaunchpadConfig(str(self.write("")))
+        state = self.directory / "state"
+        with (
+            environment(LP_STATE_DIRECTORY=str(state)),
+            self.assertRaises(ConfigError) as caught,
+        ):
+            config.directory_for("scripts", "lock_directory")
+        self.assertEqual(
+            f"[scripts] lock_directory: cannot make {state}/locks: Not a"
+            " directory", str(caught.exception))
 
 
 class TestOverlays(ConfigTestCase):

@@ -87,7 +87,8 @@ class TestConnectionParameters(unittest.TestCase):
             with self.assertRaises(ConfigError, msg=uri) as caught:
                 connection_parameters()
             message = str(caught.exception)
-            self.assertTrue(message.startswith("[database] uri: "), message)
+            self.assertTrue(
+                message.startswith("test: line 2: [database] uri: "), message)
             self.assertNotIn("sec", message.replace("~secret", ""))
 
     def test_a_mistake_in_the_environment_names_the_variable(self):

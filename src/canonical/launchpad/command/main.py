@@ -16,6 +16,7 @@ import psycopg2
 from storm.exceptions import StormError
 
 from canonical.config import ConfigError
+from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.arguments import joined
@@ -80,6 +81,9 @@ COMMANDS = {
     "snooze": Command("expect nothing for a while", "snooze", "snooze"),
     "flush": Command(
         "record what this host has spooled", "upkeep", "flush_spool"),
+    "config": Command(
+        "show what is configured, and check it", "config", "show_config",
+        database=False),
 }
 
 DESCRIPTION = """
@@ -112,7 +116,9 @@ class Parser(argparse.ArgumentParser):
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """A parser that knows all commands, and the options of the wanted one."""
     parser = Parser(
-        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
+        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG,
+        allow_abbrev=False)
+    _add_config_option(parser)
     commands = parser.add_subparsers(
         metavar="COMMAND", required=True, title="commands")
     for name, command in COMMANDS.items():
@@ -142,6 +148,27 @@ def _set_up(command: Command, parser: Parser) -> None:
         add_options(parser)
 
 
+def _add_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE",
+        help="the configuration file, instead of the one that LPCONFIG names"
+             " or that is found")
+
+
+def _use_config(
+    argv: Sequence[str]
+) -> tuple[argparse.Namespace, Sequence[str]]:
+    """Take --config out of the arguments, wherever it is, and heed it."""
+    parser = Parser(prog="scriptactivity", add_help=False, allow_abbrev=False)
+    _add_config_option(parser)
+    args, rest = parser.parse_known_args(argv)
+    if args.config == "":
+        parser.error("argument --config: it is empty")
+    if args.config is not None:
+        config.setInstance(args.config, "--config")
+    return args, rest
+
+
 def _with_database(
     function: Callable[[argparse.Namespace], int]
 ) -> Callable[[argparse.Namespace], int]:
@@ -167,8 +194,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # thousand scripts it would spend a tenth of them on looking.  Nor should
     # it look at its end, and that is what it is to freeze.
     gc.disable()
-    argv = joined(sys.argv[1:] if argv is None else argv)
-    args, unknown = _parser(argv).parse_known_args(argv)
+    args, argv = _use_config(joined(sys.argv[1:] if argv is None else argv))
+    args, unknown = _parser(argv).parse_known_args(argv, args)
     if unknown:
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     show_what_can_be_shown()

@@ -258,8 +258,9 @@ class LaunchpadScript:
         record_timeout = config.duration_of("scripts", "record_timeout")
         commit_timeout = config.duration_of("scripts", "commit_timeout")
         if self._is_recorded:
-            directory = config.directory_for("scripts", "spool_directory")
+            directory = config.path_of("scripts", "spool_directory")
             with others_may_wait(f"the spool {directory}", self.logger):
+                config.directory_for("scripts", "spool_directory")
                 send_spool(
                     self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
         attempt = self._attempt = self._new_attempt()
@@ -420,7 +421,7 @@ class LaunchpadCronScript(LaunchpadScript):
         is_recorded = self._attempt.record(
             date_started, date_completed,
             config.duration_of("scripts", "record_timeout"),
-            config.directory_for("scripts", "spool_directory"))
+            config.path_of("scripts", "spool_directory"))
         if is_recorded:
             send_duration(
                 self.name, (date_completed - date_started).total_seconds(),

@@ -93,9 +93,13 @@ def set_up(test):
     ztm = ZopelessTransactionManager._installed
     test.globs.update(
         command=command,
+        database_uri=f"embedded:{PostgresLayer.directory}",
         directory=directory,
         factory=LaunchpadObjectFactory(),
         monitor=monitor,
+        new_user={
+            "HOME": str(directory), "LPCONFIG": "", "LP_DATABASE_URI": "",
+            "XDG_CONFIG_HOME": ""},
         output_of=output_of,
         processes=processes,
         run=run,
@@ -216,6 +220,8 @@ class ReadmeChecker(doctest.OutputChecker):
         (re.compile(r"(?<=runtime )[\d.]+s"), "SECONDS"),
         (re.compile(r"(?<=tables in )\S+ on \S+"), "DATABASE"),
         (re.compile(r"(?<=on )[\w.-]+(?=[,:])"), "HOST"),
+        (re.compile(r"\S+(?=/\.config/)"), "HOME"),
+        (re.compile(r"(?m)^\*/10 .*(?=/examples/hello\.py$)"), "CRON"),
     ]
 
     def check_output(self, want, got, optionflags):
@@ -239,7 +245,8 @@ def set_up_readme(test):
         "run:\n" + recipe.replace("bin/py", "python").replace("bin/", ""))
     test.globs["directory"].joinpath("examples").symlink_to(
         CHECKOUT / "examples")
-    environment = dict(os.environ, PATH=os.pathsep.join([
+    theirs = "postgresql://me@db.example.com/app"
+    environment = dict(os.environ, XDG_CONFIG_HOME="", PATH=os.pathsep.join([
         str(CHECKOUT / "bin"),
         os.path.dirname(sys.executable),
         os.environ["PATH"],
@@ -249,8 +256,12 @@ def set_up_readme(test):
     environment.pop("MAKELEVEL", None)
 
     def sh(command):
+        if theirs in command:
+            # From here on this user has a configuration file.
+            environment.update(test.globs["new_user"])
         process = subprocess.run(
-            command, shell=True, cwd=test.globs["directory"],
+            command.replace(theirs, test.globs["database_uri"]),
+            shell=True, cwd=test.globs["directory"],
             env=environment, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=False)
         print(process.stdout, end="")

@@ -379,8 +379,10 @@ class TestFlush(CommandTestCase):
     def test_a_spool_that_cannot_be_read(self):
         status, out, err = self.run_command(
             "flush", LP_STATE_DIRECTORY="/proc/no")
-        self.assertEqual((1, ""), (status, out))
-        self.assertRegex(err, "^scriptactivity: .*No such file.*\n$")
+        self.assertEqual((2, ""), (status, out))
+        self.assertRegex(
+            err, r"^scriptactivity: \[scripts\] spool_directory: cannot make"
+            " /proc/no.*: No such file or directory\n$")
 
 
 class TestDurations(unittest.TestCase):

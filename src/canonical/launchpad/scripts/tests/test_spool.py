@@ -325,13 +325,25 @@ class TestScripts(ScriptTestCase):
         self.run_other()
         self.assertEqual("tidy", self.last().name)
 
+    def test_a_spool_that_cannot_be_made_stops_no_script(self):
+        file = Path(self.enterContext(tempfile.NamedTemporaryFile()).name)
+        process = self.run_script(
+            SUCCEED, LP_STATE_DIRECTORY=str(file))
+        self.assertEqual(0, process.returncode)
+        line, = self.log(process)
+        self.assertRegex(
+            line, "^WARNING Earlier successes in the spool .* are not recorded"
+            f" yet: .*: cannot make {file}/spool: Not a directory$")
+        self.assertEqual("tidy", self.last().name)
+
     def test_a_wrong_duration_is_said_before_anything_is_done(self):
         process = self.run_script(SUCCEED, **self.configure(
             "[scripts]\nrecord_timeout: soon\n"))
         self.assertEqual(2, process.returncode)
-        self.assertEqual(
-            ["ERROR   [scripts] record_timeout: not a duration: 'soon';"
-             " expected something like 90s, 1h30m or 2d"], self.log(process))
+        line, = self.log(process)
+        self.assertRegex(
+            line, r"^ERROR   .*: line 2: \[scripts\] record_timeout: not a"
+            " duration: 'soon'; expected something like 90s, 1h30m or 2d$")
         self.assert_nothing_left()
 
     def test_a_duration_that_is_too_long(self):

@@ -1,0 +1,198 @@
+"""A configuration file: what it says, on which line, and what is wrong."""
+
+from __future__ import annotations
+
+import configparser
+import functools
+import os
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from canonical.config.values import value_mistake
+
+
+__all__ = [
+    "ConfigError",
+    "Setting",
+    "Values",
+    "merged",
+    "read_file",
+    "read_text",
+    "schema",
+    "without_quotes",
+]
+
+
+SCHEMA = Path(__file__).with_name("schema.conf")
+
+SECTION = re.compile(r"\[(.+)\]")
+KEY = re.compile(r"\s*([^:=\s][^:=]*?)\s*[:=]")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used.
+
+    Its text is one line for the person who has to put it right: which
+    instance, file, section or key, and what was looked at.
+    """
+
+
+class Setting(NamedTuple):
+    """The value of a key, and where it comes from.
+
+    :ivar source: a file, an environment variable, or ``default``.
+    :ivar line: of that file; 0 for what is no file.
+    """
+
+    value: str
+    source: str
+    line: int = 0
+
+
+Values = dict[str, dict[str, Setting]]
+
+
+def read_file(path: Path, extended: tuple[Path, ...] = ()) -> Values:
+    """The values of a file, and of those that it extends.
+
+    :raises ConfigError: if one of them cannot be read, or if anything in it
+        can be seen to be wrong.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {without_quotes(error)}") from None
+    values = _parse(text, str(path))
+    _refuse(str(path), [*_unknown(values, text), *_wrong(values)])
+    base = values.get("meta", {}).get("extends")
+    if base is None:
+        return values
+    other = Path(os.path.normpath(path.parent / base.value))
+    why = "it extends itself" if path in extended else (
+        "" if other.is_file() else f"there is no file {other}")
+    if why:
+        raise ConfigError(f"{path}: line {base.line}: [meta] extends: {why}")
+    return merged(read_file(other, (*extended, path)), values)
+
+
+def read_text(text: str, name: str) -> Values:
+    """The values of a text in the form of a configuration file.
+
+    :param name: what messages call it.
+    :raises ConfigError: for an unknown section or key.
+    """
+    values = _parse(text, name)
+    _refuse(name, _unknown(values, text))
+    return values
+
+
+def merged(below: Values, above: Values) -> Values:
+    """The values of both; those of `above` count."""
+    result = {section: dict(keys) for section, keys in below.items()}
+    for section, keys in above.items():
+        result.setdefault(section, {}).update(keys)
+    return result
+
+
+@functools.cache
+def schema() -> Values:
+    """All keys, with their defaults."""
+    return {
+        section: {
+            key: Setting(setting.value, "default")
+            for key, setting in keys.items()}
+        for section, keys in _parse(
+            SCHEMA.read_text(encoding="utf-8"), str(SCHEMA)).items()}
+
+
+def without_quotes(error: BaseException) -> str:
+    """What is wrong with a file of ours, on one line.
+
+    What is in it is not quoted: it may be a password.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[:error.start].count(b"\n") + 1
+        return f"line {line}: not UTF-8"
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}"
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno}: no [section] comes before it"
+    if isinstance(error, configparser.ParsingError):
+        line, _ = error.errors[0]
+        return f"line {line}: neither a [section] nor 'key: value'"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"line {error.lineno}: [{error.section}] is there twice"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return (f"line {error.lineno}: [{error.section}] {error.option} is"
+                " there twice")
+    return " ".join(str(error).split())
+
+
+def _parse(text: str, name: str) -> Values:
+    """The sections of a text, and their keys."""
+    parser = configparser.RawConfigParser(default_section="\0")
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        raise ConfigError(f"{name}: {without_quotes(error)}") from None
+    lines = _lines(text)
+    return {
+        section: {
+            key: Setting(value, name, lines.get((section, key), 0))
+            for key, value in parser[section].items()}
+        for section in parser.sections()}
+
+
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """The lines of sections and keys; of a section, the key is empty."""
+    lines: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if match := SECTION.match(line):
+            section = match[1]
+            lines.setdefault((section, ""), number)
+        elif match := KEY.match(line):
+            lines.setdefault((section, match[1].lower()), number)
+    return lines
+
+
+def _refuse(name: str, mistakes: Iterable[tuple[int, str]]) -> None:
+    """Raise `ConfigError` if there are mistakes, in the order of lines."""
+    found = [f"line {line}: {text}" for line, text in sorted(mistakes)]
+    if found:
+        raise ConfigError(f"{name}: {'; '.join(found)}")
+
+
+def _unknown(values: Values, text: str) -> Iterator[tuple[int, str]]:
+    """Lines of sections and keys that are not in the schema, and why."""
+    known: dict[str, Iterable[str]] = {"meta": ["extends"], **schema()}
+    for section, keys in values.items():
+        if section not in known:
+            yield (_lines(text).get((section, ""), 0),
+                   f"no section [{section}]" + _nearest(section, known))
+            continue
+        for key, setting in keys.items():
+            if key not in known[section]:
+                yield (setting.line, f"[{section}] has no key {key}"
+                       + _nearest(key, known[section]))
+
+
+def _wrong(values: Values) -> Iterator[tuple[int, str]]:
+    """Lines of values that cannot be right, and why."""
+    for section, keys in values.items():
+        for key, setting in keys.items():
+            mistake = value_mistake(section, key, setting.value)
+            if mistake:
+                yield setting.line, f"[{section}] {key}: {mistake}"
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    # Slow to import, and mostly there is no mistake.
+    import difflib
+    found = difflib.get_close_matches(name, names, 1)
+    return f"; do you mean {found[0]}?" if found else ""

@@ -1,0 +1,107 @@
+"""What can be seen to be wrong with the value of a key, as it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from canonical.config.durations import parse_duration
+
+
+__all__ = [
+    "value_mistake",
+]
+
+
+HOST = re.compile(r"[\w.:%-]+")
+PLAIN_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+
+
+def value_mistake(section: str, key: str, value: str) -> str | None:
+    """What is wrong with a value, if anything is.
+
+    What may be a secret is not quoted.  A cron control file is another
+    matter: whatever is wrong with that, scripts run.
+    """
+    check = CHECKS.get((section, key))
+    try:
+        if check is not None:
+            check(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _optional(check: Callable[[str], object]) -> Callable[[str], object]:
+    return lambda value: value and check(value)
+
+
+def _directory(value: str) -> None:
+    if not value:
+        raise ValueError("it is empty")
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no such user: {value!r}") from None
+
+
+def _port(value: str) -> None:
+    if not (value.isdecimal() and 0 < int(value) < 65536):
+        raise ValueError("not a number from 1 to 65535")
+
+
+def _host(value: str) -> None:
+    if not value:
+        raise ValueError("it is empty")
+    if not HOST.fullmatch(value):
+        raise ValueError(f"not the name of a host: {_shown(value)}")
+
+
+def _address(value: str) -> None:
+    text = value.strip()
+    if not PLAIN_ADDRESS.fullmatch(text):
+        # Slow to import, and most addresses have no name before them.
+        from email.utils import parseaddr
+        text = parseaddr(text)[1]
+    if "://" in value or not PLAIN_ADDRESS.fullmatch(text):
+        raise ValueError(
+            f"not an address: {_shown(value.strip())}; expected something like"
+            " ops@example.com")
+
+
+def _addresses(value: str) -> None:
+    for part in value.split(","):
+        if part.strip():
+            _address(part)
+
+
+def _url(value: str) -> None:
+    # Slow to import, and most instances have no URL.
+    from canonical.config.weburl import is_web_url
+    if not is_web_url(value):
+        raise ValueError(
+            "not an http: or https: URL, or one with a user in it; expected"
+            " something like https://hooks.example.com/...")
+
+
+def _shown(value: str) -> str:
+    """A value for a message; a URL may have a password in it."""
+    return "a URL" if "://" in value else repr(value)
+
+
+CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
+    ("scripts", "lock_directory"): _directory,
+    ("scripts", "spool_directory"): _directory,
+    ("scripts", "record_timeout"): parse_duration,
+    ("scripts", "commit_timeout"): parse_duration,
+    ("monitor", "clock_skew"): parse_duration,
+    ("monitor", "recipients"): _addresses,
+    ("monitor", "sender"): _address,
+    ("monitor", "smtp_host"): _host,
+    ("monitor", "smtp_port"): _port,
+    ("monitor", "webhook_url"): _optional(_url),
+    ("monitor", "repeat"): parse_duration,
+    ("statsd", "host"): _optional(_host),
+    ("statsd", "port"): _port,
+}

@@ -1,0 +1,165 @@
+"""What a role of the database needs, and how it gets it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import parse_dsn
+
+
+__all__ = [
+    "NEEDS",
+    "explain",
+    "grant",
+    "missing_rights",
+]
+
+
+# By what a role is for, the privileges on each table.  What checks and alerts
+# is a cron script too, and "flush" records for scripts.
+SCRIPTS = {
+    "scriptactivity": ("SELECT", "INSERT"),
+    "scriptattempt": ("SELECT", "INSERT", "UPDATE"),
+}
+NEEDS = {
+    "scripts": SCRIPTS,
+    "monitor": {
+        **SCRIPTS,
+        "scriptpause": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+        "scriptalert": ("SELECT", "INSERT", "UPDATE"),
+    },
+}
+
+# Statements that grant a role what it has not got.
+MISSING = """
+    WITH wanted AS (
+        SELECT nspname, relname, pg_class.oid AS table_oid, relnamespace,
+            number, string_to_array(privileges, ' ') AS privileges
+        FROM unnest(%(tables)s::text[], %(privileges)s::text[])
+            WITH ORDINALITY AS listed (name, privileges, number)
+        JOIN pg_class ON pg_class.oid = to_regclass(name)
+        JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    )
+    SELECT statement FROM (
+        SELECT -1 AS number, format('GRANT CONNECT ON DATABASE %%I TO %%I',
+            current_database(), %(role)s) AS statement
+        WHERE NOT has_database_privilege(
+            %(role)s, current_database(), 'CONNECT')
+        UNION
+        SELECT 0, format('GRANT USAGE ON SCHEMA %%I TO %%I',
+            nspname, %(role)s)
+        FROM wanted
+        WHERE NOT has_schema_privilege(%(role)s, relnamespace, 'USAGE')
+        UNION ALL
+        SELECT number, format('GRANT %%s ON %%I.%%I TO %%I',
+            array_to_string(privileges, ', '), nspname, relname, %(role)s)
+        FROM wanted
+        WHERE EXISTS (
+            SELECT FROM unnest(privileges) AS privilege
+            WHERE NOT has_table_privilege(%(role)s, table_oid, privilege))
+    ) AS statements
+    ORDER BY number
+"""
+
+OWNERS = """
+    SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ', ') FROM pg_class
+    WHERE oid IN (
+        SELECT to_regclass(name) FROM unnest(%(tables)s::text[]) AS name)
+"""
+
+
+def missing_rights(
+    connection: Connection, purpose: str, role: str
+) -> list[str]:
+    """The statements that grant a role what it has not got.
+
+    :param purpose: a key of `NEEDS`.
+    :raises psycopg2.errors.UndefinedObject: if there is no such role.
+    """
+    needs = NEEDS[purpose]
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
+        # "public" is no role, and yet everybody could be granted something.
+        if not cursor.rowcount:
+            raise psycopg2.errors.UndefinedObject(
+                f"there is no role {role!r} in the database; make it with"
+                " CREATE ROLE, or name another")
+        cursor.execute(MISSING, {
+            "tables": list(needs),
+            "privileges": [" ".join(each) for each in needs.values()],
+            "role": role})
+        return [statement for statement, in cursor]
+
+
+def grant(connection: Connection, purpose: str, role: str) -> list[str]:
+    """Grant a role what it has not got.
+
+    :param purpose: a key of `NEEDS`.
+    :return: the statements that did it; none if it has everything.
+    :raises psycopg2.errors.UndefinedObject: if there is no such role.
+    :raises psycopg2.errors.InsufficientPrivilege: if it is not ours to grant;
+        nothing is granted then.
+    """
+    statements = missing_rights(connection, purpose, role)
+    try:
+        with connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            refused = False
+    except psycopg2.errors.InsufficientPrivilege:
+        refused = True
+    # What is not ours to grant may be a mere warning of the server's.
+    if refused or missing_rights(connection, purpose, role):
+        with connection, connection.cursor() as cursor:
+            cursor.execute(OWNERS, {"tables": list(NEEDS[purpose])})
+            (owners,) = cursor.fetchone()
+        raise psycopg2.errors.InsufficientPrivilege(
+            f"{connection.info.user} may not grant {role} what it needs; let"
+            f" {owners}, who owns the tables, do it: {'; '.join(statements)}")
+    return statements
+
+
+def explain(error: BaseException) -> str:
+    """What to do about an error of the database, or nothing if unknown.
+
+    :return: text to go after the error's own, in parentheses.
+    """
+    if isinstance(error, (
+        psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
+    )):
+        return "make or upgrade the tables with: scriptactivity init"
+    if isinstance(error, psycopg2.errors.InsufficientPrivilege):
+        return _explain_denied(error)
+    return ""
+
+
+def _explain_denied(error: BaseException) -> str:
+    """Which role it is, and the command that grants it what it needs."""
+    # The name of the table stands in the text alone, in any language.
+    first, *_ = str(error).splitlines()
+    denied = [table for table in NEEDS["monitor"] if table in first]
+    # Storm's errors have no cursor, but psycopg2's behind them.
+    cursor = getattr(error.__cause__ or error, "cursor", None)
+    if not denied or cursor is None:
+        return ""
+    role = shlex.quote(_role_of(cursor.connection))
+    command = "the owner of the tables can grant it what it needs with:" \
+        " scriptactivity init --grant"
+    if denied[0] not in SCRIPTS:
+        return f"the role is {role}; {command} monitor={role}"
+    return (
+        f"the role is {role}; {command} scripts={role}, or monitor={role} if"
+        " it checks and alerts")
+
+
+def _role_of(connection: Connection) -> str:
+    """The role of a connection, which may be closed by now."""
+    return str(
+        connection.info.user
+        or parse_dsn(connection.dsn).get("user")
+        or os.environ.get("PGUSER")
+        or pwd.getpwuid(os.geteuid()).pw_name)

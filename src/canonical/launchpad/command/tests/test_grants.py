@@ -1,0 +1,163 @@
+"""What ``init --grant`` lets roles do, and what it does not."""
+
+import datetime
+import os
+import subprocess
+import uuid
+
+from psycopg2.extensions import make_dsn
+
+from canonical.database.embedded import embedded_parameters
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.test_upkeep import HELLO
+from canonical.launchpad.command.tests.test_upkeep import UpkeepTestCase
+from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.spool import write_success
+from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
+
+
+class TestGrants(UpkeepTestCase):
+    """Two roles of a real PostgreSQL, with what `init` grants them."""
+
+    # Names that have to be quoted wherever they stand.
+    SCRIPTS = 'cron "scripts"'
+    MONITOR = "the monitor's"
+
+    def setUp(self):
+        super().setUp()
+        for role in self.SCRIPTS, self.MONITOR:
+            quoted = '"' + role.replace('"', '""') + '"'
+            main_store().execute(f"CREATE ROLE {quoted} LOGIN")
+            self.addCleanup(
+                self.execute, f"DROP OWNED BY {quoted}; DROP ROLE {quoted}")
+        self.execute("SELECT 1")
+
+    def execute(self, statement):
+        main_store().execute(statement, noresult=True)
+        self.layer._ztm.commit()
+
+    def grant(self):
+        return self.run_command(
+            "init", "--grant", f"scripts={self.SCRIPTS}",
+            "--grant", f"monitor={self.MONITOR}")
+
+    def as_role(self, role):
+        return {"LP_DATABASE_URI": make_dsn(**{
+            **embedded_parameters(PostgresLayer.directory), "user": role})}
+
+    def test_what_is_granted_is_printed_once(self):
+        status, out, err = self.grant()
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual([
+            'GRANT SELECT, INSERT ON public.scriptactivity TO'
+            ' "cron ""scripts""";',
+            'GRANT SELECT, INSERT, UPDATE ON public.scriptattempt TO'
+            ' "cron ""scripts""";',
+        ], out.splitlines()[1:3])
+        _, out, _ = self.grant()
+        self.assertEqual([
+            'cron "scripts" has been granted what scripts needs before.',
+            "the monitor's has been granted what monitor needs before.",
+        ], out.splitlines()[1:])
+
+    def test_scripts_record_and_do_no_more(self):
+        self.grant()
+        process = start_python(
+            [HELLO], dict(os.environ, **self.as_role(self.SCRIPTS)),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(("Hello.\n", ""), process.communicate())
+        for command in ["last", "hello"], ["list"], ["running"]:
+            status, _, err = self.run_command(
+                *command, **self.as_role(self.SCRIPTS))
+            self.assertEqual((0, ""), (status, err))
+        self.assert_denied(self.SCRIPTS, (
+            "SELECT FROM scriptalert", "SELECT FROM scriptpause",
+            "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",
+            "UPDATE scriptactivity SET name = ''", "TRUNCATE scriptattempt",
+            "LOCK scriptalert"))
+
+    def test_the_monitor_checks_and_alerts_and_does_no_more(self):
+        self.grant()
+        rules = self.directory / "rules.zcml"
+        rules.write_text("""
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="hello" schedule="*/10 * * * *" />
+            </configure>""")
+        now = datetime.datetime.now(datetime.UTC)
+        spool = PostgresLayer.state_directory / "spool"
+        spool.mkdir(parents=True)
+        write_success(spool, Success(
+            "hello", "host", now, now, uuid.uuid4(), "none",
+            self.layer._ztm.database))
+        role = self.as_role(self.MONITOR)
+        given = ["--expectations", str(rules)]
+        for command, statuses in (
+            (["flush"], [0]), (["check", *given], [1, 2]),
+            (["alert", "-q", *given], [0]),
+            (["snooze", "hello", "--for", "1h", *given], [0]),
+            (["snooze", "hello", "--for", "0s", *given], [0]),
+            (["alert", "-q", *given], [0]), (["alerts"], [0]),
+        ):
+            status, _, err = self.run_command(*command, **role)
+            self.assertIn(status, statuses, err)
+            self.assertEqual("", err, command)
+        self.assertEqual([], list(spool.iterdir()))
+        self.assert_denied(self.MONITOR, (
+            "DELETE FROM scriptalert", "TRUNCATE scriptpause",
+            "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",
+            "UPDATE scriptactivity SET name = ''"))
+
+    def assert_denied(self, role, statements):
+        quoted = '"' + role.replace('"', '""') + '"'
+        for statement in statements:
+            main_store().execute(f"SET LOCAL ROLE {quoted}")
+            with self.assertRaisesRegex(Exception, "permission denied"):
+                main_store().execute(statement)
+            self.layer._ztm.abort()
+
+    def test_what_is_denied_names_the_role_and_the_command(self):
+        role = self.as_role(self.SCRIPTS)
+        for command, table in ("list", ""), ("alerts", " scriptalert"):
+            status, out, err = self.run_command(command, **role)
+            self.assertEqual((1, ""), (status, out))
+            self.assertIn(f"permission denied for table{table}", err)
+            self.assertRegex(
+                err, """the role is 'cron "scripts"'; .* scriptactivity init"""
+                """ --grant (scripts|monitor)='cron "scripts"'""")
+        process = start_python(
+            [HELLO], dict(os.environ, **role),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        _, err = process.communicate()
+        self.assertIn("""--grant scripts='cron "scripts"'""", err)
+
+    def test_a_role_that_is_not_there(self):
+        for role in "nobody", "public", "none":
+            status, _, err = self.run_command(
+                "init", "--grant", f"scripts={role}")
+            self.assertEqual(
+                (1, f"scriptactivity: there is no role {role!r} in the"
+                    " database; make it with CREATE ROLE, or name another\n"),
+                (status, err))
+
+    def test_a_grant_that_is_none(self):
+        for text in (
+            "scripts", "scripts=", "reader=me", "=me", "", "monitor=\n"
+        ):
+            status, out, err = self.run_command("init", "--grant", text)
+            self.assertEqual((2, ""), (status, out))
+            self.assertIn(
+                f"argument --grant: {text!r}; expected scripts=ROLE or"
+                " monitor=ROLE\n", err)
+
+    def test_who_may_not_grant_says_who_may(self):
+        self.grant()
+        status, _, err = self.run_command(
+            "init", "--grant", f"monitor={self.SCRIPTS}",
+            **self.as_role(self.SCRIPTS))
+        self.assertEqual(1, status)
+        self.assertRegex(
+            err, f"^scriptactivity: {self.SCRIPTS} may not grant"
+            f" {self.SCRIPTS} what it needs; let postgres, who owns the"
+            " tables, do it: GRANT .*\n$")
