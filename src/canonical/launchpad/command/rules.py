@@ -90,11 +90,14 @@ def check_names(
 
 
 def configured_channels() -> list[str]:
-    """How people are told; see `canonical.launchpad.interfaces.CHANNELS`."""
+    """How people are notified, the quickest first.
+
+    See `canonical.launchpad.interfaces.CHANNELS`.
+    """
     return [
         name for name, target in (
-            ("mail", config.monitor.recipients),
-            ("webhook", config.monitor.webhook_url))
+            ("webhook", config.monitor.webhook_url),
+            ("mail", config.monitor.recipients))
         if target.strip(", ")]
 
 

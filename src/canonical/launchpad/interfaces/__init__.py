@@ -25,6 +25,7 @@ from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
 from canonical.launchpad.interfaces.scriptalert import CHANNELS
+from canonical.launchpad.interfaces.scriptalert import CLAIM_MINUTES
 from canonical.launchpad.interfaces.scriptalert import Alert
 from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
@@ -50,6 +51,7 @@ from canonical.launchpad.interfaces.scriptpause import Pause
 __all__ = [
     "Alert",
     "CHANNELS",
+    "CLAIM_MINUTES",
     "FAILED",
     "FOREVER",
     "Figures",

@@ -14,7 +14,7 @@ from functools import partial
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command import alert
-from canonical.launchpad.command.mail import Mailer
+from canonical.launchpad.command import smtp
 from canonical.launchpad.database.scriptalert import ScriptAlertSet
 from canonical.launchpad.scripts.tests.faultdriver import Moments
 from canonical.launchpad.scripts.tests.faultdriver import in_a_child
@@ -24,15 +24,18 @@ from canonical.launchpad.scripts.tests.faults import kill
 CALLS = [
     (alert, "expected"),
     (alert, "assess_all"),
-    (alert, "mail"),
-    (Mailer, "vote"),
-    (Mailer, "_close_connection"),
+    (alert, "send"),
+    (smtp, "_reply"),
+    (smtp.smtplib.SMTP, "getreply"),
+    (smtp.smtplib.SMTP, "quit"),
     (ScriptAlertSet, "lock"),
     (ScriptAlertSet, "getUnsettled"),
     (ScriptAlertSet, "open"),
     (ScriptAlertSet, "close"),
+    (ScriptAlertSet, "claim"),
     (ScriptAlertSet, "tell"),
     (ZopelessTransactionManager, "commit"),
+    (ZopelessTransactionManager, "disconnect"),
 ]
 
 

@@ -173,7 +173,7 @@ class TestMail(AlertTestCase):
         self.mail.stop()
         for number in 1, 2:
             mails, err = self.alert(status=1)
-            self.assertIn("nobody could be told by mail: ", err)
+            self.assertIn("cannot notify by mail: ", err)
             self.assertNotIn("Traceback", err)
             self.assertEqual(
                 [None], [each["told"] for each in self.alerts()], number)
@@ -262,10 +262,11 @@ class TestMail(AlertTestCase):
 
     def test_a_server_that_is_too_slow_is_given_up(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.configure(smtp_port=listener.getsockname()[1])
+            port = listener.getsockname()[1]
+            self.configure(smtp_port=port)
             process = self.start_code(
                 "from canonical.launchpad.command import mail\n"
-                "mail.MAIL_TIMEOUT = 1\n" + RUN, "alert",
+                "mail.CONVERSATION = 1\n" + RUN, "alert",
                 LPCONFIG=str(self.configuration))
             connection, _ = listener.accept()
             with connection:
@@ -276,7 +277,9 @@ class TestMail(AlertTestCase):
                         process.wait(0.1)
         out, err = process.communicate()
         self.assertEqual((1, ""), (process.returncode, out))
-        self.assertIn("by mail: no answer within 1 s", err)
+        self.assertIn(
+            f"cannot notify by mail: 127.0.0.1:{port}: no answer within 1 s;"
+            " the next run tries again", err)
 
     def test_without_tables(self):
         main_store().execute("ALTER TABLE scriptalert RENAME TO away")
@@ -319,7 +322,7 @@ class TestWebhook(AlertTestCase):
         for status in 500, 302:
             self.webhook.status = status
             mails, err = self.alert(status=1)
-            self.assertIn("nobody could be told by webhook: HTTP", err)
+            self.assertIn("cannot notify by webhook: http", err)
         self.assertEqual(1, len(self.mail.received))
         self.webhook.status = 200
         self.mail.answer = "451 Later"
