@@ -38,6 +38,7 @@ __all__ = [
 CONVERSATION = 30 * 60
 
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+HOST = re.compile(r"[\w.:-]+")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -144,6 +145,11 @@ def mail_server() -> Server:
     user = str(monitor.smtp_user).strip()
     if not host:
         raise ConfigError("[monitor] smtp_host: it is empty")
+    if not HOST.fullmatch(host):
+        # The URL of a mail server has a password in it.
+        raise ConfigError(
+            "[monitor] smtp_host: not the name or the address of a host;"
+            " expected something like smtp.example.com")
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
         raise ConfigError(
             "[monitor] smtp_port: not a number from 1 to 65535")

@@ -1,7 +1,7 @@
 """Runs ``scriptactivity alert``, each in a process of its own, and kills it.
 
 A line on standard input is a run: ``moment`` and a number, or ``seconds`` and
-how many, of which 0 is never.  A line on standard output tells its exit
+how many, of which 0 is never.  A line on standard output is its exit
 status, or the signal that it died of as a negative number, and how many
 moments it had.  The processes are forked from this one, which has all modules
 imported.
@@ -25,7 +25,6 @@ CALLS = [
     (alert, "expected"),
     (alert, "assess_all"),
     (alert, "send"),
-    (smtp, "_reply"),
     (smtp.smtplib.SMTP, "getreply"),
     (smtp.smtplib.SMTP, "quit"),
     (ScriptAlertSet, "lock"),
