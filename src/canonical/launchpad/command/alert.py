@@ -156,7 +156,7 @@ class AlertScript(LaunchpadCronScript):
                 self.txn.commit()
                 continue
             with self._signals.deferred():
-                getUtility(IScriptAlertSet).tell(
+                getUtility(IScriptAlertSet).recordNotified(
                     ids, self.claimant, self._at, pending)
                 self.txn.commit()
         return failures

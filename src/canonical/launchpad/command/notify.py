@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,12 +63,23 @@ def send(
         return mail(message.subject, message.text, message.id, to)
     if channel == "webhook":
         return [Reply(site_of(webhook_url()), post(message.as_dict()), "")]
-    try:
-        print(message.text, end="", flush=True)
-    except ValueError as error:
-        # It is closed.
-        raise OSError(str(error)) from None
+    _print(message.text)
     return []
+
+
+def _print(text: str) -> None:
+    """Print without a buffer, which would try again later what has failed.
+
+    :raises OSError: if standard output does not take it.
+    """
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    data = text.encode(sys.stdout.encoding, "backslashreplace")
+    try:
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data):]
+    except OSError as error:
+        raise OSError(f"standard output: {error.strerror}") from None
 
 
 def instance_name() -> str:

@@ -67,7 +67,7 @@ RELEASE = """
     WHERE id = ANY (:ids) AND claimed_by = :claimant
 """
 
-TELL = """
+NOTIFIED = """
     UPDATE scriptalert SET
         date_told = CASE
             WHEN date_closed IS NULL OR date_told IS NULL
@@ -127,7 +127,7 @@ class ScriptAlertSet:
         """See `IScriptAlertSet`."""
         _execute(RELEASE, {"ids": list(ids), "claimant": claimant})
 
-    def tell(
+    def recordNotified(
         self,
         ids: Sequence[int],
         claimant: str,
@@ -135,7 +135,7 @@ class ScriptAlertSet:
         pending: Sequence[str] = (),
     ) -> None:
         """See `IScriptAlertSet`."""
-        _execute(TELL, {
+        _execute(NOTIFIED, {
             "ids": list(ids), "claimant": claimant, "at": at,
             "pending": list(pending)})
 

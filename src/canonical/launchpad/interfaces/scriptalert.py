@@ -126,7 +126,7 @@ class IScriptAlertSet(Interface):
         :param ids, claimant: as of `claim`.
         """
 
-    def tell(ids, claimant, at, pending=()):
+    def recordNotified(ids, claimant, at, pending=()):
         """Record that people were notified of alerts, and end the claim.
 
         Those that are closed are settled by it, unless some people are still

@@ -32,7 +32,7 @@ CALLS = [
     (ScriptAlertSet, "open"),
     (ScriptAlertSet, "close"),
     (ScriptAlertSet, "claim"),
-    (ScriptAlertSet, "tell"),
+    (ScriptAlertSet, "recordNotified"),
     (ZopelessTransactionManager, "commit"),
     (ZopelessTransactionManager, "disconnect"),
 ]

@@ -4,9 +4,13 @@ import concurrent.futures
 import contextlib
 import datetime
 import json
+import os
+import signal
 import socket
 import subprocess
+import sys
 import textwrap
+import threading
 
 import psycopg2
 
@@ -349,6 +353,28 @@ class TestMail(AlertTestCase):
         self.assertEqual(["[test] CRITICAL: garbo"], self.subjects())
         self.assertEqual([(0, "", "")], seen)
 
+    def test_one_that_is_terminated_meanwhile_dies_and_the_next_sends(self):
+        is_sending = threading.Event()
+        is_dead = threading.Event()
+
+        def wait():
+            is_sending.set()
+            is_dead.wait()
+
+        self.mail.before = wait
+        process = self.start_code(
+            RUN, "alert", LPCONFIG=str(self.configuration))
+        is_sending.wait()
+        process.terminate()
+        process.communicate()
+        is_dead.set()
+        self.assertEqual(-signal.SIGTERM, process.returncode)
+        self.mail.before = lambda: None
+        self.assertIn("Notified by mail", self.alert()[1])
+        self.assertEqual([], self.subjects())
+        first, second = self.mail.received
+        self.assertEqual(first["Message-ID"], second["Message-ID"])
+
     def test_what_another_host_has_claimed_is_left_to_it_for_a_while(self):
         self.mail.answer = "451 Later"
         self.alert(status=1)
@@ -454,6 +480,29 @@ class TestWebhook(AlertTestCase):
         self.ran("garbo", 0)
         self.configure()
         self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
+
+
+class TestOutput(AlertTestCase):
+
+    def test_what_could_not_be_printed_does_not_count_as_notified(self):
+        self.configure(recipients="")
+        for redirection, words in (
+            (">/dev/full", "standard output: No space left on device"),
+            (">&-", "standard output is closed"),
+        ):
+            process = subprocess.run(
+                ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable,
+                 "-c", RUN, "alert"],
+                env=dict(os.environ, LPCONFIG=str(self.configuration)),
+                capture_output=True, text=True)
+            self.assertEqual(1, process.returncode, process.stderr)
+            self.assertIn(
+                f"ERROR   cannot notify by output: {words}; the next run",
+                process.stderr)
+            self.assertEqual(1, process.stderr.count("\n"))
+        status, out, err = self.command("alert", "-q")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("* garbo\n", out)
 
 
 class TestHeartbeat(AlertTestCase):

@@ -31,9 +31,9 @@ class TestAlerts(unittest.TestCase):
             START)])
         return self.only(name, hostname).id
 
-    def tell(self, ids, at, pending=()):
+    def notify(self, ids, at, pending=()):
         self.set.claim(ids, "me")
-        self.set.tell(ids, "me", at, pending)
+        self.set.recordNotified(ids, "me", at, pending)
 
     def only(self, name="garbo", hostname=None):
         found, = (
@@ -49,20 +49,20 @@ class TestAlerts(unittest.TestCase):
         self.assertEqual(
             Alert(number, "mail", "garbo", None, "recently", "critical",
                   "is late", START), self.only())
-        self.tell([number], START + HOUR)
+        self.notify([number], START + HOUR)
         self.assertEqual(START + HOUR, self.only().date_told)
-        self.tell([number], START + 2 * HOUR)
+        self.notify([number], START + 2 * HOUR)
         self.assertEqual(START + 2 * HOUR, self.only().date_told)
         self.set.close([number], START + 3 * HOUR)
         self.assertEqual(START + 3 * HOUR, self.only().date_closed)
         self.set.close([number], START + 4 * HOUR)
         self.assertEqual(START + 3 * HOUR, self.only().date_closed)
-        self.tell([number], START + 5 * HOUR)
+        self.notify([number], START + 5 * HOUR)
         self.assertEqual([], self.set.getUnsettled())
 
     def test_people_are_to_be_notified_of_what_is_worse(self):
         number = self.open()
-        self.tell([number], START)
+        self.notify([number], START)
         for state, told in (("warning", START), ("critical", None)):
             self.set.setState([number], state)
             found = self.only()
@@ -86,21 +86,21 @@ class TestAlerts(unittest.TestCase):
     def test_none_is_no_trouble(self):
         self.set.open([])
         self.set.close([], START)
-        self.tell([], START)
+        self.notify([], START)
         self.set.setState([], "warning")
         self.assertEqual([], self.set.getUnsettled())
 
     def test_what_is_pending_keeps_it_until_those_are_notified(self):
         number = self.open()
-        self.tell([number], START, ["a@example.com"])
+        self.notify([number], START, ["a@example.com"])
         self.assertEqual(("a@example.com",), self.only().pending)
         self.set.setState([number], "warning")
         self.assertEqual(("a@example.com",), self.only().pending)
         self.set.close([number], START)
         self.assertEqual((), self.only().pending)
-        self.tell([number], START, ["a@example.com"])
+        self.notify([number], START, ["a@example.com"])
         self.assertEqual(("a@example.com",), self.only().pending)
-        self.tell([number], START)
+        self.notify([number], START)
         self.assertEqual([], self.set.getUnsettled())
 
     def is_claimed(self, claimant):
@@ -119,7 +119,7 @@ class TestAlerts(unittest.TestCase):
         self.set.release([number], "me")
         self.assertFalse(self.is_claimed("another"))
         self.set.claim([number], "me")
-        self.set.tell([number], "me", START)
+        self.set.recordNotified([number], "me", START)
         self.assertFalse(self.is_claimed("another"))
 
     def test_a_claim_ends_by_itself(self):
@@ -136,7 +136,7 @@ class TestAlerts(unittest.TestCase):
         self.set.claim([number], "me")
         self.set.claim([number], "another")
         self.set.close([number], START)
-        self.set.tell([number], "me", START)
+        self.set.recordNotified([number], "me", START)
         self.assertEqual(START, self.only().date_closed)
 
 
