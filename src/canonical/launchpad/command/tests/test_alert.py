@@ -4,11 +4,9 @@ import concurrent.futures
 import contextlib
 import datetime
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import textwrap
 import threading
 
@@ -18,7 +16,6 @@ from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
-from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
@@ -246,6 +243,8 @@ class TestMail(AlertTestCase):
         for values, status, words in (
             ({"repeat": "often"}, 2, "repeat: not a duration: 'often'"),
             ({"webhook_url": "ftp://x"}, 2, "webhook_url: not an http"),
+            ({"heartbeat_url": "x"}, 2, "heartbeat_url: not an http"),
+            ({"smtp_tls": "yes"}, 2, "smtp_tls: not one of starttls, impl"),
             ({"smtp_port": "smtp"}, 2, "smtp_port: not a number"),
             ({"smtp_port": "99999"}, 2, "smtp_port: not a number"),
             ({"smtp_host": ""}, 2, "smtp_host: it is empty"),
@@ -422,154 +421,6 @@ class TestMail(AlertTestCase):
         status, out, err = self.command("alert", "garbo")
         self.assertEqual(2, status)
         self.assertIn("unexpected arguments: garbo", err)
-
-
-class TestWebhook(AlertTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.webhook = Webhook()
-        self.addCleanup(self.webhook.stop)
-        self.configure(webhook_url=self.webhook.url)
-
-    def test_it_gets_the_same_as_json(self):
-        self.alert()
-        posted, = self.webhook.received
-        message, = self.mail.received
-        self.assertEqual(message["Subject"], posted["subject"])
-        broken, = posted["broken"]
-        self.assertEqual(
-            ("garbo", None, "recently", "critical", None),
-            tuple(broken[key] for key in (
-                "name", "hostname", "question", "state", "closed")))
-        self.assertIn(broken["sentence"], self.mail.texts()[0])
-        self.assertEqual(
-            ([], []), (posted["recovered"], posted["still_broken"]))
-
-    def test_neither_channel_waits_for_the_other(self):
-        for status in 500, 302:
-            self.webhook.status = status
-            mails, err = self.alert(status=1)
-            self.assertIn("cannot notify by webhook: http", err)
-        self.assertEqual(1, len(self.mail.received))
-        self.webhook.status = 200
-        self.mail.answer = "451 Later"
-        self.age(25)
-        self.alert(status=1)
-        self.assertEqual(
-            ["[test] CRITICAL: garbo"],
-            [each["subject"] for each in self.webhook.received])
-        self.mail.answer = None
-        self.alert()
-        self.assertEqual(1, len(self.webhook.received))
-        self.assertEqual(
-            ["[test] CRITICAL: garbo", "[test] STILL BROKEN: garbo"],
-            [each["Subject"] for each in self.mail.received])
-
-    def test_a_channel_that_is_not_configured_is_left_alone(self):
-        self.alert()
-        self.configure()
-        self.alert()
-        self.assertEqual(["mail"], [each["channel"] for each in self.alerts()])
-        self.configure(recipients="")
-        status, out, err = self.command("alert", "-qq")
-        self.assertEqual((0, ""), (status, err))
-        self.assertIn("Script: 1 broken.\n", out)
-        self.assertEqual(
-            ["output"], [each["channel"] for each in self.alerts()])
-        self.ran("garbo", 0)
-        self.configure()
-        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
-
-
-class TestOutput(AlertTestCase):
-
-    def test_what_could_not_be_printed_does_not_count_as_notified(self):
-        self.configure(recipients="")
-        for redirection, words in (
-            (">/dev/full", "standard output: No space left on device"),
-            (">&-", "standard output is closed"),
-        ):
-            process = subprocess.run(
-                ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable,
-                 "-c", RUN, "alert"],
-                env=dict(os.environ, LPCONFIG=str(self.configuration)),
-                capture_output=True, text=True)
-            self.assertEqual(1, process.returncode, process.stderr)
-            self.assertIn(
-                f"ERROR   cannot notify by output: {words}; the next run",
-                process.stderr)
-            self.assertEqual(1, process.stderr.count("\n"))
-        status, out, err = self.command("alert", "-q")
-        self.assertEqual((0, ""), (status, err))
-        self.assertIn("* garbo\n", out)
-
-
-class TestHeartbeat(AlertTestCase):
-
-    def test_after_each_run_that_worked(self):
-        web = Webhook()
-        self.addCleanup(web.stop)
-        self.configure(heartbeat_url=web.url + "S3CRET")
-        self.alert()
-        self.assertEqual(["/S3CRET"], web.gets)
-        self.alert()
-        self.assertEqual(2, len(web.gets))
-        self.ran("garbo", 0)
-        self.mail.answer = "451 Later"
-        self.alert(status=1)
-        self.assertEqual(2, len(web.gets))
-        self.mail.answer = None
-        web.status = 500
-        _, err = self.alert()
-        self.assertRegex(err, (
-            rf"WARNING The heartbeat failed: {web.url}: HTTP Error 500:"
-            r" Internal Server Error\n\Z"))
-
-
-class TestTrying(AlertTestCase):
-
-    def test_a_test_goes_out_by_each_channel_and_shows_the_answers(self):
-        web = Webhook()
-        self.addCleanup(web.stop)
-        self.mail.refused = {"gone@example.com": "550 Who?"}
-        self.configure(
-            recipients="The Ops <ops@example.com>, gone@example.com",
-            webhook_url=web.url + "S3CRET")
-        status, out, err = self.command("alert", "--test")
-        server = f"127.0.0.1:{self.mail.port}"
-        self.assertEqual((1, f"""\
-webhook: {web.url}: 200
-mail: {server}: ops@example.com: 250 OK
-mail: {server}: gone@example.com: 550 Who?
-"""), (status, out), err)
-        self.assertEqual(
-            "[test] TEST: nothing is broken",
-            self.mail.received[0]["Subject"])
-        self.assertEqual(
-            ["[test] TEST: nothing is broken"],
-            [each["subject"] for each in web.received])
-        self.assertEqual([], self.alerts())
-
-    def test_so_does_what_went_wrong(self):
-        self.mail.stop()
-        status, out, err = self.command("alert", "--test")
-        self.assertEqual((1, ""), (status, out))
-        self.assertEqual(
-            "scriptactivity: cannot notify by mail: 127.0.0.1:"
-            f"{self.mail.port}: Connection refused\n", err)
-
-    def test_a_dry_run_prints_what_would_be_sent(self):
-        for _ in range(2):
-            status, out, err = self.command("alert", "--dry-run")
-            self.assertEqual((0, ""), (status, err))
-            self.assertTrue(out.startswith(
-                "mail: ops@example.com\nSubject: [test] CRITICAL: garbo\n\n"
-                "Script: 1 broken.\n"), out)
-        self.assertEqual([], self.mail.received)
-        self.assertEqual([], self.alerts())
-        self.assertEqual([(0,)], list(main_store().execute(
-            "SELECT count(*) FROM scriptattempt")))
 
 
 class TestSnooze(AlertTestCase):

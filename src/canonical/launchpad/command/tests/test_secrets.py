@@ -142,6 +142,14 @@ class TestSecrets(AlertTestCase):
         self.assertIn(
             "[monitor] webhook_url: not an http: or https: URL", err)
 
+    def test_heartbeats(self):
+        arguments = []
+        for url in WEB:
+            arguments += ["heartbeat_url", url.format(SECRET)]
+        out, err = self.alert_with(*arguments)
+        self.assertIn("The heartbeat failed: http://127.0.0.1:1/: ", err)
+        self.assert_safe(out, err, *self.reasons())
+
     def test_cron_control(self):
         arguments = []
         # By its form this one is the name of a file, which is shown.

@@ -9,6 +9,7 @@ from zope.interface.verify import verifyObject
 
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.scriptalert import LOCK
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.testing import LaunchpadZopelessLayer
@@ -156,6 +157,15 @@ class TestLock(unittest.TestCase):
         cursor.execute("SELECT FROM scriptalert; SET lock_timeout = '10ms'")
         with self.assertRaises(psycopg2.errors.LockNotAvailable):
             cursor.execute("DELETE FROM scriptalert")
+
+    def test_whoever_may_change_alerts_may_lock_them(self):
+        _, cursor = self.connect()
+        cursor.execute("""
+            DROP ROLE IF EXISTS monitor;
+            CREATE ROLE monitor;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON scriptalert TO monitor;
+            SET ROLE monitor""")
+        cursor.execute(LOCK)
 
     def test_who_may_not_change_alerts_keeps_nobody_waiting(self):
         connection, cursor = self.connect()
