@@ -87,6 +87,9 @@ IF to_regclass('scriptalert') IS NULL THEN
         date_told timestamptz,
         date_closed timestamptz,
         date_settled timestamptz,
+        pending text[],
+        claimed_by text,
+        date_claimed timestamptz,
         CONSTRAINT scriptalert__channel__check
             CHECK (channel IN ('mail', 'webhook', 'output')),
         CONSTRAINT scriptalert__question__check
@@ -272,6 +275,31 @@ BEGIN
 
     IF changes IS NOT NULL THEN
         EXECUTE 'ALTER TABLE scriptattempt ' || changes;
+    END IF;
+END
+$$;
+
+
+-- An older scriptalert, from before a row was claimed while people are
+-- notified of it.
+
+DO $$
+DECLARE
+    changes text;
+BEGIN
+    SELECT string_agg(format('ADD %I %s', wanted.name, wanted.type), ', ')
+        INTO changes
+    FROM (VALUES
+        ('pending', 'text[]'),
+        ('claimed_by', 'text'),
+        ('date_claimed', 'timestamptz')
+    ) AS wanted (name, type)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'scriptalert'::regclass AND attname = wanted.name);
+
+    IF changes IS NOT NULL THEN
+        EXECUTE 'ALTER TABLE scriptalert ' || changes;
     END IF;
 END
 $$;
@@ -498,7 +526,17 @@ BEGIN
              ' expected.  Null while the row is open.'),
             ('scriptalert', 'date_settled',
              'When people were notified that the row is closed, or nobody had'
-             ' to be.  Null before.')
+             ' to be.  Null before.'),
+            ('scriptalert', 'pending',
+             'The recipients who alone are still to be notified of the row as'
+             ' it is: their mail server refused them for the moment.  Null if'
+             ' there are none.'),
+            ('scriptalert', 'claimed_by',
+             'Who is notifying people of the row now.  Nobody else changes it'
+             ' meanwhile.  Null if nobody is.'),
+            ('scriptalert', 'date_claimed',
+             'When claimed_by began.  A claim that is too old counts no'
+             ' more.')
         ) AS listed (of_table, of_column, text)
         LEFT JOIN pg_attribute
             ON attrelid = of_table::regclass AND attname = of_column

@@ -52,7 +52,6 @@ setup(
         "zope.configuration",
         "zope.interface",
         "zope.schema",
-        "zope.sendmail",
     ],
     extras_require={
         "embedded": EMBEDDED,

@@ -1,10 +1,10 @@
-"""Alerts: told soon, never lost, and doubled how often?
+"""Alerts: sent soon, never lost, and doubled how often?
 
 A thousand scripts are late at once: prints how long it takes from their
 assessment until the mail server has the one mail, beside the time of the
 assessment.  Then 200 are due and `scriptactivity alert` is killed, at a random
 moment of its life, 200 times over: prints how many alerts were lost, and how
-many told twice or more often.
+many sent twice or more often.
 """
 
 import collections
@@ -49,14 +49,14 @@ class Bench(test_alert_kills.KillTestCase):
         alert.AlertScript(
             "scriptactivity-alert", test_args=["-q"]).lock_and_run()
         alert.assess_all = assess_all
-        assessed, told = times[1] - times[0], times[2] - times[1]
+        assessed, sent = times[1] - times[0], times[2] - times[1]
         mail, = self.mail.received
         assert mail.as_string().count("* script-") == LATE
         print(f"{LATE} late scripts: assessed in {assessed:.2f} s, and"
-              f" {told:.2f} s later one mail was there")
+              f" {sent:.2f} s later one mail was there")
 
     def kill_at_random(self):
-        self.write_expectations(test_alert_kills.SCRIPTS)
+        self.write_expectations(self.scripts)
         taken = []
         for _ in range(5):
             main_store().execute("TRUNCATE scriptalert")
@@ -69,15 +69,15 @@ class Bench(test_alert_kills.KillTestCase):
         kills = 0
         counts = collections.Counter()
         while kills < KILLS:
-            times, status, _ = self.tell(
+            times, status, _ = self.notify(
                 "seconds", random.uniform(0.001, life))
             if status == -signal.SIGALRM:
                 kills += 1
                 counts.update(times)
         print(f"{kills} kills within {life:.2f} s while"
-              f" {test_alert_kills.SCRIPTS} alerts were due: after"
+              f" {self.scripts} alerts were due: after"
               f" {counts[0]} of them some were lost, after {counts[1]} all"
-              f" told once, after {counts[2]} all told twice, after"
+              f" sent once, after {counts[2]} all sent twice, after"
               f" {sum(counts.values()) - sum(counts[n] for n in (0, 1, 2))}"
               " more often")
 

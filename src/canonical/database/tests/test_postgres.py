@@ -359,6 +359,19 @@ two');
         apply_schema(self.database)
         self.assertEqual(fresh, query(self.database, CATALOGUE))
 
+    def test_an_older_scriptalert_is_upgraded(self):
+        apply_schema(self.database)
+        fresh = query(self.database, CATALOGUE)
+        query(self.database, """
+            ALTER TABLE scriptalert
+                DROP pending, DROP claimed_by, DROP date_claimed;
+            INSERT INTO scriptalert
+                (channel, name, question, state, sentence, date_opened)
+            VALUES ('mail', 'garbo', 'often', 'warning', 'is late', now())""")
+        self.assertNotEqual(fresh, query(self.database, CATALOGUE))
+        apply_schema(self.database)
+        self.assertEqual(fresh, query(self.database, CATALOGUE))
+
     def test_only_a_success_has_its_work_committed(self):
         apply_schema(self.database)
         insert = """

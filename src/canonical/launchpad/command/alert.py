@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,16 +14,23 @@ from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.launchpad.command.mail import NOT_SENT
-from canonical.launchpad.command.mail import mail
-from canonical.launchpad.command.mail import recipients
+from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.command.mail import addresses
+from canonical.launchpad.command.mail import check_accepted
+from canonical.launchpad.command.mail import mail_server
+from canonical.launchpad.command.notify import channels
+from canonical.launchpad.command.notify import check_channels
+from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.notify import send
+from canonical.launchpad.command.outage import end_outage
+from canonical.launchpad.command.outage import report_outage
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import clock_skew
-from canonical.launchpad.command.rules import configured_channels
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import notice_switches
-from canonical.launchpad.command.webhook import post
-from canonical.launchpad.command.webhook import webhook_url
+from canonical.launchpad.command.webhook import ping
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.incidents import Answer
@@ -30,28 +38,34 @@ from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import Notice
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import changes
-from canonical.launchpad.monitor.incidents import notice_of
-from canonical.launchpad.monitor.message import notice_as_dict
-from canonical.launchpad.monitor.message import notice_id
-from canonical.launchpad.monitor.message import notice_subject
-from canonical.launchpad.monitor.message import notice_text
+from canonical.launchpad.monitor.incidents import notices_of
+from canonical.launchpad.monitor.message import notice_message
+from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
+from canonical.launchpad.scripts.lock import LockTaken
+from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
     "AlertScript",
+    "NotNotified",
     "alert",
 ]
 
 
-class AlertScript(LaunchpadCronScript):
-    """Tell people which scripts broke, which recovered, and what still is.
+class NotNotified(LaunchpadScriptFailure):
+    """A channel does not work.  All else does."""
 
-    cron should run it every few minutes.  Once something is told it is on
-    record, and is not told again before [monitor] repeat.
+
+class AlertScript(LaunchpadCronScript):
+    """Notify people of which scripts broke, which recovered, and which are
+    still broken.
+
+    cron should run it every few minutes.  What people were notified of is on
+    record, and is not sent again before [monitor] repeat.
     """
 
     usage = "scriptactivity alert [options]"
@@ -63,96 +77,217 @@ class AlertScript(LaunchpadCronScript):
             help="ZCML that says what is expected, instead of [monitor]"
                  " expectations; always the same, for what is not in it is"
                  " no longer expected")
+        self.parser.add_option(
+            "--test", action="store_true",
+            help="send a message that is marked as a test through each"
+                 " channel, and print what each server answered")
+        self.parser.add_option(
+            "--dry-run", action="store_true",
+            help="print what would be sent, and record nothing")
+
+    def handle_options(self) -> None:
+        """See `LaunchpadScript`."""
+        if self.args:
+            self.parser.error(f"unexpected arguments: {' '.join(self.args)}")
+        if self.options.test and self.options.dry_run:
+            self.parser.error("--test and --dry-run exclude each other")
+
+    @property
+    def claimant(self) -> str:
+        """What its claims are known by; see `IScriptAlertSet`.
+
+        Whoever holds the lock file is the only one.  So a claim by that name
+        that it finds is one of a process that was killed.
+        """
+        return f"{socket.gethostname()}:{self.lockfilepath}"
+
+    def rules(self) -> list[IScriptExpectation]:
+        """What is expected.
+
+        :raises ExpectationError: if nothing is, or if that cannot be read.
+        """
+        path = self.options.expectations
+        return expected(path and Path(path))
 
     def main(self) -> None:
         """See `LaunchpadScript`."""
-        path = self.options.expectations
         try:
-            expectations = expected(path and Path(path))
-            self._alert(expectations)
+            self._alert(self.rules())
         except ExpectationError as error:
             # As for all that is wrong with the configuration.
             raise ConfigError(str(error)) from None
         except (StormError, psycopg2.Error) as error:
             raise LaunchpadScriptFailure(in_a_line(error)) from None
 
-    def handle_options(self) -> None:
-        """See `LaunchpadScript`."""
-        if self.args:
-            self.parser.error(f"unexpected arguments: {' '.join(self.args)}")
-
     def _alert(self, expectations: Sequence[IScriptExpectation]) -> None:
-        channels = configured_channels() or ["output"]
-        self._repeat = datetime.timedelta(
-            seconds=config.duration_of("monitor", "repeat"))
-        # What is wrong with these is said before anything is done.
-        recipients()
-        webhook_url()
-        # What is known is on record before anyone is told, so that nothing
-        # is lost if nobody can be.
+        check_channels()
+        self._repeat = _repeat()
         notice_switches(datetime.datetime.now(datetime.UTC))
-        getUtility(IScriptAlertSet).lock()
-        self._at = datetime.datetime.now(datetime.UTC)
-        self._answers: dict[Key, Answer] = answers_of(
-            assess_all(expectations, self._at, clock_skew()))
-        self._record(channels)
+        # What is broken is on record before anyone is notified, so that
+        # nothing is lost if nobody can be.
+        self._at, self._answers = _bring_up_to_date(
+            expectations, self.claimant)
         self.txn.commit()
         failures = [
-            failure for channel in channels
-            if (failure := self._tell(channel)) is not None]
+            failure for channel in channels()
+            for failure in self._notify(channel)]
         if failures:
-            raise LaunchpadScriptFailure(
-                "; ".join(failures) + "; the next run tells it")
+            raise NotNotified(
+                "; ".join(failures) + "; the next run tries again")
 
-    def _record(self, channels: Sequence[str]) -> None:
-        """Bring the alerts on record up to date."""
-        alert_set = getUtility(IScriptAlertSet)
-        recorded = alert_set.getUnsettled()
-        changed = changes(recorded, self._answers, channels, self._at)
-        for state, ids in changed.states.items():
-            alert_set.setState(ids, state)
-        alert_set.close(changed.closed, self._at)
-        alert_set.open(changed.opened)
+    def _notify(self, channel: str) -> list[str]:
+        """Notify people by a channel; return what went wrong.
 
-    def _tell(self, channel: str) -> str | None:
-        """Tell what has not been told; or else return why it could not be.
-
-        A death between the telling and the commit has it told once more.
+        A server may take longer than a transaction may last, and longer than
+        a connection may be idle.  So there is neither while it is asked.
         """
+        failures = []
+        tried: set[tuple[str, ...]] = set()
+        while (notice := self._claim(channel, tried)) is not None:
+            tried.add(notice.recipients)
+            ids = [each.id for each in notice.alerts]
+            self.txn.disconnect()
+            try:
+                pending = self._send(channel, notice)
+            except OSError as error:
+                failures.append(
+                    f"cannot notify by {channel}: {in_a_line(error)}")
+                getUtility(IScriptAlertSet).release(ids, self.claimant)
+                self.txn.commit()
+                continue
+            with self._signals.deferred():
+                getUtility(IScriptAlertSet).recordNotified(
+                    ids, self.claimant, self._at, pending)
+                self.txn.commit()
+        return failures
+
+    def _claim(
+        self, channel: str, tried: set[tuple[str, ...]]
+    ) -> Notice | None:
+        """A notice that nobody else sends, and that was not tried yet."""
         alert_set = getUtility(IScriptAlertSet)
         alert_set.lock()
-        notice = notice_of(
-            alert_set.getUnsettled(), self._answers, channel, self._repeat,
-            self._at)
-        if not notice:
-            self.txn.abort()
-            return None
-        alert_set.tell([each.id for each in notice.alerts], self._at)
-        try:
-            with self._signals.deferred():
-                self._send(channel, notice)
+        for notice in notices_of(
+            alert_set.getUnsettled(self.claimant), self._answers, channel,
+            self._repeat, self._at
+        ):
+            if notice.recipients not in tried:
+                alert_set.claim(
+                    [each.id for each in notice.alerts], self.claimant)
                 self.txn.commit()
-        except NOT_SENT as error:
-            self.txn.abort()
-            return f"nobody could be told by {channel}: {in_a_line(error)}"
-        self.logger.info(
-            "Told by %s: %s", channel, notice_subject(notice))
+                return notice
+        self.txn.abort()
         return None
 
-    def _send(self, channel: str, notice: Notice) -> None:
-        if channel == "mail":
-            mail(
-                notice_subject(notice), notice_text(notice), notice_id(notice))
-        elif channel == "webhook":
-            post(notice_as_dict(notice))
-        else:
-            print(notice_text(notice), end="", flush=True)
+    def _send(self, channel: str, notice: Notice) -> list[str]:
+        """Send a notice; return who was refused for the moment.
+
+        :raises OSError: if nobody knows of it.
+        """
+        message = notice_message(notice, instance_name())
+        to = None
+        if notice.recipients:
+            to = [each for each in addresses() if each in notice.recipients]
+            if not to:
+                # None of them is a recipient any more.
+                return []
+        replies = send(channel, message, to)
+        if channel == "mail" and not notice.recipients:
+            check_accepted(replies)
+        if channel != "mail" or any(each.is_accepted for each in replies):
+            self.logger.info("Notified by %s: %s", channel, message.subject)
+        return [each.recipient for each in replies if each.is_for_the_moment]
 
 
 def alert(args: argparse.Namespace) -> int:
-    """Tell people what has changed; see ``scriptactivity alert --help``."""
-    # It mails, which takes a while to import, and most commands do not.
-    from canonical.launchpad.command.alert import AlertScript
-    AlertScript(
-        "scriptactivity-alert", test_args=args.arguments).lock_and_run()
+    """Notify people of what changed; see ``scriptactivity alert --help``."""
+    script = AlertScript("scriptactivity-alert", test_args=args.arguments)
+    if script.options.test:
+        return _test()
+    if script.options.dry_run:
+        return _dry_run(script)
+    try:
+        script.lock_and_run()
+    except SystemExit as leave:
+        # Python keeps what the exit was made of.
+        error = leave.__context__
+        if isinstance(error, NotNotified):
+            end_outage(script.logger)
+        elif leave.code and not isinstance(error, (LockTaken, type(None))):
+            report_outage(error, script.logger)
+        raise
+    end_outage(script.logger)
+    try:
+        ping()
+    except OSError as error:
+        script.logger.warning("The heartbeat failed: %s", in_a_line(error))
     return 0
+
+
+def _test() -> int:
+    """Send a test by each channel, and print the answers."""
+    check_channels()
+    message = plain_message(
+        datetime.datetime.now(datetime.UTC), "TEST: nothing is broken",
+        "This is a test of scriptactivity alert on"
+        f" {socket.gethostname()}.\nNothing is broken.\n", instance_name())
+    status = 0
+    for channel in channels():
+        try:
+            replies = send(channel, message)
+        except OSError as error:
+            complain(f"cannot notify by {channel}: {in_a_line(error)}")
+            status = 1
+            continue
+        server = f"{mail_server()}: " if channel == "mail" else ""
+        for reply in replies:
+            say(f"{channel}: {server}{reply.recipient}: {reply}")
+            status = status if reply.is_accepted else 1
+    return status
+
+
+def _dry_run(script: AlertScript) -> int:
+    """Do what `AlertScript` does, but print the notices, and roll back."""
+    execute_zcml()
+    ztm = initZopeless()
+    try:
+        expectations = script.rules()
+        check_channels()
+        at, answers = _bring_up_to_date(expectations, script.claimant)
+        unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
+        ztm.abort()
+    finally:
+        ztm.uninstall()
+    for channel in channels():
+        for notice in notices_of(unsettled, answers, channel, _repeat(), at):
+            message = notice_message(notice, instance_name())
+            to = notice.recipients or (
+                addresses() if channel == "mail" else ())
+            say(f"{channel}: {', '.join(to)}" if to else channel)
+            say(f"Subject: {message.subject}")
+            print(f"\n{message.text}")
+    return 0
+
+
+def _repeat() -> datetime.timedelta:
+    return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
+
+
+def _bring_up_to_date(
+    expectations: Sequence[IScriptExpectation], claimant: str
+) -> tuple[datetime.datetime, dict[Key, Answer]]:
+    """Assess all scripts, and bring the alerts on record up to date.
+
+    :return: as of when, and the answers.
+    """
+    alert_set = getUtility(IScriptAlertSet)
+    alert_set.lock()
+    at = datetime.datetime.now(datetime.UTC)
+    answers = answers_of(assess_all(expectations, at, clock_skew()))
+    changed = changes(
+        alert_set.getUnsettled(claimant), answers, channels(), at)
+    for state, ids in changed.states.items():
+        alert_set.setState(ids, state)
+    alert_set.close(changed.closed, at)
+    alert_set.open(changed.opened)
+    return at, answers

@@ -4,86 +4,51 @@ from __future__ import annotations
 
 import logging
 import re
-from contextlib import suppress
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.utils import localtime
 from email.utils import parseaddr
-from smtplib import SMTP
-from smtplib import SMTPException
-from typing import Any
-
-from zope.sendmail.delivery import DirectMailDelivery
-from zope.sendmail.mailer import SMTPMailer
+from pathlib import Path
 
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.config.bounded import within
+from canonical.launchpad.command.smtp import NOT_SENT
+from canonical.launchpad.command.smtp import Reply
+from canonical.launchpad.command.smtp import Server
+from canonical.launchpad.command.smtp import converse
+from canonical.launchpad.command.smtp import in_words
 from canonical.launchpad.plaintext import printable
-from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [
-    "NOT_SENT",
+    "MailError",
+    "addresses",
+    "check_accepted",
+    "check_mail",
     "mail",
+    "mail_server",
     "recipients",
 ]
 
 
-# What sending may raise, or the commit of a transaction that a mail has
-# joined.
-NOT_SENT = (SMTPException, OSError, RuntimeError, ValueError)
+# Seconds that all answers of a mail server have together, for one that answers
+# a bit at a time.
+CONVERSATION = 30 * 60
 
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+HOST = re.compile(r"[\w.:-]+")
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-# Seconds that a mail server may take in all; for each word it has ten.
-MAIL_TIMEOUT = 30
-
-
-class Connection(SMTP):
-    """One that says whom it could not reach, and may be lost afterwards."""
-
-    def sendmail(self, *args: Any) -> Any:
-        """See `smtplib.SMTP`."""
-        refused = super().sendmail(*args)
-        for address, (code, reason) in refused.items():
-            logging.getLogger(__name__).error(
-                "The mail server refused %s: %s %s", address, code,
-                single_line(reason.decode(errors="replace")))
-        return refused
-
-    def quit(self) -> Any:
-        """See `smtplib.SMTP`."""
-        with suppress(SMTPException, OSError):
-            return super().quit()
-
-
-class Mailer(SMTPMailer):
-    """Sends when it is asked for its vote.
-
-    So a server that refuses a mail undoes the transaction, where later it
-    would only be logged.
-    """
-
-    smtp = Connection
-
-    def vote(self, fromaddr: str, toaddrs: list[str], message: bytes) -> None:
-        """See `zope.sendmail.interfaces.IMailer`.
-
-        A server that is slow to answer, word by word, is given up.
-        """
-        def send() -> None:
-            SMTPMailer.vote(self, fromaddr, toaddrs, message)
-            SMTPMailer.send(self, fromaddr, toaddrs, message)
-
-        within(MAIL_TIMEOUT, send)
-
-    def send(self, fromaddr: str, toaddrs: list[str], message: bytes) -> None:
-        """It is sent already."""
+class MailError(OSError):
+    """A mail was not sent.  The text names the server, and says why."""
 
 
 def recipients() -> list[str]:
-    """Whom mails are for; nobody, if nobody is configured.
+    """Whom mails are for, as the header To says it; perhaps nobody.
 
     :raises ConfigError: if one is not an address.
     """
@@ -92,43 +57,139 @@ def recipients() -> list[str]:
         for part in str(config.monitor.recipients).split(",") if part.strip()]
 
 
-def mail(subject: str, text: str, identifier: str | None = None) -> None:
-    """Send a mail to the recipients, if the transaction is committed.
+def addresses() -> list[str]:
+    """The same without names."""
+    return [parseaddr(each)[1] for each in recipients()]
 
-    Then the commit raises one of `NOT_SENT` if it cannot be sent, and does
-    not happen.
+
+def check_mail() -> None:
+    """Check all of the configuration that a mail needs.
+
+    :raises ConfigError: if something is wrong with it.
+    """
+    recipients()
+    _address("sender", str(config.monitor.sender))
+    mail_server()
+
+
+def mail(
+    subject: str,
+    text: str,
+    identifier: str | None = None,
+    to: Sequence[str] | None = None,
+) -> list[Reply]:
+    """Send a mail.
+
+    A recipient who is refused is logged, as an error if that is for good.
 
     :param identifier: what makes a Message-ID, the same for the same mail.
+    :param to: the addresses that it is sent to; by default those of all
+        recipients.  It is addressed to all of them in any case.
+    :return: a reply for each address, of which perhaps none is accepted.
     :raises ConfigError: if there is no such server.
+    :raises MailError: if it was not sent at all.
     """
-    message = EmailMessage(policy=SMTP_POLICY)
-    message["Subject"] = printable(subject)
+    server = mail_server()
     sender = _address("sender", str(config.monitor.sender))
+    message = _message(sender, subject, text, identifier)
+    to = addresses() if to is None else to
+    try:
+        replies = within(CONVERSATION, lambda: converse(
+            server, parseaddr(sender)[1], to, message))
+    except NOT_SENT as error:
+        raise MailError(f"{server}: {in_words(error)}") from None
+    for reply in replies:
+        if not reply.is_accepted:
+            logging.getLogger(__name__).log(
+                logging.WARNING if reply.is_for_the_moment else logging.ERROR,
+                "The mail server %s refused %s: %s", server, reply.recipient,
+                reply)
+    return replies
+
+
+def check_accepted(replies: Sequence[Reply]) -> None:
+    """Check that somebody has got a mail.
+
+    :param replies: of `mail`.
+    :raises MailError: if nobody has.
+    """
+    if not any(each.is_accepted for each in replies):
+        raise MailError(f"{mail_server()}: it refused every recipient")
+
+
+def _message(
+    sender: str, subject: str, text: str, identifier: str | None
+) -> bytes:
+    message = EmailMessage(policy=SMTP_POLICY.clone(cte_type="7bit"))
+    message["Subject"] = printable(subject)
     message["From"] = sender
     message["To"] = ", ".join(recipients())
+    message["Date"] = localtime()
     message["Auto-Submitted"] = "auto-generated"
     if identifier is not None:
         host = sender.rpartition("@")[2].strip("> ")
         message["Message-ID"] = f"<{identifier}@{host}>"
     message.set_content(printable(text, keep="\n"))
-    host, port = _server()
-    DirectMailDelivery(Mailer(host, port)).send(
-        sender, recipients(), message.as_bytes())
+    return message.as_bytes()
 
 
-def _server() -> tuple[str, int]:
-    """The mail server and its port.
+def mail_server() -> Server:
+    """The mail server.
 
     :raises ConfigError: if there can be none.
     """
-    host = str(config.monitor.smtp_host).strip()
-    port = str(config.monitor.smtp_port).strip()
+    monitor = config.monitor
+    host = str(monitor.smtp_host).strip()
+    port = str(monitor.smtp_port).strip()
+    tls = str(monitor.smtp_tls).strip()
+    user = str(monitor.smtp_user).strip()
     if not host:
         raise ConfigError("[monitor] smtp_host: it is empty")
-    if not (port.isdecimal() and 0 < int(port) < 65536):
+    if not HOST.fullmatch(host):
+        # The URL of a mail server has a password in it.
+        raise ConfigError(
+            "[monitor] smtp_host: not the name or the address of a host;"
+            " expected something like smtp.example.com")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
         raise ConfigError(
             "[monitor] smtp_port: not a number from 1 to 65535")
-    return host, int(port)
+    if tls not in ("starttls", "implicit", "off"):
+        raise ConfigError(
+            "[monitor] smtp_tls: not one of starttls, implicit and off:"
+            f" {tls!r}")
+    if user and tls == "off" and host not in LOOPBACK:
+        raise ConfigError(
+            "[monitor] smtp_user: the password would cross the network"
+            " unencrypted; set smtp_tls to starttls or implicit")
+    return Server(host, int(port), tls, user, _password() if user else "")
+
+
+def _password() -> str:
+    """The first line of [monitor] smtp_password_file.
+
+    :raises ConfigError: if there is none.
+    """
+    name = str(config.monitor.smtp_password_file).strip()
+    if not name:
+        raise ConfigError(
+            "[monitor] smtp_password_file: it is empty, and smtp_user needs a"
+            " password")
+    try:
+        path = config.directory / Path(name).expanduser()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        is_open = path.stat().st_mode & 0o007
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigError(
+            f"[monitor] smtp_password_file: {name}: {reason}") from None
+    if not lines or not lines[0]:
+        raise ConfigError(
+            f"[monitor] smtp_password_file: {name}: the first line is empty")
+    if is_open:
+        raise ConfigError(
+            f"[monitor] smtp_password_file: other users may read it; run:"
+            f" chmod 600 {path}")
+    return lines[0]
 
 
 def _address(key: str, text: str) -> str:
@@ -137,7 +198,8 @@ def _address(key: str, text: str) -> str:
     :raises ConfigError: if it is not one.
     """
     text = text.strip()
-    if "://" in text or not ADDRESS.fullmatch(parseaddr(text)[1]):
+    address = parseaddr(text)[1]
+    if "://" in text or not (address.isascii() and ADDRESS.fullmatch(address)):
         # The URL of a mail server has a password in it.
         shown = "a URL" if "://" in text else repr(text)
         raise ConfigError(

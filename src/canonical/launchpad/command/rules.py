@@ -137,12 +137,14 @@ def _summaries() -> list[IScriptSummary]:
 
 
 def configured_channels() -> list[str]:
-    """How people are notified; see `canonical.launchpad.interfaces.CHANNELS`.
+    """How people are notified, the quickest first.
+
+    See `canonical.launchpad.interfaces.CHANNELS`.
     """
     return [
         name for name, target in (
-            ("mail", config.monitor.recipients),
-            ("webhook", config.monitor.webhook_url))
+            ("webhook", config.monitor.webhook_url),
+            ("mail", config.monitor.recipients))
         if target.strip(", ")]
 
 

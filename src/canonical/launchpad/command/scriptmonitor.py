@@ -20,7 +20,7 @@ from zope.component import getUtility
 from canonical.config import ConfigError
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.mail import NOT_SENT
+from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import recipients
 from canonical.launchpad.command.output import UNKNOWN
@@ -111,8 +111,9 @@ def _seen(last: datetime.datetime | None) -> str:
 def _mail(subject: str, lines: list[str]) -> None:
     """Send what was printed, if there are recipients."""
     if recipients():
-        mail(subject, "\n".join(lines) + "\n")
-        transaction.commit()
+        # A mail server may take longer than a transaction may last.
+        transaction.abort()
+        check_accepted(mail(subject, "\n".join(lines) + "\n"))
 
 
 def _parse(
@@ -168,8 +169,8 @@ def _guarded(parser: Parser, command: Callable[[], int]) -> int:
         finally:
             ztm.uninstall()
     except (
-        ConfigError, EmbeddedClusterError, StormError, psycopg2.Error,
-        *NOT_SENT,
+        ConfigError, EmbeddedClusterError, OSError, StormError,
+        psycopg2.Error,
     ) as error:
         complain(in_a_line(error), parser.prog)
         return UNKNOWN

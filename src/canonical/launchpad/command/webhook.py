@@ -1,4 +1,4 @@
-"""JSON to the URL that [monitor] webhook_url names."""
+"""The URLs that [monitor] webhook_url and heartbeat_url name."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from typing import Any
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.config.bounded import within
+from canonical.config.weburl import WebError
 from canonical.config.weburl import is_web_url
+from canonical.config.weburl import site_of
 from canonical.config.weburl import without_secrets
 
 
 __all__ = [
     "TIMEOUT",
+    "heartbeat_url",
+    "ping",
     "post",
     "webhook_url",
 ]
 
 
-# Seconds that a webhook may take.
+# Seconds that a web server may take.
 TIMEOUT = 10
+
+AGENT = {"User-Agent": "scriptactivity"}
 
 
 def webhook_url() -> str:
@@ -30,32 +36,65 @@ def webhook_url() -> str:
     :raises ConfigError: if it is not a URL.  Its text does not quote what is
         there, which may hold a secret.
     """
-    url = str(config.monitor.webhook_url).strip()
+    return _url("webhook_url", "https://hooks.example.com/...")
+
+
+def heartbeat_url() -> str:
+    """What to get after each run that worked; empty if nothing is configured.
+
+    :raises ConfigError: as `webhook_url`.
+    """
+    return _url("heartbeat_url", "https://hc-ping.com/...")
+
+
+def post(payload: dict[str, Any]) -> int:
+    """Post JSON to the webhook.
+
+    :return: the status that it answered with, 2xx.
+    :raises WebError: if it did not say that it has it.  The text names the
+        site, and no secret.
+    """
+    return _open(urllib.request.Request(
+        webhook_url(), json.dumps(payload).encode(),
+        {"Content-Type": "application/json", **AGENT}), _NoRedirects())
+
+
+def ping() -> None:
+    """Get the heartbeat's URL, if there is one.
+
+    :raises WebError: as `post`.
+    """
+    url = heartbeat_url()
+    if url:
+        _open(urllib.request.Request(url, headers=AGENT))
+
+
+def _url(key: str, example: str) -> str:
+    url = str(getattr(config.monitor, key)).strip()
     if url and not is_web_url(url):
         raise ConfigError(
-            "[monitor] webhook_url: not an http: or https: URL, or one with a"
-            " user in it; expected something like"
-            " https://hooks.example.com/...")
+            f"[monitor] {key}: not an http: or https: URL, or one with a"
+            f" user in it; expected something like {example}")
     return url
 
 
-def post(payload: dict[str, Any]) -> None:
-    """Post JSON to the webhook.
-
-    :raises OSError, RuntimeError: if nobody has said that it is taken.
-    """
-    request = urllib.request.Request(
-        webhook_url(), json.dumps(payload).encode(),
-        {"Content-Type": "application/json",
-         "User-Agent": "scriptactivity"})
-
-    def send() -> None:
-        opener = urllib.request.build_opener(_NoRedirects)
-        with without_secrets():
+def _open(
+    request: urllib.request.Request,
+    *handlers: urllib.request.BaseHandler,
+) -> int:
+    def send() -> int:
+        opener = urllib.request.build_opener(*handlers)
+        with (
+            without_secrets(),
+            opener.open(request, timeout=TIMEOUT) as response,
+        ):
             # What it says beside its status does not matter.
-            opener.open(request, timeout=TIMEOUT).close()
+            return int(response.status)
 
-    within(TIMEOUT, send)
+    try:
+        return within(TIMEOUT, send)
+    except (OSError, RuntimeError) as error:
+        raise WebError(f"{site_of(request.full_url)}: {error}") from None
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.interfaces import CLAIM_MINUTES
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
 
@@ -22,11 +23,14 @@ __all__ = [
 # Nobody has it for so long who is not stuck.
 PATIENCE = "SET LOCAL lock_timeout = '2min'"
 
-LOCK = "SELECT pg_advisory_xact_lock(hashtext('scriptactivity alerts'))"
+# Those who read are not kept waiting, nor can they keep this waiting.
+LOCK = "LOCK TABLE scriptalert IN SHARE ROW EXCLUSIVE MODE"
 
-UNSETTLED = """
+UNSETTLED = f"""
     SELECT id, channel, name, hostname, question, state, sentence,
-        date_opened, date_told, date_closed
+        date_opened, date_told, date_closed, pending,
+        claimed_by IS NOT NULL AND claimed_by IS DISTINCT FROM :claimant
+            AND date_claimed > now() - interval '{CLAIM_MINUTES} minutes'
     FROM scriptalert WHERE date_settled IS NULL
     ORDER BY name, hostname, question, date_opened, channel
 """
@@ -42,23 +46,38 @@ OPEN = """
 
 SET_STATE = """
     UPDATE scriptalert SET state = :state,
-        date_told = CASE WHEN :state = 'critical' THEN NULL ELSE date_told END
+        date_told = CASE WHEN :state = 'critical' THEN NULL ELSE date_told END,
+        pending = CASE WHEN :state = 'critical' THEN NULL ELSE pending END
     WHERE id = ANY (:ids)
 """
 
 CLOSE = """
-    UPDATE scriptalert SET date_closed = greatest(date_opened, :at)
+    UPDATE scriptalert SET
+        date_closed = greatest(date_opened, :at), pending = NULL
     WHERE id = ANY (:ids) AND date_closed IS NULL
 """
 
-TELL = """
+CLAIM = """
+    UPDATE scriptalert SET claimed_by = :claimant, date_claimed = now()
+    WHERE id = ANY (:ids)
+"""
+
+RELEASE = """
+    UPDATE scriptalert SET claimed_by = NULL, date_claimed = NULL
+    WHERE id = ANY (:ids) AND claimed_by = :claimant
+"""
+
+NOTIFIED = """
     UPDATE scriptalert SET
         date_told = CASE
             WHEN date_closed IS NULL OR date_told IS NULL
             THEN :at ELSE date_told END,
         date_settled = CASE
-            WHEN date_closed IS NOT NULL THEN :at::timestamptz END
-    WHERE id = ANY (:ids)
+            WHEN date_closed IS NOT NULL AND :pending::text[] = '{}'
+            THEN :at::timestamptz END,
+        pending = nullif(:pending::text[], '{}'),
+        claimed_by = NULL, date_claimed = NULL
+    WHERE id = ANY (:ids) AND claimed_by = :claimant
 """
 
 
@@ -71,13 +90,13 @@ class ScriptAlertSet:
         main_store().execute(PATIENCE)
         main_store().execute(LOCK)
 
-    def getUnsettled(self) -> list[Alert]:
+    def getUnsettled(self, claimant: str | None = None) -> list[Alert]:
         """See `IScriptAlertSet`."""
         return [
-            Alert(*values, *(
-                date and date.astimezone(datetime.UTC) for date in dates))
-            for *values, opened, told, closed in main_store().execute(
-                UNSETTLED)
+            Alert(*values, *map(_in_utc, dates))._replace(
+                pending=tuple(pending or ()), is_claimed=is_claimed)
+            for *values, opened, told, closed, pending, is_claimed
+            in main_store().execute(*bind(UNSETTLED, {"claimant": claimant}))
             for dates in [(opened, told, closed)]]
 
     def open(self, alerts: Sequence[Alert]) -> None:
@@ -100,9 +119,29 @@ class ScriptAlertSet:
         """See `IScriptAlertSet`."""
         _execute(CLOSE, {"ids": list(ids), "at": at})
 
-    def tell(self, ids: Sequence[int], at: datetime.datetime) -> None:
+    def claim(self, ids: Sequence[int], claimant: str) -> None:
         """See `IScriptAlertSet`."""
-        _execute(TELL, {"ids": list(ids), "at": at})
+        _execute(CLAIM, {"ids": list(ids), "claimant": claimant})
+
+    def release(self, ids: Sequence[int], claimant: str) -> None:
+        """See `IScriptAlertSet`."""
+        _execute(RELEASE, {"ids": list(ids), "claimant": claimant})
+
+    def recordNotified(
+        self,
+        ids: Sequence[int],
+        claimant: str,
+        at: datetime.datetime,
+        pending: Sequence[str] = (),
+    ) -> None:
+        """See `IScriptAlertSet`."""
+        _execute(NOTIFIED, {
+            "ids": list(ids), "claimant": claimant, "at": at,
+            "pending": list(pending)})
+
+
+def _in_utc(date: datetime.datetime | None) -> datetime.datetime | None:
+    return date and date.astimezone(datetime.UTC)
 
 
 def _execute(statement: str, values: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
 from canonical.launchpad.interfaces.scriptactivity import checked_str
 from canonical.launchpad.interfaces.scriptactivity import checked_text
 from canonical.launchpad.interfaces.scriptalert import CHANNELS
+from canonical.launchpad.interfaces.scriptalert import CLAIM_MINUTES
 from canonical.launchpad.interfaces.scriptalert import Alert
 from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
@@ -49,6 +50,7 @@ from canonical.launchpad.interfaces.scriptstate import IScriptSummary
 __all__ = [
     "Alert",
     "CHANNELS",
+    "CLAIM_MINUTES",
     "FAILED",
     "FOREVER",
     "Figures",

@@ -1,4 +1,4 @@
-"""From assessments to what people should be told.
+"""From assessments to what people are to be notified of.
 
 Pure, as what decides always is: alerts on record, assessments and a time go
 in, and what has changed comes out.
@@ -24,7 +24,7 @@ __all__ = [
     "Notice",
     "answers_of",
     "changes",
-    "notice_of",
+    "notices_of",
 ]
 
 
@@ -48,7 +48,7 @@ class Changes:
 
     :ivar opened: alerts that are not on record yet.
     :ivar closed: the ids of those that are over.
-    :ivar states: the ids of those that are worse or better than was said.
+    :ivar states: the ids of those that are worse or better than on record.
     """
 
     opened: list[Alert] = field(default_factory=list)
@@ -58,15 +58,17 @@ class Changes:
 
 @dataclass(frozen=True)
 class Notice:
-    """What people should be told, by one channel.
+    """What people are to be notified of, in one message.
 
     :ivar at: as of when; an aware datetime.
-    :ivar broken: alerts that they have not been told of.
+    :ivar broken: alerts that they were not notified of.
     :ivar recovered: alerts that are over, of scripts that are fine.
     :ivar eased: alerts that are over, of scripts that are not.
     :ivar forgotten: alerts of what is no longer expected.
-    :ivar still: alerts that they were told of too long ago.
+    :ivar still: alerts that they were notified of too long ago.
     :ivar answers: the answers at this time.
+    :ivar recipients: the addresses that alone it is for; if there are none,
+        it is for everyone.
     """
 
     at: datetime.datetime
@@ -76,10 +78,7 @@ class Notice:
     forgotten: list[Alert]
     still: list[Alert]
     answers: dict[Key, Answer]
-
-    def __bool__(self) -> bool:
-        """Is there anything to tell?"""
-        return bool(self.alerts)
+    recipients: tuple[str, ...] = ()
 
     @property
     def alerts(self) -> list[Alert]:
@@ -109,7 +108,8 @@ def changes(
     """What has changed.
 
     What is paused stays as it is, and what is no longer expected is over.
-    Other channels are left alone, for whoever has them configured.
+    What somebody else has claimed stays as it is, too.  Other channels are
+    left alone, for whoever has them configured.
 
     :param recorded: the alerts that are not settled.
     """
@@ -122,6 +122,8 @@ def changes(
             continue
         key = (alert.name, alert.hostname, alert.question)
         known.add((alert.channel, *key))
+        if alert.is_claimed:
+            continue
         answer = answers.get(key)
         if answer is None or answer.state == "ok":
             changed.closed.append(alert.id)
@@ -135,37 +137,47 @@ def changes(
     return changed
 
 
-def notice_of(
+def notices_of(
     recorded: Iterable[Alert],
     answers: dict[Key, Answer],
     channel: str,
     repeat: datetime.timedelta,
     at: datetime.datetime,
-) -> Notice:
-    """What people should be told by a channel.
+) -> list[Notice]:
+    """What people are to be notified of by a channel.
+
+    What is pending is in notices of its own, for those that it is for.
 
     :param recorded: the alerts that are not settled.
-    :param repeat: after how long they are told again of what is still broken;
-        but not of what is paused.
+    :param repeat: after how long people are notified again of what is still
+        broken; but not of what is paused.
     """
-    notice = Notice(at, [], [], [], [], [], answers)
+    notices: dict[tuple[str, ...], Notice] = {}
     bad = {
         (name, hostname) for (name, hostname, _), answer in answers.items()
         if answer.state in BROKEN}
     for alert in recorded:
-        if alert.channel != channel:
+        if alert.channel != channel or alert.is_claimed:
             continue
         answer = answers.get((alert.name, alert.hostname, alert.question))
+        recipients = alert.pending
         if alert.date_closed is not None and answer is None:
-            notice.forgotten.append(alert)
+            part = "forgotten"
         elif alert.date_closed is not None:
-            over = notice.eased if (
-                (alert.name, alert.hostname) in bad) else notice.recovered
-            over.append(alert)
+            part = "eased" if (
+                (alert.name, alert.hostname) in bad) else "recovered"
         elif answer is None or answer.state not in BROKEN:
             continue
         elif alert.date_told is None:
-            notice.broken.append(alert)
+            part = "broken"
         elif alert.date_told + repeat <= at:
-            notice.still.append(alert)
-    return notice
+            part = "still"
+            recipients = ()
+        elif alert.pending:
+            part = "broken"
+        else:
+            continue
+        notice = notices.setdefault(recipients, Notice(
+            at, [], [], [], [], [], answers, recipients))
+        getattr(notice, part).append(alert)
+    return list(notices.values())

@@ -1,4 +1,4 @@
-"""What people are told, in words and for programs."""
+"""What people are notified of, in words and for programs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
@@ -21,10 +22,12 @@ from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "notice_as_dict",
+    "Message",
     "notice_id",
+    "notice_message",
     "notice_subject",
     "notice_text",
+    "plain_message",
 ]
 
 
@@ -38,15 +41,71 @@ OVER = {
 }
 
 
+class Message(NamedTuple):
+    """What is sent by a channel.
+
+    :ivar id: the same for the same message.
+    :ivar at: as of when; an aware datetime.
+    :ivar subject: the most important thing, on one line.
+    :ivar text: all of it, for people; lines of any width.
+    :ivar scripts: all of it, for programs: what there is in each part.
+    """
+
+    id: str
+    at: datetime.datetime
+    subject: str
+    text: str
+    scripts: dict[str, list[dict[str, Any]]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "id": self.id, "at": self.at.isoformat(), "subject": self.subject,
+            "text": self.text, **self.scripts}
+
+
+def notice_message(notice: Notice, instance: str) -> Message:
+    """A notice, as it is sent.
+
+    :param instance: what sends it; the subject begins with it.
+    """
+    return Message(
+        notice_id(notice), notice.at,
+        _subject(instance, notice_subject(notice)), notice_text(notice),
+        {
+            title.replace(" ", "_"): [
+                _as_dict(notice, each) for each in alerts]
+            for title, alerts in _parts(notice)})
+
+
+def plain_message(
+    at: datetime.datetime, subject: str, text: str, instance: str
+) -> Message:
+    """A message that is about no script.
+
+    :param instance: as of `notice_message`.
+    """
+    nothing = Notice(at, [], [], [], [], [], {})
+    digest = hashlib.sha256(f"{instance}\n{subject}\n{text}".encode())
+    return Message(
+        digest.hexdigest()[:32], at, _subject(instance, subject),
+        printable(text, keep="\n"),
+        {title.replace(" ", "_"): [] for title, _ in _parts(nothing)})
+
+
+def _subject(instance: str, subject: str) -> str:
+    return printable(f"[{instance}] {subject}")
+
+
 def notice_id(notice: Notice) -> str:
     """The same for the same alerts in the same condition, and for no others.
 
-    So whoever gets a notice twice can tell.
+    So whoever gets a notice twice can see that it is the same.
     """
-    told = [
+    alerts = [
         f"{title} {each.id} {each.state} {each.date_told}"
-        for title, alerts in _parts(notice) for each in alerts]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
+        for title, part in _parts(notice) for each in part]
+    return hashlib.sha256("\n".join(alerts).encode()).hexdigest()[:32]
 
 
 def notice_subject(notice: Notice) -> str:
@@ -84,25 +143,15 @@ def notice_text(notice: Notice) -> str:
     return "\n".join(map(printable, blocks)) + "\n"
 
 
-def notice_as_dict(notice: Notice) -> dict[str, Any]:
-    """All of it, for JSON."""
+def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
     return {
-        "id": notice_id(notice),
-        "at": notice.at.isoformat(),
-        "subject": notice_subject(notice),
-        **{
-            title.replace(" ", "_"): [
-                {
-                    "name": each.name,
-                    "hostname": each.hostname,
-                    "question": each.question,
-                    "state": each.state,
-                    "sentence": _sentence(notice, each),
-                    "opened": each.date_opened.isoformat(),
-                    "closed": each.date_closed and (
-                        each.date_closed.isoformat()),
-                } for each in alerts]
-            for title, alerts in _parts(notice)},
+        "name": alert.name,
+        "hostname": alert.hostname,
+        "question": alert.question,
+        "state": alert.state,
+        "sentence": _sentence(notice, alert),
+        "opened": alert.date_opened.isoformat(),
+        "closed": alert.date_closed and alert.date_closed.isoformat(),
     }
 
 
@@ -145,10 +194,10 @@ def _block(
         key=_script,
     ):
         lines.append(f"* {script}")
-        told = list(group)
-        lines += [f"  {describe(notice, each)}" for each in told]
+        of_script = list(group)
+        lines += [f"  {describe(notice, each)}" for each in of_script]
         if alerts is notice.eased:
-            lines += _still_bad(notice, told[0])
+            lines += _still_bad(notice, of_script[0])
     return lines
 
 

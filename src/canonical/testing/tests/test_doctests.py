@@ -116,7 +116,11 @@ def set_up_night(test):
     """A mail server, and a clock that can be set forward."""
     set_up(test)
     ztm = test.globs["ztm"]
-    server = MailServer()
+    servers = [MailServer()]
+
+    def start_mail_server():
+        servers.append(MailServer())
+        return servers[-1].port
 
     def ran(name, minutes_ago):
         now = datetime.datetime.now(datetime.UTC)
@@ -136,19 +140,21 @@ def set_up_night(test):
         ztm.commit()
 
     def print_mail():
-        message = server.received[-1]
+        message = servers[-1].received[-1]
         for header in "Subject", "From", "To":
             print(f"{header}: {message[header]}")
         print()
-        print(server.texts()[-1], end="")
+        print(servers[-1].texts()[-1], end="")
 
     test.globs.update(
-        mail_server=server, print_mail=print_mail, ran=ran,
+        mail_server=servers[0], mail_servers=servers, print_mail=print_mail,
+        ran=ran, start_mail_server=start_mail_server,
         time_goes_by=time_goes_by)
 
 
 def tear_down_night(test):
-    test.globs["mail_server"].stop()
+    for server in test.globs["mail_servers"]:
+        server.stop()
     tear_down(test)
 
 

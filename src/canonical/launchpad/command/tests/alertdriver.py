@@ -1,7 +1,7 @@
 """Runs ``scriptactivity alert``, each in a process of its own, and kills it.
 
 A line on standard input is a run: ``moment`` and a number, or ``seconds`` and
-how many, of which 0 is never.  A line on standard output tells its exit
+how many, of which 0 is never.  A line on standard output is its exit
 status, or the signal that it died of as a negative number, and how many
 moments it had.  The processes are forked from this one, which has all modules
 imported.
@@ -14,7 +14,7 @@ from functools import partial
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command import alert
-from canonical.launchpad.command.mail import Mailer
+from canonical.launchpad.command import smtp
 from canonical.launchpad.database.scriptalert import ScriptAlertSet
 from canonical.launchpad.scripts.tests.faultdriver import Moments
 from canonical.launchpad.scripts.tests.faultdriver import in_a_child
@@ -24,15 +24,17 @@ from canonical.launchpad.scripts.tests.faults import kill
 CALLS = [
     (alert, "expected"),
     (alert, "assess_all"),
-    (alert, "mail"),
-    (Mailer, "vote"),
-    (Mailer, "_close_connection"),
+    (alert, "send"),
+    (smtp.smtplib.SMTP, "getreply"),
+    (smtp.smtplib.SMTP, "quit"),
     (ScriptAlertSet, "lock"),
     (ScriptAlertSet, "getUnsettled"),
     (ScriptAlertSet, "open"),
     (ScriptAlertSet, "close"),
-    (ScriptAlertSet, "tell"),
+    (ScriptAlertSet, "claim"),
+    (ScriptAlertSet, "recordNotified"),
     (ZopelessTransactionManager, "commit"),
+    (ZopelessTransactionManager, "disconnect"),
 ]
 
 

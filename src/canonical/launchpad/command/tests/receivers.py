@@ -13,22 +13,22 @@ class MailServer(Message):
     """Keeps what it receives.
 
     :ivar answer: what it says to the end of a mail, if not that it is fine.
-    :ivar gone: a recipient that it does not know.
-    :ivar who: what it says of that one.
+    :ivar refused: what it says to recipients that it does not accept.
     :ivar before: is called before a mail is taken.
+
+    :param options: of `aiosmtpd.controller.Controller`.
     """
 
-    def __init__(self):
+    def __init__(self, **options):
         super().__init__()
         self.received = []
         self.answer = None
-        self.gone = None
-        self.who = "550 Who?"
+        self.refused = {}
         self.before = lambda: None
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port)
+            self, hostname="127.0.0.1", port=self.port, **options)
         self._controller.start()
 
     def stop(self):
@@ -37,8 +37,8 @@ class MailServer(Message):
             self._controller = None
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address == self.gone:
-            return self.who
+        if address in self.refused:
+            return self.refused[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -62,11 +62,13 @@ class Webhook:
 
     :ivar status: what it answers with.
     :ivar words: and what it says of that; by default what HTTP does.
+    :ivar gets: the paths that were asked for.
     """
 
     def __init__(self):
         webhook = self
         self.received = []
+        self.gets = []
         self.status = 200
         self.words = None
 
@@ -82,7 +84,8 @@ class Webhook:
                 self.end_headers()
 
             def do_GET(self):
-                self.send_response(200)
+                webhook.gets.append(self.path)
+                self.send_response(webhook.status)
                 self.end_headers()
 
             def log_message(self, *args):

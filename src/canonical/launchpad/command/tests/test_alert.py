@@ -4,14 +4,18 @@ import concurrent.futures
 import contextlib
 import datetime
 import json
+import signal
 import socket
 import subprocess
 import textwrap
+import threading
 
+import psycopg2
+
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
-from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
@@ -28,6 +32,13 @@ EXPECTATIONS = """
       <lp:script name="garbo" every="1h" missed="999" />
       <lp:script name="update" every="1h" missed="999" severity="warning" />
     </configure>
+"""
+
+
+BUSY = """
+    SELECT pid, state, query FROM pg_stat_activity
+    WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid()
+        AND backend_type = 'client backend'
 """
 
 
@@ -94,9 +105,9 @@ class AlertTestCase(CommandTestCase):
 
 class TestMail(AlertTestCase):
 
-    def test_what_broke_is_told_once_with_the_reason(self):
+    def test_people_are_notified_once_of_what_broke_and_why(self):
         (message,), err = self.alert()
-        self.assertEqual("CRITICAL: garbo", message["Subject"])
+        self.assertEqual("[test] CRITICAL: garbo", message["Subject"])
         self.assertEqual("ops@example.com", message["To"])
         text, = self.mail.texts()
         self.assertRegex(
@@ -108,22 +119,22 @@ class TestMail(AlertTestCase):
         self.age(hours=23)
         self.assertEqual([], self.subjects())
 
-    def test_what_is_still_broken_is_told_again_after_a_while(self):
+    def test_what_is_still_broken_is_sent_again_after_a_while(self):
         self.alert()
         self.age(hours=25)
-        self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
+        self.assertEqual(["[test] STILL BROKEN: garbo"], self.subjects())
         self.assertRegex(
             self.mail.texts()[-1], r"\n  critical for 1d1h(\d+s)?: no success")
         self.assertEqual([], self.subjects())
         self.configure(repeat="1h")
         self.age(hours=2)
-        self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
+        self.assertEqual(["[test] STILL BROKEN: garbo"], self.subjects())
 
     def test_what_recovered_and_how_long_it_was_broken(self):
         self.alert()
         self.age(hours=2)
         self.ran("garbo", 0)
-        self.assertEqual(["RECOVERED: garbo"], self.subjects())
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
         self.assertRegex(
             self.mail.texts()[-1],
             r"\nRECOVERED\n\* garbo\n  was late for 2h\d*s?\n\Z")
@@ -139,11 +150,12 @@ class TestMail(AlertTestCase):
             " date_completed = date_completed - interval '3 hours'"
             " WHERE name = 'update'")
         self.ztm.commit()
-        self.assertEqual(["WARNING: update; 1 recovered"], self.subjects())
+        self.assertEqual(
+            ["[test] WARNING: update; 1 recovered"], self.subjects())
         self.assertTrue(self.mail.texts()[-1].startswith(
             "Scripts: 1 broken, 1 recovered.\n"))
 
-    def test_what_is_fine_is_not_told(self):
+    def test_nobody_is_notified_of_what_is_fine(self):
         self.ran("garbo", 0)
         self.assertEqual([], self.subjects())
         self.assertEqual([], self.alerts())
@@ -154,26 +166,26 @@ class TestMail(AlertTestCase):
             'name="garbo"', 'name="other"').replace(
             'every="1h"', 'every="9000h"'))
         self.ran("other", 0)
-        self.assertEqual(["NO LONGER EXPECTED: garbo"], self.subjects())
+        self.assertEqual(["[test] NO LONGER EXPECTED: garbo"], self.subjects())
         self.assertIn(
             "\nNO LONGER EXPECTED\n* garbo\n  was late for ",
             self.mail.texts()[-1])
 
-    def test_what_is_worse_is_told_and_what_is_better_is_not(self):
+    def test_people_are_notified_of_what_is_worse_but_not_of_better(self):
         self.alert()
         self.write("expectations.zcml", EXPECTATIONS.replace(
             'name="garbo"', 'name="garbo" severity="warning"'))
         self.assertEqual([], self.subjects())
         self.assertEqual("warning", self.alerts()[0]["state"])
         self.write("expectations.zcml", EXPECTATIONS)
-        self.assertEqual(["CRITICAL: garbo"], self.subjects())
+        self.assertEqual(["[test] CRITICAL: garbo"], self.subjects())
         self.assertEqual([], self.subjects())
 
     def test_a_dead_server_delays_and_loses_nothing(self):
         self.mail.stop()
         for number in 1, 2:
             mails, err = self.alert(status=1)
-            self.assertIn("nobody could be told by mail: ", err)
+            self.assertIn("cannot notify by mail: ", err)
             self.assertNotIn("Traceback", err)
             self.assertEqual(
                 [None], [each["told"] for each in self.alerts()], number)
@@ -183,7 +195,7 @@ class TestMail(AlertTestCase):
         self.mail = MailServer()
         self.addCleanup(self.mail.stop)
         self.configure()
-        self.assertEqual(["RECOVERED: garbo"], self.subjects())
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
         self.assertRegex(
             self.mail.texts()[0], r"was late for \S+, from 2\S+ \S+ UTC on\n")
         self.assertEqual([], self.subjects())
@@ -193,9 +205,9 @@ class TestMail(AlertTestCase):
         mails, err = self.alert(status=1)
         self.assertIn("No thanks", err)
         self.mail.answer = None
-        self.assertEqual(["CRITICAL: garbo"], self.subjects())
+        self.assertEqual(["[test] CRITICAL: garbo"], self.subjects())
 
-    def test_two_at_once_do_not_both_tell(self):
+    def test_two_at_once_do_not_both_notify(self):
         # Each as on a host of its own.
         states = []
         for number in range(4):
@@ -231,6 +243,8 @@ class TestMail(AlertTestCase):
         for values, status, words in (
             ({"repeat": "often"}, 2, "repeat: not a duration: 'often'"),
             ({"webhook_url": "ftp://x"}, 2, "webhook_url: not an http"),
+            ({"heartbeat_url": "x"}, 2, "heartbeat_url: not an http"),
+            ({"smtp_tls": "yes"}, 2, "smtp_tls: not one of starttls, impl"),
             ({"smtp_port": "smtp"}, 2, "smtp_port: not a number"),
             ({"smtp_port": "99999"}, 2, "smtp_port: not a number"),
             ({"smtp_host": ""}, 2, "smtp_host: it is empty"),
@@ -248,24 +262,138 @@ class TestMail(AlertTestCase):
             self.assertEqual((status, ""), (found, out), err)
             self.assertIn(words, err)
             self.assertNotIn("Traceback", err)
-        self.assertEqual([], self.mail.received)
-
-
-    def test_whom_the_server_refuses_is_said(self):
+        self.assertEqual(
+            ["[test] CRITICAL: scripts are not monitored"],
+            [each["Subject"] for each in self.mail.received])
+    def test_one_who_is_refused_for_good_does_not_keep_the_others(self):
         self.configure(
             recipients="The Ops <ops@example.com>, gone@example.com")
-        self.mail.gone = "gone@example.com"
+        self.mail.refused = {"gone@example.com": "550 Who?"}
+        for number in 1, 2:
+            (message,), err = self.alert()
+            self.assertIn(
+                f"ERROR   The mail server 127.0.0.1:{self.mail.port} refused"
+                " gone@example.com: 550 Who?", err, number)
+            self.assertEqual(
+                "The Ops <ops@example.com>, gone@example.com", message["To"])
+            self.assertEqual("ops@example.com", message["X-RcptTo"])
+            self.assertEqual([], self.subjects())
+            self.age(25)
+
+    def test_one_who_is_refused_for_the_moment_is_tried_again(self):
+        self.configure(recipients="ops@example.com, late@example.com")
+        self.mail.refused = {"late@example.com": "451 Later"}
         (message,), err = self.alert()
-        self.assertIn("refused gone@example.com: 550 Who?", err)
+        self.assertEqual("ops@example.com", message["X-RcptTo"])
+        self.assertIn("WARNING The mail server", err)
+        mails, err = self.alert()
+        self.assertEqual([], mails)
+        self.assertIn("refused late@example.com: 451 Later", err)
+        self.mail.refused = {}
+        (message,), err = self.alert()
+        self.assertEqual("late@example.com", message["X-RcptTo"])
+        self.assertEqual("[test] CRITICAL: garbo", message["Subject"])
+        self.assertEqual([], self.subjects())
+
+    def test_so_is_one_who_does_not_know_yet_that_it_recovered(self):
+        self.configure(recipients="ops@example.com, late@example.com")
+        self.alert()
+        self.ran("garbo", 0)
+        self.mail.refused = {"late@example.com": "451 Later"}
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
+        self.mail.refused = {}
+        (message,), err = self.alert()
+        self.assertEqual("late@example.com", message["X-RcptTo"])
+        self.assertEqual("[test] RECOVERED: garbo", message["Subject"])
+        self.assertEqual([], self.subjects())
+
+    def test_one_who_is_no_recipient_any_more_is_not_waited_for(self):
+        self.configure(recipients="ops@example.com, late@example.com")
+        self.alert()
+        self.ran("garbo", 0)
+        self.mail.refused = {"late@example.com": "451 Later"}
+        self.alert()
+        self.configure()
+        self.assertEqual([], self.subjects())
+        self.assertEqual([(0,)], list(main_store().execute(
+            "SELECT count(*) FROM scriptalert WHERE date_settled IS NULL")))
+
+    def test_if_all_are_refused_nobody_is_notified(self):
+        self.configure(recipients="ops@example.com, late@example.com")
+        self.mail.refused = {
+            "ops@example.com": "550 Who?", "late@example.com": "451 Later"}
+        mails, err = self.alert(status=1)
+        self.assertIn(
+            f"cannot notify by mail: 127.0.0.1:{self.mail.port}: it refused"
+            " every recipient; the next run tries again", err)
+        self.mail.refused = {}
+        (message,), err = self.alert()
         self.assertEqual(
-            "The Ops <ops@example.com>, gone@example.com", message["To"])
+            "ops@example.com, late@example.com", message["X-RcptTo"])
+
+    def test_nothing_is_locked_or_open_while_a_server_takes_its_time(self):
+        other = self.directory / "other-host"
+        other.mkdir()
+        seen = []
+
+        def look():
+            self.mail.before = lambda: None
+            with contextlib.closing(psycopg2.connect(
+                **embedded_parameters(PostgresLayer.directory)
+            )) as connection:
+                cursor = connection.cursor()
+                cursor.execute(BUSY)
+                seen.extend(cursor.fetchall())
+            seen.append(self.run_command(
+                "alert", LPCONFIG=str(self.configuration),
+                LP_STATE_DIRECTORY=str(other)))
+
+        self.mail.before = look
+        self.assertEqual(["[test] CRITICAL: garbo"], self.subjects())
+        self.assertEqual([(0, "", "")], seen)
+
+    def test_one_that_is_terminated_meanwhile_dies_and_the_next_sends(self):
+        is_sending = threading.Event()
+        is_dead = threading.Event()
+
+        def wait():
+            is_sending.set()
+            is_dead.wait()
+
+        self.mail.before = wait
+        process = self.start_code(
+            RUN, "alert", LPCONFIG=str(self.configuration))
+        is_sending.wait()
+        process.terminate()
+        process.communicate()
+        is_dead.set()
+        self.assertEqual(-signal.SIGTERM, process.returncode)
+        self.mail.before = lambda: None
+        self.assertIn("Notified by mail", self.alert()[1])
+        self.assertEqual([], self.subjects())
+        first, second = self.mail.received
+        self.assertEqual(first["Message-ID"], second["Message-ID"])
+
+    def test_what_another_host_has_claimed_is_left_to_it_for_a_while(self):
+        self.mail.answer = "451 Later"
+        self.alert(status=1)
+        self.mail.answer = None
+        for minutes, subjects in (
+            (0, []), (44, []), (46, ["[test] CRITICAL: garbo"])
+        ):
+            main_store().execute(
+                "UPDATE scriptalert SET claimed_by = 'elsewhere',"
+                f" date_claimed = now() - interval '{minutes} minutes'")
+            self.ztm.commit()
+            self.assertEqual(subjects, self.subjects(), minutes)
 
     def test_a_server_that_is_too_slow_is_given_up(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.configure(smtp_port=listener.getsockname()[1])
+            port = listener.getsockname()[1]
+            self.configure(smtp_port=port)
             process = self.start_code(
                 "from canonical.launchpad.command import mail\n"
-                "mail.MAIL_TIMEOUT = 1\n" + RUN, "alert",
+                "mail.CONVERSATION = 1\n" + RUN, "alert",
                 LPCONFIG=str(self.configuration))
             connection, _ = listener.accept()
             with connection:
@@ -276,7 +404,9 @@ class TestMail(AlertTestCase):
                         process.wait(0.1)
         out, err = process.communicate()
         self.assertEqual((1, ""), (process.returncode, out))
-        self.assertIn("by mail: no answer within 1 s", err)
+        self.assertIn(
+            f"cannot notify by mail: 127.0.0.1:{port}: no answer within 1 s;"
+            " the next run tries again", err)
 
     def test_without_tables(self):
         main_store().execute("ALTER TABLE scriptalert RENAME TO away")
@@ -293,67 +423,9 @@ class TestMail(AlertTestCase):
         self.assertIn("unexpected arguments: garbo", err)
 
 
-class TestWebhook(AlertTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.webhook = Webhook()
-        self.addCleanup(self.webhook.stop)
-        self.configure(webhook_url=self.webhook.url)
-
-    def test_it_gets_the_same_as_json(self):
-        self.alert()
-        posted, = self.webhook.received
-        message, = self.mail.received
-        self.assertEqual(message["Subject"], posted["subject"])
-        broken, = posted["broken"]
-        self.assertEqual(
-            ("garbo", None, "recently", "critical", None),
-            tuple(broken[key] for key in (
-                "name", "hostname", "question", "state", "closed")))
-        self.assertIn(broken["sentence"], self.mail.texts()[0])
-        self.assertEqual(
-            ([], []), (posted["recovered"], posted["still_broken"]))
-
-    def test_neither_channel_waits_for_the_other(self):
-        for status in 500, 302:
-            self.webhook.status = status
-            mails, err = self.alert(status=1)
-            self.assertIn("nobody could be told by webhook: HTTP", err)
-        self.assertEqual(1, len(self.mail.received))
-        self.webhook.status = 200
-        self.mail.answer = "451 Later"
-        self.age(25)
-        self.alert(status=1)
-        self.assertEqual(
-            ["CRITICAL: garbo"],
-            [each["subject"] for each in self.webhook.received])
-        self.mail.answer = None
-        self.alert()
-        self.assertEqual(1, len(self.webhook.received))
-        self.assertEqual(
-            ["CRITICAL: garbo", "STILL BROKEN: garbo"],
-            [each["Subject"] for each in self.mail.received])
-
-    def test_a_channel_that_is_not_configured_is_left_alone(self):
-        self.alert()
-        self.configure()
-        self.alert()
-        self.assertEqual(["mail"], [each["channel"] for each in self.alerts()])
-        self.configure(recipients="")
-        status, out, err = self.command("alert", "-qq")
-        self.assertEqual((0, ""), (status, err))
-        self.assertIn("Script: 1 broken.\n", out)
-        self.assertEqual(
-            ["output"], [each["channel"] for each in self.alerts()])
-        self.ran("garbo", 0)
-        self.configure()
-        self.assertEqual(["RECOVERED: garbo"], self.subjects())
-
-
 class TestSnooze(AlertTestCase):
 
-    def test_nothing_is_told_as_long_as_a_script_is_snoozed(self):
+    def test_nobody_is_notified_as_long_as_a_script_is_snoozed(self):
         status, out, err = self.command("snooze", "garbo", "--for", "2h")
         self.assertEqual((0, ""), (status, err))
         self.assertRegex(
@@ -362,7 +434,7 @@ class TestSnooze(AlertTestCase):
         status, out, err = self.command("snooze", "garbo", "--for", "0s")
         self.assertEqual((0, "garbo is not snoozed.\n", ""), (
             status, out, err))
-        self.assertEqual(["CRITICAL: garbo"], self.subjects())
+        self.assertEqual(["[test] CRITICAL: garbo"], self.subjects())
 
     def test_what_is_broken_stays_so_and_is_not_repeated(self):
         self.alert()
@@ -371,7 +443,7 @@ class TestSnooze(AlertTestCase):
         self.assertEqual([], self.subjects())
         self.assertEqual(1, len(self.alerts()))
         self.command("snooze", "garbo", "--for", "0s")
-        self.assertEqual(["STILL BROKEN: garbo"], self.subjects())
+        self.assertEqual(["[test] STILL BROKEN: garbo"], self.subjects())
 
     def test_what_is_wrong_is_a_line(self):
         for arguments, words in (
@@ -386,7 +458,7 @@ class TestSnooze(AlertTestCase):
 
 class TestAlerts(AlertTestCase):
 
-    def test_what_is_broken_and_when_it_was_told(self):
+    def test_what_is_broken_and_when_people_were_notified(self):
         self.assertEqual([], self.alerts())
         self.alert()
         found, = self.alerts()

@@ -1,7 +1,9 @@
 """No secret of a URL is printed, logged or on record."""
 
+import os
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 
@@ -140,6 +142,14 @@ class TestSecrets(AlertTestCase):
         self.assertIn(
             "[monitor] webhook_url: not an http: or https: URL", err)
 
+    def test_heartbeats(self):
+        arguments = []
+        for url in WEB:
+            arguments += ["heartbeat_url", url.format(SECRET)]
+        out, err = self.alert_with(*arguments)
+        self.assertIn("The heartbeat failed: http://127.0.0.1:1/: ", err)
+        self.assert_safe(out, err, *self.reasons())
+
     def test_cron_control(self):
         arguments = []
         # By its form this one is the name of a file, which is shown.
@@ -169,25 +179,36 @@ class TestSecrets(AlertTestCase):
             out, err = self.alert_with(
                 "cron_control_url", "http://cron.example.com/x",
                 http_proxy=proxy.format(SECRET))
-            self.assertIn("nobody could be told by webhook", err)
+            self.assertIn("cannot notify by webhook", err)
             self.assert_safe(out, err, *self.reasons())
 
     def test_databases(self):
         status, out, err = self.run_code(
             CONNECT, *(uri.format(SECRET) for uri in DATABASES))
-        self.assertEqual((0, ""), (status, out), err)
+        self.assertEqual(0, status, err)
         self.assertNotIn("Traceback", err)
-        self.assert_safe(err)
+        self.assertIn("scriptactivity alert does not work on", out)
+        self.assert_safe(out, err)
+
+    def test_instance_names(self):
+        lpconfig = os.environ.pop("LPCONFIG")
+        uri = os.environ["LP_DATABASE_URI"]
+        try:
+            for each in DATABASES:
+                os.environ["LP_DATABASE_URI"] = each.format(SECRET)
+                self.assert_safe(instance_name())
+        finally:
+            os.environ.update(LPCONFIG=lpconfig, LP_DATABASE_URI=uri)
 
     def test_answers_of_a_mail_server(self):
         self.mail.answer = "554-a\r\n554 \x1b[2J\u202e no"
         _, err = self.alert(status=1)
-        self.assertIn("nobody could be told by mail", err)
+        self.assertIn("cannot notify by mail", err)
         self.assert_safe(err, *self.reasons())
         self.mail.answer = None
         self.configure(recipients="ops@example.com, gone@example.com")
-        self.mail.gone = "gone@example.com"
-        self.mail.who = "550-Who\r\n550 2026-01-01 \x1b[2Jforged"
+        self.mail.refused = {
+            "gone@example.com": "550-Who\r\n550 2026-01-01 \x1b[2Jforged"}
         _, err = self.alert()
         self.assertIn(
             r"refused gone@example.com: 550 Who 2026-01-01 \x1b[2Jforged",
@@ -206,5 +227,6 @@ class TestSecrets(AlertTestCase):
             webhook.words = words
             _, err = self.alert(status=1)
             self.assertIn(
-                f"nobody could be told by webhook: HTTP Error {status}:", err)
+                f"cannot notify by webhook: {webhook.url}: HTTP Error"
+                f" {status}:", err)
             self.assert_safe(err, *self.reasons())

@@ -3,9 +3,13 @@
 import datetime
 import unittest
 
+import psycopg2
 from zope.component import getUtility
 from zope.interface.verify import verifyObject
 
+from canonical.database.embedded import embedded_parameters
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.scriptalert import LOCK
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.testing import LaunchpadZopelessLayer
@@ -28,6 +32,10 @@ class TestAlerts(unittest.TestCase):
             START)])
         return self.only(name, hostname).id
 
+    def notify(self, ids, at, pending=()):
+        self.set.claim(ids, "me")
+        self.set.recordNotified(ids, "me", at, pending)
+
     def only(self, name="garbo", hostname=None):
         found, = (
             each for each in self.set.getUnsettled()
@@ -37,25 +45,25 @@ class TestAlerts(unittest.TestCase):
     def test_the_utility_is_what_its_interface_says(self):
         self.assertTrue(verifyObject(IScriptAlertSet, self.set))
 
-    def test_an_alert_is_there_until_its_end_is_told(self):
+    def test_an_alert_is_there_until_people_know_its_end(self):
         number = self.open()
         self.assertEqual(
             Alert(number, "mail", "garbo", None, "recently", "critical",
                   "is late", START), self.only())
-        self.set.tell([number], START + HOUR)
+        self.notify([number], START + HOUR)
         self.assertEqual(START + HOUR, self.only().date_told)
-        self.set.tell([number], START + 2 * HOUR)
+        self.notify([number], START + 2 * HOUR)
         self.assertEqual(START + 2 * HOUR, self.only().date_told)
         self.set.close([number], START + 3 * HOUR)
         self.assertEqual(START + 3 * HOUR, self.only().date_closed)
         self.set.close([number], START + 4 * HOUR)
         self.assertEqual(START + 3 * HOUR, self.only().date_closed)
-        self.set.tell([number], START + 5 * HOUR)
+        self.notify([number], START + 5 * HOUR)
         self.assertEqual([], self.set.getUnsettled())
 
-    def test_what_is_worse_has_not_been_told(self):
+    def test_people_are_to_be_notified_of_what_is_worse(self):
         number = self.open()
-        self.set.tell([number], START)
+        self.notify([number], START)
         for state, told in (("warning", START), ("critical", None)):
             self.set.setState([number], state)
             found = self.only()
@@ -79,6 +87,101 @@ class TestAlerts(unittest.TestCase):
     def test_none_is_no_trouble(self):
         self.set.open([])
         self.set.close([], START)
-        self.set.tell([], START)
+        self.notify([], START)
         self.set.setState([], "warning")
         self.assertEqual([], self.set.getUnsettled())
+
+    def test_what_is_pending_keeps_it_until_those_are_notified(self):
+        number = self.open()
+        self.notify([number], START, ["a@example.com"])
+        self.assertEqual(("a@example.com",), self.only().pending)
+        self.set.setState([number], "warning")
+        self.assertEqual(("a@example.com",), self.only().pending)
+        self.set.close([number], START)
+        self.assertEqual((), self.only().pending)
+        self.notify([number], START, ["a@example.com"])
+        self.assertEqual(("a@example.com",), self.only().pending)
+        self.notify([number], START)
+        self.assertEqual([], self.set.getUnsettled())
+
+    def is_claimed(self, claimant):
+        found, = self.set.getUnsettled(claimant)
+        return found.is_claimed
+
+    def test_a_claim_is_seen_by_others_until_it_ends(self):
+        number = self.open()
+        self.assertFalse(self.is_claimed("me"))
+        self.set.claim([number], "me")
+        self.assertEqual(
+            [False, True, True],
+            [self.is_claimed(who) for who in ("me", "another", None)])
+        self.set.release([number], "another")
+        self.assertTrue(self.is_claimed("another"))
+        self.set.release([number], "me")
+        self.assertFalse(self.is_claimed("another"))
+        self.set.claim([number], "me")
+        self.set.recordNotified([number], "me", START)
+        self.assertFalse(self.is_claimed("another"))
+
+    def test_a_claim_ends_by_itself(self):
+        number = self.open()
+        for minutes, is_claimed in (44, True), (46, False):
+            self.set.claim([number], "me")
+            main_store().execute(
+                "UPDATE scriptalert SET date_claimed ="
+                f" date_claimed - interval '{minutes} minutes'")
+            self.assertEqual(is_claimed, self.is_claimed("another"), minutes)
+
+    def test_whoever_has_lost_its_claim_changes_nothing(self):
+        number = self.open()
+        self.set.claim([number], "me")
+        self.set.claim([number], "another")
+        self.set.close([number], START)
+        self.set.recordNotified([number], "me", START)
+        self.assertEqual(START, self.only().date_closed)
+
+
+class TestLock(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def connect(self):
+        connection = psycopg2.connect(
+            **embedded_parameters(LaunchpadZopelessLayer.directory))
+        self.addCleanup(connection.close)
+        return connection, connection.cursor()
+
+    def test_one_at_a_time_and_others_may_read(self):
+        getUtility(IScriptAlertSet).lock()
+        _, cursor = self.connect()
+        cursor.execute("SELECT FROM scriptalert; SET lock_timeout = '10ms'")
+        with self.assertRaises(psycopg2.errors.LockNotAvailable):
+            cursor.execute("DELETE FROM scriptalert")
+
+    def test_whoever_may_change_alerts_may_lock_them(self):
+        _, cursor = self.connect()
+        cursor.execute("""
+            DROP ROLE IF EXISTS monitor;
+            CREATE ROLE monitor;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON scriptalert TO monitor;
+            SET ROLE monitor""")
+        cursor.execute(LOCK)
+
+    def test_who_may_not_change_alerts_keeps_nobody_waiting(self):
+        connection, cursor = self.connect()
+        cursor.execute("""
+            DROP ROLE IF EXISTS nobody_special;
+            CREATE ROLE nobody_special;
+            SET ROLE nobody_special;
+            SELECT pg_advisory_lock(hashtext('scriptactivity alerts'));
+            SAVEPOINT before_lock""")
+        with self.assertRaises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("LOCK TABLE scriptalert IN ACCESS SHARE MODE")
+        cursor.execute("""
+            ROLLBACK TO before_lock;
+            RESET ROLE;
+            GRANT SELECT ON scriptalert TO nobody_special;
+            SET ROLE nobody_special;
+            LOCK TABLE scriptalert IN ACCESS SHARE MODE""")
+        getUtility(IScriptAlertSet).lock()
+        connection.rollback()

@@ -1,4 +1,4 @@
-"""From assessments to what people should be told."""
+"""From assessments to what people are to be notified of."""
 
 import datetime
 import unittest
@@ -6,11 +6,12 @@ import unittest
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import changes
-from canonical.launchpad.monitor.incidents import notice_of
-from canonical.launchpad.monitor.message import notice_as_dict
+from canonical.launchpad.monitor.incidents import notices_of
 from canonical.launchpad.monitor.message import notice_id
+from canonical.launchpad.monitor.message import notice_message
 from canonical.launchpad.monitor.message import notice_subject
 from canonical.launchpad.monitor.message import notice_text
+from canonical.launchpad.monitor.message import plain_message
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
@@ -20,13 +21,13 @@ DAY = 24 * HOUR
 
 def make_alert(name="garbo", hostname=None, question="recently", number=1,
                channel="mail", state="critical", opened=2, told=None,
-               closed=None):
+               closed=None, **values):
     """An alert; times are hours ago."""
     told, closed = (
         None if hours is None else NOW - hours * HOUR
         for hours in (told, closed))
     return Alert(number, channel, name, hostname, question, state, "was late",
-                 NOW - opened * HOUR, told, closed)
+                 NOW - opened * HOUR, told, closed, **values)
 
 
 def answers(state="critical", name="garbo", hostname=None,
@@ -88,9 +89,11 @@ class TestChanges(unittest.TestCase):
 class TestNotice(unittest.TestCase):
 
     def notice(self, alerts, answers, channel="mail"):
-        return notice_of(alerts, answers, channel, DAY, NOW)
+        found = notices_of(alerts, answers, channel, DAY, NOW)
+        self.assertLess(len(found), 2)
+        return found[0] if found else None
 
-    def test_each_alert_is_told_in_its_place(self):
+    def test_each_alert_has_its_place(self):
         for alert, state, place in (
             (make_alert(), "critical", "broken"),
             (make_alert(told=1), "critical", None),
@@ -105,10 +108,39 @@ class TestNotice(unittest.TestCase):
             notice = self.notice([alert], answers(state))
             self.assertEqual(
                 {place} - {None},
-                {name for name in ("broken", "recovered", "still")
-                 if getattr(notice, name)}, alert)
-            self.assertEqual(([], []), (notice.eased, notice.forgotten))
-            self.assertEqual(place is not None, bool(notice))
+                {name for name in (
+                    "broken", "recovered", "eased", "forgotten", "still")
+                 if notice and getattr(notice, name)}, alert)
+
+    def test_what_is_pending_is_apart_for_those_that_it_is_for(self):
+        def parts(*alerts):
+            found = notices_of(alerts, {
+                **answers(), **answers("ok", name="b")}, "mail", DAY, NOW)
+            return [
+                (each.recipients, [
+                    name for name in ("broken", "recovered", "still")
+                    for _ in getattr(each, name)]) for each in found]
+
+        late = make_alert(told=1, pending=("x", "y"))
+        over = make_alert(name="b", told=1, closed=0.5)
+        self.assertEqual([(("x", "y"), ["broken"])], parts(late))
+        self.assertEqual([((), ["recovered"])], parts(over))
+        self.assertEqual(
+            [(("x",), ["recovered"])], parts(over._replace(pending=("x",))))
+        self.assertEqual(
+            [(("x", "y"), ["broken"]), ((), ["recovered"])],
+            parts(late, over))
+        self.assertEqual(
+            [((), ["still"])],
+            parts(late._replace(date_told=NOW - DAY)))
+
+    def test_what_somebody_else_has_claimed_is_left_alone(self):
+        claimed = make_alert(is_claimed=True)
+        self.assertIsNone(self.notice([claimed], answers()))
+        for state in "critical", "ok", "warning":
+            changed = changes([claimed], answers(state), ["mail"], NOW)
+            self.assertEqual(
+                ([], [], {}), (changed.opened, changed.closed, changed.states))
 
     def test_the_subject_is_the_most_important(self):
         for alerts, subject in (
@@ -188,10 +220,17 @@ STILL BROKEN
         notice = self.notice(
             [make_alert(), make_alert(name="d", told=1, closed=0)],
             {**answers(), **answers("ok", name="d")})
-        found = notice_as_dict(notice)
+        message = notice_message(notice, "production")
+        found = message.as_dict()
         self.assertEqual(
-            ["id", "at", "subject", "broken", "recovered", "partly_recovered",
-             "no_longer_expected", "still_broken"], list(found))
+            ["id", "at", "subject", "text", "broken", "recovered",
+             "partly_recovered", "no_longer_expected", "still_broken"],
+            list(found))
+        self.assertEqual(
+            "[production] CRITICAL: garbo; 1 recovered", found["subject"])
+        self.assertEqual(notice_text(notice), found["text"])
+        plain = plain_message(NOW, "TEST", "Nothing.\n", "production")
+        self.assertEqual(list(found), list(plain.as_dict()))
         self.assertEqual([{
             "name": "garbo", "hostname": None, "question": "recently",
             "state": "critical", "sentence": "is late",
@@ -201,7 +240,7 @@ STILL BROKEN
             ["2007-02-01T10:00:00+00:00"],
             [each["closed"] for each in found["recovered"]])
 
-    def test_the_id_is_that_of_what_is_told(self):
+    def test_the_id_is_that_of_the_alerts(self):
         def identifier(**values):
             return notice_id(self.notice([make_alert(**values)], answers()))
 

@@ -343,7 +343,8 @@ class TestScripts(ScriptTestCase):
         line, = self.log(process)
         self.assertRegex(
             line, r"^ERROR   .*: line 2: \[scripts\] record_timeout: not a"
-            " duration: 'soon'; expected something like 90s, 1h30m or 2d$")
+            " duration: 'soon'; expected something like 90s, 1h30m, 1.5h, 2d"
+            " or 1w$")
         self.assert_nothing_left()
 
     def test_a_duration_that_is_too_long(self):

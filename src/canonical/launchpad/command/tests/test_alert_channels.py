@@ -1,0 +1,186 @@
+"""The channels of alert: webhook, standard output, heartbeat; trying them."""
+
+import os
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+from canonical.config import config
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.tests.receivers import Webhook
+from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.launchpad.command.tests.test_main import RUN
+
+
+class TestWebhook(AlertTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.webhook = Webhook()
+        self.addCleanup(self.webhook.stop)
+        self.configure(webhook_url=self.webhook.url)
+
+    def test_it_gets_the_same_as_json(self):
+        self.alert()
+        posted, = self.webhook.received
+        message, = self.mail.received
+        self.assertEqual(message["Subject"], posted["subject"])
+        broken, = posted["broken"]
+        self.assertEqual(
+            ("garbo", None, "recently", "critical", None),
+            tuple(broken[key] for key in (
+                "name", "hostname", "question", "state", "closed")))
+        self.assertIn(broken["sentence"], self.mail.texts()[0])
+        self.assertEqual(
+            ([], []), (posted["recovered"], posted["still_broken"]))
+
+    def test_neither_channel_waits_for_the_other(self):
+        for status in 500, 302:
+            self.webhook.status = status
+            mails, err = self.alert(status=1)
+            self.assertIn("cannot notify by webhook: http", err)
+        self.assertEqual(1, len(self.mail.received))
+        self.webhook.status = 200
+        self.mail.answer = "451 Later"
+        self.age(25)
+        self.alert(status=1)
+        self.assertEqual(
+            ["[test] CRITICAL: garbo"],
+            [each["subject"] for each in self.webhook.received])
+        self.mail.answer = None
+        self.alert()
+        self.assertEqual(1, len(self.webhook.received))
+        self.assertEqual(
+            ["[test] CRITICAL: garbo", "[test] STILL BROKEN: garbo"],
+            [each["Subject"] for each in self.mail.received])
+
+    def test_a_channel_that_is_not_configured_is_left_alone(self):
+        self.alert()
+        self.configure()
+        self.alert()
+        self.assertEqual(["mail"], [each["channel"] for each in self.alerts()])
+        self.configure(recipients="")
+        status, out, err = self.command("alert", "-qq")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("Script: 1 broken.\n", out)
+        self.assertEqual(
+            ["output"], [each["channel"] for each in self.alerts()])
+        self.ran("garbo", 0)
+        self.configure()
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
+
+
+class TestOutput(AlertTestCase):
+
+    def test_what_could_not_be_printed_does_not_count_as_notified(self):
+        self.configure(recipients="")
+        for redirection, words in (
+            (">/dev/full", "standard output: No space left on device"),
+            (">&-", "standard output is closed"),
+        ):
+            process = subprocess.run(
+                ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable,
+                 "-c", RUN, "alert"],
+                env=dict(os.environ, LPCONFIG=str(self.configuration)),
+                capture_output=True, text=True)
+            self.assertEqual(1, process.returncode, process.stderr)
+            self.assertIn(
+                f"ERROR   cannot notify by output: {words}; the next run",
+                process.stderr)
+            self.assertEqual(1, process.stderr.count("\n"))
+        status, out, err = self.command("alert", "-q")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("* garbo\n", out)
+
+
+class TestHeartbeat(AlertTestCase):
+
+    def test_after_each_run_that_worked(self):
+        web = Webhook()
+        self.addCleanup(web.stop)
+        self.configure(heartbeat_url=web.url + "S3CRET")
+        self.alert()
+        self.assertEqual(["/S3CRET"], web.gets)
+        self.alert()
+        self.assertEqual(2, len(web.gets))
+        self.ran("garbo", 0)
+        self.mail.answer = "451 Later"
+        self.alert(status=1)
+        self.assertEqual(2, len(web.gets))
+        self.mail.answer = None
+        web.status = 500
+        _, err = self.alert()
+        self.assertRegex(err, (
+            rf"WARNING The heartbeat failed: {web.url}: HTTP Error 500:"
+            r" Internal Server Error\n\Z"))
+
+
+class TestTrying(AlertTestCase):
+
+    def test_a_test_goes_out_by_each_channel_and_shows_the_answers(self):
+        web = Webhook()
+        self.addCleanup(web.stop)
+        self.mail.refused = {"gone@example.com": "550 Who?"}
+        self.configure(
+            recipients="The Ops <ops@example.com>, gone@example.com",
+            webhook_url=web.url + "S3CRET")
+        status, out, err = self.command("alert", "--test")
+        server = f"127.0.0.1:{self.mail.port}"
+        self.assertEqual((1, f"""\
+webhook: {web.url}: 200
+mail: {server}: ops@example.com: 250 OK
+mail: {server}: gone@example.com: 550 Who?
+"""), (status, out), err)
+        self.assertEqual(
+            "[test] TEST: nothing is broken",
+            self.mail.received[0]["Subject"])
+        self.assertEqual(
+            ["[test] TEST: nothing is broken"],
+            [each["subject"] for each in web.received])
+        self.assertEqual([], self.alerts())
+
+    def test_so_does_what_went_wrong(self):
+        self.mail.stop()
+        status, out, err = self.command("alert", "--test")
+        self.assertEqual((1, ""), (status, out))
+        self.assertEqual(
+            "scriptactivity: cannot notify by mail: 127.0.0.1:"
+            f"{self.mail.port}: Connection refused\n", err)
+
+    def test_a_dry_run_prints_what_would_be_sent(self):
+        for _ in range(2):
+            status, out, err = self.command("alert", "--dry-run")
+            self.assertEqual((0, ""), (status, err))
+            self.assertTrue(out.startswith(
+                "mail: ops@example.com\nSubject: [test] CRITICAL: garbo\n\n"
+                "Script: 1 broken.\n"), out)
+        self.assertEqual([], self.mail.received)
+        self.assertEqual([], self.alerts())
+        self.assertEqual([(0,)], list(main_store().execute(
+            "SELECT count(*) FROM scriptattempt")))
+
+
+class TestInstanceName(unittest.TestCase):
+
+    def test_it_is_what_lpconfig_names_or_the_database(self):
+        for lpconfig, uri, name in (
+            ("testrunner", "", "testrunner"),
+            ("/srv/production/scriptactivity.conf", "", "production"),
+            ("/srv/staging.conf", "", "staging"),
+            ("/tmp", "", "tmp"),
+            ("", "postgresql://me@db.example.com/app",
+             "app on db.example.com"),
+            ("", "postgresql:///app", "app"),
+            ("", "embedded:here", os.uname().nodename),
+        ):
+            before = config.instance_name
+            with mock.patch.dict(
+                os.environ, LPCONFIG=lpconfig, LP_DATABASE_URI=uri
+            ):
+                config.setInstance(lpconfig or "development")
+                try:
+                    self.assertEqual(name, instance_name())
+                finally:
+                    config.setInstance(before)

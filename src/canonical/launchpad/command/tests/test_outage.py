@@ -1,0 +1,147 @@
+"""People are notified if alert itself does not work."""
+
+import datetime
+import json
+import os
+
+from canonical.config import config
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.outage import FILE_NAME
+from canonical.launchpad.command.tests.receivers import MailServer
+from canonical.launchpad.command.tests.receivers import Webhook
+from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.launchpad.scripts.lock import LockFile
+
+
+AWAY = "postgresql://127.0.0.1:1/app"
+BROKEN = "[test] CRITICAL: scripts are not monitored"
+OVER = "[test] RECOVERED: scripts are monitored again"
+
+
+class TestOutage(AlertTestCase):
+
+    def setUp(self):
+        super().setUp()
+        # All scripts are fine.
+        self.ran("garbo", 0)
+
+    def run_alert(self, status, **environment):
+        """Run it, and return the subjects of mails and the line it prints."""
+        before = len(self.mail.received)
+        found, out, err = self.run_command("alert", **{
+            "LPCONFIG": str(self.configuration), **environment})
+        self.assertEqual((status, ""), (found, out), err)
+        self.assertEqual(1 if status else 0, err.count("ERROR"), err)
+        self.assertNotIn("Traceback", err)
+        return [
+            each["Subject"] for each in self.mail.received[before:]], err
+
+    def age(self, hours):
+        """As if people had been notified some hours earlier."""
+        path = self.directory / FILE_NAME
+        memory = json.loads(path.read_text())
+        memory["notified"] = {
+            name: (datetime.datetime.fromisoformat(date)
+                   - datetime.timedelta(hours=hours)).isoformat()
+            for name, date in memory["notified"].items()}
+        path.write_text(json.dumps(memory))
+
+    def test_once_until_it_works_again_and_after_a_while(self):
+        subjects, err = self.run_alert(1, LP_DATABASE_URI=AWAY)
+        self.assertEqual([BROKEN], subjects)
+        self.assertIn(
+            "cannot connect to database app on 127.0.0.1 port 1", err)
+        text, = self.mail.texts()
+        self.assertRegex(
+            text, r"\Ascriptactivity alert does not work on \S+:\n\n"
+            r"cannot connect to database app on 127\.0\.0\.1 port 1.*\n\n"
+            r"Scripts have not been monitored since 2\S+ \S+ UTC, and nobody"
+            r" is notified of what breaks\.\n\Z")
+        self.assertEqual([], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+        self.age(23)
+        self.assertEqual([], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+        self.age(2)
+        self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+        self.assertEqual([OVER], self.run_alert(0)[0])
+        self.assertRegex(
+            self.mail.texts()[-1],
+            r"works again on \S+\.\nIt did not from 2.* UTC to 2.* UTC\.\n")
+        self.assertEqual([], self.run_alert(0)[0])
+        self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+
+    def test_whatever_the_reason(self):
+        main_store().execute("ALTER TABLE scriptalert RENAME TO away")
+        self.ztm.commit()
+        subjects, err = self.run_alert(1)
+        main_store().execute("ALTER TABLE away RENAME TO scriptalert")
+        self.ztm.commit()
+        self.assertEqual([BROKEN], subjects)
+        self.assertIn("with: scriptactivity init)", self.mail.texts()[-1])
+        self.assertEqual([OVER], self.run_alert(0)[0])
+        self.write("expectations.zcml", "<configure")
+        self.assertEqual([BROKEN], self.run_alert(2)[0])
+        self.assertIn("expectations.zcml", self.mail.texts()[-1])
+
+    def test_without_memory_it_is_each_time(self):
+        state = self.write("no-directory", "")
+        for _ in range(2):
+            subjects, err = self.run_alert(
+                1, LP_STATE_DIRECTORY=str(state))
+            self.assertEqual([BROKEN], subjects)
+            self.assertIn("Cannot lock ", err)
+        config.state_directory.joinpath(FILE_NAME).write_text('{"since": 1')
+        for subjects in [BROKEN], []:
+            self.assertEqual(
+                subjects, self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+
+    def test_each_channel_and_recipient_on_its_own(self):
+        web = Webhook()
+        self.addCleanup(web.stop)
+        web.status = 500
+        self.configure(
+            webhook_url=web.url,
+            recipients="ops@example.com, late@example.com")
+        self.mail.refused = {"late@example.com": "451 Later"}
+        subjects, err = self.run_alert(1, LP_DATABASE_URI=AWAY)
+        self.assertEqual([BROKEN], subjects)
+        self.assertIn("WARNING cannot notify by webhook: " + web.url, err)
+        self.assertEqual("ops@example.com", self.mail.received[0]["X-RcptTo"])
+        web.status = 200
+        self.mail.refused = {}
+        self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+        self.assertEqual(
+            "late@example.com", self.mail.received[1]["X-RcptTo"])
+        posted, = web.received
+        self.assertEqual((BROKEN, []), (posted["subject"], posted["broken"]))
+        self.mail.stop()
+        _, err = self.run_alert(0)
+        self.assertIn("WARNING cannot notify by mail: 127.0.0.1:", err)
+        self.assertEqual(OVER, web.received[1]["subject"])
+        self.mail = MailServer()
+        self.addCleanup(self.mail.stop)
+        self.configure(
+            webhook_url=web.url,
+            recipients="ops@example.com, late@example.com")
+        self.assertEqual([OVER], self.run_alert(0)[0])
+        self.assertEqual(2, len(web.received))
+
+    def test_a_channel_that_does_not_work_is_none(self):
+        self.ran("garbo", 3)
+        main_store().execute("TRUNCATE scriptactivity")
+        self.ztm.commit()
+        self.mail.answer = "554 No"
+        self.run_alert(1)
+        self.mail.answer = None
+        subjects, _ = self.run_alert(0)
+        self.assertEqual(1, len(subjects))
+        self.assertNotIn(BROKEN, subjects)
+
+    def test_nor_is_one_that_runs_already(self):
+        locks = self.directory / "locks"
+        locks.mkdir()
+        lock = LockFile(locks / "launchpad-scriptactivity-alert.lock")
+        found, out, err = self.command("alert")
+        lock.release()
+        self.assertEqual((1, ""), (found, out), err)
+        self.assertIn(f"is locked by process {os.getpid()}", err)
+        self.assertEqual([], self.mail.received)
