@@ -67,11 +67,11 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "scriptactivity = canonical.launchpad.command.main:main",
+            "scriptactivity = canonical.launchpad.command.program:scriptactivity",
             "script-monitor ="
-            " canonical.launchpad.command.scriptmonitor:script_monitor",
+            " canonical.launchpad.command.program:script_monitor",
             "script-monitor-nagios ="
-            " canonical.launchpad.command.scriptmonitor:script_monitor_nagios",
+            " canonical.launchpad.command.program:script_monitor_nagios",
         ],
     },
     zip_safe=False,

@@ -18,7 +18,6 @@ from canonical.launchpad.monitor.scriptname import parse_names
 
 
 __all__ = [
-    "add_crontab_options",
     "crontab",
 ]
 
@@ -28,30 +27,6 @@ ZONES = "zoneinfo/"
 
 class _Trouble(Exception):
     """Nothing can be said; the text is a line that says why."""
-
-
-def add_crontab_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `crontab` takes."""
-    parser.add_argument(
-        "files", metavar="FILE", nargs="+", help="a crontab; - is standard"
-        " input")
-    parser.add_argument(
-        "--timezone", metavar="ZONE",
-        help="that cron is in, such as Europe/London, where CRON_TZ does not"
-             " say; by default this machine's")
-    parser.add_argument(
-        "--names", metavar="FILE", type=Path,
-        help="lines with a pattern and a name, for scripts whose commands do"
-             " not tell; a pattern is the shell's, and is compared with the"
-             " command, the script's path and its basename")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--system", action="store_const", const=True,
-        help="the sixth field is a user, as in /etc/crontab; guessed unless"
-             " given")
-    form.add_argument(
-        "--user", dest="system", action="store_const", const=False,
-        help="it is not, as in what crontab -l prints")
 
 
 def crontab(args: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import logging
 from collections.abc import Collection
@@ -23,8 +22,6 @@ from canonical.launchpad.scripts.croncontrol import switches
 
 
 __all__ = [
-    "add_expectations_option",
-    "add_names_argument",
     "all_expected",
     "check_names",
     "clock_skew",
@@ -32,20 +29,6 @@ __all__ = [
     "expected",
     "notice_switches",
 ]
-
-
-def add_names_argument(parser: argparse.ArgumentParser) -> None:
-    """Add NAME..."""
-    parser.add_argument(
-        "names", metavar="NAME", nargs="*", help="of these scripts only")
-
-
-def add_expectations_option(parser: argparse.ArgumentParser) -> None:
-    """Add --expectations."""
-    parser.add_argument(
-        "--expectations", metavar="FILE", type=Path,
-        help="ZCML that says what is expected, instead of [monitor]"
-             " expectations")
 
 
 def expected(

@@ -338,10 +338,12 @@ class IScriptAttemptSet(Interface):
         :return: a list of `IRunningAttempt`, the longest-running first.
         """
 
-    def getFailures(name=None, hostname=None, limit=None):
+    def getFailures(name=None, hostname=None, limit=None, since=None):
         """What has failed, by the outcomes in `FAILED`.
 
         :param limit: how many at most, `None` for all.
+        :param since: an aware datetime; leave out what started before it.
+            `None` for all.
         :return: a list of `IFailedAttempt`, the latest first.
         """
 

@@ -32,11 +32,11 @@ from canonical.testing.children import start_python
 
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
-    " sys.exit(main())"
+COMMAND = "import sys; from canonical.launchpad.command import program;" \
+    " sys.exit(program.scriptactivity())"
 MONITOR = "import sys;" \
-    " from canonical.launchpad.command import scriptmonitor as command;" \
-    " sys.exit(command.{}())"
+    " from canonical.launchpad.command import program;" \
+    " sys.exit(program.{}())"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

@@ -306,8 +306,8 @@ class TestCheck(CheckTestCase):
 class TestMonitors(CommandTestCase):
 
     PRINTING = "import sys;" \
-        " from canonical.launchpad.command import scriptmonitor;" \
-        " sys.exit(scriptmonitor.script_monitor())"
+        " from canonical.launchpad.command import program;" \
+        " sys.exit(program.script_monitor())"
     NAGIOS = PRINTING.replace("script_monitor()", "script_monitor_nagios()")
 
     def setUp(self):

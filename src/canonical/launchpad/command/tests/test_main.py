@@ -30,8 +30,8 @@ from canonical.testing import PostgresLayer
 from canonical.testing.children import start_python
 
 
-RUN = "import sys; from canonical.launchpad.command.main import main;" \
-    " sys.exit(main())"
+RUN = "import sys; from canonical.launchpad.command import program;" \
+    " sys.exit(program.scriptactivity())"
 
 
 class CommandTestCase(unittest.TestCase):
