@@ -72,6 +72,8 @@ def _run(program: str, module: str, function: str, trouble: int) -> int:
         return trouble
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # What is written already may be in the buffer still.
+        _discard(1)
         print(f"{program}: interrupted", file=sys.stderr)
         return INTERRUPTED
     return status
@@ -117,6 +119,11 @@ def _stream(descriptor: int, old: io.TextIOWrapper | None) -> io.TextIOWrapper:
         write_through=old is not None and old.write_through)
 
 
+def _discard(descriptor: int) -> None:
+    """Let what is written there vanish."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
 class _Writer(io.FileIO):
     """Once it cannot write, what is written to it vanishes.
 
@@ -131,7 +138,7 @@ class _Writer(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            _discard(self.fileno())
             if self.fileno() == 1:
                 raise OutputError(error.errno, error.strerror) from None
             return len(data)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +30,7 @@ from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.snooze import alert_as_dict
 from canonical.launchpad.command.snooze import notified
 from canonical.launchpad.command.snooze import open_alerts
+from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import EndedRun
@@ -54,9 +53,9 @@ __all__ = [
 ]
 
 
-# How many runs are in the picture, how many of them are listed, and how many
-# failures are.
-PICTURED = 60
+# How many runs are in the picture if it has room, how many of them are listed,
+# and how many failures are.
+PICTURED = 70
 LISTED = 4
 FAILURES = 3
 
@@ -66,8 +65,8 @@ DIGITS = "12345678"
 MARKS = {"skipped": "-"}
 FAILED = "x"
 
-# The width of the words on the left.
-MARGIN = 10
+# Where the words on the left stand.
+MARGIN = " " * 10
 
 
 class About(NamedTuple):
@@ -147,37 +146,30 @@ def _as_dict(about: About) -> dict[str, Any]:
 
 def _print(about: About) -> None:
     """Print a screen, with a word on the left for each part."""
-    parts = [
+    # Slow to import, and programs read JSON.
+    from rich.console import Console
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for line in wrapped([printable(about.name)], "", console):
+        console.print(line, style="bold")
+    for word, lines in (
         ("rule", _rule_lines(about)),
         *_answers(about.assessments),
         ("running", [_running_line(each) for each in about.running]),
-        ("runs", _run_lines(about.runs)),
+        ("runs", _run_lines(about.runs, console.width - len(MARGIN))),
         ("failures", [_failure_line(each) for each in about.failures]),
         ("alerts", [
             f"{each.state}, {each.question}, since {moment(each.date_opened)}"
             f"; {notified(each)}" for each in about.alerts]),
         ("pauses", [_pause_line(each) for each in about.pauses]),
-    ]
-    console = _console()
-    console.print(printable(about.name), style="bold")
-    width = shutil.get_terminal_size().columns
-    for word, lines in parts:
-        style = STYLES.get(lines[0].partition(":")[0], "") if lines else ""
+    ):
         for line in lines:
+            style = STYLES.get(line.partition(":")[0], "")
             text = printable(in_zone(line))
-            for part in textwrap.wrap(
-                text, max(20, width - MARGIN), break_on_hyphens=False,
-                replace_whitespace=False, drop_whitespace=True
-            ):
-                console.print(f"{word:{MARGIN}}{part}", style=style)
+            for part in wrapped([text], MARGIN, console):
+                left = word.ljust(len(MARGIN))
+                console.print(f"{left}{part[len(MARGIN):]}", style=style)
                 word = ""
-    console.print(f"{'':{MARGIN}}Times are in {zone_name()}.", style="dim")
-
-
-def _console() -> Any:
-    # Slow to import, and programs read JSON.
-    from rich.console import Console
-    return Console(highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{MARGIN}Times are in {zone_name()}.", style="dim")
 
 
 def _rule_lines(about: About) -> list[str]:
@@ -235,10 +227,14 @@ def _running_line(attempt: Any) -> str:
         f" {moment(attempt.date_started)}{usual}")
 
 
-def _run_lines(runs: Sequence[EndedRun]) -> list[str]:
-    """A picture of the durations, what it means, and the last runs."""
+def _run_lines(runs: Sequence[EndedRun], room: int) -> list[str]:
+    """A picture of the durations, what it means, and the last runs.
+
+    :param room: how many runs fit in a line.
+    """
     if not runs:
         return ["none has ended"]
+    runs = runs[:max(LISTED, room)]
     marks = BLOCKS if _can_show(BLOCKS) else DIGITS
     took = [_seconds(run) for run in runs if run.outcome == "success"]
     longest = max(took, default=0.0)

@@ -19,6 +19,7 @@ from canonical.launchpad.interfaces import printable
 __all__ = [
     "Screen",
     "print_table",
+    "wrapped",
 ]
 
 
@@ -95,7 +96,7 @@ def _print_screen(screen: Screen, style: Callable[[int], str]) -> None:
             if beside:
                 row, note = [*row, _cell(note)], ""
             lines = [_line(row, widths)]
-        for line in [*lines, *_wrapped(note, INDENT, console)]:
+        for line in [*lines, *wrapped([note], INDENT, console)]:
             console.print(line, style=style(number))
     if any(isinstance(value, datetime.datetime)
            for row in screen.rows for value in row):
@@ -143,17 +144,27 @@ def _paragraph(
             zip(screen.titles, cells, strict=True))[screen.keys:]
         if str(cell) != "-"]
     return [
-        *_wrapped(about, "", console),
-        *_wrapped(", ".join(rest), GAP, console)]
+        *wrapped([about], "", console), *wrapped(rest, GAP, console)]
 
 
-def _wrapped(text: str, indent: str, console: Any) -> list[Any]:
-    """Lines of text that fit; a longer word goes on in the next line."""
+def wrapped(parts: Sequence[str], indent: str, console: Any) -> list[Any]:
+    """Lines that fit; a part begins a line if it does not fit in the last.
+
+    A part that is longer than a line goes on in the next.
+
+    :param console: of `rich`, as wide as the terminal.
+    :return: a list of `rich.text.Text`.
+    """
     from rich.text import Text
-    if not text:
-        return []
-    lines = Text(text).wrap(console, max(20, console.width - len(indent)))
+    room = max(20, console.width - len(indent))
+    lines: list[Any] = []
+    for part in filter(None, parts):
+        text = Text(part)
+        if lines and lines[-1].cell_len + len(", ") + text.cell_len <= room:
+            lines[-1].append(", ").append(text)
+        else:
+            lines.extend(text.wrap(console, room))
     for line in lines:
         line.rstrip()
         line.pad_left(len(indent))
-    return list(lines)
+    return lines
