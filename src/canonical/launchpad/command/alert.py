@@ -80,6 +80,8 @@ class AlertScript(LaunchpadCronScript):
         """See `LaunchpadScript`."""
         if self.args:
             self.parser.error(f"unexpected arguments: {' '.join(self.args)}")
+        if self.options.expectations == "":
+            self.parser.error("--expectations: must not be empty")
 
     def _alert(self, expectations: Sequence[IScriptExpectation]) -> None:
         channels = configured_channels() or ["output"]

@@ -24,6 +24,8 @@ from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import use_local_zone
 from canonical.launchpad.command.program import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.scripts.exitstatus import cause_of
+from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -89,8 +91,18 @@ def _run(args: argparse.Namespace) -> int:
         return int(function(args))
     execute_zcml()
     ztm = initZopeless()
+    # A statement that waits does not keep Ctrl-C waiting.
+    signals = DeadlySignals()
+    signals.cancel = ztm.cancel
+    signals.cut = ztm.cut
     try:
-        return int(function(args))
+        with signals:
+            return int(function(args))
+    except Exception as error:
+        cause = cause_of(error, signals)
+        if cause is error:
+            raise
+        raise cause from None
     finally:
         ztm.uninstall()
 

@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 
-# What a shell reports of a program that Ctrl-C has ended.
-INTERRUPTED = 130
+# What a shell adds to the number of the signal that has ended a program.
+KILLED = 128
 
 # Where a standard descriptor is closed, one that fails as a closed one does
 # keeps its number from a connection or a lock.  Nobody can read an error about
@@ -70,12 +70,14 @@ def _run(program: str, module: str, function: str, trouble: int) -> int:
         if error.errno != errno.EPIPE:
             print(f"{program}: {error}", file=sys.stderr)
         return trouble
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # What is written already may be in the buffer still.
         _discard(1)
-        print(f"{program}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        signum = getattr(interrupt, "signum", signal.SIGINT)
+        name = signal.Signals(signum).name
+        print(f"{program}: interrupted by {name}", file=sys.stderr)
+        return int(KILLED + signum)
     return status
 
 

@@ -9,6 +9,7 @@ import sys
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.testing.children import python_path
 from canonical.testing.children import start_python
@@ -183,8 +184,23 @@ class TestInterrupt(CommandTestCase):
              "script-monitor"),
         ):
             self.assertEqual(
-                (130, "", f"{name}: interrupted\n"),
+                (130, "", f"{name}: interrupted by SIGINT\n"),
                 self.interrupt(code.format(module, function), *arguments))
+
+    def test_while_a_statement_waits_too(self):
+        main_store().execute("LOCK TABLE scriptactivity")
+        for signum, status in (signal.SIGINT, 130), (signal.SIGTERM, 143):
+            process = self.start_code(RUN, "list")
+            while not list(main_store().execute(
+                "SELECT FROM pg_locks WHERE NOT granted"
+            )):
+                self.assertIsNone(process.poll())
+            process.send_signal(signum)
+            self.assertEqual(
+                ("", f"scriptactivity: interrupted by {signum.name}\n"),
+                process.communicate())
+            self.assertEqual(status, process.returncode)
+        ZopelessTransactionManager._installed.abort()
 
     def test_while_modules_are_imported_too(self):
         """A process of its own, since it is about what is imported when."""
@@ -203,5 +219,5 @@ class TestInterrupt(CommandTestCase):
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         self.assertEqual(
-            ("", "scriptactivity: interrupted\n"), process.communicate())
+            ("", "scriptactivity: interrupted by SIGINT\n"), process.communicate())
         self.assertEqual(130, process.returncode)
