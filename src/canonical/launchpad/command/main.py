@@ -70,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Nagios would show no traceback, and take 1 for a warning.
         if fail is _fail:
             raise
-        return fail(UNKNOWN, error)
+        print_unknown(f"{type(error).__name__}: {in_a_line(error)}")
+        return UNKNOWN
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -28,6 +28,7 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing.children import run_on_terminal
 from canonical.testing.children import start_python
 
 
@@ -70,6 +71,16 @@ def set_up(test):
     def command(*arguments, **environment):
         run("-c", COMMAND, *arguments, **environment)
 
+    def screen(*arguments, columns=80, **environment):
+        """What a command prints on a terminal, without its colours."""
+        _, out = run_on_terminal(
+            ["-c", COMMAND, *arguments], columns,
+            dict(os.environ, **environment))
+        out = re.sub(r"\x1b\[[0-9;]*m", "", out)
+        print(out, end="")
+        for line in out.splitlines():
+            assert len(line) <= columns, line
+
     def save(name, *arguments):
         process = start_python(
             ["-c", COMMAND, *arguments], cwd=directory, text=True,
@@ -100,6 +111,7 @@ def set_up(test):
         processes=processes,
         run=run,
         save=save,
+        screen=screen,
         sql=sql,
         start=start,
         write=write,
@@ -212,6 +224,7 @@ class ReadmeChecker(doctest.OutputChecker):
 
     VARYING = [
         (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
+        (re.compile(r"(?<=ended )\d\d:\d\d:\d\d"), "TIME"),
         (re.compile(r"in \d+\.\d+ ?s"), "in SECONDS"),
         (re.compile(r"(?<=took )[\d.]+s"), "SECONDS"),
         (re.compile(r"(?<=tables in )\S+ on \S+"), "DATABASE"),

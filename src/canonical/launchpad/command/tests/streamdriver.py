@@ -4,10 +4,10 @@ A process of its own, for `test_program`.  It reads cases from its argument,
 and prints what became of each, as JSON.
 """
 
+import io
 import json
 import os
 import sys
-import tempfile
 import traceback
 
 from canonical.launchpad.command import program
@@ -22,17 +22,19 @@ def main():
     """Fork a child for each case: a program, its arguments, its streams."""
     found = []
     for function, arguments, streams in json.loads(sys.argv[1]):
-        kept = [tempfile.TemporaryFile() for _ in streams]
+        # As descriptors, which the child inherits.
+        kept = [os.memfd_create("kept") for _ in streams]
         pid = os.fork()
         if pid == 0:
             _become(streams, kept)
             _run(function, arguments)
         _, status = os.waitpid(pid, 0)
         said = []
-        for file in kept[1:]:
-            file.seek(0)
-            said.append(file.read().decode())
-        found.append([os.waitstatus_to_exitcode(status), *said])
+        for descriptor in kept:
+            with open(descriptor, "rb") as file:
+                file.seek(0)
+                said.append(file.read().decode())
+        found.append([os.waitstatus_to_exitcode(status), *said[1:]])
     print(json.dumps(found))
 
 
@@ -50,13 +52,13 @@ def _become(streams, kept):
         else:
             writer = (
                 os.open("/dev/full", os.O_RDWR) if kind == "full"
-                else os.dup(kept[number].fileno()))
+                else os.dup(kept[number]))
         os.dup2(writer, number)
         os.close(writer)
         if number:
-            setattr(sys, name, open(
-                number, "w", closefd=False,
-                buffering=1 if number == 2 else -1))
+            setattr(sys, name, io.TextIOWrapper(
+                io.BufferedWriter(io.FileIO(number, "w", closefd=False)),
+                line_buffering=number == 2))
 
 
 def _run(function, arguments):

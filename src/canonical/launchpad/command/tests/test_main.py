@@ -1,10 +1,8 @@
 """The command line, as a process."""
 
-import contextlib
 import datetime
 import json
 import os
-import pty
 import re
 import subprocess
 import unittest
@@ -27,6 +25,7 @@ from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing.children import run_on_terminal
 from canonical.testing.children import start_python
 
 
@@ -53,20 +52,10 @@ class CommandTestCase(unittest.TestCase):
 
     def on_terminal(self, *arguments, columns=60, **environment):
         """What is printed on a terminal of some width."""
-        ours, theirs = pty.openpty()
-        process = start_python(
-            ["-c", RUN, *arguments],
-            dict(os.environ, COLUMNS=str(columns), TERM="xterm",
-                 **environment),
-            stdout=theirs)
-        os.close(theirs)
-        out = b""
-        with contextlib.suppress(OSError):
-            while data := os.read(ours, 10000):
-                out += data
-        os.close(ours)
-        self.assertEqual(0, process.wait())
-        return out.decode()
+        status, out = run_on_terminal(
+            ["-c", RUN, *arguments], columns, dict(os.environ, **environment))
+        self.assertEqual(0, status)
+        return out
 
 
 class TestCommand(CommandTestCase):
@@ -352,7 +341,7 @@ class TestHowScriptsFare(CommandTestCase):
             r"\x1b\[[0-9;]*m", "", self.on_terminal("list", columns=150))
         self.assertRegex(
             plain, r"\ngarbo .* 1m 0s  failed 2 times in a row, last at"
-            r" 2007-02-01 10:02:00: OSError: disk 2\r\n")
+            r" 2007-02-01 10:02:00: OSError: disk 2\n")
 
     def test_colour_is_for_a_terminal_that_wants_it(self):
         red = "\x1b[31m"

@@ -219,5 +219,6 @@ class TestInterrupt(CommandTestCase):
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         self.assertEqual(
-            ("", "scriptactivity: interrupted by SIGINT\n"), process.communicate())
+            ("", "scriptactivity: interrupted by SIGINT\n"),
+            process.communicate())
         self.assertEqual(130, process.returncode)
