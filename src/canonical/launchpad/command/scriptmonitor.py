@@ -19,8 +19,6 @@ from canonical.config import ConfigError
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import UNKNOWN
-from canonical.launchpad.command.commands import UsageError
-from canonical.launchpad.command.commands import monitor_parser
 from canonical.launchpad.command.mail import NOT_SENT
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import recipients
@@ -28,6 +26,8 @@ from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import say
+from canonical.launchpad.command.parser import UsageError
+from canonical.launchpad.command.parser import monitor_parser
 from canonical.launchpad.command.program import OutputError
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet

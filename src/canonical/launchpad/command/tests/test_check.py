@@ -81,7 +81,7 @@ class TestCheck(CheckTestCase):
         for arguments, environment, words in (
             (["nope"], {}, "'nope'"),
             (["--host", ""], {}, "--host: must not be empty"),
-            (["--host", "nope|"], {}, "nope"),
+            (["gone", "--host", "nope|"], {}, "nope"),
             (["--at", "soon"], {}, "not a time: 'soon'"),
             (["--such"], {}, "unrecognized arguments: --such"),
             (["--json"], {}, "not allowed with"),

@@ -13,9 +13,10 @@ from canonical.launchpad.command import commands
 from canonical.launchpad.command.commands import COMMANDS
 from canonical.launchpad.command.commands import MONITORS
 from canonical.launchpad.command.commands import UNKNOWN
-from canonical.launchpad.command.commands import UsageError
-from canonical.launchpad.command.commands import main_parser
-from canonical.launchpad.command.commands import monitor_parser
+from canonical.launchpad.command.parser import UsageError
+from canonical.launchpad.command.parser import main_parser
+from canonical.launchpad.command.parser import monitor_parser
+from canonical.launchpad.command.parser import parse
 
 
 # What each argument that has to be there may be.
@@ -25,20 +26,16 @@ VALUES = {"NAME": "garbo", "FILE": "crontab", "DURATION": "1h"}
 class TestCommandLine(unittest.TestCase):
 
     def setUp(self):
-        self.parser = main_parser()
         choices, = (
-            each.choices for each in self.parser._actions if each.choices)
+            each.choices for each in main_parser()._actions if each.choices)
         # The script has a parser of its own.
         self.commands = {
             name: parser for name, parser in choices.items()
             if name != "alert"}
 
-    def parsed(self, *argv):
-        return self.parser.parse_args(argv)
-
     def assert_refused(self, argv, *words):
         with self.assertRaises(UsageError, msg=argv) as caught:
-            self.parsed(*argv)
+            parse(argv)
         text = str(caught.exception)
         self.assertNotIn("\n", text)
         for word in words:
@@ -77,7 +74,7 @@ class TestCommandLine(unittest.TestCase):
             if action.metavar != "FILE" or action.dest == "prometheus":
                 self.assert_refused(argv, "\\udcff")
             else:
-                self.parsed(*argv)
+                parse(argv)
 
     def test_wrong_use_has_the_exit_status_of_its_command(self):
         for name, parser in self.commands.items():
@@ -94,7 +91,7 @@ class TestCommandLine(unittest.TestCase):
                 argv = shlex.split(arguments.partition(" > ")[0])
                 self.assertEqual(name, argv[0], example)
                 if name != "alert":
-                    self.parsed(*argv)
+                    parse(argv)
         for name in MONITORS:
             parser = monitor_parser(name)
             for example in parser.epilog.splitlines()[1::2]:
@@ -113,7 +110,7 @@ class TestCommandLine(unittest.TestCase):
     def test_the_version(self):
         out = io.StringIO()
         with contextlib.redirect_stdout(out), self.assertRaises(SystemExit):
-            self.parsed("--version")
+            parse(["--version"])
         self.assertEqual(
             f"scriptactivity {commands.VERSION}\n", out.getvalue())
 
@@ -129,6 +126,6 @@ class TestCommandLine(unittest.TestCase):
         subprocess.run(
             [sys.executable, "-I", "-S", "-c",
              f"import sys; sys.path.insert(0, {str(source)!r});"
-             " from canonical.launchpad.command import commands, program;"
-             " commands.main_parser()"],
+             " from canonical.launchpad.command import parser, program;"
+             " parser.main_parser()"],
             check=True)
