@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: the exit status: 0, or 1 for a failure, or 2 for wrong use and
         wrong configuration; all but 0 come with a line on standard error, or
         for Nagios on standard output.
+    :raises OutputError: if standard output cannot be written to.
     """
     # A command lives for seconds and leaves hardly any cycles, and with ten
     # thousand scripts it would spend a tenth of them on looking.  Nor should
@@ -52,19 +53,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return fail(error.status, error)
     trouble = args.command.trouble
+    failure = UNKNOWN if trouble == UNKNOWN else 1
     use_local_zone(args.local)
     try:
         status = _run(args)
+        sys.stdout.flush()
         gc.freeze()
         return status
-    except OutputError:
+    except OutputError as error:
+        error.status = failure
         raise
     except (ConfigError, ExpectationError) as error:
         return fail(max(2, trouble), error)
     except (
         EmbeddedClusterError, OSError, StormError, psycopg2.Error
     ) as error:
-        return fail(UNKNOWN if trouble == UNKNOWN else 1, error)
+        return fail(failure, error)
     except Exception as error:
         # Nagios would show no traceback, and take 1 for a warning.
         if fail is _fail:

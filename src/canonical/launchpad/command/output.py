@@ -18,6 +18,8 @@ import psycopg2
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
+from canonical.launchpad.command.commands import UNKNOWN
+from canonical.launchpad.command.program import OutputError
 from canonical.launchpad.interfaces import printable
 from canonical.launchpad.scripts.plainlog import PlainFormatter
 
@@ -74,9 +76,17 @@ def say(text: str) -> None:
 
 
 def print_unknown(text: str) -> None:
-    """Print a line by which Nagios sees that nothing is known."""
-    # What comes after a bar would be performance data.
-    say(f"SCRIPTS UNKNOWN - {text.replace('|', '/')}")
+    """Print a line by which Nagios sees that nothing is known.
+
+    :raises OutputError: if it cannot be printed.
+    """
+    try:
+        # What comes after a bar would be performance data.
+        say(f"SCRIPTS UNKNOWN - {text.replace('|', '/')}")
+        sys.stdout.flush()
+    except OutputError as error:
+        error.status = UNKNOWN
+        raise
 
 
 def in_zone(text: str) -> str:

@@ -32,7 +32,12 @@ FLAGS = {0: os.O_WRONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
 
 
 class OutputError(OSError):
-    """Standard output cannot be written to."""
+    """Standard output cannot be written to.
+
+    :ivar status: the exit status.
+    """
+
+    status = 1
 
     def __str__(self) -> str:
         return f"cannot write to standard output: {self.strerror}"
@@ -40,27 +45,22 @@ class OutputError(OSError):
 
 def scriptactivity() -> int:
     """The program ``scriptactivity``; returns its exit status."""
-    # Of what checks, 1 would be a warning.
-    trouble = 3 if "check" in sys.argv[1:] else 1
-    return _run("scriptactivity", "main", "main", trouble)
+    return _run("scriptactivity", "main", "main")
 
 
 def script_monitor() -> int:
     """The program ``script-monitor``; returns its exit status."""
-    return _run("script-monitor", "scriptmonitor", "script_monitor", 3)
+    return _run("script-monitor", "scriptmonitor", "script_monitor")
 
 
 def script_monitor_nagios() -> int:
     """The program ``script-monitor-nagios``; returns its exit status."""
     return _run(
-        "script-monitor-nagios", "scriptmonitor", "script_monitor_nagios", 3)
+        "script-monitor-nagios", "scriptmonitor", "script_monitor_nagios")
 
 
-def _run(program: str, module: str, function: str, trouble: int) -> int:
-    """Call a function of a module of this package.
-
-    :param trouble: the exit status if its output cannot be written.
-    """
+def _run(program: str, module: str, function: str) -> int:
+    """Call a function of a module of this package."""
     try:
         _open_streams()
         status = _call(module, function)
@@ -69,7 +69,7 @@ def _run(program: str, module: str, function: str, trouble: int) -> int:
         # Whoever closes a pipe has read enough.
         if error.errno != errno.EPIPE:
             print(f"{program}: {error}", file=sys.stderr)
-        return trouble
+        return error.status
     except KeyboardInterrupt as interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # What is written already may be in the buffer still.

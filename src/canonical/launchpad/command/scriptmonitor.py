@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 from collections.abc import Callable
 from collections.abc import Sequence
 
@@ -127,10 +128,13 @@ def _guarded(
         execute_zcml()
         ztm = initZopeless()
         try:
-            return command(args)
+            status = command(args)
         finally:
             ztm.uninstall()
-    except OutputError:
+        sys.stdout.flush()
+        return status
+    except OutputError as error:
+        error.status = UNKNOWN
         raise
     except (
         ConfigError, EmbeddedClusterError, StormError, UsageError,

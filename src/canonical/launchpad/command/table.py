@@ -62,7 +62,7 @@ def print_table(
     if not sys.stdout.isatty():
         print("\t".join(titles))
         for row in rows:
-            print("\t".join(as_text(value) for value in row))
+            print("\t".join(in_zone(as_text(value)) for value in row))
     elif not rows:
         print(empty)
     else:
