@@ -6,6 +6,7 @@ import argparse
 import datetime
 import difflib
 from collections.abc import Container
+from collections.abc import Iterable
 from typing import Any
 
 from zope.component import getUtility
@@ -217,10 +218,17 @@ def _is_late(attempt: Any, now: datetime.datetime) -> bool:
     return usual is not None and now - attempt.date_started > 2 * usual
 
 
-def complain_of_unknown(name: str | None, hostname: str | None = None) -> None:
-    """Print a line that nothing is on record, with the nearest that is."""
+def complain_of_unknown(
+    name: str | None,
+    hostname: str | None = None,
+    others: Iterable[str] = (),
+) -> None:
+    """Print a line that nothing is on record, with the nearest that is.
+
+    :param others: names that are known beside those on record.
+    """
     summaries = getUtility(IScriptAttemptSet).getSummaries()
-    names = {each.name for each in summaries}
+    names = {each.name for each in summaries}.union(others)
     hosts = {each.hostname for each in summaries}
     said = f"nothing is on record of {name!r}" if name else (
         "nothing is on record")

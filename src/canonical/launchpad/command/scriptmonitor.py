@@ -84,9 +84,12 @@ def _report(args: argparse.Namespace) -> int:
         f" {args.minutes} minutes, since {args.since:%Y-%m-%d %H:%M} UTC."
         f"  Last seen: {_seen(last)}."
         for host, name, last in missing]
-    for line in lines:
-        say(line)
-    _mail(f"Scripts failed to run: {len(missing)}", lines)
+    try:
+        for line in lines:
+            say(line)
+    finally:
+        # What cannot be printed can be mailed.
+        _mail(f"Scripts failed to run: {len(missing)}", lines)
     return FAILED
 
 

@@ -45,6 +45,7 @@ from canonical.launchpad.interfaces import printable
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
+from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 
 
@@ -90,7 +91,8 @@ def show(args: argparse.Namespace) -> int:
     """Print everything about one script."""
     about = _about(args)
     if about.rule is None and not about.runs and not about.running:
-        complain_of_unknown(about.name)
+        complain_of_unknown(about.name, None, [
+            each.name for each in registered_expectations()])
         return 1
     print_future([about.name])
     if args.json:

@@ -73,6 +73,11 @@ class TestShow(CheckTestCase):
             </configure>
             """)
         self.assertIn("\nruns      none has ended\n", self.show("new"))
+        self.assertEqual(
+            (1, "", "scriptactivity: nothing is on record of 'nwe'; do you"
+             " mean 'new'?\n"),
+            self.run_command(
+                "show", "nwe", "--expectations", str(self.expectations)))
 
     def test_rules_that_cannot_be_read_do_not_hide_the_rest(self):
         self.write("expectations.zcml", "<configure>")
