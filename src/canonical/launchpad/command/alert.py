@@ -15,6 +15,7 @@ from zope.component import getUtility
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.command.commands import COMMANDS
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
@@ -72,6 +73,9 @@ class AlertScript(LaunchpadCronScript):
 
     def add_my_options(self) -> None:
         """See `LaunchpadScript`."""
+        self.parser.epilog = "Examples: " + "; ".join(
+            f"{example} ({purpose})" for example, purpose
+            in COMMANDS["alert"].examples.items())
         self.parser.add_option(
             "--expectations", metavar="FILE",
             help="ZCML that says what is expected, instead of [monitor]"

@@ -15,7 +15,7 @@ __all__ = [
     "add_since_option",
     "duration",
     "joined",
-    "utf8",
+    "period",
 ]
 
 
@@ -39,7 +39,7 @@ def add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
     :param help: what it means.
     """
     parser.add_argument(
-        "--since", metavar="DURATION", type=_period, default="30d",
+        "--since", metavar="DURATION", type=period, default="30d",
         help=f"{help}, such as 12h or 90d; the default is 30d")
 
 
@@ -71,24 +71,16 @@ def duration(text: str) -> datetime.timedelta:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def utf8(text: str) -> str:
-    """An argument that the database can look for.
+def period(text: str) -> datetime.timedelta:
+    """A duration that a history may have.
 
-    :raises argparse.ArgumentTypeError: if its bytes are not UTF-8.
+    :raises argparse.ArgumentTypeError: if it is not one.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"not in UTF-8: {text!r}") from None
-    return text
-
-
-def _period(text: str) -> datetime.timedelta:
-    period = duration(text)
-    if not datetime.timedelta() < period <= LONGEST:
+    length = duration(text)
+    if not datetime.timedelta() < length <= LONGEST:
         raise argparse.ArgumentTypeError(
             f"must be more than 0s and at most {LONGEST.days}d, not {text!r}")
-    return period
+    return length
 
 
 def _time(text: str) -> datetime.datetime:

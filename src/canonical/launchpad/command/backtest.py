@@ -13,19 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from canonical.launchpad.command.arguments import add_at_option
-from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.check import STYLES
-from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import for_people
 from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.progress import with_progress
-from canonical.launchpad.command.rules import add_expectations_option
-from canonical.launchpad.command.rules import add_names_argument
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import check_names
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.backtesting import replay_all
 from canonical.launchpad.monitor.matching import Case
@@ -39,7 +34,6 @@ from canonical.launchpad.monitor.states import HORIZON
 
 
 __all__ = [
-    "add_backtest_options",
     "backtest",
 ]
 
@@ -56,18 +50,6 @@ MARKS = {
 }
 
 TITLES = ["script", "host", "question", "state", "opened", "closed"]
-
-
-def add_backtest_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `backtest` takes."""
-    add_names_argument(parser)
-    add_expectations_option(parser)
-    parser.add_argument(
-        "--against", metavar="FILE", type=Path,
-        help="other ZCML; print what would open or close differently")
-    add_since_option(parser, "how far back to begin")
-    add_at_option(parser, "where to end")
-    add_json_option(parser)
 
 
 def backtest(args: argparse.Namespace) -> int:

@@ -8,17 +8,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from canonical.launchpad.command.arguments import add_at_option
 from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.output import say
-from canonical.launchpad.command.rules import add_expectations_option
-from canonical.launchpad.command.rules import add_names_argument
 from canonical.launchpad.command.rules import check_host
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import notice_switches
+from canonical.launchpad.command.table import Screen
+from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.registry import assess_all
@@ -26,7 +24,8 @@ from canonical.launchpad.monitor.rulesfile import ExpectationError
 
 
 __all__ = [
-    "add_check_options",
+    "STYLES",
+    "assessment_as_dict",
     "check",
 ]
 
@@ -40,25 +39,8 @@ LISTED = 10
 STYLES = {"critical": "red", "warning": "yellow"}
 
 
-def add_check_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `check` takes."""
-    add_names_argument(parser)
-    add_expectations_option(parser)
-    add_at_option(parser, "as it was at this time")
-    parser.add_argument("--host", help="leave out what is expected elsewhere")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--json", action="store_true", help="print a JSON array")
-    how.add_argument(
-        "--nagios", action="store_true",
-        help="print one line, as a plugin of Nagios does")
-    how.add_argument(
-        "--prometheus", metavar="FILE", nargs="?", const="-",
-        help="print metrics, or put them in FILE for the textfile collector")
-
-
 def check(args: argparse.Namespace) -> int:
-    """Does each script do as it is expected to?  The worst come first.
+    """Compare scripts with their rules, and print the worst first.
 
     Exit status: 0 all is well, 1 warning, 2 critical, 3 unknown.
     """
@@ -73,7 +55,7 @@ def check(args: argparse.Namespace) -> int:
         raise ExpectationError(f"no rule is for the host {args.host!r}")
     print_future({each.name for each in assessments})
     if args.json:
-        print_json(_as_dict(each) for each in assessments)
+        print_json(assessment_as_dict(each) for each in assessments)
     elif args.nagios:
         say(_nagios_line(assessments))
     elif args.prometheus:
@@ -84,7 +66,12 @@ def check(args: argparse.Namespace) -> int:
             [[each.state, each.name, each.hostname, _reasons(each)]
              for each in assessments],
             "Nothing is expected.",
-            lambda row: STYLES.get(assessments[row].state, ""))
+            lambda row: STYLES.get(assessments[row].state, ""),
+            Screen(
+                ["state", "script", "host"],
+                [[each.state, each.name, each.hostname]
+                 for each in assessments],
+                3, [_reasons(each) for each in assessments]))
     return max(STATUS[each.state] for each in assessments)
 
 
@@ -107,7 +94,8 @@ def _reasons(assessment: Assessment) -> str:
         each.sentence for each in wrong or questions))
 
 
-def _as_dict(assessment: Assessment) -> dict[str, Any]:
+def assessment_as_dict(assessment: Assessment) -> dict[str, Any]:
+    """An assessment as programs read it."""
     return {
         "name": assessment.name,
         "hostname": assessment.hostname,

@@ -21,18 +21,11 @@ from canonical.launchpad.command.output import say
 
 
 __all__ = [
-    "add_show_config_options",
     "show_config",
 ]
 
 
 WIDTH = 79
-
-
-def add_show_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `show_config` takes."""
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON object")
 
 
 def show_config(args: argparse.Namespace) -> int:

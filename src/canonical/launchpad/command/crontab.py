@@ -18,7 +18,6 @@ from canonical.launchpad.monitor.scriptname import parse_names
 
 
 __all__ = [
-    "add_crontab_options",
     "crontab",
 ]
 
@@ -28,30 +27,6 @@ ZONES = "zoneinfo/"
 
 class _Trouble(Exception):
     """A file cannot be read; the text is a line that says why."""
-
-
-def add_crontab_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `crontab` takes."""
-    parser.add_argument(
-        "files", metavar="FILE", nargs="+", help="a crontab; - is standard"
-        " input")
-    parser.add_argument(
-        "--timezone", metavar="ZONE",
-        help="the time zone of cron, such as Europe/London, for schedules"
-             " without CRON_TZ; the default is this machine's")
-    parser.add_argument(
-        "--names", metavar="FILE", type=Path,
-        help="names for scripts whose commands do not show them: each line has"
-             " a shell pattern, for the command or the script's path or"
-             " basename, and a name")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--system", action="store_const", const=True,
-        help="the sixth field is a user, as in /etc/crontab; the default"
-             " depends on path and text")
-    form.add_argument(
-        "--user", dest="system", action="store_const", const=False,
-        help="there is no field for the user, as in what crontab -l prints")
 
 
 def crontab(args: argparse.Namespace) -> int:

@@ -1,44 +1,37 @@
-"""The commands that print what is on record: list, running, failures, last.
-
-And ``alerts``, which prints the alerts that are open.
-"""
+"""The commands that print what is on record: list, running, failures, last."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
 from collections.abc import Container
+from collections.abc import Iterable
 from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.command.arguments import utf8
-from canonical.launchpad.command.output import add_json_option
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
+from canonical.launchpad.command.output import for_people
+from canonical.launchpad.command.output import moment
 from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import print_table
 from canonical.launchpad.command.output import say
-from canonical.launchpad.command.rules import configured_channels
-from canonical.launchpad.command.rules import unknown_script
+from canonical.launchpad.command.table import Screen
+from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
-from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.plaintext import nearest
 
 
 __all__ = [
-    "add_alerts_options",
-    "add_failures_options",
-    "add_last_options",
-    "add_list_scripts_options",
-    "add_running_options",
-    "alerts",
+    "complain_of_unknown",
     "failures",
     "last",
     "list_scripts",
@@ -47,21 +40,8 @@ __all__ = [
 ]
 
 
-# How many failures are shown.
-LATEST = 100
-
-
-def add_list_scripts_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `list_scripts` takes."""
-    add_json_option(parser)
-
-
 def list_scripts(args: argparse.Namespace) -> int:
-    """One line for each script and host: how it fares.
-
-    "running since" is of a process that was seen on this machine; of any
-    other it is only known since when it "has not reported its end".
-    """
+    """Print one line for each script and host: how it fares."""
     print_future()
     summaries = getUtility(IScriptAttemptSet).getSummaries()
     if args.json:
@@ -69,64 +49,106 @@ def list_scripts(args: argparse.Namespace) -> int:
         return 0
     print_table(
         ["script", "host", "last success", "took", "last failure", "in a row",
-         "running since", "has not reported its end since", "reason"],
+         "running since", "has not reported its end since", "reason",
+         "ended"],
         [
             [each.name, each.hostname, each.last_success, each.last_duration,
              each.last_failure, each.failures_in_a_row or None,
              each.running_since if each.running_is_seen else None,
              None if each.running_is_seen else each.running_since,
-             each.last_reason]
+             each.last_reason, _ended(each)]
             for each in summaries
         ],
         "No script is on record yet.",
-        lambda row: "red" if summaries[row].failures_in_a_row else "")
+        lambda row: "red" if summaries[row].failures_in_a_row else "",
+        Screen(
+            ["script", "host", "last success", "ended", "took"],
+            [
+                [each.name, each.hostname, each.last_success,
+                 end_for_people(each.last_success, _ended(each)),
+                 each.last_duration]
+                for each in summaries
+            ],
+            2, [_how_it_fares(each) for each in summaries]))
     return 0
 
 
-def add_running_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `running` takes."""
-    add_json_option(parser)
+def _ended(summary: Any) -> datetime.datetime | None:
+    """When the last success ended."""
+    if summary.last_success is None:
+        return None
+    ended: datetime.datetime = summary.last_success + summary.last_duration
+    return ended
+
+
+def _how_it_fares(summary: Any) -> str:
+    """What fails or runs."""
+    sentences = []
+    if summary.failures_in_a_row:
+        times = "once" if summary.failures_in_a_row == 1 else (
+            f"{summary.failures_in_a_row} times in a row")
+        sentences.append(
+            f"failed {times}, last at {for_people(summary.last_failure)}:"
+            f" {summary.last_reason}")
+    if summary.running_since is not None:
+        state = "running" if summary.running_is_seen else (
+            "has not reported its end")
+        sentences.append(f"{state} since {for_people(summary.running_since)}")
+    return "; ".join(sentences)
 
 
 def running(args: argparse.Namespace) -> int:
-    """What runs now, since when, and how that compares with its usual time.
-
-    One that "has not reported its end" may run on another machine, or may
-    have ended without a word; nobody can know here.
-    """
+    """Print what runs now, since when, and its usual duration."""
     attempts = getUtility(IScriptAttemptSet).getRunning()
     if args.json:
         print_json(fields_of(IRunningAttempt, each) for each in attempts)
         return 0
     now = datetime.datetime.now(datetime.UTC)
+    lasts = [
+        max(now - each.date_started, datetime.timedelta())
+        for each in attempts]
     print_table(
         ["script", "host", "pid", "since", "for", "usually", "also on",
          "state"],
         [
             [each.name, each.hostname, each.pid, each.date_started,
-             max(now - each.date_started, datetime.timedelta()),
-             each.usual_duration, " ".join(each.also_on) or None,
-             "runs" if each.is_seen else "has not reported its end"]
-            for each in attempts
+             lasts[number], each.usual_duration,
+             " ".join(each.also_on) or None, _running_state(each)]
+            for number, each in enumerate(attempts)
         ],
         "No script runs.",
-        lambda row: "yellow" if _is_late(attempts[row], now) else "")
+        lambda row: "yellow" if _is_late(attempts[row], now) else "",
+        Screen(
+            ["script", "host", "since", "for", "usually"],
+            [
+                [each.name, each.hostname, each.date_started, lasts[number],
+                 each.usual_duration]
+                for number, each in enumerate(attempts)
+            ],
+            2, [_who_runs(each) for each in attempts]))
     return 0
 
 
-def add_failures_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `failures` takes."""
-    parser.add_argument(
-        "name", metavar="NAME", nargs="?", type=utf8,
-        help="of this script only")
-    add_json_option(parser)
+def _running_state(attempt: Any) -> str:
+    return "runs" if attempt.is_seen else "has not reported its end"
+
+
+def _who_runs(attempt: Any) -> str:
+    also = f"; also on {', '.join(attempt.also_on)}" if attempt.also_on else ""
+    return f"process {attempt.pid} {_running_state(attempt)}{also}"
 
 
 def failures(args: argparse.Namespace) -> int:
-    """The latest failures: when, how and why, and how many in a row."""
-    attempts = getUtility(IScriptAttemptSet).getFailures(
-        args.name, limit=LATEST)
-    if not attempts and _is_unknown(args.name):
+    """Print the latest failures: when, how and why, and how many in a row."""
+    attempt_set = getUtility(IScriptAttemptSet)
+    since = None if args.since is None else (
+        datetime.datetime.now(datetime.UTC) - args.since)
+    attempts = attempt_set.getFailures(
+        args.name, args.host, args.limit, since)
+    if not attempts and (args.name or args.host) and (
+        not attempt_set.getSummaries(args.name, args.host)
+    ):
+        complain_of_unknown(args.name, args.host)
         return 1
     if args.json:
         print_json(fields_of(IFailedAttempt, each) for each in attempts)
@@ -140,20 +162,27 @@ def failures(args: argparse.Namespace) -> int:
              each.reason]
             for each in attempts
         ],
-        "No failure is on record.")
+        "No failure is on record.",
+        screen=Screen(
+            ["script", "host", "started", "ended", "outcome", "in a row"],
+            [
+                [each.name, each.hostname, each.date_started,
+                 end_for_people(each.date_started, each.date_ended),
+                 each.outcome, each.failures_in_a_row]
+                for each in attempts
+            ],
+            2, [_why_it_failed(each) for each in attempts]))
     return 0
 
 
-def add_last_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `last` takes."""
-    parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="of this script only")
-    parser.add_argument("--host", help="with NAME, look at this host only")
-    add_json_option(parser)
+def _why_it_failed(attempt: Any) -> str:
+    status = None if attempt.exit_status is None else (
+        f"exit status {attempt.exit_status}")
+    return ", ".join(filter(None, [attempt.reason, status]))
 
 
 def last(args: argparse.Namespace) -> int:
-    """The last success of a script, or of each."""
+    """Print the last success of a script, or of each."""
     print_future(args.name and [args.name])
     activity_set = getUtility(IScriptActivitySet)
     if args.name is None:
@@ -162,8 +191,13 @@ def last(args: argparse.Namespace) -> int:
         activity = activity_set.getLastActivity(args.name, args.host)
         activities = [activity]
         if activity is None:
-            where = f" on {args.host}" if args.host else ""
-            complain(f"no success of {args.name!r}{where} is on record")
+            if getUtility(IScriptAttemptSet).getSummaries(
+                args.name, args.host
+            ):
+                where = f" on {args.host}" if args.host else ""
+                complain(f"no success of {args.name!r}{where} is on record")
+            else:
+                complain_of_unknown(args.name, args.host)
             return 1
     if args.json:
         print_json(fields_of(IScriptActivity, each) for each in activities)
@@ -172,7 +206,9 @@ def last(args: argparse.Namespace) -> int:
         took = ago(each.date_completed - each.date_started)
         say(
             f"{each.name} on {each.hostname}: last succeeded"
-            f" {each.date_started:%Y-%m-%d %H:%M:%S} UTC, in {took}")
+            f" {moment(each.date_started)}, ended"
+            f" {end_for_people(each.date_started, each.date_completed)},"
+            f" in {took}")
     return 0
 
 
@@ -182,48 +218,29 @@ def _is_late(attempt: Any, now: datetime.datetime) -> bool:
     return usual is not None and now - attempt.date_started > 2 * usual
 
 
-def _is_unknown(name: str | None) -> bool:
-    """Is nothing on record of a script?  Then print that."""
-    problem = None if name is None else unknown_script(name)
-    if problem is not None:
-        complain(problem)
-    return problem is not None
+def complain_of_unknown(
+    name: str | None,
+    hostname: str | None = None,
+    others: Iterable[str] = (),
+) -> None:
+    """Print a line that nothing is on record, with the nearest that is.
 
-
-def add_alerts_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `alerts` takes."""
-    add_json_option(parser)
-
-
-def alerts(args: argparse.Namespace) -> int:
-    """What is broken, since when, and when people were told."""
-    channels = configured_channels() or ["output"]
-    found = [
-        each for each in getUtility(IScriptAlertSet).getUnsettled()
-        if each.date_closed is None and each.channel in channels]
-    if args.json:
-        print_json(
-            {
-                "name": each.name, "hostname": each.hostname,
-                "question": each.question, "state": each.state,
-                "opened": each.date_opened, "told": each.date_told,
-                "channel": each.channel, "sentence": each.sentence,
-            } for each in found)
-        return 0
-    print_table(
-        ["state", "script", "host", "question", "since", "told", "by", "why"],
-        [
-            [each.state, each.name, each.hostname, each.question,
-             each.date_opened, each.date_told, each.channel, each.sentence]
-            for each in found
-        ],
-        "Nothing is broken that an alert was opened for.",
-        lambda row: "red" if found[row].state == "critical" else "yellow")
-    return 0
+    :param others: names that are known beside those on record.
+    """
+    summaries = getUtility(IScriptAttemptSet).getSummaries()
+    names = {each.name for each in summaries}.union(others)
+    hosts = {each.hostname for each in summaries}
+    said = f"nothing is on record of {name!r}" if name else (
+        "nothing is on record")
+    if hostname:
+        said += f" on {hostname!r}"
+    wanted, known = (name, names) if name and name not in names else (
+        hostname, hosts)
+    complain(said + nearest(wanted or "", known))
 
 
 def print_future(names: Container[str] | None = None) -> None:
-    """Print a line on standard error for each script and host that has any.
+    """Print a line on standard error for each script and host with any.
 
     :param names: of these scripts only.
     """

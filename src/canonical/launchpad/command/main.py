@@ -1,16 +1,12 @@
-"""The command ``scriptactivity``."""
+"""The command ``scriptactivity``: from its arguments to an exit status."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import importlib
-import os
 import sys
-from collections.abc import Callable
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NoReturn
 
 import psycopg2
 from storm.exceptions import StormError
@@ -19,13 +15,17 @@ from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.arguments import joined
-from canonical.launchpad.command.output import UNKNOWN
+from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
-from canonical.launchpad.command.output import show_what_can_be_shown
+from canonical.launchpad.command.output import print_unknown
+from canonical.launchpad.command.output import use_local_zone
+from canonical.launchpad.command.parser import UsageError
+from canonical.launchpad.command.parser import parse
+from canonical.launchpad.command.program import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.plaintext import printable
+from canonical.launchpad.scripts.exitstatus import cause_of
+from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -34,193 +34,88 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command, and where to find it once it is wanted.
-
-    Its module may have a function ``add_FUNCTION_options``.
-
-    :ivar help: what it is for.
-    :ivar module: a module of this package.
-    :ivar function: that takes the arguments, and returns an exit status.
-    :ivar database: does it need a store to work with?
-    :ivar trouble: the exit status for wrong use.
-    :ivar script: is it a script, with a parser of its own for its options?
-    """
-
-    help: str
-    module: str
-    function: str
-    database: bool = True
-    trouble: int = 2
-    script: bool = False
-
-
-COMMANDS = {
-    "init": Command(
-        "make or upgrade the tables", "upkeep", "init", database=False),
-    "list": Command("how each script fares", "history", "list_scripts"),
-    "running": Command(
-        "what runs now, and for how long", "history", "running"),
-    "failures": Command("what has failed, and why", "history", "failures"),
-    "last": Command("when scripts last succeeded", "history", "last"),
-    "check": Command(
-        "does each script do as expected?", "check", "check",
-        trouble=UNKNOWN),
-    "crontab": Command(
-        "what crontabs let expect, as ZCML for check", "crontab", "crontab",
-        database=False),
-    "suggest": Command(
-        "what to expect, from the history", "suggest", "suggest"),
-    "backtest": Command(
-        "what would rules have told?", "backtest", "backtest"),
-    "alert": Command(
-        "tell people what broke and what recovered", "alert", "alert",
-        database=False, script=True),
-    "alerts": Command("what is broken, and who was told", "history", "alerts"),
-    "snooze": Command("expect nothing for a while", "snooze", "snooze"),
-    "flush": Command(
-        "record what this host has spooled", "upkeep", "flush_spool"),
-    "config": Command(
-        "show what is configured, and check it", "config", "show_config",
-        database=False),
-}
-
-DESCRIPTION = """
-What is on record about the scripts of an application: which have succeeded,
-which run, which have failed and why.
-"""
-
-EPILOG = """
-New here?  "scriptactivity init" makes the tables in the database that
-[database] uri of the configuration names, or LP_DATABASE_URI.  Then run a
-script that subclasses LaunchpadCronScript, and see "scriptactivity list".
-"""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser with an exit status of its own.
-
-    :ivar trouble: the exit status for wrong use.
-    """
-
-    trouble = 2
-
-    def error(self, message: str) -> NoReturn:
-        """See `argparse.ArgumentParser`."""
-        self.print_usage(sys.stderr)
-        self.exit(
-            self.trouble, f"{self.prog}: error: {printable(message)}\n")
-
-
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """A parser that knows all commands, and the options of the wanted one."""
-    parser = Parser(
-        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG,
-        allow_abbrev=False)
-    _add_config_option(parser)
-    commands = parser.add_subparsers(
-        metavar="COMMAND", required=True, title="commands")
-    for name, command in COMMANDS.items():
-        if name not in argv[:1]:
-            commands.add_parser(name, help=command.help)
-        elif command.script:
-            # To a parser for which nothing is an option all is an argument.
-            _set_up(command, commands.add_parser(
-                name, prefix_chars="\0", add_help=False))
-        else:
-            _set_up(command, commands.add_parser(name))
-    return parser
-
-
-def _set_up(command: Command, parser: Parser) -> None:
-    module = importlib.import_module(f"{__package__}.{command.module}")
-    function = getattr(module, command.function)
-    parser.description = function.__doc__
-    parser.trouble = command.trouble
-    parser.set_defaults(
-        run=_with_database(function) if command.database else function,
-        parser=parser)
-    if command.script:
-        parser.add_argument("arguments", nargs="*")
-    add_options = getattr(module, f"add_{command.function}_options", None)
-    if add_options is not None:
-        add_options(parser)
-
-
-def _add_config_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", metavar="FILE",
-        help="the configuration file, instead of the one that LPCONFIG names"
-             " or that is found")
-
-
-def _use_config(
-    argv: Sequence[str]
-) -> tuple[argparse.Namespace, Sequence[str]]:
-    """Take --config out of the arguments, wherever it is, and heed it."""
-    parser = Parser(prog="scriptactivity", add_help=False, allow_abbrev=False)
-    _add_config_option(parser)
-    args, rest = parser.parse_known_args(argv)
-    if args.config == "":
-        parser.error("argument --config: it is empty")
-    if args.config is not None:
-        config.setInstance(args.config, "--config")
-    return args, rest
-
-
-def _with_database(
-    function: Callable[[argparse.Namespace], int]
-) -> Callable[[argparse.Namespace], int]:
-    """A command that has a store to work with."""
-    def run(args: argparse.Namespace) -> int:
-        execute_zcml()
-        ztm = initZopeless()
-        try:
-            return function(args)
-        finally:
-            ztm.uninstall()
-    return run
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     :param argv: its arguments, by default those of the process.
     :return: the exit status: 0, or 1 for a failure, or 2 for wrong use and
-        wrong configuration; all but 0 come with a line on standard error.
+        wrong configuration; all but 0 come with a line on standard error, or
+        for Nagios on standard output.
+    :raises OutputError: if standard output cannot be written to.
     """
     # A command lives for seconds and leaves hardly any cycles, and with ten
     # thousand scripts it would spend a tenth of them on looking.  Nor should
     # it look at its end, and that is what it is to freeze.
     gc.disable()
-    args, argv = _use_config(joined(sys.argv[1:] if argv is None else argv))
-    args, unknown = _parser(argv).parse_known_args(argv, args)
-    if unknown:
-        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    show_what_can_be_shown()
+    argv = sys.argv[1:] if argv is None else argv
+    fail = _fail_for_nagios if _is_for_nagios(argv) else _fail
     try:
-        status: int = args.run(args)
+        args = parse(argv)
+    except UsageError as error:
+        return fail(error.status, error)
+    trouble = args.command.trouble
+    failure = UNKNOWN if trouble == UNKNOWN else 1
+    use_local_zone(args.local)
+    try:
+        if args.config is not None:
+            config.setInstance(args.config, "--config")
+        status = _run(args)
         sys.stdout.flush()
         gc.freeze()
-    except BrokenPipeError:
-        # Whoever read the output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return status
+    except OutputError as error:
+        error.status = failure
+        raise
     except (ConfigError, ExpectationError) as error:
-        return _fail(max(2, args.parser.trouble), error)
+        return fail(max(2, trouble), error)
     except (
         EmbeddedClusterError, OSError, StormError, psycopg2.Error
     ) as error:
-        return _fail(_failure(args), error)
-    return status
+        return fail(failure, error)
+    except Exception as error:
+        # Nagios would show no traceback, and take 1 for a warning.
+        if fail is _fail:
+            raise
+        print_unknown(f"{type(error).__name__}: {in_a_line(error)}")
+        return UNKNOWN
 
 
-def _failure(args: argparse.Namespace) -> int:
-    """The exit status of a command that cannot do what it should."""
-    return UNKNOWN if args.parser.trouble == UNKNOWN else 1
+def _run(args: argparse.Namespace) -> int:
+    """Call the command, with a store to work with if it needs one."""
+    command = args.command
+    module = importlib.import_module(f"{__package__}.{command.module}")
+    function = getattr(module, command.function)
+    if not command.database:
+        return int(function(args))
+    execute_zcml()
+    ztm = initZopeless()
+    # A statement that waits does not keep Ctrl-C waiting.
+    signals = DeadlySignals()
+    signals.cancel = ztm.cancel
+    signals.cut = ztm.cut
+    try:
+        with signals:
+            return int(function(args))
+    except Exception as error:
+        cause = cause_of(error, signals)
+        if cause is error:
+            raise
+        raise cause from None
+    finally:
+        ztm.uninstall()
+
+
+def _is_for_nagios(argv: Sequence[str]) -> bool:
+    """Does Nagios read it?  The arguments may be wrong."""
+    return "check" in argv and any(
+        "--nagios".startswith(each) and len(each) > 2 for each in argv)
 
 
 def _fail(status: int, error: Exception) -> int:
     complain(in_a_line(error))
     return status
+
+
+def _fail_for_nagios(status: int, error: Exception) -> int:
+    print_unknown(in_a_line(error))
+    return UNKNOWN

@@ -1,57 +1,66 @@
-"""What commands print: tables for people, lines and JSON for programs."""
+"""What commands print: lines, sentences, times and JSON.
+
+Tables are in `canonical.launchpad.command.table`.
+"""
 
 from __future__ import annotations
 
-import argparse
 import datetime
-import io
 import json
 import logging
+import re
 import sys
-from collections.abc import Callable
+import time
 from collections.abc import Iterable
-from collections.abc import Sequence
 from typing import Any
 
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
 from canonical.database.errors import first_line
+from canonical.launchpad.command.commands import UNKNOWN
+from canonical.launchpad.command.program import OutputError
 from canonical.launchpad.plaintext import PlainFormatter
 from canonical.launchpad.plaintext import printable
 
 
 __all__ = [
-    "UNKNOWN",
-    "add_json_option",
     "ago",
+    "as_text",
     "complain",
+    "end_for_people",
     "fields_of",
     "for_people",
     "in_a_line",
+    "in_zone",
     "log_plainly",
+    "moment",
     "print_json",
-    "print_table",
+    "print_unknown",
     "say",
-    "show_what_can_be_shown",
+    "use_local_zone",
+    "zone_name",
 ]
 
 
-# The exit status of what knows nothing, by the Monitoring Plugins Development
-# Guidelines.
-UNKNOWN = 3
+# A time as sentences have it, in UTC.
+TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
+
+# The zone that times are printed in; `None` is the local one.
+_zone: datetime.tzinfo | None = datetime.UTC
 
 
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """Add --json."""
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array")
+def use_local_zone(local: bool) -> None:
+    """Print times in the local zone from now on, or in UTC."""
+    global _zone
+    _zone = None if local else datetime.UTC
 
 
-def show_what_can_be_shown() -> None:
-    """Let a terminal that cannot show a character show how to write it."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+def zone_name() -> str:
+    """The zone that times are printed in, summer's name too if it has one."""
+    if _zone is not None:
+        return "UTC"
+    return "/".join(dict.fromkeys(time.tzname))
 
 
 def log_plainly() -> None:
@@ -62,13 +71,44 @@ def log_plainly() -> None:
 
 
 def say(text: str) -> None:
-    """Print a line, whatever is in it."""
-    print(printable(text))
+    """Print a line, whatever is in it, with its times in the right zone."""
+    print(printable(in_zone(text)))
+
+
+def print_unknown(text: str) -> None:
+    """Print a line by which Nagios sees that nothing is known.
+
+    :raises OutputError: if it cannot be printed.
+    """
+    try:
+        # What comes after a bar would be performance data.
+        say(f"SCRIPTS UNKNOWN - {text.replace('|', '/')}")
+        sys.stdout.flush()
+    except OutputError as error:
+        error.status = UNKNOWN
+        raise
+
+
+def in_zone(text: str) -> str:
+    """A sentence, with its times in the zone that times are printed in."""
+    if _zone is not None:
+        return text
+    return TIME.sub(_in_local_zone, text)
+
+
+def _in_local_zone(match: re.Match[str]) -> str:
+    try:
+        local = datetime.datetime.fromisoformat(
+            f"{match[1]}+00:00").astimezone()
+    except (ValueError, OverflowError):
+        # Text from outside may look like a time and be none.
+        return match[0]
+    return f"{local.isoformat(' ')[:len(match[1])]} {local:%Z}"
 
 
 def complain(text: str, program: str = "scriptactivity") -> None:
     """Print a line that says what is wrong to standard error."""
-    print(f"{program}: {printable(text)}", file=sys.stderr)
+    print(f"{program}: {printable(in_zone(text))}", file=sys.stderr)
 
 
 def in_a_line(error: Exception) -> str:
@@ -87,59 +127,34 @@ def print_json(objects: Iterable[dict[str, Any]]) -> None:
     """Print an array of objects, each on a line.
 
     Times are in the form of ISO 8601, durations are seconds.  All is ASCII:
-    what could harm a terminal is escaped, and none can fail to show it.
+    what could harm a terminal is escaped, and any terminal can show it.
     """
     encoder = json.JSONEncoder(default=_as_json)
     print("[" + ",\n".join(map(encoder.encode, objects)) + "]")
 
 
-def print_table(
-    titles: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    empty: str,
-    style: Callable[[int], str] = lambda row: "",
-) -> None:
-    """Print rows: as a table on a terminal, and else a line for each.
-
-    Lines have a tab between values, nothing is cut, and the first line has
-    the titles.  A tab or a line break in a value is escaped, as is all that
-    is not printable.
-
-    :param empty: what a person is told if there are none.
-    :param style: of a row, by its number, as `rich` names styles.
-    """
-    if not sys.stdout.isatty():
-        print("\t".join(titles))
-        for row in rows:
-            print("\t".join(_as_text(value) for value in row))
-        return
-    if not rows:
-        print(empty)
-        return
-    # Slow to import, and of no use to a program.
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, column in zip(titles, zip(*rows, strict=True), strict=True):
-        # Of a long name the beginning tells; half a time tells nothing.
-        table.add_column(title, no_wrap=not any(
-            isinstance(value, str) for value in column))
-    for number, row in enumerate(rows):
-        table.add_row(
-            *(value if isinstance(value, Text) else Text(
-                for_people(value), no_wrap=True, overflow="ellipsis")
-              for value in row), style=style(number))
-    Console(highlight=False).print(table)
-
-
 def for_people(value: Any) -> str:
-    """A value as a person reads it: times to the second, durations short."""
+    """A value as a person reads it: times to the second, in their zone."""
     if isinstance(value, datetime.datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value.astimezone(_zone):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, datetime.timedelta):
         return ago(value)
-    return _as_text(value)
+    return in_zone(as_text(value))
+
+
+def moment(value: datetime.datetime) -> str:
+    """A time to the second, with its zone."""
+    return f"{value.astimezone(_zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def end_for_people(
+    started: datetime.datetime, ended: datetime.datetime | None
+) -> str | None:
+    """When something ended, without the day if it began on that day."""
+    if ended is None:
+        return None
+    day, _, clock = for_people(ended).partition(" ")
+    return clock if for_people(started).startswith(day) else f"{day} {clock}"
 
 
 def ago(duration: datetime.timedelta) -> str:
@@ -155,7 +170,7 @@ def ago(duration: datetime.timedelta) -> str:
     raise AssertionError(seconds)
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value as a program reads it."""
     if value is None:
         return "-"
@@ -166,7 +181,7 @@ def _as_text(value: Any) -> str:
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, datetime.datetime):
-        return value.isoformat()
+        return value.astimezone(_zone).isoformat()
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     raise TypeError(value)

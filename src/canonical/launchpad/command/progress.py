@@ -1,4 +1,4 @@
-"""Showing how far something is that takes its time."""
+"""A progress bar for what takes long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# So many seconds nobody needs to be told of.
+# Seconds that a person waits without wondering.
 PATIENCE = 2.0
 
 
@@ -25,8 +25,10 @@ def with_progress(
 ) -> Iterator[T]:
     """The same items, and a bar on a terminal once it has taken a while.
 
-    :param total: how many there are.
-    :param text: what is done.
+    It is on standard error, and goes away at the end.
+
+    :param total: how many items there are.
+    :param text: what is done with them.
     """
     if not sys.stderr.isatty():
         yield from items

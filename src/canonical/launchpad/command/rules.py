@@ -6,7 +6,6 @@ known one.
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import logging
 from collections.abc import Collection
@@ -30,8 +29,6 @@ from canonical.launchpad.scripts.croncontrol import switches
 
 
 __all__ = [
-    "add_expectations_option",
-    "add_names_argument",
     "all_expected",
     "check_host",
     "check_names",
@@ -39,23 +36,7 @@ __all__ = [
     "configured_channels",
     "expected",
     "notice_switches",
-    "unknown_script",
 ]
-
-
-def add_names_argument(parser: argparse.ArgumentParser) -> None:
-    """Add NAME..."""
-    parser.add_argument(
-        "names", metavar="NAME", nargs="*",
-        help="a script; all scripts unless given")
-
-
-def add_expectations_option(parser: argparse.ArgumentParser) -> None:
-    """Add --expectations."""
-    parser.add_argument(
-        "--expectations", metavar="FILE", type=Path,
-        help="a rules file (ZCML), instead of the one that [monitor]"
-             " expectations names")
 
 
 def expected(
@@ -102,16 +83,6 @@ def check_names(
         raise ExpectationError(
             f"no rule for {', '.join(map(repr, unknown))}"
             f"{nearest(unknown[0], known)}")
-
-
-def unknown_script(name: str) -> str | None:
-    """A sentence about a script of which nothing is on record.
-
-    :return: `None` if something is.
-    """
-    known = {each.name for each in _summaries()}
-    return None if name in known else (
-        f"nothing is on record of {name!r}{nearest(name, known)}")
 
 
 def check_host(

@@ -9,11 +9,8 @@ import sys
 from zope.component import getUtility
 
 from canonical.config.durations import duration_text
-from canonical.launchpad.command.arguments import add_at_option
-from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.progress import with_progress
-from canonical.launchpad.command.rules import add_names_argument
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.monitor.inference.infer import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
@@ -23,16 +20,8 @@ from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "add_suggest_options",
     "suggest",
 ]
-
-
-def add_suggest_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `suggest` takes."""
-    add_names_argument(parser)
-    add_since_option(parser, "how much of the history to infer from")
-    add_at_option(parser, "infer from what was on record at this time")
 
 
 def suggest(args: argparse.Namespace) -> int:

@@ -26,20 +26,17 @@ from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
 from canonical.database.postgres import parameters_of
-from canonical.database.roles import NEEDS
 from canonical.database.roles import grant
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.command.output import say
-from canonical.launchpad.plaintext import is_printable
 from canonical.launchpad.scripts.spool import spooled_paths
 from canonical.launchpad.scripts.unrecorded import record_committed
 from canonical.launchpad.scripts.unrecorded import send_spool
 
 
 __all__ = [
-    "add_init_options",
     "flush_spool",
     "init",
 ]
@@ -47,28 +44,6 @@ __all__ = [
 
 # What cron does not see of the environment, and a configuration is found by.
 FOUND_BY = ("LP_STATE_DIRECTORY", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
-
-
-def add_init_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `init` takes."""
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "uri", metavar="URI", nargs="?", type=_uri,
-        help="the database, such as postgresql://me@db.example.com/app; a"
-             " configuration file is written that names it")
-    where.add_argument(
-        "--embedded", action="store_true",
-        help="the same with a private PostgreSQL, started when it is needed")
-    parser.add_argument(
-        "--system", action="store_true",
-        help=f"write {SYSTEM / FILE_NAME}, for all users, instead of the"
-             " user's own file")
-    parser.add_argument(
-        "--grant", metavar="PURPOSE=ROLE", type=_purpose_and_role,
-        action="append", default=[],
-        help="grant a role of the database what it needs to run scripts"
-             " (scripts=ROLE), or to check and alert too (monitor=ROLE); may"
-             " be given several times")
 
 
 def init(args: argparse.Namespace) -> int:
@@ -122,24 +97,6 @@ def flush_spool(args: argparse.Namespace) -> int:
     left = len(spooled_paths(directory))
     say(f"{sent + recorded} recorded, {left} left in {directory}")
     return 1 if left else 0
-
-
-def _uri(text: str) -> str:
-    """A URI that a line of a file can hold."""
-    text = text.strip()
-    if not text or not is_printable(text):
-        raise argparse.ArgumentTypeError(
-            "empty, or not printable; expected something like"
-            " postgresql://me@db.example.com/app")
-    return text
-
-
-def _purpose_and_role(text: str) -> tuple[str, str]:
-    purpose, _, role = text.partition("=")
-    if purpose not in NEEDS or not role or not is_printable(role):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; expected scripts=ROLE or monitor=ROLE")
-    return purpose, role
 
 
 def _make_tables(

@@ -220,11 +220,14 @@ class ScriptAttemptSet:
         name: str | None = None,
         hostname: str | None = None,
         limit: int | None = None,
+        since: datetime.datetime | None = None,
     ) -> list[FailedAttempt]:
         """See `IScriptAttemptSet`."""
         return [
             FailedAttempt(*_utc(row)) for row in _ask(
-                sql.FAILURES, name=name, hostname=hostname, limit=limit)]
+                sql.FAILURES, name=name, hostname=hostname, limit=limit,
+                since=None if since is None else checked_datetime(
+                    FIELDS["date_started"], since))]
 
     def getLastFailure(
         self, name: str, hostname: str | None = None

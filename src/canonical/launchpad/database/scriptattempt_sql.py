@@ -182,13 +182,16 @@ BEFORE = f"""
         + " AND date_started < {0}.date_started")}, '-infinity') AS success
 """
 
+NOT_BEFORE = "(:since::timestamptz IS NULL OR date_started >= :since)"
+
 LATEST_FIRST = "ORDER BY date_started DESC, id DESC LIMIT :limit"
 
 # What is counted are the failures since the earliest success that matters,
 # all at once.
 FAILURES = f"""
     WITH shown AS (
-        SELECT * FROM ({_failed(COLUMNS, WHICH, LATEST_FIRST)}) AS attempt
+        SELECT * FROM ({_failed(
+            COLUMNS, f"{WHICH} AND {NOT_BEFORE}", LATEST_FIRST)}) AS attempt
         CROSS JOIN LATERAL ({BEFORE.format("attempt")}) AS before
         {LATEST_FIRST}
     ), earliest AS (

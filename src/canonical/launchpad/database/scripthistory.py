@@ -8,10 +8,14 @@ from typing import Any
 from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.openattempts import open_attempts
+from canonical.launchpad.database.scriptattempt_sql import COLUMNS as ATTEMPT
 from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import successes
 from canonical.launchpad.database.validation import is_storable
+from canonical.launchpad.interfaces import EndedRun
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
@@ -88,6 +92,27 @@ BEFORE_ON_A_HOST = _runs_before("name = :name AND hostname = :hostname")
 BEFORE_ON_ANY_HOST = _runs_before("name = :name")
 
 
+LATEST_FIRST = "ORDER BY date_started DESC LIMIT :count"
+
+# A success has an attempt as well, or has not.  Among the last attempts are
+# all that may be among the last runs.
+LATEST = f"""
+    SELECT * FROM (
+        {successes(
+            f"{COLUMNS} AS date_ended, 'success' AS outcome, NULL AS reason",
+            f"name = :name AND {NOT_AHEAD}", LATEST_FIRST)}
+        UNION ALL
+        SELECT hostname, date_started, date_ended, outcome, reason
+        FROM (
+            SELECT {ATTEMPT} FROM scriptattempt AS attempt
+            WHERE name = :name {LATEST_FIRST}
+        ) AS attempt
+        WHERE outcome <> 'success'
+    ) AS run
+    {LATEST_FIRST}
+"""
+
+
 @implementer(IScriptHistorySet)
 class ScriptHistorySet:
     """See `IScriptHistorySet`."""
@@ -122,6 +147,19 @@ class ScriptHistorySet:
             BEFORE_ON_ANY_HOST if hostname is None else BEFORE_ON_A_HOST,
             {"name": name, "hostname": hostname, "before": before, "at": at,
              "count": count})
+
+    def getLatest(self, name: str, count: int) -> list[EndedRun]:
+        """See `IScriptHistorySet`."""
+        if not is_storable(checked_str(IScriptActivity["name"], name)):
+            return []
+        text, parameters = bind(
+            LATEST, {**open_attempts(), "name": name, "count": count})
+        return [
+            EndedRun(
+                hostname, started.astimezone(datetime.UTC),
+                ended and ended.astimezone(datetime.UTC), outcome, reason)
+            for hostname, started, ended, outcome, reason
+            in main_store().execute(text, parameters)]
 
 
 def _runs(statement: str, values: dict[str, Any]) -> list[Run]:

@@ -36,6 +36,7 @@ from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
 from canonical.launchpad.interfaces.scriptfigures import Figures
 from canonical.launchpad.interfaces.scriptfigures import Inquiry
 from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
+from canonical.launchpad.interfaces.scripthistory import EndedRun
 from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
 from canonical.launchpad.interfaces.scripthistory import Run
 from canonical.launchpad.interfaces.scriptpause import FOREVER
@@ -51,6 +52,7 @@ __all__ = [
     "Alert",
     "CHANNELS",
     "CLAIM_MINUTES",
+    "EndedRun",
     "FAILED",
     "FOREVER",
     "Figures",

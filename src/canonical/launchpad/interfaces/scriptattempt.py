@@ -230,6 +230,8 @@ class IScriptAttemptSet(Interface):
         """The attempts that failed: those with an outcome in `FAILED`.
 
         :param limit: how many at most, `None` for all.
+        :param since: an aware datetime; leave out what started before it.
+            `None` for all.
         :return: a list of `IFailedAttempt`, the latest first.
         """
 

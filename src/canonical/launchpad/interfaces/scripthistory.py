@@ -1,4 +1,4 @@
-"""The successes of scripts in a period, run by run."""
+"""What has succeeded in a stretch of time, and the last runs, run by run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zope.interface import Interface
 
 
 __all__ = [
+    "EndedRun",
     "IScriptHistorySet",
     "Run",
 ]
@@ -22,8 +23,24 @@ class Run(NamedTuple):
     date_completed: datetime.datetime
 
 
+class EndedRun(NamedTuple):
+    """A run of a script that has ended, however it has.
+
+    :ivar date_started: aware, in UTC, as is `date_ended`.
+    :ivar date_ended: `None` while it is not on record that it has vanished.
+    :ivar outcome: as in `IScriptAttempt`.
+    :ivar reason: why it did not succeed, or `None`.
+    """
+
+    hostname: str
+    date_started: datetime.datetime
+    date_ended: datetime.datetime | None
+    outcome: str
+    reason: str | None
+
+
 class IScriptHistorySet(Interface):
-    """The successes of scripts, one script at a time.  A utility."""
+    """The runs of scripts, one script at a time.  A utility."""
 
     def getNames(since, until):
         """The names of scripts with a success that started in a period.
@@ -58,4 +75,16 @@ class IScriptHistorySet(Interface):
         :param at: an aware datetime.
         :return: a list of `Run`, in order of `date_started`, from one
             statement.
+        """
+
+    def getLatest(name, count):
+        """The runs of a script that have ended, on all hosts.
+
+        A run is one of them whether it was recorded as a success, or kept
+        as an attempt, or both.
+
+        :param name: `str`; one that nothing is on record of has none.
+        :param count: how many at most, `int`.
+        :return: a list of `EndedRun`, the latest by `date_started` first.
+        :raises TypeError: if `name` is not a `str`.
         """

@@ -29,6 +29,7 @@ from canonical.launchpad.monitor.pauses import merged
 
 __all__ = [
     "assess_all",
+    "place_of",
     "registered_apart",
     "registered_cases",
     "registered_expectations",
@@ -61,6 +62,18 @@ def registered_expectations() -> list[IScriptExpectation]:
     return [
         expectation for _, expectation in sorted(
             getUtilitiesFor(IScriptExpectation), key=lambda each: each[0])]
+
+
+def place_of(expectation: IScriptExpectation) -> str | None:
+    """The file and line that declare it, such as ``/etc/rules.zcml:12``.
+
+    :return: `None` if code has registered it.
+    """
+    return next((
+        f"{each.info.file}:{each.info.line}"
+        for each in getGlobalSiteManager().registeredUtilities()
+        if each.component is expectation and hasattr(each.info, "line")),
+        None)
 
 
 def registered_cases(

@@ -28,15 +28,16 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing.children import run_on_terminal
 from canonical.testing.children import start_python
 
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
-    " sys.exit(main())"
+COMMAND = "import sys; from canonical.launchpad.command import program;" \
+    " sys.exit(program.scriptactivity())"
 MONITOR = "import sys;" \
-    " from canonical.launchpad.command import scriptmonitor as command;" \
-    " sys.exit(command.{}())"
+    " from canonical.launchpad.command import program;" \
+    " sys.exit(program.{}())"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -69,6 +70,16 @@ def set_up(test):
 
     def command(*arguments, **environment):
         run("-c", COMMAND, *arguments, **environment)
+
+    def screen(*arguments, columns=80, **environment):
+        """What a command prints on a terminal, without its colours."""
+        _, out = run_on_terminal(
+            ["-c", COMMAND, *arguments], columns,
+            dict(os.environ, **environment))
+        out = re.sub(r"\x1b\[[0-9;]*m", "", out)
+        print(out, end="")
+        for line in out.splitlines():
+            assert len(line) <= columns, line
 
     def save(name, *arguments):
         process = start_python(
@@ -104,6 +115,7 @@ def set_up(test):
         processes=processes,
         run=run,
         save=save,
+        screen=screen,
         sql=sql,
         start=start,
         write=write,
@@ -222,6 +234,7 @@ class ReadmeChecker(doctest.OutputChecker):
 
     VARYING = [
         (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
+        (re.compile(r"(?<=ended )\d\d:\d\d:\d\d"), "TIME"),
         (re.compile(r"in \d+\.\d+ ?s"), "in SECONDS"),
         (re.compile(r"(?<=runtime )[\d.]+s"), "SECONDS"),
         (re.compile(r"(?<=tables in )\S+ on \S+"), "DATABASE"),

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from zope.component import getUtility
 
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.testing import LaunchpadObjectFactory
@@ -75,6 +76,37 @@ class TestCheck(CheckTestCase):
             (2, [("gone", "b", "critical"), ("slow", None, "warning"),
                  ("fine", None, "ok"), ("gone", "a", "ok")]),
             self.states())
+
+    def test_nagios_gets_a_line_whatever_is_wrong(self):
+        wrong = self.write("wrong.zcml", "<configure>")
+        for arguments, environment, words in (
+            (["nope"], {}, "'nope'"),
+            (["--host", ""], {}, "--host: must not be empty"),
+            (["gone", "--host", "nope|"], {}, "nope"),
+            (["--at", "soon"], {}, "not a time: 'soon'"),
+            (["--such"], {}, "unrecognized arguments: --such"),
+            (["--json"], {}, "not allowed with"),
+            (["--expectations", str(wrong)], {}, "wrong.zcml"),
+            (["--expectations", "/no"], {}, "/no"),
+            ([], {"LPCONFIG": "/no"}, "LPCONFIG"),
+            ([], {"LP_DATABASE_URI": "postgresql://localhost:1/app"},
+             "Connection refused"),
+        ):
+            status, out, err = self.check(
+                "--nagios", *arguments, **environment)
+            self.assertEqual((3, ""), (status, err))
+            self.assertTrue(out.startswith("SCRIPTS UNKNOWN - "), out)
+            self.assertIn(words, out)
+            self.assertNotIn("|", out)
+            self.assertEqual(1, out.count("\n"))
+
+    def test_nagios_gets_a_line_for_what_nobody_has_thought_of(self):
+        self.assertEqual(
+            (3, "SCRIPTS UNKNOWN - KeyError: 'surprise'\n", ""),
+            self.run_code(
+                "from canonical.launchpad.command import main;"
+                " main.execute_zcml = lambda: {}['surprise'];"
+                f" {RUN}", "check", "--nagios"))
 
     def test_some_scripts_or_a_host_only(self):
         self.assertEqual((0, [("fine", None, "ok")]), self.states("fine"))
@@ -321,8 +353,8 @@ class TestCheck(CheckTestCase):
 class TestMonitors(CommandTestCase):
 
     PRINTING = "import sys;" \
-        " from canonical.launchpad.command import scriptmonitor;" \
-        " sys.exit(scriptmonitor.script_monitor())"
+        " from canonical.launchpad.command import program;" \
+        " sys.exit(program.script_monitor())"
     NAGIOS = PRINTING.replace("script_monitor()", "script_monitor_nagios()")
 
     def setUp(self):
@@ -399,16 +431,27 @@ class TestMonitors(CommandTestCase):
         for arguments, words in (
             ((), "the following arguments are required"),
             (("10",), "the following arguments are required"),
-            (("x", "a:garbo"), "invalid int value: 'x'"),
-            (("0", "a:garbo"), "MINUTES has to be 1 or more, and not 0"),
+            (("x", "a:garbo"), "MINUTES: not a number from 1 to"),
+            (("0", "a:garbo"), "MINUTES: not a number from 1 to"),
             (("10", "garbo"), "one colon between: 'garbo'"),
             (("10", "a:gar:bo"), "one colon between: 'a:gar:bo'"),
             (("10", ":garbo"), "one colon between: ':garbo'"),
         ):
-            for command in self.monitor, self.nagios:
-                status, out, err = command(*arguments)
-                self.assertEqual((3, ""), (status, out), arguments)
-                self.assertIn(words, err)
-        status, out, err = self.nagios(
-            "10", "a:garbo", LP_DATABASE_URI="postgresql://localhost:1/app")
-        self.assertEqual((3, "", 1), (status, out, err.count("\n")))
+            status, out, err = self.monitor(*arguments)
+            self.assertEqual((3, ""), (status, out), arguments)
+            self.assertIn(words, err)
+            self.assertEqual(1, err.count("\n"))
+            self.assert_unknown(words, *arguments)
+        self.assert_unknown(
+            "Connection refused", "10", "a:garbo",
+            LP_DATABASE_URI="postgresql://localhost:1/app")
+        self.assert_unknown("LPCONFIG", "10", "a:garbo", LPCONFIG="/no")
+
+    def assert_unknown(self, words, *arguments, **environment):
+        """Nagios reads standard output, and nothing else."""
+        status, out, err = self.nagios(*arguments, **environment)
+        self.assertEqual((3, ""), (status, err))
+        self.assertTrue(out.startswith(
+            "SCRIPTS UNKNOWN - script-monitor-nagios: "), out)
+        self.assertIn(words, out)
+        self.assertEqual(1, out.count("\n"))

@@ -1,10 +1,8 @@
 """The command line, as a process."""
 
-import contextlib
 import datetime
 import json
 import os
-import pty
 import re
 import subprocess
 import unittest
@@ -27,11 +25,12 @@ from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing.children import run_on_terminal
 from canonical.testing.children import start_python
 
 
-RUN = "import sys; from canonical.launchpad.command.main import main;" \
-    " sys.exit(main())"
+RUN = "import sys; from canonical.launchpad.command import program;" \
+    " sys.exit(program.scriptactivity())"
 
 
 class CommandTestCase(unittest.TestCase):
@@ -51,21 +50,12 @@ class CommandTestCase(unittest.TestCase):
         out, err = process.communicate()
         return process.returncode, out, err
 
-    def on_terminal(self, *arguments, columns=60):
+    def on_terminal(self, *arguments, columns=60, **environment):
         """What is printed on a terminal of some width."""
-        ours, theirs = pty.openpty()
-        process = start_python(
-            ["-c", RUN, *arguments],
-            dict(os.environ, COLUMNS=str(columns), TERM="xterm"),
-            stdout=theirs)
-        os.close(theirs)
-        out = b""
-        with contextlib.suppress(OSError):
-            while data := os.read(ours, 10000):
-                out += data
-        os.close(ours)
-        self.assertEqual(0, process.wait())
-        return out.decode()
+        status, out = run_on_terminal(
+            ["-c", RUN, *arguments], columns, dict(os.environ, **environment))
+        self.assertEqual(0, status)
+        return out
 
 
 class TestCommand(CommandTestCase):
@@ -124,17 +114,37 @@ class TestCommand(CommandTestCase):
         ZopelessTransactionManager._installed.commit()
         self.assertEqual(
             (0, "garbo on loganberry: last succeeded 2007-02-01 10:00:00 UTC,"
-                " in 1m 0s\n", ""),
+                " ended 10:01:00, in 1m 0s\n", ""),
             self.run_command("last", "garbo"))
 
     def test_an_unknown_script_is_a_line_and_status_1(self):
         self.assertEqual(
-            (1, "", "scriptactivity: no success of 'garbo' is on record\n"),
+            (1, "", "scriptactivity: nothing is on record of 'garbo'\n"),
             self.run_command("last", "garbo"))
+        getUtility(IScriptAttemptSet).begin("tidy", None, None, "host")
+        ZopelessTransactionManager._installed.commit()
         self.assertEqual(
             (1, "",
-             "scriptactivity: no success of 'garbo' on host is on record\n"),
-            self.run_command("last", "garbo", "--host", "host"))
+             "scriptactivity: no success of 'tidy' on host is on record\n"),
+            self.run_command("last", "tidy", "--host", "host"))
+
+    def test_what_is_not_known_suggests_the_nearest(self):
+        LaunchpadObjectFactory().makeScriptActivity("garbo", "loganberry")
+        ZopelessTransactionManager._installed.commit()
+        for arguments, words in (
+            (["last", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
+            (["failures", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
+            (["show", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
+            (["show", "other"], "of 'other'"),
+            (["failures", "--host", "loganbery"],
+             " on 'loganbery'; do you mean 'loganberry'?"),
+            (["last", "garbo", "--host", "loganbery"],
+             "of 'garbo' on 'loganbery'; do you mean 'loganberry'?"),
+        ):
+            status, out, err = self.run_command(*arguments)
+            self.assertEqual((1, ""), (status, out))
+            self.assertTrue(err.endswith(f"{words}\n"), err)
+            self.assertEqual(1, err.count("\n"))
 
     def test_no_tables_is_a_line_that_says_what_to_do(self):
         main_store().execute("ALTER TABLE scriptactivity RENAME TO away")
@@ -215,16 +225,16 @@ class TestHowScriptsFare(CommandTestCase):
             [
                 ["script", "host", "last success", "took", "last failure",
                  "in a row", "running since",
-                 "has not reported its end since", "reason"],
+                 "has not reported its end since", "reason", "ended"],
                 ["fine", "host", "2007-02-01T10:00:00+00:00", "60.0", "-",
-                 "-", "-", "-", "-"],
+                 "-", "-", "-", "-", "2007-02-01T10:01:00+00:00"],
                 ["garbo", "host", "2007-02-01T10:00:00+00:00", "60.0",
                  "2007-02-01T10:02:00+00:00", "2", "-", "-",
-                 "OSError: disk 2"],
+                 "OSError: disk 2", "2007-02-01T10:01:00+00:00"],
                 ["tidy", "a", "-", "-", "-", "-",
-                 "2007-02-01T10:00:00+00:00", "-", "-"],
+                 "2007-02-01T10:00:00+00:00", "-", "-", "-"],
                 ["tidy", "b", "-", "-", "-", "-", "-",
-                 "2007-02-01T10:00:00+00:00", "-"],
+                 "2007-02-01T10:00:00+00:00", "-", "-"],
             ],
             self.lines("list"))
 
@@ -279,9 +289,9 @@ class TestHowScriptsFare(CommandTestCase):
 
     def test_last(self):
         self.assertEqual(
-            (0, "fine on host: last succeeded 2007-02-01 10:00:00 UTC, in"
-                " 1m 0s\ngarbo on host: last succeeded 2007-02-01 10:00:00"
-                " UTC, in 1m 0s\n", ""),
+            (0, "fine on host: last succeeded 2007-02-01 10:00:00 UTC, ended"
+                " 10:01:00, in 1m 0s\ngarbo on host: last succeeded 2007-02-01"
+                " 10:00:00 UTC, ended 10:01:00, in 1m 0s\n", ""),
             self.run_command("last"))
         self.assertEqual(
             ["fine", "garbo"],
@@ -295,21 +305,62 @@ class TestHowScriptsFare(CommandTestCase):
                 (1, "", "scriptactivity: nothing is on record of 'x'\n"),
                 self.run_command(*command))
 
-    def test_a_terminal_gets_a_table_that_fits_and_has_colour(self):
-        name = "x" * 200
-        LaunchpadObjectFactory().makeScriptActivity(name)
+    def test_failures_of_a_time_a_host_and_at_most_so_many(self):
+        self.assertEqual(2, len(self.lines("failures", "--host", "host")[1:]))
+        self.assertEqual(
+            ["OSError: disk 2"],
+            [line[-1] for line in self.lines("failures", "--limit", "1")[1:]])
+        attempts = getUtility(IScriptAttemptSet)
+        attempts.end(attempts.begin("garbo"), "killed", None, None, "SIGTERM")
         ZopelessTransactionManager._installed.commit()
-        out = self.on_terminal("list")
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
-        for line in plain.splitlines():
-            self.assertLessEqual(len(line), 60)
-        self.assertNotIn(name, plain)
-        self.assertIn("\u2026", plain)
-        self.assertIn("\x1b[31m", out)
-        self.assertNotIn("\t", out)
-        status, out, _ = self.run_command("list")
-        self.assertIn(name, out)
-        self.assertNotIn("\x1b", out)
+        self.assertEqual(
+            ["SIGTERM"],
+            [line[-1] for line in self.lines("failures", "--since", "1d")[1:]])
+
+    def test_a_terminal_gets_a_table_that_fits_with_whole_names(self):
+        name, host = "n" * 100, "h" * 100
+        LaunchpadObjectFactory().makeScriptActivity(name, host)
+        attempts = getUtility(IScriptAttemptSet)
+        key = attempts.begin(name, None, None, host)
+        attempts.end(key, "failure", None, 1, "because " * 50)
+        ZopelessTransactionManager._installed.commit()
+        for columns in 60, 80, 120:
+            for command in ["list"], ["failures"], ["show", name]:
+                out = self.on_terminal(*command, columns=columns)
+                plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+                for line in plain.splitlines():
+                    self.assertLessEqual(len(line), columns)
+                self.assertIn(name, re.sub(r"\s", "", plain))
+                self.assertIn(host, re.sub(r"\s", "", plain))
+                self.assertEqual(
+                    50, len(re.findall("because", plain)), plain)
+                self.assertNotIn("\t", out)
+
+    def test_a_note_stands_beside_its_row_where_there_is_room(self):
+        plain = re.sub(
+            r"\x1b\[[0-9;]*m", "", self.on_terminal("list", columns=150))
+        self.assertRegex(
+            plain, r"\ngarbo .* 1m 0s  failed 2 times in a row, last at"
+            r" 2007-02-01 10:02:00: OSError: disk 2\n")
+
+    def test_colour_is_for_a_terminal_that_wants_it(self):
+        red = "\x1b[31m"
+        self.assertIn(red, self.on_terminal("list"))
+        self.assertNotIn(red, self.on_terminal("list", NO_COLOR="1"))
+        self.assertNotIn("\x1b", self.run_command("list")[1])
+
+    def test_times_are_local_if_that_is_wanted(self):
+        local = {"TZ": "Europe/Berlin"}
+        for command in ["last", "fine"], ["list"], ["show", "fine"]:
+            status, out, err = self.run_command(*command, **local)
+            self.assertIn("10:00:00", out)
+            status, out, err = self.run_command(*command, "--local", **local)
+            self.assertEqual((0, ""), (status, err))
+            self.assertIn("11:00:00", out)
+            self.assertNotIn("10:00:00", out)
+            self.assertRegex(out, r"11:00:00\+01:00|CET")
+        out = self.on_terminal("list", "--local", **local)
+        self.assertIn("Times are in CET/CEST.", out)
 
     def test_a_terminal_is_told_that_there_is_nothing(self):
         PostgresLayer.testSetUp()

@@ -9,6 +9,9 @@ from zope.component import getUtility
 from zope.interface.verify import verifyObject
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import EndedRun
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.testing import LaunchpadObjectFactory
@@ -57,6 +60,38 @@ class TestHistory(unittest.TestCase):
         self.assertEqual(
             {datetime.UTC},
             {moment.tzinfo for run in runs for moment in run[1:]})
+
+    def test_the_latest_have_ended_well_or_not_and_each_is_there_once(self):
+        self.run_at(0)
+        attempts = getUtility(IScriptAttemptSet)
+
+        def attempt(hour, outcome, hostname="host"):
+            key = attempts.begin(
+                "garbo", None, START + hour * HOUR, hostname)
+            if outcome is not None:
+                attempts.end(
+                    key, outcome, START + (hour + 1) * HOUR, 1, "why")
+            return key
+
+        attempt(1, "failure", "other")
+        # A success is on record with its attempt, and without it.
+        key = attempt(2, "success")
+        getUtility(IScriptActivitySet).recordSuccess(
+            "garbo", START + 2 * HOUR, START + 3 * HOUR, "host", key)
+        attempt(3, "skipped")
+        # This one still runs.
+        attempt(4, None)
+        self.run_at(9, name="another")
+        latest = self.set.getLatest("garbo", 9)
+        self.assertEqual(
+            ["skipped", "success", "failure", "success"],
+            [each.outcome for each in latest])
+        self.assertEqual(
+            EndedRun("other", START + HOUR, START + 2 * HOUR, "failure",
+                     "why"),
+            latest[2])
+        self.assertEqual(latest[:2], self.set.getLatest("garbo", 2))
+        self.assertEqual([], self.set.getLatest("gar\0bo", 2))
 
     def test_runs_before_are_the_last_and_those_that_took_longer(self):
         for hour, hostname in (0, "a"), (2, "a"), (3, "b"), (4, "a"), (9, "a"):

@@ -1,0 +1,209 @@
+"""The commands: what each is for, how to call it, and where to find it.
+
+What makes the man pages imports this too, so it needs nothing that has to be
+installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from canonical.launchpad.command import options
+
+
+__all__ = [
+    "COMMANDS",
+    "Command",
+    "DESCRIPTION",
+    "EPILOG",
+    "MONITORS",
+    "UNKNOWN",
+    "VERSION",
+]
+
+
+VERSION = "0.1.dev0"
+
+# The exit status of what knows nothing, by the Monitoring Plugins Development
+# Guidelines.
+UNKNOWN = 3
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    :ivar help: what it does, in a few words.
+    :ivar description: what it does, in sentences.
+    :ivar examples: what to type, each with what it is for.
+    :ivar module: a module of this package.
+    :ivar function: of that module; it takes the arguments, and returns an exit
+        status.
+    :ivar add_options: to its parser, if it takes any.
+    :ivar database: does it need a store to work with?
+    :ivar trouble: the exit status for wrong use.
+    :ivar script: is it a script, with a parser of its own for its options?
+    """
+
+    help: str
+    description: str
+    examples: dict[str, str]
+    module: str
+    function: str
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None
+    database: bool = True
+    trouble: int = 2
+    script: bool = False
+
+
+COMMANDS = {
+    "init": Command(
+        "make or upgrade the tables",
+        "Makes the tables, or brings older ones up to date.  Rows are kept,"
+        " and tables that are up to date are not locked.  With URI or"
+        " --embedded it also writes a configuration file that names the"
+        " database, and prints a line for a crontab.",
+        {"scriptactivity init postgresql://me@db.example.com/app":
+         "begin: write a configuration file, and make the tables",
+         "scriptactivity init --grant scripts=app --grant monitor=ops":
+         "let two roles do what they need"},
+        "upkeep", "init", options.add_init_options, database=False),
+    "config": Command(
+        "show what is configured, and check it",
+        "Prints every value in force and where it comes from, and checks the"
+        " database, its tables, the rights of the role, the rules, the"
+        " directories and the servers.  The exit status is 0, or 2 if"
+        " something is wrong.",
+        {"scriptactivity config": "what is configured, and what is wrong",
+         "scriptactivity config --json": "for a program"},
+        "config", "show_config", options.add_config_options, database=False),
+    "list": Command(
+        "print how each script fares",
+        "Prints the last success of each script on each host, and what fails"
+        " or runs now.  \"running since\" means a process that was seen on"
+        " this machine.  Of other machines it is known only since when a run"
+        " \"has not reported its end\".",
+        {"scriptactivity list": "all scripts",
+         "scriptactivity list --json": "for a program"},
+        "history", "list_scripts", options.add_list_options),
+    "show": Command(
+        "print everything about one script",
+        "Prints the rule of a script and where it is written, the answers to"
+        " the three questions, the last runs, the last failures with their"
+        " whole reasons, what runs now, open alerts and pauses.",
+        {"scriptactivity show tidy-uploads": "why is it late?",
+         "scriptactivity show tidy-uploads --local": "in local time"},
+        "show", "show", options.add_show_options),
+    "running": Command(
+        "print what runs now, and for how long",
+        "Prints what runs now, since when, and its usual duration.  What \"has"
+        " not reported its end\" may run on another machine, or may have ended"
+        " without a word; this machine cannot know.",
+        {"scriptactivity running": "what runs now",
+         "scriptactivity running --local": "in local time"},
+        "history", "running", options.add_running_options),
+    "failures": Command(
+        "print what failed, and why",
+        "Prints the latest failures: when, how and why, and how many in a"
+        " row.",
+        {"scriptactivity failures --since 12h": "what failed tonight",
+         "scriptactivity failures tidy-uploads --limit 5":
+         "the last five failures of one script"},
+        "history", "failures", options.add_failures_options),
+    "last": Command(
+        "print when scripts last succeeded",
+        "Prints the last success of a script, or of each script.",
+        {"scriptactivity last tidy-uploads": "of one script",
+         "scriptactivity last tidy-uploads --host loganberry":
+         "of one script on one host"},
+        "history", "last", options.add_last_options),
+    "check": Command(
+        "compare scripts with their rules",
+        "Compares scripts with their rules: did each run recently, and as"
+        " often as it should, and is its average runtime sensible?  The worst"
+        " come first.  The exit status is 0 if all is well, 1 for a warning, 2"
+        " if something is critical, and 3 if nothing is known.",
+        {"scriptactivity check": "all scripts",
+         "scriptactivity check --nagios": "as a plugin of Nagios"},
+        "check", "check", options.add_check_options, trouble=UNKNOWN),
+    "crontab": Command(
+        "generate rules from crontabs",
+        "Prints rules for what crontabs start.  A line that becomes no rule is"
+        " a comment there, and a line on standard error.  The exit status is"
+        " 0, or 1 if a line was not understood, or 2 if a file could not be"
+        " read.",
+        {"scriptactivity crontab /etc/crontab > rules.zcml":
+         "the crontab of the system",
+         "crontab -l | scriptactivity crontab - > rules.zcml": "your own"},
+        "crontab", "crontab", options.add_crontab_options, database=False),
+    "suggest": Command(
+        "infer rules from past runs",
+        "Prints rules that fit the past runs of scripts, with the evidence in"
+        " comments.  \"check --expectations\" reads them.",
+        {"scriptactivity suggest > rules.zcml": "rules for all scripts",
+         "scriptactivity suggest tidy-uploads --since 90d":
+         "one script, from a longer history"},
+        "suggest", "suggest", options.add_suggest_options),
+    "backtest": Command(
+        "print the alerts that rules would have raised over past runs",
+        "Prints each alert that the rules would have opened over past runs,"
+        " and when it would have closed.  With --against, \"only\" says of"
+        " which rules it is: \"expectations\" or \"against\".",
+        {"scriptactivity backtest --expectations new.zcml": "try new rules",
+         "scriptactivity backtest --against new.zcml":
+         "what new rules would change"},
+        "backtest", "backtest", options.add_backtest_options),
+    "alert": Command(
+        "notify people of what broke and what recovered",
+        "Notifies people of what broke and what recovered.  cron should run"
+        " it every few minutes.  \"scriptactivity alert --help\" prints its"
+        " options.",
+        {"*/5 * * * * scriptactivity alert": "a line of a crontab",
+         "scriptactivity alert -v": "by hand, with more output"},
+        "alert", "alert", options.add_alert_options, database=False,
+        script=True),
+    "alerts": Command(
+        "print what is broken, and who was notified",
+        "Prints what is broken, since when, and when people were notified.",
+        {"scriptactivity alerts": "all open alerts",
+         "scriptactivity alerts --json": "for a program"},
+        "snooze", "alerts", options.add_alerts_options),
+    "snooze": Command(
+        "expect nothing of a script for a while",
+        "Lets nothing be expected of a script for a while, from now on.",
+        {"scriptactivity snooze tidy-uploads --for 8h": "until the morning",
+         "scriptactivity snooze tidy-uploads --for 0s": "no longer"},
+        "snooze", "snooze", options.add_snooze_options),
+    "flush": Command(
+        "record the successes that this host has spooled",
+        "Records successes that are committed and not on record yet: those in"
+        " the spool of this host, and those in the database.",
+        {"scriptactivity flush": "record them now",
+         "*/10 * * * * scriptactivity flush": "a line of a crontab"},
+        "upkeep", "flush_spool"),
+}
+
+DESCRIPTION = """\
+Prints what is on record about the scripts of an application: which succeeded,
+which run, which failed and why.
+"""
+
+EPILOG = """\
+New here?  "scriptactivity init postgresql://USER@HOST/DATABASE" writes a
+configuration file and makes the tables; "scriptactivity init --embedded" does
+it with a private PostgreSQL.  Then run a script that subclasses
+LaunchpadCronScript, and see "scriptactivity list".
+"""
+
+MONITORS = {
+    "script-monitor": (
+        "Prints what did not complete in time, and mails it to [monitor]"
+        " recipients.  The exit status is 0 if all completed, 2 if something"
+        " did not, and 3 if nothing is known."),
+    "script-monitor-nagios": (
+        "Prints one line for Nagios that says what did not complete in time."
+        "  The exit status is 0 if all completed, 2 if something did not, and"
+        " 3 if nothing is known."),
+}

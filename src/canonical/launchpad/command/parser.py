@@ -1,0 +1,141 @@
+"""From a command line to arguments.
+
+What makes the man pages imports this too, so it needs nothing that has to be
+installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+from typing import NoReturn
+
+from canonical.launchpad.command.arguments import joined
+from canonical.launchpad.command.commands import COMMANDS
+from canonical.launchpad.command.commands import DESCRIPTION
+from canonical.launchpad.command.commands import EPILOG
+from canonical.launchpad.command.commands import MONITORS
+from canonical.launchpad.command.commands import UNKNOWN
+from canonical.launchpad.command.commands import VERSION
+from canonical.launchpad.command.options import add_config_file_option
+from canonical.launchpad.command.options import add_monitor_options
+
+
+__all__ = [
+    "Parser",
+    "UsageError",
+    "main_parser",
+    "monitor_parser",
+    "parse",
+]
+
+
+class UsageError(Exception):
+    """A command line is wrong; the text says how.
+
+    :ivar status: the exit status.
+    """
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `UsageError` for what is wrong.
+
+    :ivar trouble: the exit status then.
+    """
+
+    trouble = 2
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse.ArgumentParser`."""
+        raise UsageError(
+            f"{message} (see: {self.prog} --help)", self.trouble)
+
+
+class _Version(argparse.Action):
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(nargs=0, help="print the version and exit", **values)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, *arguments: Any
+    ) -> None:
+        print(f"scriptactivity {VERSION}")
+        parser.exit()
+
+
+def main_parser() -> Parser:
+    """A parser that knows all commands and their options."""
+    parser = Parser(
+        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action=_Version)
+    add_config_file_option(parser)
+    commands = parser.add_subparsers(
+        metavar="COMMAND", required=True, title="commands")
+    for name, command in COMMANDS.items():
+        # To a parser for which nothing is an option all is an argument.
+        how: dict[str, Any] = {
+            "prefix_chars": "\0", "add_help": False} if command.script else {}
+        one = commands.add_parser(
+            name, help=command.help,
+            **_texts(command.description, command.examples), **how)
+        one.trouble = command.trouble
+        one.set_defaults(command=command, parser=one, local=False)
+        if command.add_options is not None:
+            command.add_options(one)
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """What a command line means.
+
+    :return: the arguments of the command; ``command``, a `Command`; and
+        ``config``, the file that --config names, or `None`.
+    :raises UsageError: if it means nothing.
+    """
+    file, argv = _config_file(joined(argv))
+    args, unknown = main_parser().parse_known_args(argv)
+    args.config = file
+    if unknown:
+        where = "" if argv[0] in COMMANDS else "; they follow the command"
+        args.parser.error(
+            f"unrecognized arguments: {' '.join(unknown)}{where}")
+    return args
+
+
+def _config_file(argv: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The value of --config, wherever it is, and the other arguments."""
+    parser = Parser(prog="scriptactivity", add_help=False, allow_abbrev=False)
+    add_config_file_option(parser)
+    args, rest = parser.parse_known_args(argv)
+    return args.config, rest
+
+
+def monitor_parser(program: str) -> Parser:
+    """A parser for one of `MONITORS`."""
+    parser = Parser(prog=program, **_texts(MONITORS[program], {
+        f"{program} 60 loganberry:tidy-uploads":
+        "did it complete within an hour?",
+        f"{program} 1500 loganberry:backup gooseberry:backup":
+        "did it within a day, on two hosts?",
+    }))
+    parser.trouble = UNKNOWN
+    add_monitor_options(parser)
+    return parser
+
+
+def _texts(description: str, examples: dict[str, str]) -> dict[str, Any]:
+    """What a parser says before its options and after them."""
+    lines = [
+        f"  {command}\n      {purpose}"
+        for command, purpose in examples.items()]
+    return {
+        "description": textwrap.fill(description, 79),
+        "epilog": "\n".join(["examples:", *lines]),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }

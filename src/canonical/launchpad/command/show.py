@@ -1,0 +1,297 @@
+"""The command ``show``: everything about one script, on one screen."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from zope.component import getUtility
+
+from canonical.config.durations import duration_text
+from canonical.launchpad.command.check import STYLES
+from canonical.launchpad.command.check import assessment_as_dict
+from canonical.launchpad.command.history import complain_of_unknown
+from canonical.launchpad.command.history import print_future
+from canonical.launchpad.command.output import ago
+from canonical.launchpad.command.output import end_for_people
+from canonical.launchpad.command.output import fields_of
+from canonical.launchpad.command.output import for_people
+from canonical.launchpad.command.output import in_zone
+from canonical.launchpad.command.output import moment
+from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.output import zone_name
+from canonical.launchpad.command.rules import all_expected
+from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.snooze import alert_as_dict
+from canonical.launchpad.command.snooze import notified
+from canonical.launchpad.command.snooze import open_alerts
+from canonical.launchpad.command.table import wrapped
+from canonical.launchpad.interfaces import FOREVER
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import EndedRun
+from canonical.launchpad.interfaces import IFailedAttempt
+from canonical.launchpad.interfaces import IRunningAttempt
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import place_of
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import printable
+
+
+__all__ = [
+    "show",
+]
+
+
+# How many runs are in the picture if it has room, how many of them are listed,
+# and how many failures are.
+PICTURED = 70
+LISTED = 4
+FAILURES = 3
+
+# What a duration is drawn with, from the shortest to the longest.
+BLOCKS = "▁▂▃▄▅▆▇█"
+DIGITS = "12345678"
+MARKS = {"skipped": "-"}
+FAILED = "x"
+
+# Where the words on the left stand.
+MARGIN = " " * 10
+
+
+class About(NamedTuple):
+    """What there is to show of a script.
+
+    :ivar trouble: why its rule is not known, or `None`.
+    """
+
+    name: str
+    rule: IScriptExpectation | None
+    trouble: str | None
+    assessments: list[Assessment]
+    running: list[Any]
+    runs: list[EndedRun]
+    failures: list[Any]
+    alerts: list[Alert]
+    pauses: list[Pause]
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print everything about one script."""
+    about = _about(args)
+    if about.rule is None and not about.runs and not about.running:
+        complain_of_unknown(about.name, None, [
+            each.name for each in registered_expectations()])
+        return 1
+    print_future([about.name])
+    if args.json:
+        print_json([_as_dict(about)])
+    else:
+        _print(about)
+    return 0
+
+
+def _about(args: argparse.Namespace) -> About:
+    now = datetime.datetime.now(datetime.UTC)
+    rules: list[IScriptExpectation] = []
+    trouble = None
+    try:
+        rules = all_expected(args.expectations)
+    except ExpectationError as error:
+        # At three in the morning the rest still helps.
+        trouble = str(error)
+    rules = [each for each in rules if each.name == args.name]
+    attempt_set = getUtility(IScriptAttemptSet)
+    return About(
+        args.name, rules[0] if rules else None, trouble,
+        assess_all(rules, now, clock_skew()) if rules else [],
+        attempt_set.getRunning(args.name),
+        getUtility(IScriptHistorySet).getLatest(args.name, PICTURED),
+        attempt_set.getFailures(args.name, limit=FAILURES),
+        [each for each in open_alerts() if each.name == args.name],
+        getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []))
+
+
+def _as_dict(about: About) -> dict[str, Any]:
+    return {
+        "name": about.name,
+        "rule": about.rule and _rule_text(about.rule),
+        "declared_in": about.rule and place_of(about.rule),
+        "trouble": about.trouble,
+        "assessments": [
+            assessment_as_dict(each) for each in about.assessments],
+        "running": [
+            fields_of(IRunningAttempt, each) for each in about.running],
+        "runs": [each._asdict() for each in about.runs],
+        "failures": [
+            fields_of(IFailedAttempt, each) for each in about.failures],
+        "alerts": [alert_as_dict(each) for each in about.alerts],
+        "pauses": [
+            {
+                "reason": each.reason, "started": each.date_started,
+                "until": None if each.date_ended == FOREVER
+                else each.date_ended,
+            } for each in about.pauses],
+    }
+
+
+def _print(about: About) -> None:
+    """Print a screen, with a word on the left for each part."""
+    # Slow to import, and programs read JSON.
+    from rich.console import Console
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for line in wrapped([printable(about.name)], "", console):
+        console.print(line, style="bold")
+    for word, lines in (
+        ("rule", _rule_lines(about)),
+        *_answers(about.assessments),
+        ("running", [_running_line(each) for each in about.running]),
+        ("runs", _run_lines(about.runs, console.width - len(MARGIN))),
+        ("failures", [_failure_line(each) for each in about.failures]),
+        ("alerts", [
+            f"{each.state}, {each.question}, since {moment(each.date_opened)}"
+            f"; {notified(each)}" for each in about.alerts]),
+        ("pauses", [_pause_line(each) for each in about.pauses]),
+    ):
+        for line in lines:
+            style = STYLES.get(line.partition(":")[0], "")
+            text = printable(in_zone(line))
+            for part in wrapped([text], MARGIN, console):
+                left = word.ljust(len(MARGIN))
+                console.print(f"{left}{part[len(MARGIN):]}", style=style)
+                word = ""
+    console.print(f"{MARGIN}Times are in {zone_name()}.", style="dim")
+
+
+def _rule_lines(about: About) -> list[str]:
+    if about.rule is None:
+        return [f"none: {about.trouble}" if about.trouble else "none"]
+    place = place_of(about.rule)
+    return [_rule_text(about.rule), *([place] if place else [])]
+
+
+def _rule_text(rule: IScriptExpectation) -> str:
+    """A rule as a person reads it."""
+    when = f"every {duration_text(rule.every)}" if rule.every else (
+        f"schedule {rule.schedule} {rule.timezone}")
+    return ", ".join(filter(None, [
+        when,
+        f"grace {duration_text(rule.grace)}",
+        f"{rule.missed} missed allowed in {duration_text(rule.window)}",
+        None if rule.extra is None else f"{rule.extra} extra allowed",
+        _average_text(rule),
+        f"on {' '.join(rule.hosts)}" if rule.hosts else None,
+        rule.severity,
+    ]))
+
+
+def _average_text(rule: IScriptExpectation) -> str | None:
+    if rule.learned:
+        return "average learned"
+    if rule.average_min is None and rule.average_max is None:
+        return None
+    low, high = (
+        "" if each is None else duration_text(each)
+        for each in (rule.average_min, rule.average_max))
+    return f"average {low}..{high}"
+
+
+def _answers(
+    assessments: Sequence[Assessment]
+) -> Iterable[tuple[str, list[str]]]:
+    """The three questions, each with an answer for each host."""
+    for question in "recently", "often", "runtime":
+        lines = []
+        for each in assessments:
+            answer = getattr(each, question)
+            host = f"{each.hostname}: " if each.hostname else ""
+            lines.append(f"{answer.state}: {host}{answer.sentence}")
+        yield question, lines
+
+
+def _running_line(attempt: Any) -> str:
+    state = "runs" if attempt.is_seen else "has not reported its end"
+    usual = "" if attempt.usual_duration is None else (
+        f"; usually {ago(attempt.usual_duration)}")
+    return (
+        f"process {attempt.pid} on {attempt.hostname} {state} since"
+        f" {moment(attempt.date_started)}{usual}")
+
+
+def _run_lines(runs: Sequence[EndedRun], room: int) -> list[str]:
+    """A picture of the durations, what it means, and the last runs.
+
+    :param room: how many runs fit in a line.
+    """
+    if not runs:
+        return ["none has ended"]
+    runs = runs[:max(LISTED, room)]
+    marks = BLOCKS if _can_show(BLOCKS) else DIGITS
+    took = [_seconds(run) for run in runs if run.outcome == "success"]
+    longest = max(took, default=0.0)
+    picture = "".join(
+        marks[_height(_seconds(run), longest, len(marks))]
+        if run.outcome == "success" else MARKS.get(run.outcome, FAILED)
+        for run in reversed(runs))
+    meaning = [
+        f"{marks[-1]} {ago(datetime.timedelta(seconds=longest))}"
+        if took else "",
+        f"{FAILED} failed" if FAILED in picture else "",
+        "- skipped" if "-" in picture else ""]
+    hosts = max(len(printable(run.hostname)) for run in runs[:LISTED])
+    return [
+        picture,
+        f"the last {len(runs)}, the latest on the right: "
+        + ", ".join(filter(None, meaning)),
+        *(_run_line(run, hosts) for run in runs[:LISTED])]
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _seconds(run: EndedRun) -> float:
+    ended = run.date_ended or run.date_started
+    return (ended - run.date_started).total_seconds()
+
+
+def _height(seconds: float, longest: float, heights: int) -> int:
+    return min(heights - 1, int(seconds / longest * heights)) if longest else 0
+
+
+def _run_line(run: EndedRun, hosts: int) -> str:
+    took = datetime.timedelta(seconds=_seconds(run))
+    ended = end_for_people(run.date_started, run.date_ended) or "?"
+    return (
+        f"{for_people(run.date_started)}  {ended:8}  {ago(took):>7}"
+        f"  {printable(run.hostname):{hosts}}  {run.outcome}")
+
+
+def _failure_line(attempt: Any) -> str:
+    status = "" if attempt.exit_status is None else (
+        f", exit status {attempt.exit_status}")
+    return (
+        f"{for_people(attempt.date_started)}  {attempt.hostname}"
+        f"  {attempt.failures_in_a_row} in a row{status}:"
+        f" {attempt.reason or attempt.outcome}")
+
+
+def _pause_line(pause: Pause) -> str:
+    if pause.date_ended == FOREVER:
+        return f"{pause.reason}, since {moment(pause.date_started)}"
+    return f"{pause.reason}, until {moment(pause.date_ended)}"

@@ -1,0 +1,223 @@
+"""Programs whose standard streams are closed, full or broken, and Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.launchpad.command.tests.test_main import RUN
+from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.testing.children import python_path
+from canonical.testing.children import start_python
+
+
+DRIVER = "import canonical.launchpad.command.tests.streamdriver"
+
+OK = ["ok", "ok", "ok"]
+
+# Standard input, output and error: each alone, and together.
+STREAMS = [
+    ["closed", "ok", "ok"],
+    ["ok", "closed", "ok"],
+    ["ok", "full", "ok"],
+    ["ok", "broken", "ok"],
+    ["ok", "ok", "closed"],
+    ["ok", "ok", "full"],
+    ["closed", "closed", "closed"],
+    ["closed", "full", "broken"],
+]
+
+# What is run, and its exit status.
+COMMANDS = {
+    "--help": 0,
+    "--version": 0,
+    "": 2,
+    "--json list": 2,
+    "init": 0,
+    "list": 0,
+    "running": 0,
+    "failures": 0,
+    "last": 0,
+    "last nope": 1,
+    "show garbo": 0,
+    "show nope": 1,
+    "check": 2,
+    "check --help": 0,
+    "check nope": 3,
+    "check --json": 2,
+    "check --nagios": 2,
+    "check --nagios --host": 3,
+    "crontab crontab": 0,
+    "crontab nope": 2,
+    "suggest": 0,
+    "backtest": 0,
+    "alerts": 0,
+    "snooze update --for 0s": 0,
+    "flush": 0,
+}
+
+MONITORS = {
+    "9999 host:garbo": 0,
+    "1 host:nope": 2,
+    "1": 3,
+    "--help": 0,
+}
+
+
+class TestStreams(AlertTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.configure(recipients="")
+        self.write("crontab", "0 * * * * /srv/garbo.py\n")
+        self.escaped = self.directory / "escaped"
+        self.escaped.touch()
+
+    def run_cases(self, cases):
+        """Exit status, standard output and error of each."""
+        process = start_python(
+            ["-c", DRIVER, json.dumps(cases)],
+            dict(os.environ, LPCONFIG=str(self.configuration),
+                 ESCAPED_TO=str(self.escaped)),
+            cwd=self.directory, stdout=subprocess.PIPE, text=True)
+        out, _ = process.communicate()
+        self.assertEqual("", self.escaped.read_text())
+        return json.loads(out)
+
+    def test_every_command_ends_in_good_order(self):
+        programs = [
+            *(("scriptactivity", command.split(), status)
+              for command, status in COMMANDS.items()),
+            *((program, command.split(), status)
+              for program in ("script_monitor", "script_monitor_nagios")
+              for command, status in MONITORS.items())]
+        cases = [
+            (program, arguments, streams)
+            for program, arguments, _ in programs
+            for streams in [OK, *STREAMS]]
+        found = iter(self.run_cases(cases))
+        for program, arguments, expected in programs:
+            is_known = program == "scriptactivity" and (
+                arguments[:1] != ["check"])
+            trouble = 1 if is_known or "--help" in arguments else 3
+            status, usual_out, usual_err = next(found)
+            self.assertEqual(
+                expected, status, (program, arguments, usual_err))
+            for streams in STREAMS:
+                with self.subTest(
+                    program=program, arguments=arguments, streams=streams
+                ):
+                    self.assert_right(
+                        next(found), expected, trouble, usual_out, usual_err,
+                        streams)
+
+    def assert_right(
+        self, found, expected, trouble, usual_out, usual_err, streams
+    ):
+        status, out, err = found
+        _, stdout, stderr = streams
+        is_lost = stdout != "ok" and usual_out
+        self.assertEqual(trouble if is_lost else expected, status)
+        if stdout == "ok":
+            self.assertEqual(
+                usual_out.count("\n"), out.count("\n"), usual_out)
+        if stderr != "ok":
+            return
+        if is_lost and stdout != "broken":
+            reason = {
+                "full": "No space left on device",
+                "closed": "Bad file descriptor"}[stdout]
+            self.assertTrue(err.endswith(
+                f": cannot write to standard output: {reason}\n"), err)
+        elif not is_lost:
+            self.assertEqual(usual_err.count("\n"), err.count("\n"), err)
+
+    def test_what_alert_cannot_print_does_not_count_as_notified(self):
+        bad = [each for each in STREAMS if each[1] != "ok"]
+        found = self.run_cases(
+            [("scriptactivity", ["alert"], streams) for streams in bad])
+        self.assertEqual({1}, {status for status, _, _ in found})
+        for streams, (_, _, err) in zip(bad, found, strict=True):
+            if streams[2] == "ok":
+                self.assertIn("cannot write to standard output", err)
+                self.assertEqual(1, err.count("\n"))
+        self.assertEqual([(None,)], list(main_store().execute(
+            "SELECT date_told FROM scriptalert")))
+        ZopelessTransactionManager._installed.abort()
+        (status, out, err), = self.run_cases(
+            [("scriptactivity", ["alert"], ["ok", "ok", "closed"])])
+        self.assertEqual(0, status)
+        self.assertIn("* garbo\n", out)
+
+    def test_a_crontab_from_standard_input_that_is_closed(self):
+        (status, out, err), = self.run_cases(
+            [("scriptactivity", ["crontab", "-"], ["closed", "ok", "ok"])])
+        self.assertEqual((2, ""), (status, out))
+        self.assertEqual("scriptactivity: -: Bad file descriptor\n", err)
+
+
+class TestInterrupt(CommandTestCase):
+
+    def interrupt(self, code, *arguments):
+        """Send SIGINT to what has printed an empty line."""
+        process = self.start_code(code, *arguments)
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        return process.returncode, out, err
+
+    def test_it_is_a_line_and_status_130(self):
+        code = (
+            "import sys; from canonical.launchpad.command import program;"
+            " from canonical.launchpad.command import {0};"
+            " {0}.execute_zcml = lambda: [print(flush=True),"
+            " __import__('signal').pause()];"
+            " sys.exit(program.{1}())")
+        for module, function, arguments, name in (
+            ("main", "scriptactivity", ["list"], "scriptactivity"),
+            ("scriptmonitor", "script_monitor", ["1", "a:b"],
+             "script-monitor"),
+        ):
+            self.assertEqual(
+                (130, "", f"{name}: interrupted by SIGINT\n"),
+                self.interrupt(code.format(module, function), *arguments))
+
+    def test_while_a_statement_waits_too(self):
+        main_store().execute("LOCK TABLE scriptactivity")
+        for signum, status in (signal.SIGINT, 130), (signal.SIGTERM, 143):
+            process = self.start_code(RUN, "list")
+            while not list(main_store().execute(
+                "SELECT FROM pg_locks WHERE NOT granted"
+            )):
+                self.assertIsNone(process.poll())
+            process.send_signal(signum)
+            self.assertEqual(
+                ("", f"scriptactivity: interrupted by {signum.name}\n"),
+                process.communicate())
+            self.assertEqual(status, process.returncode)
+        ZopelessTransactionManager._installed.abort()
+
+    def test_while_modules_are_imported_too(self):
+        """A process of its own, since it is about what is imported when."""
+        code = (
+            "import sys; import signal; import canonical.launchpad.command."
+            "program as program\n"
+            "class Finder:\n"
+            "    def find_spec(self, *arguments):\n"
+            "        print(flush=True); signal.pause()\n"
+            "sys.meta_path.insert(0, Finder())\n"
+            "sys.exit(program.scriptactivity())")
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "list"], text=True,
+            env=dict(os.environ, PYTHONPATH=python_path()),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(
+            ("", "scriptactivity: interrupted by SIGINT\n"),
+            process.communicate())
+        self.assertEqual(130, process.returncode)

@@ -1,0 +1,100 @@
+"""show, as a process."""
+
+import datetime
+import json
+
+from zope.component import getUtility
+
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_check import CheckTestCase
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.testing import LaunchpadObjectFactory
+
+
+NOW = datetime.datetime.now(datetime.UTC)
+HOUR = datetime.timedelta(hours=1)
+
+
+class TestShow(CheckTestCase):
+
+    def show(self, *arguments, **environment):
+        status, out, err = self.run_command(
+            "show", *arguments, "--expectations", str(self.expectations),
+            **environment)
+        self.assertEqual((0, ""), (status, err))
+        return out
+
+    def test_programs_get_all_of_it(self):
+        attempts = getUtility(IScriptAttemptSet)
+        attempts.end(
+            attempts.begin("slow", None, NOW, "host"), "failure", None, 1,
+            "OSError: disk")
+        attempts.begin("slow", None, NOW, "other")
+        getUtility(IScriptPauseSet).snooze("slow", NOW, NOW + HOUR)
+        ZopelessTransactionManager._installed.commit()
+        about, = json.loads(self.show("slow", "--json"))
+        self.assertEqual(
+            ["name", "rule", "declared_in", "trouble", "assessments",
+             "running", "runs", "failures", "alerts", "pauses"],
+            list(about))
+        self.assertEqual(
+            "every 1h, grace 5m, 0 missed allowed in 1h, average ..1s,"
+            " warning", about["rule"])
+        self.assertEqual(f"{self.expectations}:6", about["declared_in"])
+        self.assertEqual(
+            ["paused"], [each["state"] for each in about["assessments"]])
+        self.assertEqual(
+            ["failure", "success"],
+            [each["outcome"] for each in about["runs"]])
+        self.assertEqual(
+            ["OSError: disk"], [each["reason"] for each in about["failures"]])
+        self.assertEqual(
+            ["other"], [each["hostname"] for each in about["running"]])
+        self.assertEqual("snoozed", about["pauses"][0]["reason"])
+
+    def test_each_host_has_answers_of_its_own(self):
+        out = self.show("gone")
+        self.assertIn("recently  critical: a: has not succeeded", out)
+        self.assertIn("          critical: b: has never succeeded", out)
+
+    def test_a_script_without_a_rule(self):
+        LaunchpadObjectFactory().makeScriptActivity("unruly", "host")
+        ZopelessTransactionManager._installed.commit()
+        out = self.show("unruly")
+        self.assertIn("\nrule      none\n", out)
+        self.assertNotIn("recently", out)
+
+    def test_a_rule_of_a_script_that_has_never_run(self):
+        self.expectations = self.write("new.zcml", """
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="new" every="1h" />
+            </configure>
+            """)
+        self.assertIn("\nruns      none has ended\n", self.show("new"))
+        self.assertEqual(
+            (1, "", "scriptactivity: nothing is on record of 'nwe'; do you"
+             " mean 'new'?\n"),
+            self.run_command(
+                "show", "nwe", "--expectations", str(self.expectations)))
+
+    def test_rules_that_cannot_be_read_do_not_hide_the_rest(self):
+        self.write("expectations.zcml", "<configure>")
+        out = self.show("fine")
+        self.assertRegex(out, r"\nrule      none: .*expectations\.zcml")
+        self.assertIn("2007-02-01 10:00:00", out)
+
+    def test_a_picture_that_any_terminal_can_show(self):
+        factory = LaunchpadObjectFactory()
+        for hour, seconds in enumerate((1, 20, 40, 80)):
+            factory.makeScriptActivity(
+                "varied", "host", NOW - (9 - hour) * HOUR,
+                datetime.timedelta(seconds=seconds))
+        attempts = getUtility(IScriptAttemptSet)
+        attempts.skip("varied", "another", 1, "host")
+        ZopelessTransactionManager._installed.commit()
+        self.assertIn("\nruns      ▁▃▅█-\n", self.show("varied"))
+        out = self.show("varied", PYTHONIOENCODING="ascii")
+        self.assertIn("\nruns      1358-\n", out)
+        self.assertTrue(out.isascii())
