@@ -20,7 +20,7 @@ from zope.component import getUtility
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.backtesting import replay_all
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import load_expectations

@@ -27,7 +27,7 @@ from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import check_names
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.monitor.answers import STATES
-from canonical.launchpad.monitor.backtesting import replay_all
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import unpaused
 from canonical.launchpad.monitor.registry import registered_apart

@@ -5,7 +5,7 @@ import unittest
 from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptPauseSet
-from canonical.launchpad.monitor.backtesting import replay_all
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import registered_cases

@@ -21,8 +21,9 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import QUESTIONS
-from canonical.launchpad.monitor.replay import replay
-from canonical.launchpad.monitor.replay import replayed_from
+from canonical.launchpad.monitor.replay import alarms
+from canonical.launchpad.monitor.replay import changes
+from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
@@ -71,6 +72,20 @@ def figures_by_hand(asked, runs, now):
 def in_database(asked, runs, now):
     figures, = getUtility(IScriptFiguresSet).getFigures([asked], now)
     return figures
+
+
+def replay(case, runs, since, until, length=HOURS * HOUR):
+    """The alarms of a case, without the database."""
+    known = [run for run in runs if case.hostname in (None, run.hostname)]
+    return alarms(case, [
+        changes(case, known, begin, end)
+        for begin, end in stretches(case.pauses, since, until, length)
+    ], since)
+
+
+def replayed_from(case, since):
+    """The first moment that a replay looks at."""
+    return next(stretches(case.pauses, since, since, HOUR))[0]
 
 
 def open_at(case, runs, moments, figures=figures_by_hand):
@@ -430,7 +445,9 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
                 "garbo", run.hostname, run.date_started,
                 run.date_completed - run.date_started)
         begin = replayed_from(case, since)
-        moments = moments_between(begin, until, {since})
+        # A minute is too long where a pause begins soon after a run.
+        moments = moments_between(
+            begin, until, {since, *(run.date_completed for run in runs)})
         try:
             found = open_at(case, runs, moments, in_database)
         finally:
