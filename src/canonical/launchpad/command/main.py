@@ -71,7 +71,7 @@ COMMANDS = {
     "suggest": Command(
         "what to expect, from the history", "suggest", "suggest"),
     "backtest": Command(
-        "what would rules have told?", "backtest", "backtest"),
+        "alerts that the rules would have raised", "backtest", "backtest"),
     "alert": Command(
         "tell people what broke and what recovered", "alert", "alert",
         database=False, script=True),

@@ -17,6 +17,7 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.pauses import gaps
 from canonical.launchpad.monitor.pauses import is_due
+from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between
 from canonical.launchpad.monitor.pauses import unpaused
 from canonical.launchpad.monitor.schedule import CACHED
@@ -32,6 +33,7 @@ __all__ = [
     "Slots",
     "earlier_runs",
     "inquiry",
+    "interval_runs",
     "interval_span",
     "intervals_due",
     "matched",
@@ -172,6 +174,18 @@ def reach(case: Case) -> datetime.timedelta:
         interval_span(expectation))
     reach: datetime.timedelta = expectation.grace + window + case.skew
     return reach
+
+
+def interval_runs(
+    case: Case, runs: Iterable[Run]
+) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
+    """From when until when each run counts as one of intervals."""
+    stays = interval_span(case.expectation) + case.expectation.grace + INSTANT
+    for _, started, completed in runs:
+        # A run that starts at a moment does not count before the next.
+        counts, gone = max(completed, started + INSTANT), started + stays
+        if counts < gone and pause_at(case.pauses, started) is None:
+            yield counts, gone
 
 
 def intervals_due(

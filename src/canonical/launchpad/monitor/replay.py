@@ -8,12 +8,10 @@ moments the figures that a check would see come from running totals, and
 
 from __future__ import annotations
 
-import bisect
 import datetime
 import heapq
 import itertools
 import operator
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -28,7 +26,7 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.matching import Case
-from canonical.launchpad.monitor.matching import earlier_runs
+from canonical.launchpad.monitor.matching import interval_runs
 from canonical.launchpad.monitor.matching import intervals_due
 from canonical.launchpad.monitor.matching import matched
 from canonical.launchpad.monitor.matching import reach
@@ -37,6 +35,7 @@ from canonical.launchpad.monitor.matching import slots_of_stretch
 from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between
+from canonical.launchpad.monitor.runtime import durations
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import interval_ends
 from canonical.launchpad.monitor.states import intervals_met
@@ -65,23 +64,14 @@ MOMENT = operator.itemgetter(0)
 
 # From a moment on, the figure of that name has that value.
 Event = tuple[datetime.datetime, str, Any]
-# At a moment, the figure of that name grows by so much.
-Step = tuple[datetime.datetime, str, int]
 # From a moment on, the answer is in this state.
 Change = tuple[datetime.datetime, str]
-
-# The figures before all events.
-NOTHING = {
-    "paused": False, "slot": None, "last": (None, None), "due": 0, "runs": 0,
-    "durations": ((), ()),
-}
 
 
 class Alarm(NamedTuple):
     """An alert that would have opened.
 
     :ivar hostname: `None` if any host will do.
-    :ivar question: one of `QUESTIONS`.
     :ivar state: ``warning`` or ``critical``, when it opened.
     :ivar opened: exactly, or the start of the period if it was open then.
     :ivar closed: exactly, or `None` if it was open at the end.
@@ -111,19 +101,16 @@ def replay_all(
         scripts.setdefault(
             (case.expectation.name, case.pauses), []).append(number)
     # Scripts of one schedule follow each other, since its slots are kept.
-    for numbers in sorted(
-        scripts.values(),
-        key=lambda each: cases[each[0]].expectation.schedule or "",
-    ):
+    for numbers in sorted(scripts.values(), key=lambda each: str(
+        cases[each[0]].expectation.schedule)):
         asked = [cases[number] for number in numbers]
         length = max(STRETCH, *map(reach, asked))
         found = []
         for begin, end in stretches(asked[0].pauses, since, until, length):
             runs = _runs(asked, begin, end)
-            found.append([
-                changes(case, runs[case.hostname], begin, end)
-                for case in asked])
-        for number, pieces in zip(numbers, zip(*found), strict=True):
+            found.append([changes(
+                case, runs[case.hostname], begin, end) for case in asked])
+        for number, *pieces in zip(numbers, *found, strict=True):
             yield number, alarms(cases[number], pieces, since)
 
 
@@ -133,13 +120,11 @@ def stretches(
     until: datetime.datetime,
     length: datetime.timedelta,
 ) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-    """The begin and the end, both included, of what a replay looks at.
+    """Begin and end, both included, of what a replay looks at, in order.
 
-    If the period begins in a pause, the moment before the pause comes first:
-    an alert that was open then still is.
+    A pause at the start of the period leaves open what was open before it.
     """
-    pause = pause_at(pauses, since)
-    if pause is not None:
+    if pause := pause_at(pauses, since):
         before = pause.date_started - INSTANT
         yield before, before
     while until - since > length:
@@ -185,23 +170,26 @@ def changes(
 ) -> dict[str, list[Change]]:
     """The states of each question in a stretch.
 
-    :param runs: on the host of the case, in any order: those that started
-        within `matching.reach` before the stretch or in it, and what
-        `IScriptHistorySet.getRunsBefore` finds.
+    :param runs: on the host of the case, in any order: all that a check at
+        any moment of the stretch would count.
     """
     expectation = case.expectation
     runs = sorted(runs, key=operator.attrgetter("date_completed"))
     started = itertools.accumulate((run.date_started for run in runs), max)
     last = (
-        (run.date_completed, "last", (first, run.date_completed))
-        for run, first in zip(runs, started, strict=True))
+        (run.date_completed, "last", (latest, run.date_completed))
+        for run, latest in zip(runs, started, strict=True))
     ends, steps = (_slots if expectation.schedule else _intervals)(
         case, runs, begin, until)
-    pauses = [
-        (edge, "paused", edge == pause.date_started)
-        for pause in pauses_between(case.pauses, begin, until + INSTANT)
-        for edge in (pause.date_started, pause.date_ended)]
+    pauses: list[Event] = []
+    for pause in pauses_between(case.pauses, begin, until + INSTANT):
+        pauses.append((pause.date_started, "paused", True))
+        pauses.append((pause.date_ended, "paused", False))
     pauses.append((FOREVER, "paused", False))
+
+    def recently(at: datetime.datetime, figures: dict[str, Any]) -> str:
+        started, completed = figures["last"]
+        return recently_state(case, figures["slot"], started, completed, at)
 
     def often(at: datetime.datetime, figures: dict[str, Any]) -> str:
         due, runs = figures["due"], figures["runs"]
@@ -213,12 +201,13 @@ def changes(
         ask: Callable[..., str], *series: Iterable[Event]
     ) -> list[Change]:
         """What a check would find at each moment, whenever it is new."""
-        figures: dict[str, Any] = dict(NOTHING)
+        figures: dict[str, Any] = {
+            "paused": False, "slot": None, "last": (None, None),
+            "due": 0, "runs": 0, "durations": ((), ())}
         found = []
         at, state = begin, ""
-        for following, figure, value in heapq.merge(
-            *series, pauses, key=MOMENT
-        ):
+        events = heapq.merge(*series, pauses, key=MOMENT)
+        for following, figure, value in events:
             if following > at:
                 now = "paused" if figures["paused"] else ask(at, figures)
                 if now != state:
@@ -231,32 +220,13 @@ def changes(
         return found
 
     return {
-        "recently": states(lambda at, figures: recently_state(
-            case, figures["slot"], *figures["last"], at), last, ends),
+        "recently": states(recently, last, ends),
         "often": states(often, _totals(steps)),
         "runtime": states(lambda at, figures: runtime_state(
-            expectation, *figures["durations"]), _durations(case, runs)),
+            expectation, *figures["durations"]), (
+                (at, "durations", seconds)
+                for at, seconds in durations(expectation, runs))),
     }
-
-
-def _durations(case: Case, runs: Iterable[Run]) -> Iterator[Event]:
-    """The seconds of the last runs, which are judged, and of those before."""
-    expectation = case.expectation
-    learned_from = earlier_runs(expectation)
-    recent: list[tuple[datetime.datetime, float]] = []
-    earlier: list[tuple[datetime.datetime, float]] = []
-    # Of those before, in order of length: a median is found sooner so.
-    lengths: list[float] = []
-    for _, started, completed in runs:
-        # What completes last may have started earlier.
-        bisect.insort(recent, (started, (completed - started).total_seconds()))
-        if len(recent) > expectation.runs:
-            bisect.insort(earlier, recent[0])
-            bisect.insort(lengths, recent.pop(0)[1])
-        if len(earlier) > learned_from:
-            del lengths[bisect.bisect_left(lengths, earlier.pop(0)[1])]
-        judged = [seconds for _, seconds in recent]
-        yield completed, "durations", (judged, lengths[:])
 
 
 def _slots(
@@ -264,18 +234,18 @@ def _slots(
     runs: Iterable[Run],
     begin: datetime.datetime,
     until: datetime.datetime,
-) -> tuple[list[Event], list[Step]]:
+) -> tuple[list[Event], list[Event]]:
     """When slots are due; how many are missed, and how many runs extra."""
-    grace, window = case.expectation.grace, case.expectation.window
+    grace = case.expectation.grace
     dues: list[Event] = []
-    steps: list[Step] = []
+    steps: list[Event] = []
     slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
     for slot, completed in matched(slots, runs, case.skew):
         if pause_at(case.pauses, slot) is not None:
             continue
         due = patience_ends(case.pauses, slot, grace)
         dues.append((due, "slot", slot))
-        gone = slot + grace + window
+        gone = slot + grace + case.expectation.window
         due = min(due, gone)
         met, *extra = [min(max(at, due), gone) for at in completed or [gone]]
         if met > due:
@@ -290,26 +260,22 @@ def _intervals(
     runs: Iterable[Run],
     begin: datetime.datetime,
     until: datetime.datetime,
-) -> tuple[list[Event], list[Step]]:
+) -> tuple[list[Event], list[Event]]:
     """When intervals end; how many are due, and how many runs there are."""
     since = [run.date_completed for run in runs]
     since += [pause.date_ended for pause in case.forgiving]
     ends = sorted(interval_ends(case, at) for at in since)
     steps = [
         (at, "due", step) for at, step in intervals_due(case, begin, until)]
-    stays = reach(case) - case.skew + INSTANT
-    for _, started, completed in runs:
-        # A run that starts at a moment does not count before the next.
-        counts, gone = max(completed, started + INSTANT), started + stays
-        if counts < gone and pause_at(case.pauses, started) is None:
-            steps += [(counts, "runs", 1), (gone, "runs", -1)]
+    for counts, gone in interval_runs(case, runs):
+        steps += [(counts, "runs", 1), (gone, "runs", -1)]
     return [
         (end + INSTANT, "slot", None) for end in ends if end < until], steps
 
 
-def _totals(steps: Iterable[Step]) -> Iterator[Event]:
+def _totals(steps: Iterable[Event]) -> Iterator[Event]:
     """Figures as running totals of what is added and what is taken."""
-    totals: Counter[str] = Counter()
+    totals = {"due": 0, "runs": 0}
     for at, figure, step in sorted(steps, key=MOMENT):
         totals[figure] += step
         yield at, figure, totals[figure]
@@ -321,8 +287,7 @@ def _runs(
     until: datetime.datetime,
 ) -> dict[str | None, list[Run]]:
     """The runs that `changes` needs for cases of one script, by host."""
-    history = getUtility(IScriptHistorySet)
-    name = cases[0].expectation.name
+    history, name = getUtility(IScriptHistorySet), cases[0].expectation.name
     start = begin - max(map(reach, cases))
     count = max(runs_counted(case.expectation) for case in cases)
     runs: dict[str | None, list[Run]] = {

@@ -21,10 +21,9 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import QUESTIONS
-from canonical.launchpad.monitor.replay import alarms
-from canonical.launchpad.monitor.replay import changes
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.tests.histories import replay
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -72,15 +71,6 @@ def figures_by_hand(asked, runs, now):
 def in_database(asked, runs, now):
     figures, = getUtility(IScriptFiguresSet).getFigures([asked], now)
     return figures
-
-
-def replay(case, runs, since, until, length=HOURS * HOUR):
-    """The alarms of a case, without the database."""
-    known = [run for run in runs if case.hostname in (None, run.hostname)]
-    return alarms(case, [
-        changes(case, known, begin, end)
-        for begin, end in stretches(case.pauses, since, until, length)
-    ], since)
 
 
 def replayed_from(case, since):
@@ -321,6 +311,14 @@ class TestReplay(unittest.TestCase):
                 self.ran(0), self.ran(1), pauses=pauses, since=at(3),
                 until=at(5)))
 
+    def test_a_slot_put_off_by_a_pause_that_is_over_is_due(self):
+        # Of five minutes of grace three are left when the pause ends.
+        pauses = (Pause(at(1, 2), at(3, 30), "snoozed"),)
+        self.assertEqual(
+            [(at(3, 33), None)], self.hourly(
+                self.ran(0), pauses=pauses, since=at(3, 31), until=at(3, 50),
+                window="10m"))
+
     def test_a_severity_but_for_never(self):
         case = Case(expectation_from_text(
             "garbo", schedule="0 * * * *", severity="warning"))
@@ -412,6 +410,9 @@ class TestReplayAgainstChecks(unittest.TestCase):
     def check(self, history):
         case, runs, since, until = history
         alarms = replay(case, runs, since, until)
+        # In several stretches it is the same.
+        self.assertEqual(
+            alarms, replay(case, runs, since, until, 100 * MINUTE))
         begin = replayed_from(case, since)
         exact = {
             moment for alarm in alarms
