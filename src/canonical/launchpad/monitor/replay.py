@@ -236,16 +236,15 @@ def _slots(
     until: datetime.datetime,
 ) -> tuple[list[Event], list[Event]]:
     """When slots are due; how many are missed, and how many runs extra."""
-    grace = case.expectation.grace
-    dues: list[Event] = []
-    steps: list[Event] = []
+    grace, window = case.expectation.grace, case.expectation.window
+    dues, steps = [], []
     slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
     for slot, completed in matched(slots, runs, case.skew):
         if pause_at(case.pauses, slot) is not None:
             continue
         due = patience_ends(case.pauses, slot, grace)
         dues.append((due, "slot", slot))
-        gone = slot + grace + case.expectation.window
+        gone = slot + grace + window
         due = min(due, gone)
         met, *extra = [min(max(at, due), gone) for at in completed or [gone]]
         if met > due:
