@@ -1,4 +1,4 @@
-"""What 200 rules would have told of, over 90 days and 1,000,000 runs.
+"""The alerts that 200 rules raise over 90 days and 1,000,000 runs.
 
 Prints the time of a replay, of one of the last week only, and of the whole
 command with its start; each the least of three, and beside it the time that
@@ -20,9 +20,9 @@ from zope.component import getUtility
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.backtesting import replay_all
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.schedule import slots_of_period
 from canonical.launchpad.monitor.states import HORIZON

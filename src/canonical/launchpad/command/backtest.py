@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -22,13 +21,14 @@ from canonical.launchpad.command.rules import check_names
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import STATES
-from canonical.launchpad.monitor.backtesting import replay_all
+from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import unpaused
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import QUESTIONS
 from canonical.launchpad.monitor.replay import Alarm
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import HORIZON
 
@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 
-# How wide a picture is, if there is room.
+# How wide a picture is, on a terminal that is as wide.
 COLUMNS = 60
 
-# What it is made of; without colours, too, each is another.
+# The mark of each state, and its colour.
 MARKS = {
     "ok": ("▁", "green"),
     "paused": ("░", "blue"),
@@ -53,11 +53,11 @@ TITLES = ["script", "host", "question", "state", "opened", "closed"]
 
 
 def backtest(args: argparse.Namespace) -> int:
-    """What would the expectations have told of, had they been there?
+    """List the alerts that the rules would have raised over past runs.
 
-    Every alert that would have opened, and when it would have closed, by the
-    rules of check.  With --against, "only" says of which of the two it is:
-    "expectations" or "against".
+    The rules are checked as check does, at every moment of the period.  With
+    --against, each alert that only one of the two rules files raises is
+    listed; "only" names which: "expectations" or "against".
     """
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
@@ -77,7 +77,7 @@ def backtest(args: argparse.Namespace) -> int:
         ours, theirs = map(_flat, found)
         _print_differences(ours, theirs, args.json)
     elif args.json:
-        print_json(map(vars, _flat(found[0])))
+        print_json(each._asdict() for each in _flat(found[0]))
     else:
         _print_all(asked[0], found[0], since, until)
     return 0
@@ -95,7 +95,7 @@ def _replay(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> list[list[list[Alarm]]]:
-    """What `replay` says of each case of each set."""
+    """The alarms of each case, for each set of cases."""
     cases = [case for each in asked for case in each]
     found = dict(with_progress(
         replay_all(cases, since, until), len(cases), "Replaying"))
@@ -124,18 +124,19 @@ def _row(alarm: Alarm) -> list[Any]:
 def _print_differences(
     ours: Sequence[Alarm], theirs: Sequence[Alarm], as_json: bool
 ) -> None:
-    """Print what only one of two sets of expectations would tell of."""
+    """Print the alarms that only one of two sets of rules raises."""
     apart = [
         *(("expectations", each) for each in set(ours).difference(theirs)),
         *(("against", each) for each in set(theirs).difference(ours))]
     apart.sort(key=lambda each: (
         *_which(each[1]), each[1].opened, each[0] == "against"))
     if as_json:
-        print_json({"only": which, **vars(alarm)} for which, alarm in apart)
+        print_json(
+            {"only": which, **alarm._asdict()} for which, alarm in apart)
         return
     print_table(
         ["only", *TITLES], [[which, *_row(alarm)] for which, alarm in apart],
-        "Nothing would open or close differently.",
+        "Both rules files raise the same alerts.",
         lambda row: STYLES[apart[row][1].state])
 
 
@@ -148,7 +149,7 @@ def _print_all(
     alarms = _flat(found)
     print_table(
         TITLES, [_row(each) for each in alarms],
-        "No alert would have opened.",
+        "The rules would have raised no alert.",
         lambda row: STYLES[alarms[row].state])
     print()
     titles = ["script", "host", *QUESTIONS, "open"]
@@ -156,12 +157,9 @@ def _print_all(
         [case.expectation.name, case.hostname, *_counts(each),
          _time_open(each, until)]
         for case, each in zip(cases, found, strict=True)]
-    if sys.stdout.isatty():
-        width = _room([titles, *rows])
-        titles.append(f"{for_people(since)} to {for_people(until)}"[:width])
-        for row, case, each in zip(rows, cases, found, strict=True):
-            row.append(_picture(case, each, since, until, width))
     print_table(titles, rows, "")
+    if sys.stdout.isatty():
+        _print_pictures(cases, found, since, until)
 
 
 def _counts(alarms: Iterable[Alarm]) -> list[int]:
@@ -184,32 +182,32 @@ def _time_open(
     return total
 
 
-def _room(rows: Iterable[Sequence[Any]]) -> int:
-    """How wide a picture beside rows may be."""
-    used = sum(
-        max(len(for_people(value)) for value in column) + 2
-        for column in zip(*rows, strict=True))
-    return max(10, min(COLUMNS, shutil.get_terminal_size().columns - used))
-
-
-def _picture(
-    case: Case,
-    alarms: Sequence[Alarm],
+def _print_pictures(
+    cases: Sequence[Case],
+    found: Sequence[Sequence[Alarm]],
     since: datetime.datetime,
     until: datetime.datetime,
-    columns: int,
-) -> Any:
-    """A period as a line: at each place the worst that was."""
+) -> None:
+    """Print each case as a line of marks: at each place the worst state."""
     # Slow to import, and of no use to a program.
+    from rich.console import Console
     from rich.text import Text
-    text = Text()
+    console = Console(highlight=False)
+    columns = min(COLUMNS, console.width)
+    console.print(
+        f"\nThe worst state, from {for_people(since)} to {for_people(until)}:")
+    console.print(Text("  ").join(
+        Text.assemble(mark, f" {state}") for state, mark in MARKS.items()))
     edges = [
         since + (until - since) * (number / columns)
         for number in range(columns)]
-    # What opens at the very end is seen as well.
-    for start, end in pairwise([*edges, until + INSTANT]):
-        text.append(*MARKS[_state_between(case, alarms, start, end)])
-    return text
+    for case, alarms in zip(cases, found, strict=True):
+        console.print(Text(
+            f"\n{script_on_host(case.expectation.name, case.hostname)}"))
+        # What opens at the very end is seen as well.
+        console.print(Text.assemble(*(
+            MARKS[_state_between(case, alarms, start, end)]
+            for start, end in pairwise([*edges, until + INSTANT]))))
 
 
 def _state_between(

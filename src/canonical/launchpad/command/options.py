@@ -226,7 +226,7 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     _add_expectations_option(parser)
     parser.add_argument(
         "--against", metavar="FILE", type=_file_path,
-        help="other rules; print only what would differ")
+        help="another rules file; print only the alerts that differ")
     add_since_option(parser, "how far back to begin")
     add_at_option(parser, "where to end")
     _add_json_option(parser)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import functools
+import itertools
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.pauses import gaps
 from canonical.launchpad.monitor.pauses import is_due
+from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between
 from canonical.launchpad.monitor.pauses import unpaused
 from canonical.launchpad.monitor.schedule import CACHED
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.monitor.schedule import slots_between
+from canonical.launchpad.monitor.schedule import slots_of_period
 
 
 __all__ = [
@@ -24,9 +33,14 @@ __all__ = [
     "Slots",
     "earlier_runs",
     "inquiry",
+    "interval_runs",
     "interval_span",
+    "intervals_due",
+    "matched",
+    "reach",
     "runs_counted",
     "slots_at",
+    "slots_of_stretch",
 ]
 
 
@@ -91,6 +105,52 @@ def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
         runs_counted(expectation), slots.skipped)
 
 
+def slots_of_stretch(
+    case: Case,
+    latest: datetime.datetime | None,
+    begin: datetime.datetime,
+    until: datetime.datetime,
+) -> list[datetime.datetime]:
+    """The slots that any check of a stretch of time looks at, and the next.
+
+    :param latest: the one that is the latest due at the beginning.
+    """
+    expectation = case.expectation
+    schedule = expectation.schedule, expectation.timezone
+    first = begin - expectation.grace - expectation.window
+    end = until - expectation.grace
+    # A pause may put off what is due for longer than the window.
+    slots = [
+        slot for since, before in gaps(case.pauses, latest or first, first)
+        for slot in slots_between(*schedule, since, before)]
+    slots += slots_of_period(*schedule, first, end + INSTANT)
+    slots.append(next_slot(*schedule, end))
+    return slots
+
+
+def matched(
+    slots: Sequence[datetime.datetime],
+    runs: Iterable[Run],
+    skew: datetime.timedelta,
+) -> Iterator[tuple[datetime.datetime, list[datetime.datetime]]]:
+    """Each slot, and when the runs that belong to it completed.
+
+    A run belongs to the last slot at or before its start, had it started
+    later by the skew; an `Inquiry` asks the database for the same.  The run
+    that completes first meets the slot.  The others are extra.
+
+    :param slots: in order.
+    :param runs: in any order.
+    :return: the slots in order, the completions of each in order.
+    """
+    completed: dict[int, list[datetime.datetime]] = {}
+    for run in runs:
+        number = bisect.bisect_right(slots, run.date_started + skew)
+        completed.setdefault(number, []).append(run.date_completed)
+    for number, slot in enumerate(slots, 1):
+        yield slot, sorted(completed.get(number, ()))
+
+
 def runs_counted(expectation: IScriptExpectation) -> int:
     """How many of the last runs an assessment looks at."""
     return expectation.runs + earlier_runs(expectation)
@@ -105,6 +165,59 @@ def interval_span(expectation: IScriptExpectation) -> datetime.timedelta:
     """The time of all whole intervals in the window; at least one."""
     intervals = max(expectation.window // expectation.every, 1)
     return intervals * expectation.every  # type: ignore[no-any-return]
+
+
+def reach(case: Case) -> datetime.timedelta:
+    """How long before a check a run may have started that is in its window."""
+    expectation = case.expectation
+    window = expectation.window if expectation.schedule else (
+        interval_span(expectation))
+    reach: datetime.timedelta = expectation.grace + window + case.skew
+    return reach
+
+
+def interval_runs(
+    case: Case, runs: Iterable[Run]
+) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
+    """From when until when each run counts as one of intervals."""
+    stays = interval_span(case.expectation) + case.expectation.grace + INSTANT
+    for _, started, completed in runs:
+        # A run that starts at a moment does not count before the next.
+        counts, gone = max(completed, started + INSTANT), started + stays
+        if counts < gone and pause_at(case.pauses, started) is None:
+            yield counts, gone
+
+
+def intervals_due(
+    case: Case, begin: datetime.datetime, until: datetime.datetime
+) -> Iterator[tuple[datetime.datetime, int]]:
+    """How many intervals become due at each moment, from a time to another.
+
+    The number is negative when a pause that enters the window takes some
+    away.  Those that are due at the beginning become due then.
+    """
+    every, grace = case.expectation.every, case.expectation.grace
+    span = interval_span(case.expectation)
+    first, last = begin - grace, until - grace
+    edges = {first, last} | {
+        moment for pause in case.pauses
+        for edge in (pause.date_started, pause.date_ended) if edge < last
+        for moment in (edge, edge + span) if first < moment < last}
+    ends = {first}
+    for start, stop in itertools.pairwise(sorted(edges)):
+        # Between edges the time in no pause grows steadily, or shrinks.
+        time, then = (
+            unpaused(case.pauses, end - span, end) for end in (start, stop))
+        for number in range(
+            -(-min(time, then) // every), max(time, then) // every + 1
+        ):
+            end = start + abs(number * every - time)
+            ends |= {end, end + INSTANT}
+    due = 0
+    for end in sorted(ends):
+        number = unpaused(case.pauses, end - span, end) // every
+        yield end + grace, number - due
+        due = number
 
 
 @functools.lru_cache(CACHED)

@@ -6,6 +6,7 @@ import bisect
 import datetime
 import functools
 from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from zope.interface import implementer
@@ -24,6 +25,7 @@ __all__ = [
     "ScriptDowntime",
     "downtime_from_text",
     "downtime_pauses",
+    "gaps",
     "is_due",
     "merged",
     "patience_ends",
@@ -144,11 +146,24 @@ def unpaused(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> datetime.timedelta:
-    """How much of the time is outside pauses."""
-    return until - since - sum((
-        min(pause.date_ended, until) - max(pause.date_started, since)
-        for pause in pauses_between(pauses, since, until)
-    ), datetime.timedelta())
+    """How much of a time is in no pause."""
+    return sum(
+        (end - start for start, end in gaps(pauses, since, until)),
+        datetime.timedelta())
+
+
+def gaps(
+    pauses: tuple[Pause, ...],
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
+    """The parts of a time that are in no pause: start and end of each."""
+    for pause in pauses_between(pauses, since, until):
+        if since < pause.date_started:
+            yield since, pause.date_started
+        since = pause.date_ended
+    if since < until:
+        yield since, until
 
 
 def _start(pause: Pause) -> datetime.datetime:

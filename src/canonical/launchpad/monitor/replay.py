@@ -1,50 +1,77 @@
-"""The rules, replayed over history: what a script would have been told of.
+"""Replay of rules over history: which alerts they would have raised, and when.
 
-Nothing is asked minute by minute.  An answer changes when a run completes, a
-slot becomes due or leaves the window, or a pause begins or ends; the rules
-that a check asks are asked at these moments, and at no others.
+An answer can change only when a run completes, when a slot or an interval
+becomes due or leaves the window, and when a pause begins or ends.  At these
+moments the figures that a check would see come from running totals, and
+`canonical.launchpad.monitor.states` decides, as it does for a check.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
+import heapq
+import itertools
 import operator
+from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
+from typing import NamedTuple
 
+from zope.component import getUtility
+
+from canonical.launchpad.interfaces import FOREVER
+from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.counting import often_changes
 from canonical.launchpad.monitor.matching import Case
-from canonical.launchpad.monitor.matching import interval_span
-from canonical.launchpad.monitor.moments import Change
-from canonical.launchpad.monitor.moments import recently_changes
-from canonical.launchpad.monitor.moments import runtime_changes
-from canonical.launchpad.monitor.moments import settled
+from canonical.launchpad.monitor.matching import interval_runs
+from canonical.launchpad.monitor.matching import intervals_due
+from canonical.launchpad.monitor.matching import matched
+from canonical.launchpad.monitor.matching import reach
+from canonical.launchpad.monitor.matching import runs_counted
+from canonical.launchpad.monitor.matching import slots_of_stretch
+from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.pauses import pauses_between
+from canonical.launchpad.monitor.runtime import durations
 from canonical.launchpad.monitor.schedule import INSTANT
-from canonical.launchpad.monitor.schedule import slots_of_period
+from canonical.launchpad.monitor.states import interval_ends
+from canonical.launchpad.monitor.states import intervals_met
+from canonical.launchpad.monitor.states import latest_due
+from canonical.launchpad.monitor.states import often_state
+from canonical.launchpad.monitor.states import recently_state
+from canonical.launchpad.monitor.states import runtime_state
 
 
 __all__ = [
-    "Alarm",
     "QUESTIONS",
-    "replay",
-    "replayed_from",
-    "window_start",
+    "Alarm",
+    "alarms",
+    "changes",
+    "replay_all",
+    "stretches",
 ]
 
 
 QUESTIONS = ("recently", "often", "runtime")
 
+# History is replayed in stretches of this length, which bounds the memory.
+STRETCH = datetime.timedelta(days=90)
 
-@dataclass(frozen=True)
-class Alarm:
+MOMENT = operator.itemgetter(0)
+
+# From a moment on, the figure of that name has that value.
+Event = tuple[datetime.datetime, str, Any]
+# From a moment on, the answer is in this state.
+Change = tuple[datetime.datetime, str]
+
+
+class Alarm(NamedTuple):
     """An alert that would have opened.
 
     :ivar hostname: `None` if any host will do.
-    :ivar question: one of `QUESTIONS`.
     :ivar state: ``warning`` or ``critical``, when it opened.
     :ivar opened: exactly, or the start of the period if it was open then.
     :ivar closed: exactly, or `None` if it was open at the end.
@@ -58,123 +85,215 @@ class Alarm:
     closed: datetime.datetime | None
 
 
-def replay(
-    case: Case,
-    runs: Iterable[Run],
+def replay_all(
+    cases: Sequence[Case],
     since: datetime.datetime,
     until: datetime.datetime,
-) -> list[Alarm]:
-    """The alerts of a script that would have been open in a period.
+) -> Iterator[tuple[int, list[Alarm]]]:
+    """Replay cases over a period.
 
-    One opens when an answer becomes warning or critical, and closes when it
-    becomes ok.  A pause neither opens nor closes any.
-
-    :param case: with all pauses that begin until `until`.
-    :param runs: in any order, of any hosts: those that started from
-        `window_start` on; and of those before, all that completed after
-        `replayed_from`, and as many of the last before that as
-        `canonical.launchpad.monitor.matching.runs_counted` says.
     :param since: an aware datetime.
     :param until: likewise; what is so at that moment still counts.
+    :return: the number of each case, from 0 on, and its alarms.
+    """
+    scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
+    for number, case in enumerate(cases):
+        scripts.setdefault(
+            (case.expectation.name, case.pauses), []).append(number)
+    # Scripts of one schedule follow each other, since its slots are kept.
+    for numbers in sorted(scripts.values(), key=lambda each: str(
+        cases[each[0]].expectation.schedule)):
+        asked = [cases[number] for number in numbers]
+        length = max(STRETCH, *map(reach, asked))
+        found = []
+        for begin, end in stretches(asked[0].pauses, since, until, length):
+            runs = _runs(asked, begin, end)
+            found.append([changes(
+                case, runs[case.hostname], begin, end) for case in asked])
+        for number, *pieces in zip(numbers, *found, strict=True):
+            yield number, alarms(cases[number], pieces, since)
+
+
+def stretches(
+    pauses: tuple[Pause, ...],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    length: datetime.timedelta,
+) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
+    """Begin and end, both included, of what a replay looks at, in order.
+
+    A pause at the start of the period leaves open what was open before it.
+    """
+    if pause := pause_at(pauses, since):
+        before = pause.date_started - INSTANT
+        yield before, before
+    while until - since > length:
+        yield since, since + length
+        since += length
+    yield since, until
+
+
+def alarms(
+    case: Case,
+    pieces: Iterable[dict[str, list[Change]]],
+    since: datetime.datetime,
+) -> list[Alarm]:
+    """The alerts that would have been open in a period.
+
+    An alert opens when an answer becomes warning or critical, and closes when
+    it becomes ok.  A pause neither opens nor closes one.
+
+    :param pieces: the `changes` of each of the `stretches`.
     :return: in order of the questions, and then of time.
     """
-    begin = replayed_from(case, since)
-    slots = _slots(case, begin, since, until)
-    by_start = sorted(
-        (run for run in runs if case.hostname in (None, run.hostname)
-         and run.date_completed <= until),
-        key=operator.attrgetter("date_started"))
-    by_completion = sorted(
-        by_start, key=operator.attrgetter("date_completed"))
-    runtime, successes = runtime_changes(case, by_completion, begin)
-    answers = {
-        "recently": recently_changes(case, successes, slots, begin, until),
-        "often": often_changes(case, by_start, slots, begin, until),
-        "runtime": runtime,
-    }
-    # Between the beginning and `since` there is a pause, which closes none.
-    return [
-        dataclasses.replace(alarm, opened=max(alarm.opened, since))
-        for question in QUESTIONS
-        for alarm in _alarms(
-            case, question, list(settled(answers[question])), until)]
+    found = []
+    for question in QUESTIONS:
+        opened = None
+        for at, state in itertools.chain(*(each[question] for each in pieces)):
+            if opened is None and state not in ("ok", "paused"):
+                opened = Alarm(
+                    case.expectation.name, case.hostname, question, state,
+                    max(at, since), None)
+            elif opened is not None and state == "ok":
+                found.append(opened._replace(closed=at))
+                opened = None
+        if opened is not None:
+            found.append(opened)
+    return found
 
 
-def replayed_from(
-    case: Case, since: datetime.datetime
-) -> datetime.datetime:
-    """From when on there is something to replay for a period from `since` on.
+def changes(
+    case: Case,
+    runs: Iterable[Run],
+    begin: datetime.datetime,
+    until: datetime.datetime,
+) -> dict[str, list[Change]]:
+    """The states of each question in a stretch.
 
-    An alert that was open when a pause began is so until that is over.
+    :param runs: on the host of the case, in any order: all that a check at
+        any moment of the stretch would count.
     """
-    pause = pause_at(case.pauses, since)
-    return since if pause is None else pause.date_started - INSTANT
-
-
-def window_start(case: Case, at: datetime.datetime) -> datetime.datetime:
-    """How early a run may have started that is within the window at a time."""
     expectation = case.expectation
-    window = expectation.window if expectation.schedule else (
-        interval_span(expectation))
-    early: datetime.timedelta = expectation.grace + window + case.skew
-    return at - early
+    runs = sorted(runs, key=operator.attrgetter("date_completed"))
+    started = itertools.accumulate((run.date_started for run in runs), max)
+    last = (
+        (run.date_completed, "last", (latest, run.date_completed))
+        for run, latest in zip(runs, started, strict=True))
+    ends, steps = (_slots if expectation.schedule else _intervals)(
+        case, runs, begin, until)
+    pauses: list[Event] = []
+    for pause in pauses_between(case.pauses, begin, until + INSTANT):
+        pauses.append((pause.date_started, "paused", True))
+        pauses.append((pause.date_ended, "paused", False))
+    pauses.append((FOREVER, "paused", False))
+
+    def recently(at: datetime.datetime, figures: dict[str, Any]) -> str:
+        started, completed = figures["last"]
+        return recently_state(case, figures["slot"], started, completed, at)
+
+    def often(at: datetime.datetime, figures: dict[str, Any]) -> str:
+        due, runs = figures["due"], figures["runs"]
+        # Slots that are met are not in these numbers, nor is what meets them.
+        met = 0 if expectation.schedule else intervals_met(due, runs)
+        return often_state(expectation, due - met, runs - met)
+
+    def states(
+        ask: Callable[..., str], *series: Iterable[Event]
+    ) -> list[Change]:
+        """What a check would find at each moment, whenever it is new."""
+        figures: dict[str, Any] = {
+            "paused": False, "slot": None, "last": (None, None),
+            "due": 0, "runs": 0, "durations": ((), ())}
+        found = []
+        at, state = begin, ""
+        events = heapq.merge(*series, pauses, key=MOMENT)
+        for following, figure, value in events:
+            if following > at:
+                now = "paused" if figures["paused"] else ask(at, figures)
+                if now != state:
+                    found.append((at, now))
+                    state = now
+                if following > until:
+                    break
+                at = following
+            figures[figure] = value
+        return found
+
+    return {
+        "recently": states(recently, last, ends),
+        "often": states(often, _totals(steps)),
+        "runtime": states(lambda at, figures: runtime_state(
+            expectation, *figures["durations"]), (
+                (at, "durations", seconds)
+                for at, seconds in durations(expectation, runs))),
+    }
 
 
 def _slots(
     case: Case,
+    runs: Iterable[Run],
     begin: datetime.datetime,
-    since: datetime.datetime,
     until: datetime.datetime,
-) -> list[datetime.datetime]:
-    """The slots that count; not those in the middle of a long pause."""
-    expectation = case.expectation
-    schedule, timezone = expectation.schedule, expectation.timezone
-    if schedule is None:
-        return []
-    back = expectation.grace + expectation.window
-    slots = set(slots_of_period(
-        schedule, timezone, since - back, until - expectation.grace + INSTANT))
-    if begin < since:
-        slots.update(slots_of_period(
-            schedule, timezone, begin - back, begin + case.skew + INSTANT))
-    return sorted(slots)
-
-
-def _alarms(
-    case: Case,
-    question: str,
-    changes: Sequence[Change],
-    until: datetime.datetime,
-) -> list[Alarm]:
-    # What a pause has hidden is seen when it is over.
-    events: list[tuple[datetime.datetime, str | None]] = [
-        *changes,
-        *((pause.date_ended, None) for pause in case.pauses
-          if changes[0].at < pause.date_ended <= until)]
-    events.sort(key=operator.itemgetter(0))
-    alarms = []
-    opened = None
-    state = ""
-    for at, changed in events:
-        state = changed or state
-        if pause_at(case.pauses, at) is not None:
+) -> tuple[list[Event], list[Event]]:
+    """When slots are due; how many are missed, and how many runs extra."""
+    grace, window = case.expectation.grace, case.expectation.window
+    dues, steps = [], []
+    slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
+    for slot, completed in matched(slots, runs, case.skew):
+        if pause_at(case.pauses, slot) is not None:
             continue
-        if state not in ("ok", "paused") and opened is None:
-            opened = Change(at, state)
-        elif state == "ok" and opened is not None:
-            alarms.append(_alarm(case, question, opened, at))
-            opened = None
-    if opened is not None:
-        alarms.append(_alarm(case, question, opened, None))
-    return alarms
+        due = patience_ends(case.pauses, slot, grace)
+        dues.append((due, "slot", slot))
+        gone = slot + grace + window
+        due = min(due, gone)
+        met, *extra = [min(max(at, due), gone) for at in completed or [gone]]
+        if met > due:
+            steps += [(due, "due", 1), (met, "due", -1)]
+        for at in extra:
+            steps += [(at, "runs", 1), (gone, "runs", -1)]
+    return dues, steps
 
 
-def _alarm(
+def _intervals(
     case: Case,
-    question: str,
-    opened: Change,
-    closed: datetime.datetime | None,
-) -> Alarm:
-    return Alarm(
-        case.expectation.name, case.hostname, question, opened.state,
-        opened.at, closed)
+    runs: Iterable[Run],
+    begin: datetime.datetime,
+    until: datetime.datetime,
+) -> tuple[list[Event], list[Event]]:
+    """When intervals end; how many are due, and how many runs there are."""
+    since = [run.date_completed for run in runs]
+    since += [pause.date_ended for pause in case.forgiving]
+    ends = sorted(interval_ends(case, at) for at in since)
+    steps = [
+        (at, "due", step) for at, step in intervals_due(case, begin, until)]
+    for counts, gone in interval_runs(case, runs):
+        steps += [(counts, "runs", 1), (gone, "runs", -1)]
+    return [
+        (end + INSTANT, "slot", None) for end in ends if end < until], steps
+
+
+def _totals(steps: Iterable[Event]) -> Iterator[Event]:
+    """Figures as running totals of what is added and what is taken."""
+    totals = {"due": 0, "runs": 0}
+    for at, figure, step in sorted(steps, key=MOMENT):
+        totals[figure] += step
+        yield at, figure, totals[figure]
+
+
+def _runs(
+    cases: Sequence[Case],
+    begin: datetime.datetime,
+    until: datetime.datetime,
+) -> dict[str | None, list[Run]]:
+    """The runs that `changes` needs for cases of one script, by host."""
+    history, name = getUtility(IScriptHistorySet), cases[0].expectation.name
+    start = begin - max(map(reach, cases))
+    count = max(runs_counted(case.expectation) for case in cases)
+    runs: dict[str | None, list[Run]] = {
+        hostname: history.getRunsBefore(name, hostname, start, begin, count)
+        for hostname in {case.hostname for case in cases}}
+    for run in history.getRuns(name, start, until + INSTANT):
+        for hostname in run.hostname, None:
+            if hostname in runs:
+                runs[hostname].append(run)
+    return runs

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import statistics
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.matching import earlier_runs
 
 
 __all__ = [
+    "durations",
     "runtime_is_off",
     "runtime_sentence",
 ]
@@ -48,6 +54,31 @@ def runtime_is_off(
     took = _average(recent)
     return (low is not None and took < low) or (
         high is not None and took > high)
+
+
+def durations(
+    expectation: IScriptExpectation, runs: Iterable[Run]
+) -> Iterator[tuple[datetime.datetime, tuple[list[float], list[float]]]]:
+    """What `runtime_is_off` takes, after each completion.
+
+    :param runs: in order of completion.
+    :return: the time of each completion; the durations of the recent runs in
+        order of start, and of the earlier in order of length.
+    """
+    learned_from = earlier_runs(expectation)
+    recent: list[tuple[datetime.datetime, float]] = []
+    earlier: list[tuple[datetime.datetime, float]] = []
+    # A median of what is sorted is found sooner.
+    lengths: list[float] = []
+    for _, started, completed in runs:
+        # A run that completes last may have started earlier.
+        bisect.insort(recent, (started, (completed - started).total_seconds()))
+        if len(recent) > expectation.runs:
+            bisect.insort(earlier, recent[0])
+            bisect.insort(lengths, recent.pop(0)[1])
+        if len(earlier) > learned_from:
+            del lengths[bisect.bisect_left(lengths, earlier.pop(0)[1])]
+        yield completed, ([seconds for _, seconds in recent], lengths[:])
 
 
 def runtime_sentence(

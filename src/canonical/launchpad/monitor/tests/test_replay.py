@@ -21,9 +21,9 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import QUESTIONS
-from canonical.launchpad.monitor.replay import replay
-from canonical.launchpad.monitor.replay import replayed_from
+from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.tests.histories import replay
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -71,6 +71,11 @@ def figures_by_hand(asked, runs, now):
 def in_database(asked, runs, now):
     figures, = getUtility(IScriptFiguresSet).getFigures([asked], now)
     return figures
+
+
+def replayed_from(case, since):
+    """The first moment that a replay looks at."""
+    return next(stretches(case.pauses, since, since, HOUR))[0]
 
 
 def open_at(case, runs, moments, figures=figures_by_hand):
@@ -306,6 +311,14 @@ class TestReplay(unittest.TestCase):
                 self.ran(0), self.ran(1), pauses=pauses, since=at(3),
                 until=at(5)))
 
+    def test_a_slot_put_off_by_a_pause_that_is_over_is_due(self):
+        # Of five minutes of grace three are left when the pause ends.
+        pauses = (Pause(at(1, 2), at(3, 30), "snoozed"),)
+        self.assertEqual(
+            [(at(3, 33), None)], self.hourly(
+                self.ran(0), pauses=pauses, since=at(3, 31), until=at(3, 50),
+                window="10m"))
+
     def test_a_severity_but_for_never(self):
         case = Case(expectation_from_text(
             "garbo", schedule="0 * * * *", severity="warning"))
@@ -397,6 +410,9 @@ class TestReplayAgainstChecks(unittest.TestCase):
     def check(self, history):
         case, runs, since, until = history
         alarms = replay(case, runs, since, until)
+        # In several stretches it is the same.
+        self.assertEqual(
+            alarms, replay(case, runs, since, until, 100 * MINUTE))
         begin = replayed_from(case, since)
         exact = {
             moment for alarm in alarms
@@ -430,7 +446,9 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
                 "garbo", run.hostname, run.date_started,
                 run.date_completed - run.date_started)
         begin = replayed_from(case, since)
-        moments = moments_between(begin, until, {since})
+        # A minute is too long where a pause begins soon after a run.
+        moments = moments_between(
+            begin, until, {since, *(run.date_completed for run in runs)})
         try:
             found = open_at(case, runs, moments, in_database)
         finally:

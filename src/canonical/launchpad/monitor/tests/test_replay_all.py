@@ -5,10 +5,10 @@ import unittest
 from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptPauseSet
-from canonical.launchpad.monitor.backtesting import replay_all
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.states import HORIZON
 from canonical.launchpad.monitor.tests.test_replay import HOUR
 from canonical.launchpad.monitor.tests.test_replay import MINUTE
