@@ -47,6 +47,8 @@ IF to_regclass('scriptattempt') IS NULL THEN
         run_key uuid,
         process text,
         date_committed timestamptz,
+        stdout text,
+        stderr text,
         CONSTRAINT scriptattempt__ends_after_start__check
             CHECK (date_ended >= date_started),
         CONSTRAINT scriptattempt__outcome__check
@@ -246,7 +248,8 @@ END
 $$;
 
 
--- An older scriptattempt, from before the work of a run left its proof there.
+-- An older scriptattempt, from before the work of a run left its proof there,
+-- or a command the end of its output.
 
 DO $$
 DECLARE
@@ -257,7 +260,9 @@ BEGIN
         FROM (VALUES
             ('run_key', 'uuid'),
             ('process', 'text'),
-            ('date_committed', 'timestamptz')
+            ('date_committed', 'timestamptz'),
+            ('stdout', 'text'),
+            ('stderr', 'text')
         ) AS wanted (name, type)
         WHERE NOT EXISTS (
             SELECT FROM pg_attribute
@@ -479,6 +484,12 @@ BEGIN
              'When the work was about to be committed.  The transaction of the'
              ' work writes it last before its COMMIT, so it is there exactly'
              ' if the work is.'),
+            ('scriptattempt', 'stdout',
+             'The end of what a command wrote to its standard output.  Null if'
+             ' nothing of it was to be kept.'),
+            ('scriptattempt', 'stderr',
+             'The end of what a command wrote to its standard error.  Null'
+             ' if nothing of it was to be kept.'),
 
             ('scriptpause', NULL,
              'One row for each time during which nothing is expected of a'

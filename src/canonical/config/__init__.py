@@ -29,6 +29,7 @@ from canonical.config.locations import find_instance
 from canonical.config.locations import shipped_instances
 from canonical.config.locations import state_home
 from canonical.config.locations import user_directory
+from canonical.config.values import parse_size
 
 
 __all__ = [
@@ -131,6 +132,16 @@ class LaunchpadConfig:
         except ValueError as error:
             raise ConfigError(f"[{section}] {key}: {error}") from None
         return duration.total_seconds()
+
+    def size_of(self, section: str, key: str) -> int:
+        """The size that a key gives, in bytes.
+
+        :raises ConfigError: if it is not one.
+        """
+        try:
+            return parse_size(self._values()[section][key].value)
+        except ValueError as error:
+            raise ConfigError(f"[{section}] {key}: {error}") from None
 
     def setting(self, section: str, key: str) -> Setting:
         """The value of a key in force, and where it comes from.

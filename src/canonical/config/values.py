@@ -10,11 +10,15 @@ from canonical.config.durations import parse_duration
 
 
 __all__ = [
+    "parse_size",
     "value_mistake",
 ]
 
 
 HOST = re.compile(r"[\w.:%-]+")
+SIZE = re.compile(r"(\d+) ?(k?B|MB)?", re.ASCII)
+UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 1_000_000}
+LARGEST = 1_000_000
 PLAIN_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 
 
@@ -31,6 +35,32 @@ def value_mistake(section: str, key: str, value: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def parse_size(text: str) -> int:
+    """A number of bytes, such as ``10kB``, ``1MB`` or ``0``.
+
+    :raises ValueError: for anything else, and for more than `LARGEST`.
+    """
+    match = SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"not a size: {text!r}; expected something like 10kB, or 0")
+    size = int(match[1]) * UNITS[match[2] or ""]
+    if size > LARGEST:
+        raise ValueError(f"too large a size: {text!r}; expected at most 1MB")
+    return size
+
+
+def _patterns(value: str) -> None:
+    for line in filter(None, value.split("\n")):
+        try:
+            match = re.match(line, "")
+        except re.error as error:
+            raise ValueError(
+                f"not a regular expression: {line!r}: {error}") from None
+        if match:
+            raise ValueError(f"it matches nothing at all: {line!r}")
 
 
 def _optional(check: Callable[[str], object]) -> Callable[[str], object]:
@@ -95,6 +125,8 @@ CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
     ("scripts", "spool_directory"): _directory,
     ("scripts", "record_timeout"): parse_duration,
     ("scripts", "commit_timeout"): parse_duration,
+    ("run", "keep_output"): parse_size,
+    ("run", "redact"): _patterns,
     ("monitor", "clock_skew"): parse_duration,
     ("monitor", "recipients"): _addresses,
     ("monitor", "sender"): _address,

@@ -16,6 +16,7 @@ from functools import partial
 from typing import ClassVar
 
 import transaction
+from storm.database import create_database
 from storm.exceptions import OperationalError
 from storm.exceptions import ProgrammingError
 from storm.store import Store
@@ -28,6 +29,7 @@ from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
+from canonical.database.connection import database_named
 from canonical.database.connection import database_of
 from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
@@ -48,6 +50,7 @@ __all__ = [
     "initZopeless",
     "leave_stores_to_parent",
     "main_store",
+    "transactions_apart",
 ]
 
 
@@ -55,6 +58,9 @@ MAIN = "main"
 
 # seconds
 ROLLBACK_TIMEOUT = 5
+
+# Equal URIs are one.
+_uris: dict[str, URI] = {}
 
 
 class ZopelessTransactionManager:
@@ -120,7 +126,7 @@ class ZopelessTransactionManager:
             # libpq takes 1 for 2, and 0 for no limit at all.
             set_parameter(
                 uri, "connect_timeout", str(max(2, round(seconds))))
-            _open_store(uri)
+            self.database = database_of(_open_store(uri))
         with time_limit(partial(cut, main_store()), seconds):
             yield
 
@@ -208,10 +214,7 @@ def initZopeless(
     :raises storm.exceptions.OperationalError: if it cannot be connected to.
     """
     check_isolation(isolation)
-    if queryUtility(IZStorm) is None:
-        # Not by ZCML: there it would conflict with the application's, and
-        # Storm's own needs zope.security.
-        provideUtility(global_zstorm, IZStorm)
+    _have_zstorm()
     installed = ZopelessTransactionManager._installed
     if installed is not None:
         if (installed.dbuser, installed.isolation) == (dbuser, isolation):
@@ -232,6 +235,21 @@ def initZopeless(
     return installed
 
 
+def transactions_apart() -> ZopelessTransactionManager:
+    """Transactions of this thread alone, which is a new one.
+
+    Nothing is installed, and nobody else's store or transaction is touched.
+    `ZopelessTransactionManager.apart` connects when it is needed.
+
+    :raises canonical.config.ConfigError: as `initZopeless` does.
+    :raises canonical.database.postgres.EmbeddedClusterError: likewise.
+    """
+    _have_zstorm()
+    uri = _main_uri()
+    return ZopelessTransactionManager(
+        None, "read_committed", uri, database_named(create_database(uri)._dsn))
+
+
 def main_store() -> Store:
     """The store ``main`` of this thread, joined to its transaction.
 
@@ -247,6 +265,13 @@ def main_store() -> Store:
     return store
 
 
+def _have_zstorm() -> None:
+    if queryUtility(IZStorm) is None:
+        # Not by ZCML: there it would conflict with the application's, and
+        # Storm's own needs zope.security.
+        provideUtility(global_zstorm, IZStorm)
+
+
 def _zstorm() -> ZStorm:
     """The application's registry of stores, or that of the process."""
     zstorm: ZStorm = queryUtility(IZStorm, default=global_zstorm)
@@ -256,7 +281,8 @@ def _zstorm() -> ZStorm:
 def _open_store(uri: URI) -> Store:
     """Connect the store ``main`` of this thread."""
     try:
-        return _zstorm().create(MAIN, uri)
+        # Storm keeps each URI that it has seen.
+        return _zstorm().create(MAIN, _uris.setdefault(str(uri), uri))
     except (OperationalError, ProgrammingError) as error:
         raise connect_error(uri, error) from None
 

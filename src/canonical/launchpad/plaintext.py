@@ -8,13 +8,11 @@ its letters in another order.
 from __future__ import annotations
 
 import datetime
-import logging
 import unicodedata
 from collections.abc import Iterable
 
 
 __all__ = [
-    "PlainFormatter",
     "is_printable",
     "nearest",
     "printable",
@@ -81,15 +79,3 @@ def time_text(moment: datetime.datetime, timespec: str = "seconds") -> str:
 
 def _is_space(char: str) -> bool:
     return unicodedata.category(char) == "Zs"
-
-
-class PlainFormatter(logging.Formatter):
-    """Keeps line breaks and tabs, and escapes all else that is unprintable.
-
-    Tracebacks have several lines, and so have some messages.  So whoever logs
-    text from outside puts it on one line.
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See `logging.Formatter`."""
-        return printable(super().format(record), keep="\n\t")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from zope.component import queryUtility
 from zope.configuration import xmlconfig
 
@@ -13,12 +15,17 @@ __all__ = [
 ]
 
 
+# Of threads that record at once.
+_lock = threading.Lock()
+
+
 def execute_zcml() -> None:
     """Register what the package provides, if it is not registered yet.
 
     An application that includes the package in its own ``site.zcml`` executes
     that before, and nothing more is done here.
     """
-    if queryUtility(IScriptActivitySet) is None:
-        import canonical.launchpad
-        xmlconfig.file("configure.zcml", canonical.launchpad)
+    with _lock:
+        if queryUtility(IScriptActivitySet) is None:
+            import canonical.launchpad
+            xmlconfig.file("configure.zcml", canonical.launchpad)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from canonical.launchpad.command import options
+from canonical.launchpad.command.runoptions import add_run_options
 
 
 __all__ = [
@@ -155,6 +156,27 @@ COMMANDS = {
          "scriptactivity backtest --against new.zcml":
          "what new rules would change"},
         "backtest", "backtest", options.add_backtest_options),
+    "run": Command(
+        "run any command, and record it",
+        "Runs a command as a cron script is run: its start, its end and the"
+        " end of what it prints are recorded.  The exit status is the"
+        " command's own; 124 after --timeout; 126 or 127 if it cannot be"
+        " started; and 1 if --lock finds it locked.  The command runs whatever"
+        " becomes of the record.",
+        {"scriptactivity run backup -- pg_dump -f app.sql app":
+         "a line of a crontab, as all of these",
+         "scriptactivity run --quiet --timeout 2h backup -- ./backup.sh":
+         "mail only if it fails, or takes more than two hours"},
+        "run", "run", add_run_options, database=False),
+    "output": Command(
+        "print what a command printed",
+        "Prints what was kept of the output of a command that \"scriptactivity"
+        " run\" ran: standard output to standard output, and standard error"
+        " to standard error.",
+        {"scriptactivity output backup": "of the last run",
+         "scriptactivity output backup --run 42":
+         "of another; \"show\" prints the numbers"},
+        "history", "output", options.add_output_options),
     "alert": Command(
         "notify people of what broke and what recovered",
         "Notifies people of what broke and what recovered.  cron should run"

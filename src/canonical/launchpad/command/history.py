@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 from collections.abc import Container
 from collections.abc import Iterable
 from typing import Any
@@ -27,6 +28,7 @@ from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import nearest
 
 
@@ -263,3 +265,31 @@ def _future_sentence(activities: FutureActivities) -> str:
 def _literal(text: str) -> str:
     """By "String Constants" in the PostgreSQL manual."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def output(args: argparse.Namespace) -> int:
+    """Print what was kept of the output of a command."""
+    kept = getUtility(IScriptAttemptSet).getOutput(args.name, args.run)
+    if kept is None and args.run is None:
+        complain(f"no output of {args.name!r} is kept")
+        return 1
+    if kept is None:
+        complain(f"run {args.run} of {args.name!r} is not on record")
+        return 1
+    texts = kept.output
+    if args.json:
+        print_json([{
+            **kept._asdict(), "output": None, "name": args.name,
+            "stdout": texts and texts.stdout,
+            "stderr": texts and texts.stderr}])
+        return 0
+    if texts is None:
+        complain(f"no output of run {args.run} of {args.name!r} is kept")
+        return 1
+    for text, stream in (
+        (texts.stdout, sys.stdout), (texts.stderr, sys.stderr)
+    ):
+        print(
+            printable(text, keep="\n\t"), file=stream,
+            end="\n" if text and not text.endswith("\n") else "", flush=True)
+    return 0

@@ -31,6 +31,7 @@ __all__ = [
     "add_last_options",
     "add_list_options",
     "add_monitor_options",
+    "add_output_options",
     "add_running_options",
     "add_show_options",
     "add_snooze_options",
@@ -40,6 +41,9 @@ __all__ = [
 
 # Of a hundred years.
 MOST_MINUTES = 52_596_000
+
+# Of PostgreSQL's bigint.
+LARGEST_ID = 2**63 - 1
 
 # More rows than anybody reads, and few enough to be fetched at once.
 MOST_FAILURES = 100_000
@@ -145,6 +149,18 @@ def add_failures_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", metavar="COUNT", type=_count, default=100,
         help="print at most this many; the default is 100")
+    _add_json_option(parser)
+    _add_local_option(parser)
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``output`` takes."""
+    parser.add_argument(
+        "name", metavar="NAME", type=_text, help="the script")
+    parser.add_argument(
+        "--run", metavar="ID", type=_id,
+        help="which run, by its number; the default is the last of which"
+             " output is kept")
     _add_json_option(parser)
     _add_local_option(parser)
 
@@ -300,6 +316,10 @@ def _number(value: str, most: int) -> int:
         raise argparse.ArgumentTypeError(
             f"not a number from 1 to {most}: {value!r}")
     return int(value)
+
+
+def _id(value: str) -> int:
+    return _number(value, LARGEST_ID)
 
 
 def _pair(value: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from zope.schema import getFieldNamesInOrder
 from canonical.database.errors import first_line
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.program import OutputError
-from canonical.launchpad.plaintext import PlainFormatter
+from canonical.launchpad.plainlog import PlainFormatter
 from canonical.launchpad.plaintext import printable
 
 

@@ -45,6 +45,12 @@ class OutputError(OSError):
 
 def scriptactivity() -> int:
     """The program ``scriptactivity``; returns its exit status."""
+    if "run" in sys.argv:
+        # It leaves standard streams and signals to what it runs.
+        from canonical.launchpad.command.run import is_run
+        from canonical.launchpad.command.run import run
+        if is_run(sys.argv[1:]):
+            run(sys.argv[1:])
     return _run("scriptactivity", "main", "main")
 
 

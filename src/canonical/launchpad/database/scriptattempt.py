@@ -27,6 +27,8 @@ from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.interfaces import KeptOutput
+from canonical.launchpad.interfaces import Output
 from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.interfaces import checked_text
 
@@ -92,6 +94,8 @@ class FailedAttempt(NamedTuple):
     exit_status: int | None
     reason: str | None
     failures_in_a_row: int
+    stdout: str | None
+    stderr: str | None
 
 
 @implementer(IScriptSummary)
@@ -162,6 +166,7 @@ class ScriptAttemptSet:
         date_ended: datetime.datetime | None = None,
         exit_status: int | None = None,
         reason: str | None = None,
+        output: Output | None = None,
     ) -> bool:
         """See `IScriptAttemptSet`."""
         if outcome not in OUTCOMES:
@@ -169,7 +174,7 @@ class ScriptAttemptSet:
                 f"outcome must be one of {', '.join(OUTCOMES)},"
                 f" not {outcome!r}")
         result = _execute(
-            sql.END,
+            sql.END if output is None else sql.END_WITH_OUTPUT,
             run_key=str(run_key),
             outcome=outcome,
             date_ended=checked_datetime(
@@ -177,6 +182,7 @@ class ScriptAttemptSet:
                 date_ended or datetime.datetime.now(datetime.UTC)),
             exit_status=exit_status,
             reason=reason and shortened(FIELDS["reason"], reason),
+            **({} if output is None else output._asdict()),
         )
         return bool(result.rowcount)
 
@@ -228,6 +234,15 @@ class ScriptAttemptSet:
                 sql.FAILURES, name=name, hostname=hostname, limit=limit,
                 since=None if since is None else checked_datetime(
                     FIELDS["date_started"], since))]
+
+    def getOutput(self, name: str, id: int | None = None) -> KeptOutput | None:
+        """See `IScriptAttemptSet`."""
+        row = _execute(sql.OUTPUT, name=name, id=id).get_one()
+        if row is None:
+            return None
+        *which, stdout, stderr = _utc(row)
+        return KeptOutput(
+            *which, None if stdout is None else Output(stdout, stderr))
 
     def getLastFailure(
         self, name: str, hostname: str | None = None

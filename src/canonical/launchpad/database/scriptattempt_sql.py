@@ -59,6 +59,18 @@ END = """
         ELSE date_ended IS NULL AND date_committed IS NULL END
 """
 
+END_WITH_OUTPUT = END.replace(
+    "SET ", "SET stdout = :stdout, stderr = :stderr, ", 1)
+
+OUTPUT = """
+    SELECT id, hostname, date_started, outcome, stdout, stderr
+    FROM scriptattempt
+    WHERE name = :name AND CASE WHEN :id::bigint IS NULL
+        THEN stdout IS NOT NULL ELSE id = :id END
+    ORDER BY date_started DESC, id DESC
+    LIMIT 1
+"""
+
 # It has no other end; if another session has recorded one, that counts.
 END_COMMITTED = """
     UPDATE scriptattempt
@@ -210,8 +222,10 @@ FAILURES = f"""
     SELECT {", ".join(
         f"shown.{column}" for column in (
             "id", "name", "hostname", "pid", "date_started", "date_ended",
-            "outcome", "exit_status", "reason"))}, counted.in_a_row
+            "outcome", "exit_status", "reason"))}, counted.in_a_row,
+        kept.stdout, kept.stderr
     FROM shown JOIN counted USING (id)
+    JOIN scriptattempt AS kept USING (id)
     ORDER BY shown.date_started DESC, shown.id DESC
 """
 

@@ -30,6 +30,8 @@ from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
+from canonical.launchpad.interfaces.scriptattempt import KeptOutput
+from canonical.launchpad.interfaces.scriptattempt import Output
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
 from canonical.launchpad.interfaces.scriptexpectation import HORIZON
 from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
@@ -73,6 +75,8 @@ __all__ = [
     "IScriptPauseSet",
     "IScriptSummary",
     "Inquiry",
+    "KeptOutput",
+    "Output",
     "Pause",
     "Run",
     "UnrecordedRun",

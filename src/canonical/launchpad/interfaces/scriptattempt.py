@@ -21,7 +21,9 @@ __all__ = [
     "FAILED",
     "IScriptAttempt",
     "IScriptAttemptSet",
+    "KeptOutput",
     "OUTCOMES",
+    "Output",
     "UnrecordedRun",
     "as_in_activity",
 ]
@@ -124,6 +126,31 @@ class IScriptAttempt(Interface):
     )
 
 
+class Output(NamedTuple):
+    """The end of what a command printed, on each stream.
+
+    Printable text, with line breaks and tabs.
+    """
+
+    stdout: str
+    stderr: str
+
+
+class KeptOutput(NamedTuple):
+    """The `output` of an attempt, and which attempt that is.
+
+    :ivar date_started: aware, in UTC.
+    :ivar outcome: as of `IScriptAttempt`.
+    :ivar output: `None` if none was kept.
+    """
+
+    id: int
+    hostname: str
+    date_started: datetime.datetime
+    outcome: str | None
+    output: Output | None
+
+
 class UnrecordedRun(NamedTuple):
     """A run whose work is committed and whose success is not recorded yet.
 
@@ -178,7 +205,10 @@ class IScriptAttemptSet(Interface):
             committed, and the run is on record as begun.
         """
 
-    def end(run_key, outcome, date_ended=None, exit_status=None, reason=None):
+    def end(
+        run_key, outcome, date_ended=None, exit_status=None, reason=None,
+        output=None
+    ):
         """Record that a run has ended.
 
         :param run_key: what `begin` has returned.
@@ -189,6 +219,7 @@ class IScriptAttemptSet(Interface):
         :param exit_status: `int`, or `None`.
         :param reason: `str` or `None`; put on one line, and cut to 1000
             characters.
+        :param output: an `Output`, or `None` if there is none to keep.
         :return: whether the attempt was open; otherwise nothing has changed.
         :raises ValueError: for another outcome.
         """
@@ -233,6 +264,14 @@ class IScriptAttemptSet(Interface):
         :param since: an aware datetime; leave out what started before it.
             `None` for all.
         :return: a list of `IFailedAttempt`, the latest first.
+        """
+
+    def getOutput(name, id=None):
+        """What was kept of the output of an attempt.
+
+        :param id: of the attempt; by default the last one of the script of
+            which any output is kept.
+        :return: a `KeptOutput`, or `None` if there is no such attempt.
         """
 
     def getLastFailure(name, hostname=None):

@@ -6,6 +6,7 @@ from zope.interface import Interface
 from zope.schema import Bool
 from zope.schema import Datetime
 from zope.schema import Int
+from zope.schema import Text
 from zope.schema import TextLine
 from zope.schema import Timedelta
 from zope.schema import Tuple
@@ -61,6 +62,22 @@ class IFailedAttempt(IScriptAttempt):
             "How many attempts of the script on that host have failed since"
             " its last success there, up to and including this one."),
         min=0,
+        readonly=True,
+    )
+
+    stdout = Text(
+        title="Standard output",
+        description=(
+            "The end of what a command printed; `None` if none was kept."),
+        required=False,
+        readonly=True,
+    )
+
+    stderr = Text(
+        title="Standard error",
+        description=(
+            "The end of what a command printed there; likewise."),
+        required=False,
         readonly=True,
     )
 

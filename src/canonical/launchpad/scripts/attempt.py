@@ -60,6 +60,7 @@ from canonical.database.lastvote import works_alone
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import Output
 from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
@@ -93,6 +94,7 @@ class Attempt:
 
     :param is_kept: whether anything of it is on record at all.
     :param hurry: is set once a signal has arrived.
+    :param run_key, date_started: by default a new one, and now.
     :ivar date_started: aware, in UTC.
     :ivar is_in_doubt: whether it is not known if its work is committed.
     :ivar state: ``"none"`` before anything is on record or if that was
@@ -106,6 +108,8 @@ class Attempt:
         is_kept: bool,
         hurry: threading.Event,
         logger: Logger,
+        run_key: uuid.UUID | None = None,
+        date_started: datetime.datetime | None = None,
     ):
         self._ztm = ztm
         self._hurry = hurry
@@ -114,11 +118,12 @@ class Attempt:
         self._started = time.monotonic()
         self._name = name
         self._hostname = socket.gethostname()
-        self._run_key = uuid.uuid4()
+        self._run_key = run_key or uuid.uuid4()
         self._is_kept = is_kept
         self.is_in_doubt = False
         self._has_proof = False
-        self.date_started = datetime.datetime.now(datetime.UTC)
+        self.date_started = (
+            date_started or datetime.datetime.now(datetime.UTC))
         self.state = "none"
 
     def date_completed(self) -> datetime.datetime:
@@ -181,6 +186,11 @@ class Attempt:
         self.state = "committed"
 
     @property
+    def is_kept(self) -> bool:
+        """Is anything of it on record, or may it still be?"""
+        return self._is_kept
+
+    @property
     def is_mine(self) -> bool:
         """Is this the process that began it, and no child of that?"""
         return os.getpid() == self._pid
@@ -200,16 +210,7 @@ class Attempt:
         :raises LaunchpadScriptFailure: if it cannot be spooled either, or if
             its work is no longer in the database.
         """
-        attempt = "committed" if self._has_proof else "begun"
-        success = Success(
-            name=self._name,
-            hostname=self._hostname,
-            date_started=date_started,
-            date_completed=date_completed,
-            run_key=self._run_key,
-            attempt=attempt if self._is_kept else "none",
-            database=self._ztm.database,
-        )
+        success = self.success(date_started, date_completed)
         try:
             is_recorded = record_or_spool(
                 self._ztm, success, seconds, self._hurry, directory,
@@ -220,6 +221,21 @@ class Attempt:
                 f"The success is not recorded: {lost}") from None
         self.state = "over"
         return is_recorded
+
+    def success(
+        self, date_started: datetime.datetime, date_completed: datetime.datetime
+    ) -> Success:
+        """Its success, as it is to be recorded."""
+        attempt = "committed" if self._has_proof else "begun"
+        return Success(
+            name=self._name,
+            hostname=self._hostname,
+            date_started=date_started,
+            date_completed=date_completed,
+            run_key=self._run_key,
+            attempt=attempt if self._is_kept else "none",
+            database=self._ztm.database,
+        )
 
     def succeed(self) -> None:
         """End it without a record, for a script that does not want one."""
@@ -238,16 +254,32 @@ class Attempt:
         if not (self._is_kept and self.is_mine):
             return
         try:
-            with self._ztm.apart(HURRY if self._hurry.is_set() else TIMEOUT):
-                self._put()
-                getUtility(IScriptAttemptSet).end(
-                    self._run_key, outcome, exit_status=exit_status,
-                    reason=reason)
+            self.record_end(
+                HURRY if self._hurry.is_set() else TIMEOUT,
+                outcome, exit_status, reason)
         except Exception as error:
             self._warn(
                 "This run is not on record" if self.state == "none"
                 else "The end of this run is not on record", error)
         self.state = "over"
+
+    def record_end(
+        self,
+        seconds: float,
+        outcome: str,
+        exit_status: int | None,
+        reason: str | None,
+        output: Output | None = None,
+    ) -> None:
+        """Put its end on record, in so many seconds; see `IScriptAttempt`.
+
+        :raises Exception: if it is not on record.
+        """
+        with self._ztm.apart(seconds):
+            self._put()
+            getUtility(IScriptAttemptSet).end(
+                self._run_key, outcome, exit_status=exit_status, reason=reason,
+                output=output)
 
     def _put(self) -> None:
         """Have a row, if there is none."""

@@ -7,15 +7,17 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from optparse import OptionParser
 from optparse import Values
 
-from canonical.launchpad.plaintext import PlainFormatter
+from canonical.launchpad.plainlog import PlainFormatter
 
 
 __all__ = [
     "add_logging_options",
+    "log_to_stderr",
     "profiled",
     "script_logger",
 ]
@@ -96,6 +98,18 @@ def script_logger(
         except OSError as error:
             parser.error(f"--profile: {error.strerror}: {options.profile}")
 
+    return _root_logger(handlers)
+
+
+def log_to_stderr() -> logging.Logger:
+    """The root logger, for what takes no options."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO)
+    return _root_logger([handler])
+
+
+def _root_logger(handlers: Sequence[logging.Handler]) -> logging.Logger:
+    """The root logger, with these handlers instead of earlier ones."""
     logger = logging.getLogger()
     for handler in list(logger.handlers):
         if isinstance(handler.formatter, UTCFormatter):

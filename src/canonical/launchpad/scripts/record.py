@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from logging import Logger
 from pathlib import Path
 
@@ -21,15 +23,17 @@ from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import Output
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
+from canonical.launchpad.scripts.spool import NotSpooled
 from canonical.launchpad.scripts.spool import Success
-from canonical.launchpad.scripts.spool import as_json
-from canonical.launchpad.scripts.spool import write_success
+from canonical.launchpad.scripts.spool import spool_success
 
 
 __all__ = [
     "SHORTEST_TRY",
     "WorkLost",
+    "in_time",
     "record_or_spool",
     "record_success",
 ]
@@ -54,11 +58,16 @@ class WorkLost(Exception):
 
 
 def record_success(
-    ztm: ZopelessTransactionManager, success: Success, seconds: float
+    ztm: ZopelessTransactionManager,
+    success: Success,
+    seconds: float,
+    exit_status: int = 0,
+    output: Output | None = None,
 ) -> None:
     """Record a success and end its attempt, in a transaction of its own.
 
     :param seconds: that it may take.
+    :param exit_status, output: of an attempt that is on record as begun.
     :raises WorkLost: if its attempt should be a proof and is none.
     :raises Exception: if it is not recorded, or nobody knows.
     """
@@ -67,7 +76,8 @@ def record_success(
         attempt_set = getUtility(IScriptAttemptSet)
         if success.attempt == "begun":
             attempt_set.end(
-                success.run_key, "success", success.date_completed, 0)
+                success.run_key, "success", success.date_completed,
+                exit_status, output=output)
         if success.attempt == "committed" and not attempt_set.endCommitted(
             success.run_key, success.date_completed
         ):
@@ -81,14 +91,12 @@ def record_success(
         )
 
 
-def _record_in_time(
-    ztm: ZopelessTransactionManager,
-    success: Success,
-    seconds: float,
-    hurry: threading.Event,
+def in_time(
+    record: Callable[[float], None], seconds: float, hurry: threading.Event
 ) -> None:
-    """Record a success, and try again what fails, over new connections.
+    """Record something, and try again what fails, over new connections.
 
+    :param record: what does it, in so many seconds.
     :param seconds: for how long.
     :param hurry: if this is set, there is no further try.
     :raises Exception: why the last try failed.
@@ -99,7 +107,7 @@ def _record_in_time(
     while True:
         left = SHORTEST_TRY if hurry.is_set() else deadline - time.monotonic()
         try:
-            record_success(ztm, success, left)
+            record(left)
             return
         except WorkLost:
             raise
@@ -126,13 +134,13 @@ def record_or_spool(
     """Record a success, or keep it on disk if that cannot be done in time.
 
     :param directory: of the spool.
-    :param seconds, hurry: as of `_record_in_time`.
+    :param seconds, hurry: as of `in_time`.
     :return: whether it is recorded.
     :raises LaunchpadScriptFailure: if it cannot be kept either.
     :raises WorkLost: as `record_success` does.
     """
     try:
-        _record_in_time(ztm, success, seconds, hurry)
+        in_time(partial(record_success, ztm, success), seconds, hurry)
         return True
     except WorkLost:
         raise
@@ -141,17 +149,10 @@ def record_or_spool(
     level = logging.ERROR if is_final(cause) else logging.WARNING
     why = f"The success is not recorded yet: {first_line(cause)}"
     try:
-        path = write_success(directory, success)
-        logger.log(
-            level, "%s.  It is kept in %s, and the next cron script on this"
-            " host sends it.", why, path)
-    except OSError as error:
+        logger.log(level, "%s", spool_success(directory, success, why))
+    except NotSpooled as error:
         if success.attempt != "committed":
-            raise LaunchpadScriptFailure(
-                f"{why}.  It cannot be spooled either: {error}.  Put this"
-                " line into a file in the spool that ends in .json, then run"
-                f" scriptactivity flush: {as_json(success, indent=None)}"
-            ) from None
+            raise LaunchpadScriptFailure(str(error)) from None
         logger.log(
             level, "%s.  The next cron script records it, or: scriptactivity"
             " flush", why)

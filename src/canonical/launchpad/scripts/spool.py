@@ -25,12 +25,14 @@ from urllib.parse import quote
 
 __all__ = [
     "DamagedFile",
+    "NotSpooled",
     "Success",
     "as_json",
     "read_success",
     "remove",
     "remove_unfinished",
     "set_aside",
+    "spool_success",
     "spooled_paths",
     "write_success",
 ]
@@ -49,7 +51,8 @@ class Success(NamedTuple):
     :ivar date_started: aware, as is `date_completed`.
     :ivar attempt: what is on record of its attempt: ``"committed"``, which
         is the proof of its work; ``"begun"``; or ``"none"``.
-    :ivar database: where its work is; see `database_of`.
+    :ivar database: where its work is; see `database_of`.  Empty if nobody
+        knows; then it is wherever the records are.
     """
 
     name: str
@@ -63,6 +66,10 @@ class Success(NamedTuple):
 
 class DamagedFile(Exception):
     """A file of the spool is not a success; the text says why."""
+
+
+class NotSpooled(Exception):
+    """A success cannot be spooled; the text says why, and what to do."""
 
 
 def write_success(directory: Path, success: Success) -> Path:
@@ -93,6 +100,25 @@ def write_success(directory: Path, success: Success) -> Path:
         finally:
             os.close(descriptor)
     return path
+
+
+def spool_success(directory: Path, success: Success, why: str) -> str:
+    """Keep a success in the spool; return what there is to log.
+
+    :param why: it is not recorded.
+    :raises NotSpooled: if it cannot be kept.
+    """
+    try:
+        path = write_success(directory, success)
+    except OSError as error:
+        raise NotSpooled(
+            f"{why}.  It cannot be spooled either: {error}.  Put this line"
+            " into a file in the spool that ends in .json, then run"
+            f" scriptactivity flush: {as_json(success, indent=None)}"
+        ) from None
+    return (
+        f"{why}.  It is kept in {path}, and the next cron script on this host"
+        " sends it.")
 
 
 def as_json(success: Success, indent: int | None = 4) -> str:

@@ -6,6 +6,7 @@ They are in the database, where the proof of their work is, or in the spool.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -74,19 +75,21 @@ def record_runs(
     runs: Iterable[UnrecordedRun],
     seconds: float,
     logger: Logger,
+    hurry: threading.Event | None = None,
 ) -> int:
     """Record runs that are committed and not recorded.
 
     One that cannot be recorded, such as one whose row another session has
     locked, keeps no other waiting.
 
+    :param hurry: once this is set, stop.
     :param seconds, return, raises: as of `record_committed`.
     """
     deadline = time.monotonic() + seconds
     recorded = 0
     failure: Exception | None = None
     for run in runs:
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or hurry and hurry.is_set():
             break
         success = Success(
             name=run.name,
@@ -116,12 +119,14 @@ def send_spool(
     directory: Path,
     seconds: float,
     logger: Logger,
+    hurry: threading.Event | None = None,
 ) -> int:
     """Record what the spool holds for the database that is in use.
 
     One that cannot be recorded keeps no other waiting.
 
     :param seconds: stop after this time, and leave the rest.
+    :param hurry: once this is set, stop.
     :return: how many successes are on record now, and no longer in the spool.
     :raises OSError: if the spool cannot be read.
     :raises Exception: why the last one that is left could not be recorded.
@@ -131,7 +136,7 @@ def send_spool(
     sent = 0
     failure: Exception | None = None
     for path in spooled_paths(directory):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or hurry and hurry.is_set():
             break
         try:
             sent += _send(ztm, path, logger)
@@ -157,7 +162,7 @@ def _send(
     :return: whether it was for this database, and is on record.
     """
     success = read_success(path)
-    is_at_home = success.database == ztm.database
+    is_at_home = success.database in ("", ztm.database)
     try:
         if not is_at_home and success.attempt != "committed":
             raise WorkLost
