@@ -6,6 +6,7 @@ Nothing slow is imported before Ctrl-C is caught.
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import io
 import os
@@ -46,7 +47,9 @@ class OutputError(OSError):
 def scriptactivity() -> int:
     """The program ``scriptactivity``; returns its exit status."""
     if "run" in sys.argv:
-        # It leaves standard streams and signals to what it runs.
+        # It leaves standard streams and signals to what it runs.  Nothing
+        # that is imported for it is garbage.
+        gc.disable()
         from canonical.launchpad.command.run import is_run
         from canonical.launchpad.command.run import run
         if is_run(sys.argv[1:]):

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from canonical.config import config
@@ -47,7 +48,10 @@ def run(argv: Sequence[str]) -> NoReturn:
     :param argv: the arguments of ``scriptactivity``.
     """
     head, command = _parts(argv)
-    parser = _Parser(prog="scriptactivity", add_help=False, allow_abbrev=False)
+    # The width of a terminal, of which nothing is said here, is slow to get.
+    parser = _Parser(
+        prog="scriptactivity", add_help=False, allow_abbrev=False,
+        formatter_class=partial(argparse.HelpFormatter, width=80))
     parser.add_argument("--config")
     parser.add_argument("run")
     add_run_options(parser)

@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import datetime
 import os
-import socket
 import threading
 import time
-import uuid
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -56,12 +54,12 @@ class BackgroundRecord:
     """The record of a run that begins now.
 
     :param name: of the script; valid.
-    :ivar run_key: identifies the run.
+    :ivar run_key: identifies the run, by the text of a `uuid.UUID`.
     :ivar date_started: aware, in UTC.
     """
 
     def __init__(self, name: str):
-        self.run_key = uuid.uuid4()
+        self.run_key = _new_key()
         self._name = name
         self._pid = os.getpid()
         self._started = time.monotonic()
@@ -123,12 +121,15 @@ class BackgroundRecord:
             return f"{why}.  It cannot be spooled either: {error}"
 
     def _success(self) -> Success:
+        import socket
+        import uuid
+
         from canonical.launchpad.scripts.spool import Success
         success = None if self._clerk is None else self._clerk.success(
             self._date_ended)
         return success or Success(
             self._name, socket.gethostname(), self.date_started,
-            self._date_ended, self.run_key, "begun", "")
+            self._date_ended, uuid.UUID(self.run_key), "begun", "")
 
     def _record(self) -> None:
         """What the thread does."""
@@ -153,6 +154,16 @@ class BackgroundRecord:
         self._done.set()
         if self._clerk is not None:
             self._clerk.leave()
+
+
+def _new_key() -> str:
+    """As `uuid.uuid4` makes one, without what that imports."""
+    value = bytearray(os.urandom(16))
+    value[6] = value[6] & 0x0F | 0x40
+    value[8] = value[8] & 0x3F | 0x80
+    text = value.hex()
+    return "-".join(
+        (text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _line(error: Exception) -> str:

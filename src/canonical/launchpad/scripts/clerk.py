@@ -50,13 +50,13 @@ class Clerk:
     def __init__(
         self,
         name: str,
-        run_key: uuid.UUID,
+        run_key: str,
         date_started: datetime.datetime,
         is_over: threading.Event,
     ):
         execute_zcml()
         self._name = name
-        self._run_key = run_key
+        self._run_key = uuid.UUID(run_key)
         self._date_started = date_started
         self._is_over = is_over
         self._warnings = _Warnings()

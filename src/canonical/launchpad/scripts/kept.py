@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from canonical.launchpad.plaintext import printable
-
 
 __all__ = [
     "HIDDEN",
@@ -25,7 +23,7 @@ HIDDEN = "***"
 BEFORE = 4096
 
 # Colours and other control sequences of terminals; by "CSI" in ECMA-48.
-CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+CONTROL_SEQUENCE = r"\x1b\[[0-?]*[ -/]*[@-~]"
 
 
 class Tail:
@@ -64,8 +62,10 @@ class Tail:
 
 def kept_text(data: bytes, secrets: Sequence[str]) -> str:
     """Text that harms no terminal, and has no secrets in it."""
+    # Slow to import; the command has ended.
+    from canonical.launchpad.plaintext import printable
     text = data.decode(errors="backslashreplace")
-    text = CONTROL_SEQUENCE.sub("", text.replace("\r\n", "\n"))
+    text = re.sub(CONTROL_SEQUENCE, "", text.replace("\r\n", "\n"))
     for pattern in filter(None, secrets):
         text = re.sub(pattern, HIDDEN, text)
     return printable(text, keep="\n\t")

@@ -114,7 +114,7 @@ def run(order: Order) -> NoReturn:
         process.start(
             order.command, {
                 "SCRIPTACTIVITY_NAME": order.name,
-                "SCRIPTACTIVITY_RUN_KEY": str(record.run_key)},
+                "SCRIPTACTIVITY_RUN_KEY": record.run_key},
             streams, closed)
     except CannotStart as error:
         print(f"scriptactivity: {error}", file=sys.stderr, flush=True)

@@ -11,9 +11,13 @@ import threading
 from collections.abc import Iterable
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO
+from typing import TYPE_CHECKING
 
 from canonical.launchpad.scripts.kept import Tail
+
+
+if TYPE_CHECKING:
+    from typing import IO
 
 
 __all__ = [
