@@ -240,9 +240,10 @@ class ScriptAttemptSet:
         row = _execute(sql.OUTPUT, name=name, id=id).get_one()
         if row is None:
             return None
-        *which, stdout, stderr = _utc(row)
+        attempt_id, hostname, date_started, outcome, stdout, stderr = _utc(row)
         return KeptOutput(
-            *which, None if stdout is None else Output(stdout, stderr))
+            attempt_id, hostname, date_started, outcome,
+            None if stdout is None else Output(stdout, stderr))
 
     def getLastFailure(
         self, name: str, hostname: str | None = None

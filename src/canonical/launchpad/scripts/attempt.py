@@ -223,7 +223,9 @@ class Attempt:
         return is_recorded
 
     def success(
-        self, date_started: datetime.datetime, date_completed: datetime.datetime
+        self,
+        date_started: datetime.datetime,
+        date_completed: datetime.datetime,
     ) -> Success:
         """Its success, as it is to be recorded."""
         attempt = "committed" if self._has_proof else "begun"
