@@ -47,8 +47,8 @@ DURABLE = """
 """
 
 
-# Where libpq looks for what a URI leaves out; by "Environment Variables" in the
-# PostgreSQL manual.
+# Where libpq looks for what a URI leaves out; by "Environment Variables" in
+# the PostgreSQL manual.
 DEFAULTS = {
     "host": ("PGHOST", ""),
     "hostaddr": ("PGHOSTADDR", ""),

@@ -16,6 +16,7 @@ from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import COMMANDS
+from canonical.launchpad.command.kept import message_of
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
@@ -40,7 +41,7 @@ from canonical.launchpad.monitor.incidents import Notice
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import changes
 from canonical.launchpad.monitor.incidents import notices_of
-from canonical.launchpad.monitor.message import notice_message
+from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.rulesfile import ExpectationError
@@ -150,9 +151,10 @@ class AlertScript(LaunchpadCronScript):
         while (notice := self._claim(channel, tried)) is not None:
             tried.add(notice.recipients)
             ids = [each.id for each in notice.alerts]
+            message = message_of(notice)
             self.txn.disconnect()
             try:
-                pending = self._send(channel, notice)
+                pending = self._send(channel, notice, message)
             except OSError as error:
                 failures.append(
                     f"cannot notify by {channel}: {in_a_line(error)}")
@@ -183,12 +185,13 @@ class AlertScript(LaunchpadCronScript):
         self.txn.abort()
         return None
 
-    def _send(self, channel: str, notice: Notice) -> list[str]:
+    def _send(
+        self, channel: str, notice: Notice, message: Message
+    ) -> list[str]:
         """Send a notice; return who was refused for the moment.
 
         :raises OSError: if nobody knows of it.
         """
-        message = notice_message(notice, instance_name())
         to = None
         if notice.recipients:
             to = [each for each in addresses() if each in notice.recipients]
@@ -264,7 +267,7 @@ def _dry_run(script: AlertScript) -> int:
         ztm.uninstall()
     for channel in channels():
         for notice in notices_of(unsettled, answers, channel, _repeat(), at):
-            message = notice_message(notice, instance_name())
+            message = message_of(notice)
             to = notice.recipients or (
                 addresses() if channel == "mail" else ())
             say(f"{channel}: {', '.join(to)}" if to else channel)

@@ -176,7 +176,7 @@ COMMANDS = {
         {"scriptactivity output backup": "of the last run",
          "scriptactivity output backup --run 42":
          "of another; \"show\" prints the numbers"},
-        "history", "output", options.add_output_options),
+        "kept", "output", options.add_output_options),
     "alert": Command(
         "notify people of what broke and what recovered",
         "Notifies people of what broke and what recovered.  cron should run"

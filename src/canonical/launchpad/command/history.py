@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from collections.abc import Container
 from collections.abc import Iterable
 from typing import Any
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import end_for_people
@@ -28,7 +28,6 @@ from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import nearest
 
 
@@ -173,7 +172,8 @@ def failures(args: argparse.Namespace) -> int:
                  each.outcome, each.failures_in_a_row]
                 for each in attempts
             ],
-            2, [_why_it_failed(each) for each in attempts]))
+            2, [_why_it_failed(each) for each in attempts],
+            [end_of_output(each) for each in attempts]))
     return 0
 
 
@@ -265,31 +265,3 @@ def _future_sentence(activities: FutureActivities) -> str:
 def _literal(text: str) -> str:
     """By "String Constants" in the PostgreSQL manual."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def output(args: argparse.Namespace) -> int:
-    """Print what was kept of the output of a command."""
-    kept = getUtility(IScriptAttemptSet).getOutput(args.name, args.run)
-    if kept is None and args.run is None:
-        complain(f"no output of {args.name!r} is kept")
-        return 1
-    if kept is None:
-        complain(f"run {args.run} of {args.name!r} is not on record")
-        return 1
-    texts = kept.output
-    if args.json:
-        print_json([{
-            **kept._asdict(), "output": None, "name": args.name,
-            "stdout": texts and texts.stdout,
-            "stderr": texts and texts.stderr}])
-        return 0
-    if texts is None:
-        complain(f"no output of run {args.run} of {args.name!r} is kept")
-        return 1
-    for text, stream in (
-        (texts.stdout, sys.stdout), (texts.stderr, sys.stderr)
-    ):
-        print(
-            printable(text, keep="\n\t"), file=stream,
-            end="\n" if text and not text.endswith("\n") else "", flush=True)
-    return 0

@@ -17,6 +17,7 @@ from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.history import complain_of_unknown
 from canonical.launchpad.command.history import print_future
+from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
@@ -158,7 +159,9 @@ def _print(about: About) -> None:
         *_answers(about.assessments),
         ("running", [_running_line(each) for each in about.running]),
         ("runs", _run_lines(about.runs, console.width - len(MARGIN))),
-        ("failures", [_failure_line(each) for each in about.failures]),
+        ("failures", [
+            line for each in about.failures
+            for line in (_failure_line(each), *end_of_output(each))]),
         ("alerts", [
             f"{each.state}, {each.question}, since {moment(each.date_opened)}"
             f"; {notified(each)}" for each in about.alerts]),

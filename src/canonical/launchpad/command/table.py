@@ -34,12 +34,14 @@ class Screen(NamedTuple):
     :ivar keys: how many columns, from the first on, say what a row is about.
     :ivar notes: one for each row, with all that has no width of its own; it
         stands beside its row or else below, and is never cut.
+    :ivar below: lines below each row, if there are any.
     """
 
     titles: Sequence[str]
     rows: Sequence[Sequence[Any]]
     keys: int
     notes: Sequence[str]
+    below: Sequence[Sequence[str]] = ()
 
 
 def print_table(
@@ -98,6 +100,10 @@ def _print_screen(screen: Screen, style: Callable[[int], str]) -> None:
             lines = [_line(row, widths)]
         for line in [*lines, *wrapped([note], INDENT, console)]:
             console.print(line, style=style(number))
+        if screen.below:
+            below = [printable(line) for line in screen.below[number]]
+            for line in wrapped(below, INDENT, console):
+                console.print(line, style="dim")
     if any(isinstance(value, datetime.datetime)
            for row in screen.rows for value in row):
         console.print(f"Times are in {zone_name()}.", style="dim")

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
@@ -33,6 +34,9 @@ __all__ = [
 
 # What a phone shows of a subject.
 SUBJECT = 60
+
+# What no script has printed.
+NO_OUTPUT: Mapping[tuple[str, str | None], Sequence[str]] = {}
 
 OVER = {
     "recently": "was late",
@@ -64,17 +68,26 @@ class Message(NamedTuple):
             "text": self.text, **self.scripts}
 
 
-def notice_message(notice: Notice, instance: str) -> Message:
+def notice_message(
+    notice: Notice,
+    instance: str,
+    outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
+) -> Message:
     """A notice, as it is sent.
 
     :param instance: what sends it; the subject begins with it.
+    :param outputs: by name and host, the last lines of what a script has
+        printed that failed.
     """
     return Message(
         notice_id(notice), notice.at,
-        _subject(instance, notice_subject(notice)), notice_text(notice),
+        _subject(instance, notice_subject(notice)),
+        notice_text(notice, outputs),
         {
             title.replace(" ", "_"): [
-                _as_dict(notice, each) for each in alerts]
+                {**_as_dict(notice, each), "output": list(
+                    outputs.get((each.name, each.hostname), ()))}
+                for each in alerts]
             for title, alerts in _parts(notice)})
 
 
@@ -129,8 +142,14 @@ def notice_subject(notice: Notice) -> str:
     return printable(subject)
 
 
-def notice_text(notice: Notice) -> str:
-    """All of it, the most important first, without any width in mind."""
+def notice_text(
+    notice: Notice,
+    outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
+) -> str:
+    """All of it, the most important first, without any width in mind.
+
+    :param outputs: as of `notice_message`.
+    """
     counts = ", ".join(
         f"{len(_scripts(alerts))} {title}"
         for title, alerts in _parts(notice) if alerts)
@@ -139,7 +158,9 @@ def notice_text(notice: Notice) -> str:
         _parts(notice), (_broken, _over, _over, _over, _still), strict=True
     ):
         if alerts:
-            blocks += ["", title.upper(), *_block(notice, alerts, describe)]
+            blocks += ["", title.upper(), *_block(
+                notice, alerts, describe,
+                outputs if describe in (_broken, _still) else NO_OUTPUT)]
     return "\n".join(map(printable, blocks)) + "\n"
 
 
@@ -183,6 +204,7 @@ def _block(
     notice: Notice,
     alerts: Sequence[Alert],
     describe: Callable[[Notice, Alert], str],
+    outputs: Mapping[tuple[str, str | None], Sequence[str]],
 ) -> list[str]:
     """Script by script, the worst first, what there is to say."""
     order = {script: number for number, script in enumerate(_scripts(alerts))}
@@ -196,6 +218,8 @@ def _block(
         lines.append(f"* {script}")
         of_script = list(group)
         lines += [f"  {describe(notice, each)}" for each in of_script]
+        lines += [f"  {line}" for line in outputs.get(
+            (of_script[0].name, of_script[0].hostname), ())]
         if alerts is notice.eased:
             lines += _still_bad(notice, of_script[0])
     return lines

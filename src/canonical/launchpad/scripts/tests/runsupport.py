@@ -34,7 +34,8 @@ class RunTestCase(ScriptTestCase):
         """
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         return start_python(
-            ["-c", PROGRAM.format(prepare), "run", *options, name, "--", "sh", "-c", command],
+            ["-c", PROGRAM.format(prepare), "run", *options, name, "--",
+             "sh", "-c", command],
             {**os.environ, **(env or {})}, **{**pipes, **how})
 
     def finish(self, process, input=None):

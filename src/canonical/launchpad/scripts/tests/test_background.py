@@ -35,7 +35,8 @@ class TestDatabase(RunTestCase):
             "The success of backup is not recorded yet: cannot connect to"
             " database app on /nowhere: ")
         success, = self.spooled()
-        self.assertEqual("host=/nowhere port=5432 dbname=app", success.database)
+        self.assertEqual(
+            "host=/nowhere port=5432 dbname=app", success.database)
 
     def test_a_failure_is_not_spooled(self):
         process = self.run_command(

@@ -24,11 +24,8 @@ class TestTail(unittest.TestCase):
         for number in range(10_000):
             tail.add(b"line %d\n" % number)
         lines = tail.text([]).splitlines()
-        self.assertEqual("line 9999", lines[-1])
         self.assertEqual(
-            [f"line {number}" for number in range(10_000 - len(lines), 10_000)],
-            lines)
-        self.assertEqual(9, len(lines))
+            [f"line {number}" for number in range(9_991, 10_000)], lines)
 
     def test_one_long_line(self):
         tail = Tail(100)

@@ -1,0 +1,89 @@
+"""What was kept of the output of commands: the command ``output``, and where
+else it is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from zope.component import getUtility
+
+from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.output import print_json
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.monitor.incidents import Notice
+from canonical.launchpad.monitor.message import Message
+from canonical.launchpad.monitor.message import notice_message
+from canonical.launchpad.plaintext import printable
+
+
+__all__ = [
+    "end_of_output",
+    "message_of",
+    "output",
+]
+
+
+# How many lines are shown beside a failure, and of how many scripts a message
+# has any.
+LINES = 5
+SCRIPTS = 10
+
+
+def output(args: argparse.Namespace) -> int:
+    """Print what was kept of the output of a command."""
+    kept = getUtility(IScriptAttemptSet).getOutput(args.name, args.run)
+    if kept is None and args.run is None:
+        complain(f"no output of {args.name!r} is kept")
+        return 1
+    if kept is None:
+        complain(f"run {args.run} of {args.name!r} is not on record")
+        return 1
+    texts = kept.output
+    if args.json:
+        print_json([{
+            **kept._asdict(), "output": None, "name": args.name,
+            "stdout": texts and texts.stdout,
+            "stderr": texts and texts.stderr}])
+        return 0
+    if texts is None:
+        complain(f"no output of run {args.run} of {args.name!r} is kept")
+        return 1
+    for text, stream in (
+        (texts.stdout, sys.stdout), (texts.stderr, sys.stderr)
+    ):
+        print(
+            printable(text, keep="\n\t"), file=stream,
+            end="\n" if text and not text.endswith("\n") else "", flush=True)
+    return 0
+
+
+def end_of_output(attempt: Any) -> list[str]:
+    """The last lines of what a run that failed has printed.
+
+    :param attempt: an `IFailedAttempt`.
+    """
+    text = (attempt.stderr or "").strip() or (attempt.stdout or "").strip()
+    lines = text.splitlines()
+    return [f"| {line}" for line in lines[-LINES:]] + (
+        [f"  more: scriptactivity output {attempt.name} --run {attempt.id}"]
+        if len(lines) > LINES else [])
+
+
+def message_of(notice: Notice) -> Message:
+    """A notice, with the last lines of the runs that failed."""
+    attempt_set = getUtility(IScriptAttemptSet)
+    outputs: dict[tuple[str, str | None], list[str]] = {}
+    for alert in [*notice.broken, *notice.still]:
+        script = alert.name, alert.hostname
+        if script in outputs or alert.question == "runtime":
+            continue
+        if len(outputs) == SCRIPTS:
+            break
+        if attempt_set.countFailuresInARow(*script):
+            outputs[script] = end_of_output(
+                attempt_set.getLastFailure(*script))
+    return notice_message(notice, instance_name(), outputs)
