@@ -100,9 +100,8 @@ def _print_screen(screen: Screen, style: Callable[[int], str]) -> None:
             lines = [_line(row, widths)]
         for line in [*lines, *wrapped([note], INDENT, console)]:
             console.print(line, style=style(number))
-        if screen.below:
-            below = [printable(line) for line in screen.below[number]]
-            for line in wrapped(below, INDENT, console):
+        for below in screen.below[number] if screen.below else ():
+            for line in wrapped([printable(below)], INDENT, console):
                 console.print(line, style="dim")
     if any(isinstance(value, datetime.datetime)
            for row in screen.rows for value in row):

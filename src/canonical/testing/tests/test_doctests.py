@@ -103,6 +103,7 @@ def set_up(test):
 
     ztm = ZopelessTransactionManager._installed
     test.globs.update(
+        RUN=COMMAND,
         command=command,
         database_uri=f"embedded:{PostgresLayer.directory}",
         directory=directory,
