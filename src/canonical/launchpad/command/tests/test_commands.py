@@ -17,6 +17,7 @@ from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import main_parser
 from canonical.launchpad.command.parser import monitor_parser
 from canonical.launchpad.command.parser import parse
+from canonical.launchpad.command.run import is_run
 
 
 # What each argument that has to be there may be.
@@ -71,7 +72,10 @@ class TestCommandLine(unittest.TestCase):
             argv = [
                 name, *self.required(parser, action),
                 *action.option_strings[:1], "\udcff"]
-            if action.metavar != "FILE" or action.dest == "prometheus":
+            if action.metavar == "URI":
+                # Its password is not printed.
+                self.assert_refused(argv, "not printable")
+            elif action.metavar != "FILE" or action.dest == "prometheus":
                 self.assert_refused(argv, "\\udcff")
             else:
                 parse(argv)
@@ -90,7 +94,9 @@ class TestCommandLine(unittest.TestCase):
                 before, _, arguments = example.partition("scriptactivity ")
                 argv = shlex.split(arguments.partition(" > ")[0])
                 self.assertEqual(name, argv[0], example)
-                if name != "alert":
+                if name == "run":
+                    self.assertTrue(is_run(argv))
+                elif name != "alert":
                     parse(argv)
         for name in MONITORS:
             parser = monitor_parser(name)

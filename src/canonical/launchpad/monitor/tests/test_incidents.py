@@ -235,10 +235,20 @@ STILL BROKEN
             "name": "garbo", "hostname": None, "question": "recently",
             "state": "critical", "sentence": "is late",
             "opened": "2007-02-01T08:00:00+00:00", "closed": None,
+            "output": [],
         }], found["broken"])
         self.assertEqual(
             ["2007-02-01T10:00:00+00:00"],
             [each["closed"] for each in found["recovered"]])
+
+    def test_the_end_of_the_output(self):
+        notice = self.notice([make_alert()], answers())
+        message = notice_message(
+            notice, "production", {("garbo", None): ["| no space left"]})
+        self.assertIn(
+            "* garbo\n  critical: is late\n  | no space left\n", message.text)
+        self.assertEqual(
+            ["| no space left"], message.scripts["broken"][0]["output"])
 
     def test_the_id_is_that_of_the_alerts(self):
         def identifier(**values):
