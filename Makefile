@@ -45,6 +45,7 @@ torture: $(built)
 bench: $(built)
 	bin/py bench/last_activity.py
 	bin/py bench/whole_script.py
+	bin/py bench/run.py
 	bin/py bench/attempts.py
 	bin/py bench/check.py
 	bin/py bench/backtest.py
