@@ -31,8 +31,8 @@ from canonical.testing import in_layer
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from whole_script import ZOPE_SCRIPT  # noqa: E402
-from whole_script import environment_with_the_wheel  # noqa: E402
+from whole_script import ZOPE_SCRIPT
+from whole_script import environment_with_the_wheel
 
 
 # It starts soon, and notes when that was.
@@ -64,7 +64,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
         python = environment_with_the_wheel(directory / "venv")
-        script = directory / "zope.py"
+        script = directory / "insert.py"
         script.write_text(ZOPE_SCRIPT.format(uri=uri))
         prefixes = {"bare": []}
         chronic = shutil.which("chronic")

@@ -20,6 +20,7 @@ from canonical.launchpad.scripts.tests.ground import Ground
 from canonical.launchpad.scripts.tests.ground import Hung
 from canonical.launchpad.scripts.tests.ground import unique
 from canonical.launchpad.scripts.tests.torture.attacks import ATTACKS
+from canonical.launchpad.scripts.tests.torture.commands import COMMANDS
 from canonical.launchpad.scripts.tests.torture.failover import FAILOVERS
 from canonical.launchpad.scripts.tests.torture.surroundings import SURROUNDINGS
 
@@ -123,7 +124,7 @@ def main():
         help="only attacks with this in their title")
     args = parser.parse_args()
     chosen = [
-        attack for attack in [*FAILOVERS, *SURROUNDINGS, *ATTACKS]
+        attack for attack in [*FAILOVERS, *SURROUNDINGS, *ATTACKS, *COMMANDS]
         if args.only in attack[0]]
     fork = multiprocessing.get_context("fork")
     begun, done = fork.Value("i", 0), fork.SimpleQueue()
