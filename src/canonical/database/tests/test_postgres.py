@@ -350,7 +350,8 @@ two');
         fresh = query(self.database, CATALOGUE)
         query(self.database, """
             ALTER TABLE scriptattempt
-                DROP run_key, DROP process, DROP date_committed;
+                DROP run_key, DROP process, DROP date_committed,
+                    DROP stdout, DROP stderr;
             DROP INDEX scriptattempt__name__date_started__idx;
             INSERT INTO scriptattempt
                 (name, hostname, pid, date_started, date_ended, outcome)

@@ -29,7 +29,7 @@ __all__ = [
 USUAL = 1.0
 
 # Seconds that an end may be late, on a machine that is busy.
-LATE = 20
+LATE = 60
 
 TWO_GIGABYTES = 2 * 1000 ** 3
 
