@@ -20,8 +20,8 @@ from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import five_fields
-from canonical.launchpad.monitor.scriptname import is_known_command
-from canonical.launchpad.monitor.scriptname import script_name
+from canonical.launchpad.monitor.scriptname import script_of
+from canonical.launchpad.monitor.wrappers import is_known_command
 
 
 __all__ = [
@@ -143,7 +143,7 @@ def rules_of(
 ) -> tuple[list[Rule], list[Note]]:
     """The rules for entries, and notes on the lines that become none.
 
-    :param names: see `script_name`.
+    :param names: see `script_of`.
     :return: the rules in the order of the lines, with a comment for each
         note among them; and the notes.
     """
@@ -254,7 +254,7 @@ def _rule(entry: Entry, names: Sequence[tuple[str, str]]) -> Rule:
     :raises ValueError: if there can be none; says why.
     """
     attributes = {
-        "name": script_name(entry.command, names),
+        "name": script_of(entry.command, names).name,
         "schedule": entry.schedule,
         "timezone": entry.timezone,
     }

@@ -8,7 +8,7 @@ from canonical.launchpad.monitor.crontab import parse_crontab
 from canonical.launchpad.monitor.crontab import rules_of
 from canonical.launchpad.monitor.schedule import slots_between
 from canonical.launchpad.monitor.scriptname import parse_names
-from canonical.launchpad.monitor.scriptname import script_name
+from canonical.launchpad.monitor.scriptname import script_of
 
 
 def rules(text, system=False, names=(), timezone="UTC"):
@@ -265,7 +265,7 @@ class TestNames(unittest.TestCase):
             ("bin/instance run a.py", "a"),
             ("'/srv/two words.py' x", "two words"),
         ):
-            self.assertEqual(name, script_name(command), command)
+            self.assertEqual(name, script_of(command).name, command)
 
     def test_commands_that_do_not_tell(self):
         for command, words in (
@@ -286,12 +286,12 @@ class TestNames(unittest.TestCase):
             ("test `date +%u` = 7 && a", "decides by the date"),
         ):
             with self.assertRaisesRegex(ValueError, words, msg=command):
-                script_name(command)
+                script_of(command).name
 
     def test_the_strangest_commands_take_no_time(self):
         for word in "(", "$(", "`", "test ", "nice ", "bash -c ", "su -c ":
             with self.assertRaises(ValueError, msg=word):
-                script_name((word * 1000)[:1000])
+                script_of((word * 1000)[:1000]).name
 
     def test_the_first_pattern_that_matches(self):
         names = parse_names(
@@ -305,7 +305,7 @@ class TestNames(unittest.TestCase):
             ("run-parts /etc/cron.daily", "four"),
             ("/srv/d.py", "d"),
         ):
-            self.assertEqual(name, script_name(command, names))
+            self.assertEqual(name, script_of(command, names).name)
 
     def test_names_that_are_wrong(self):
         for text, words in (
