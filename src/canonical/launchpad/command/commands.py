@@ -131,12 +131,15 @@ COMMANDS = {
     "crontab": Command(
         "generate rules from crontabs",
         "Prints rules for what crontabs start.  A line that becomes no rule is"
-        " a comment there, and a line on standard error.  The exit status is"
-        " 0, or 1 if a line was not understood, or 2 if a file could not be"
-        " read.",
-        {"scriptactivity crontab /etc/crontab > rules.zcml":
-         "the crontab of the system",
-         "crontab -l | scriptactivity crontab - > rules.zcml": "your own"},
+        " a comment there, and a line on standard error.  With --wrap it"
+        " prints a crontab whose commands are run by \"scriptactivity run\"."
+        "  The exit status is 0, or 1 if a line was not understood or not"
+        " wrapped, or 2 if a file could not be read.",
+        {"scriptactivity crontab /etc/crontab /etc/cron.d > rules.zcml":
+         "the crontabs of the system",
+         "crontab -l | scriptactivity crontab - > rules.zcml": "your own",
+         "crontab -l | scriptactivity crontab --wrap - | diff <(crontab -l) -":
+         "what --wrap would add"},
         "crontab", "crontab", options.add_crontab_options, database=False),
     "suggest": Command(
         "infer rules from past runs",

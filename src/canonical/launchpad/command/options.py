@@ -193,7 +193,12 @@ def add_crontab_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``crontab`` takes."""
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=_file_name,
-        help="a crontab; - is standard input")
+        help="a crontab, or a directory such as /etc/cron.d; - is standard"
+             " input")
+    parser.add_argument(
+        "--wrap", action="store_true",
+        help="print the crontab, with \"scriptactivity run NAME --\" before"
+             " each command that runs a script")
     parser.add_argument(
         "--timezone", metavar="ZONE", type=_text,
         help="the time zone of cron, such as Europe/London, for schedules"

@@ -8,114 +8,29 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from canonical.launchpad.monitor.programs import ASSIGNMENT
+from canonical.launchpad.monitor.programs import FLAGS
+from canonical.launchpad.monitor.programs import INTERPRETER
+from canonical.launchpad.monitor.programs import KEYWORDS
+from canonical.launchpad.monitor.programs import MANY_THINGS
+from canonical.launchpad.monitor.programs import PROGRAM
+from canonical.launchpad.monitor.programs import RUNNERS
+from canonical.launchpad.monitor.programs import SHELL
+from canonical.launchpad.monitor.programs import TOOLS
+from canonical.launchpad.monitor.programs import VALUED
+from canonical.launchpad.monitor.programs import WRAPPERS
 from canonical.launchpad.monitor.shellcommand import Word
 from canonical.launchpad.monitor.shellcommand import simple_commands
 
 
 __all__ = [
-    "ASSIGNMENT",
-    "KEYWORDS",
-    "PROGRAM",
     "SUFFIX",
     "Script",
-    "is_known_command",
+    "after_options",
     "only_script",
     "scripts_in",
 ]
 
-
-# The command that runs any command; see `canonical.launchpad.command.run`.
-PROGRAM = "scriptactivity"
-
-
-# Words of the shell that a command may follow.
-KEYWORDS = frozenset([
-    "!", "{", "}", "if", "then", "elif", "else", "while", "until", "do",
-])
-
-# Commands that are no scripts: they prepare for one, test, report or clean up;
-# or they run something elsewhere, or many things.
-TOOLS = frozenset([
-    ".", ":", "[", "[[", "awk", "case", "cat", "cd", "chmod", "chown", "cp",
-    "curl", "date", "docker", "done", "echo", "esac", "exit", "export",
-    "false", "fi", "find", "for", "grep", "gzip", "head", "hostname", "kill",
-    "killall", "kubectl", "ln", "logger", "mail", "mailx", "mkdir", "mv",
-    "pgrep", "pidof", "pkill", "podman", "printf", "rm", "rsync", "run-parts",
-    "sed", "sendmail", "set", "sleep", "sort", "source", "ssh", "tail", "tar",
-    "tee", "test", "touch", "trap", "true", "ts", "ulimit", "umask", "unset",
-    "wait", "wget", "which", "xargs", "yes",
-])
-
-# Commands that run another command: their short options that take a value,
-# and how many arguments of their own come before that command.
-WRAPPERS = {
-    "caffeinate": ("tw", 0),
-    "chpst": ("uUbenlLmopfcrt/C", 0),
-    "chronic": ("", 0),
-    "command": ("", 0),
-    "cronic": ("", 0),
-    "doas": ("uC", 0),
-    "env": ("uC", 0),
-    "envdir": ("", 1),
-    "exec": ("a", 0),
-    "flock": ("wE", 1),
-    "gosu": ("", 1),
-    "instance": ("", 1),
-    "invoke-rc.d": ("", 0),
-    "ionice": ("cn", 0),
-    "nice": ("n", 0),
-    "nocache": ("n", 0),
-    "nohup": ("", 0),
-    "run-one": ("", 0),
-    "runuser": ("ugG", 0),
-    "s6-envdir": ("", 1),
-    "s6-setuidgid": ("", 1),
-    "setlock": ("", 1),
-    "setsid": ("", 0),
-    "setuser": ("", 1),
-    "stdbuf": ("ioe", 0),
-    "su": ("gGs", 1),
-    "su-exec": ("", 1),
-    "sudo": ("CDghpRrTtUu", 0),
-    "systemd-cat": ("tp", 0),
-    "systemd-run": ("EHMpu", 0),
-    "taskset": ("", 1),
-    "time": ("fo", 0),
-    "timeout": ("ks", 1),
-    "zopectl": ("C", 1),
-}
-
-# Those that do it with a subcommand: which, and the same of it.
-RUNNERS = {
-    "bundle": ("exec", "", 0),
-    "cronitor": ("exec", "", 1),
-    "pipenv": ("run", "", 0),
-    "poetry": ("run", "CP", 0),
-    "uv": ("run", "Cp", 0),
-}
-
-# Their long options that take a value as a word of its own.
-VALUED = frozenset([
-    "--adjustment", "--chdir", "--class", "--classdata",
-    "--conflict-exit-code", "--directory", "--env-file", "--extra", "--gid",
-    "--group", "--identifier", "--kill-after", "--ok", "--package",
-    "--priority", "--project", "--property", "--python", "--rakefile",
-    "--setenv", "--settings", "--signal", "--slice", "--timeout", "--uid",
-    "--unit", "--unset", "--user", "--wait", "--with", "--working-directory",
-])
-
-# Programs that do many things: the subcommand says which.
-MANY_THINGS = frozenset([
-    "artisan", "console", "django-admin", "mailman", "manage.py", "rake",
-])
-
-SHELL = re.compile("(?:ba|da|k|z)?sh")
-
-INTERPRETER = re.compile(
-    r"(?P<python>(?:python|pypy)[\d.]*|py|zopepy|run)|"
-    r"(?:perl|ruby|php|node)[\d.]*")
-
-ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 SUFFIX = re.compile(r"(?<=.)\.(?:py|pyc|sh|bash|ksh|zsh|pl|rb|php|js|job)\Z")
 
@@ -137,16 +52,6 @@ class Script:
     path: str
     name: str
     reports: bool = False
-
-
-def is_known_command(word: str) -> bool:
-    """Is it a command that crontabs run scripts with?"""
-    base = word.rpartition("/")[2]
-    return bool(
-        base in TOOLS or base in WRAPPERS or base in RUNNERS
-        or base in MANY_THINGS or base in (PROGRAM, "runitor")
-        or word in KEYWORDS or SHELL.fullmatch(base)
-        or INTERPRETER.fullmatch(base))
 
 
 def scripts_in(command: str) -> list[tuple[Script, list[Word]]]:
@@ -215,21 +120,21 @@ def _script(words: list[str], reports: bool = False) -> Script:
     base = path.rpartition("/")[2]
     name = SUFFIX.sub("", base)
     if base in MANY_THINGS:
-        _, rest = _after_options(words, "Cf")
+        _, rest = after_options(words, "Cf")
         name = next((
             word for word in rest if not ASSIGNMENT.match(word)), name)
     return Script(path, name, reports or path.endswith((".py", ".pyc")))
 
 
 def _of_shell(words: list[str]) -> Script | None:
-    option, rest = _after_options(words, "o", "c")
+    option, rest = after_options(words, "o", "c")
     if not rest:
         return None
     return only_script(rest[0]) if option else _script(rest)
 
 
 def _of_interpreter(words: list[str], python: bool) -> Script | None:
-    option, rest = _after_options(words, "WXId", "cemr")
+    option, rest = after_options(words, "WXId", "cemr")
     if not rest or option not in ("", "m"):
         return None
     if option:
@@ -245,7 +150,7 @@ def _of_wrapper(
     if base in ("su", "runuser") and "-c" in words[:-1]:
         return only_script(words[words.index("-c") + 1])
     # "command -v" only looks where a command is.
-    option, rest = _after_options(
+    option, rest = after_options(
         words, valued, "vV" if base == "command" else "")
     if option:
         return None
@@ -258,10 +163,10 @@ def _of_wrapper(
 def _of_runner(
     words: list[str], subcommand: str, valued: str, arguments: int
 ) -> Script | None:
-    _, rest = _after_options(words, valued)
+    _, rest = after_options(words, valued)
     if rest[:1] != [subcommand]:
         return None
-    option, rest = _after_options(rest, valued, "m")
+    option, rest = after_options(rest, valued, "m")
     rest = rest[arguments:]
     if option and rest:
         return _script([rest[0].replace(".", "/")], True)
@@ -272,11 +177,13 @@ def _of_ours(words: list[str]) -> Script | None:
     """What is wrapped already has its name."""
     if words[1:2] != ["run"]:
         return _script(words)
-    _, rest = _after_options(words[1:], "")
-    return Script(rest[0], rest[0], True) if rest else None
+    if "--" not in words[3:]:
+        return None
+    name = words[words.index("--", 3) - 1]
+    return Script(name, name, True)
 
 
-def _after_options(
+def after_options(
     words: list[str], valued: str, last: str = ""
 ) -> tuple[str, list[str]]:
     """The words after a program's options.
@@ -286,12 +193,13 @@ def _after_options(
     :return: the letter of `last` that was met, and the words.
     """
     rest = words[1:]
+    long = VALUED - FLAGS.get(words[0].rpartition("/")[2], frozenset())
     while rest and rest[0].startswith("-"):
         word, rest = rest[0], rest[1:]
         if word == "--":
             break
         if word.startswith("--"):
-            rest = rest[1:] if word in VALUED else rest
+            rest = rest[1:] if word in long else rest
             continue
         for place, letter in enumerate(word[1:], 2):
             if letter in last:
