@@ -37,6 +37,7 @@ from canonical.launchpad.zcml import execute_zcml
 __all__ = [
     "TroubleError",
     "crontab",
+    "text_of",
     "zone_of",
 ]
 
@@ -67,7 +68,7 @@ def crontab(args: argparse.Namespace) -> int:
         timezone = zone_of(args.timezone)
         names = [] if args.names is None else _names(args.names)
         texts = {
-            file: _text(file) for given in args.files
+            file: text_of(file) for given in args.files
             for file in _files(given)}
         if args.wrap and len(texts) > 1:
             raise TroubleError(
@@ -176,7 +177,7 @@ def _files(given: str) -> Iterator[str]:
             complain(f"{each}: left out; cron reads no file of such a name")
 
 
-def _text(file: str) -> str:
+def text_of(file: str) -> str:
     """What a file has in it; bytes that are not UTF-8 as surrogates."""
     try:
         data = sys.stdin.buffer.read() if file == "-" else (
@@ -191,7 +192,7 @@ def _text(file: str) -> str:
 
 def _names(path: Path) -> list[tuple[str, str]]:
     try:
-        return parse_names(_text(str(path)))
+        return parse_names(text_of(str(path)))
     except ValueError as error:
         raise TroubleError(f"{path}: {error}") from None
 

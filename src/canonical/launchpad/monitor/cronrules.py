@@ -27,8 +27,7 @@ __all__ = [
 
 
 UNREPORTED = (
-    "unless it is in Python, it reports only once it is wrapped: see crontab"
-    " --wrap")
+    "unless it is in Python, it reports only once scriptactivity run runs it")
 
 # Some commands sleep first, so that not all hosts start at once.
 SLEEP = re.compile(
