@@ -12,7 +12,7 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.interfaces import IScriptActivitySet
-from canonical.launchpad.interfaces import time_text
+from canonical.launchpad.plaintext import time_text
 from canonical.launchpad.zcml import execute_zcml
 from canonical.testing.children import python_path
 
@@ -50,7 +50,8 @@ def main():
             " ".join(arguments) or "(no options)", process.returncode, record))
         before = activity
     print()
-    print("And is all as it should be?  The three questions:")
+    print("The three questions: has it run recently, as often as it should, and"
+          " in\nsensible time?")
     print()
 
 

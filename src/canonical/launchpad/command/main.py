@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OutputError as error:
         error.status = failure
         raise
-    except (ConfigError, ExpectationError) as error:
+    except (ConfigError, ExpectationError, UsageError) as error:
         return fail(max(2, trouble), error)
     except (
         EmbeddedClusterError, OSError, StormError, psycopg2.Error

@@ -72,7 +72,8 @@ class _Version(argparse.Action):
 def main_parser() -> Parser:
     """A parser that knows all commands and their options."""
     parser = Parser(
-        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG)
+        prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG,
+        allow_abbrev=False)
     parser.add_argument("--version", action=_Version)
     add_config_file_option(parser)
     commands = parser.add_subparsers(
@@ -82,7 +83,7 @@ def main_parser() -> Parser:
         how: dict[str, Any] = {
             "prefix_chars": "\0", "add_help": False} if command.script else {}
         one = commands.add_parser(
-            name, help=command.help,
+            name, help=command.help, allow_abbrev=False,
             **_texts(command.description, command.examples), **how)
         one.trouble = command.trouble
         one.set_defaults(command=command, parser=one, local=False)

@@ -78,7 +78,7 @@ class TestOutput(AlertTestCase):
         self.configure(recipients="")
         for redirection, words in (
             (">/dev/full", "standard output: No space left on device"),
-            (">&-", "standard output is closed"),
+            (">&-", "standard output: Bad file descriptor"),
         ):
             process = subprocess.run(
                 ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable,

@@ -71,7 +71,10 @@ class TestCommandLine(unittest.TestCase):
             argv = [
                 name, *self.required(parser, action),
                 *action.option_strings[:1], "\udcff"]
-            if action.metavar != "FILE" or action.dest == "prometheus":
+            if action.metavar == "URI":
+                # Its password is not printed.
+                self.assert_refused(argv, "not printable")
+            elif action.metavar != "FILE" or action.dest == "prometheus":
                 self.assert_refused(argv, "\\udcff")
             else:
                 parse(argv)

@@ -149,7 +149,7 @@ class TestGrants(UpkeepTestCase):
             self.assertEqual((2, ""), (status, out))
             self.assertIn(
                 f"argument --grant: {text!r}; expected scripts=ROLE or"
-                " monitor=ROLE\n", err)
+                " monitor=ROLE", err)
 
     def test_who_may_not_grant_says_who_may(self):
         self.grant()

@@ -86,9 +86,9 @@ class TestOutage(AlertTestCase):
         state = self.write("no-directory", "")
         for _ in range(2):
             subjects, err = self.run_alert(
-                1, LP_STATE_DIRECTORY=str(state))
+                2, LP_STATE_DIRECTORY=str(state))
             self.assertEqual([BROKEN], subjects)
-            self.assertIn("Cannot lock ", err)
+            self.assertIn("lock_directory: cannot make ", err)
         config.state_directory.joinpath(FILE_NAME).write_text('{"since": 1')
         for subjects in [BROKEN], []:
             self.assertEqual(

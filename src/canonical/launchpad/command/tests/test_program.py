@@ -145,7 +145,7 @@ class TestStreams(AlertTestCase):
         self.assertEqual({1}, {status for status, _, _ in found})
         for streams, (_, _, err) in zip(bad, found, strict=True):
             if streams[2] == "ok":
-                self.assertIn("cannot write to standard output", err)
+                self.assertIn("cannot notify by output: standard output", err)
                 self.assertEqual(1, err.count("\n"))
         self.assertEqual([(None,)], list(main_store().execute(
             "SELECT date_told FROM scriptalert")))

@@ -165,9 +165,8 @@ class TestFile(UpkeepTestCase):
         self.assert_fails(
             self.run_installed(RUN, "init", "--system", "--embedded"), 2,
             "--system does not go with a private PostgreSQL, .*")
-        status, out, err = self.init("--system")
-        self.assertEqual((2, ""), (status, out))
-        self.assertIn("error: --system is for URI", err)
+        self.assert_fails(
+            self.init("--system"), 2, "--system is for URI.*")
 
 
 class TestNothingConfigured(UpkeepTestCase):

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
 
-from canonical.launchpad.command.crontab import ZONES
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.tests.test_schedule import DAY
@@ -16,6 +15,7 @@ from canonical.launchpad.monitor.tests.test_schedule import DAYS
 from canonical.launchpad.monitor.tests.test_schedule import HOURS
 from canonical.launchpad.monitor.tests.test_schedule import MINUTE
 from canonical.launchpad.monitor.tests.test_schedule import MINUTES
+from canonical.launchpad.monitor.tests.test_schedule import ZONES
 from canonical.launchpad.monitor.tests.test_schedule import by_brute_force
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
