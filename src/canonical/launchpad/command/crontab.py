@@ -17,6 +17,7 @@ from zope.component import getUtility
 from canonical.config import ConfigError
 from canonical.config.bounded import within
 from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
@@ -103,6 +104,8 @@ def _print_rules(
 ) -> int:
     """Print a rules file; returns how many lines were not understood."""
     try:
+        # An embedded server may have to start, which nothing should cut short.
+        connection_parameters()
         on_record = within(TIMEOUT, _names_on_record)
     except TROUBLE as error:
         on_record = set()

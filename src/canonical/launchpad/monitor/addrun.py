@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.crontab import LONGEST
 from canonical.launchpad.monitor.crontab import Entry
 from canonical.launchpad.monitor.crontab import Note
 from canonical.launchpad.monitor.programs import ASSIGNMENT
+from canonical.launchpad.monitor.programs import BUILTINS
 from canonical.launchpad.monitor.programs import KEYWORDS
 from canonical.launchpad.monitor.programs import PROGRAM
 from canonical.launchpad.monitor.programs import SHELL
@@ -35,9 +36,10 @@ __all__ = [
 # What a command does before it runs a script, or whether.  All but sleep are
 # part of the shell.
 PREPARING = frozenset([
-    ".", ":", "[", "[[", "cd", "command", "echo", "exit", "export", "false",
-    "printf", "pushd", "read", "set", "shopt", "sleep", "source", "test",
-    "trap", "true", "type", "ulimit", "umask", "unset", "wait",
+    ".", ":", "[", "[[", "cd", "command", "done", "echo", "exit", "export",
+    "false", "fi", "printf", "pushd", "read", "set", "shopt", "sleep",
+    "source", "test", "trap", "true", "type", "ulimit", "umask", "unset",
+    "wait",
 ])
 
 # A script in one of these may run any number of times.
@@ -47,6 +49,8 @@ REPEATING = frozenset([
 
 # Commands of the shell itself that run another one.
 OF_THE_SHELL = frozenset(["command", "exec", "time"])
+
+REBOOT = "@reboot"
 
 # Variables that would change what runs the command.
 MEDDLING = ("LD_", "PYTHON")
@@ -69,25 +73,25 @@ def add_run(
     """
     lines = text.split("\n")
     left = {note.line: note for note in notes if not note.understood}
-    scheduled = {
-        script_of(item.command, names).name for item in items
-        if isinstance(item, Entry) and item.line not in left
-        and item.schedule != "@reboot"}
-    for item in items:
-        if isinstance(item, Note) or item.line in left:
-            continue
+    entries = [item for item in items if isinstance(item, Entry)]
+    # Those that have rules come first.
+    entries.sort(key=lambda entry: (
+        entry.line in left or entry.schedule == REBOOT, entry.line))
+    used = set()
+    for entry in entries:
         try:
-            name = script_of(item.command, names).name
-            if item.schedule == "@reboot" and name in scheduled:
+            name = script_of(entry.command, names).name
+            has_rule = entry.line not in left and entry.schedule != REBOOT
+            if not has_rule and name in used:
                 raise ValueError(
-                    f"{name} has a rule, and a run when cron starts would"
-                    " count for it")
-            line = lines[item.line - 1]
-            lines[item.line - 1] = line.replace(
-                item.text, _with_run(item, name, program), 1)
+                    f"another line runs {name}, and its runs would be mixed")
+            lines[entry.line - 1] = lines[entry.line - 1].replace(
+                entry.text, _with_run(entry, name, program), 1)
+            left.pop(entry.line, None)
+            used.add(name)
         except ValueError as error:
-            left[item.line] = Note(
-                item.source, item.line, item.text, str(error))
+            left.setdefault(entry.line, Note(
+                entry.source, entry.line, entry.text, str(error)))
     return "\n".join(lines), [left[number] for number in sorted(left)]
 
 
@@ -117,7 +121,8 @@ def _with_run(entry: Entry, name: str, program: str) -> str:
 def _check_variables(names: Iterable[str]) -> None:
     for name in names:
         if name.startswith(MEDDLING):
-            raise ValueError(f"{name} would change {PROGRAM} too")
+            raise ValueError(
+                f"{name.partition('=')[0]} would change {PROGRAM} too")
 
 
 def _words_of_script(command: str) -> list[Word]:
@@ -126,8 +131,12 @@ def _words_of_script(command: str) -> list[Word]:
     :raises ValueError: if it is not known, or runs more than once.
     """
     simple = [words for _, words in simple_commands(command) if words]
-    if any(words[0].text in REPEATING for words in simple):
+    if any(REPEATING & set(_beginning(words)) for words in simple):
         raise ValueError("it may run any number of times")
+    for words in simple:
+        if _is_preparing(words):
+            _check_variables(
+                word.text for word in words if ASSIGNMENT.match(word.text))
     try:
         found = [words for _, words in scripts_in(command)]
     except ValueError:
@@ -141,12 +150,19 @@ def _words_of_script(command: str) -> list[Word]:
     return found[0]
 
 
+def _beginning(words: list[Word]) -> list[str]:
+    """The words of a simple command up to that of a program."""
+    texts = [word.text for word in words]
+    for index, text in enumerate(texts):
+        if text not in KEYWORDS and not ASSIGNMENT.match(text):
+            return texts[:index + 1]
+    return texts
+
+
 def _is_preparing(words: list[Word]) -> bool:
-    rest = [
-        word.text for word in words
-        if word.text not in KEYWORDS and not ASSIGNMENT.match(word.text)]
-    return not rest or (
-        rest[0].rpartition("/")[2] in PREPARING or rest[0] in ("fi", "done"))
+    last = _beginning(words)[-1]
+    return last in KEYWORDS or ASSIGNMENT.match(last) is not None or (
+        last.rpartition("/")[2] in PREPARING)
 
 
 def _is_ours(words: list[Word], index: int) -> bool:
@@ -167,7 +183,7 @@ def _first(words: list[Word]) -> Word:
     while rest:
         word = rest[0].text
         if ASSIGNMENT.match(word):
-            _check_variables([word.partition("=")[0]])
+            _check_variables([word])
         elif word in OF_THE_SHELL:
             if rest[1:] and rest[1].text.startswith("-"):
                 raise ValueError(f"{word} has options")
@@ -181,6 +197,8 @@ def _first(words: list[Word]) -> Word:
             continue
         # OpenBSD's and FreeBSD's cron have options before the command.
         elif word not in KEYWORDS and not word.startswith("-"):
+            if word in BUILTINS or word.startswith("$") and "/" not in word:
+                raise ValueError(f"{word!r} may be part of the shell")
             return rest[0]
         rest = rest[1:]
     raise ValueError("no command")

@@ -127,6 +127,9 @@ def _rule(
     """
     if entry.schedule == "@reboot":
         raise NoSchedule("@reboot has no schedule; it runs when cron starts")
+    if "~" in entry.schedule:
+        raise ValueError(
+            f"cron chooses the time at random: {entry.schedule!r}")
     script = script_of(entry.command, names)
     attributes = {
         "name": script.name,

@@ -34,7 +34,8 @@ ENTRY = re.compile(
     r"-?(@[^ \t]+|[^ \t]+(?:[ \t]+[^ \t]+){4})(?:[ \t]+(.+))?")
 
 # `cronsim` takes more than cron does.
-ITEM = r"(?:\*|[0-9a-z]+-[0-9a-z]+)(?:/[0-9]+)?|[0-9]+|[a-z]{3}"
+ITEM = (
+    r"(?:\*|[0-9a-z]+-[0-9a-z]+|[0-9]*~[0-9]*)(?:/[0-9]+)?|[0-9]+|[a-z]{3}")
 FIELD = re.compile(f"(?:{ITEM})(?:,(?:{ITEM}))*", re.I | re.A)
 
 # A line that nobody has written by hand could take for ever to parse.
@@ -60,7 +61,8 @@ class Entry:
     :ivar source: what to call the crontab.
     :ivar line: its number, from 1.
     :ivar text: the line itself.
-    :ivar schedule: five fields, or a nickname; ``@reboot`` is one too.
+    :ivar schedule: five fields, where ``~`` is for a time at random, or a
+        nickname; ``@reboot`` is one too.
     :ivar timezone: the time zone of the schedule.
     :ivar cron_tz: is it that of CRON_TZ?
     :ivar delay: how much later cron may start it; see RANDOM_DELAY.
@@ -212,9 +214,6 @@ def _split(line: str, system: bool) -> tuple[str, str, int]:
         raise ValueError(
             "expected a schedule and a command, or a setting")
     schedule = " ".join(entry.group(1).split())
-    if "~" in schedule:
-        raise ValueError(
-            f"cron chooses the time at random: {schedule!r}")
     if not schedule.startswith("@"):
         for field in schedule.split():
             if not FIELD.fullmatch(field):

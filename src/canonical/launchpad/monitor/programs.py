@@ -7,6 +7,7 @@ import re
 
 __all__ = [
     "ASSIGNMENT",
+    "BUILTINS",
     "FLAGS",
     "INTERPRETER",
     "KEYWORDS",
@@ -24,24 +25,28 @@ __all__ = [
 # The command that runs any command; see `canonical.launchpad.command.run`.
 PROGRAM = "scriptactivity"
 
-
 # Words of the shell that a command may follow.
 KEYWORDS = frozenset([
     "!", "{", "}", "if", "then", "elif", "else", "while", "until", "do",
 ])
 
+# What is part of the shell, and runs no script.
+BUILTINS = frozenset([
+    ".", ":", "[", "[[", "alias", "builtin", "case", "cd", "coproc", "declare",
+    "done", "echo", "esac", "eval", "exit", "export", "false", "fi", "for",
+    "function", "local", "nocorrect", "noglob", "popd", "printf", "pushd",
+    "read", "return", "select", "set", "shift", "shopt", "source", "test",
+    "trap", "true", "type", "ulimit", "umask", "unset", "wait",
+])
+
 # Commands that are no scripts: they prepare for one, test, report or clean up;
 # or they run something elsewhere, or many things.
-TOOLS = frozenset([
-    ".", ":", "[", "[[", "alias", "awk", "case", "cat", "cd", "chmod", "chown",
-    "cp", "curl", "date", "declare", "docker", "done", "echo", "esac", "eval",
-    "exit", "export", "false", "fi", "find", "for", "function", "grep", "gzip",
-    "head", "hostname", "kill", "killall", "kubectl", "ln", "local", "logger",
-    "mail", "mailx", "mkdir", "mv", "pgrep", "pidof", "pkill", "podman",
-    "popd", "printf", "pushd", "read", "return", "rm", "rsync", "run-parts",
-    "sed", "select", "sendmail", "set", "shift", "shopt", "sleep", "sort",
-    "source", "ssh", "tail", "tar", "tee", "test", "touch", "trap", "true",
-    "ts", "type", "ulimit", "umask", "unset", "wait", "wget", "which", "xargs",
+TOOLS = BUILTINS | frozenset([
+    "awk", "cat", "chmod", "chown", "cp", "curl", "date", "docker", "find",
+    "grep", "gzip", "head", "hostname", "kill", "killall", "kubectl", "ln",
+    "logger", "mail", "mailx", "mkdir", "mv", "pgrep", "pidof", "pkill",
+    "podman", "rm", "rsync", "run-parts", "sed", "sendmail", "sleep", "sort",
+    "ssh", "tail", "tar", "tee", "touch", "ts", "wget", "which", "xargs",
     "yes",
 ])
 

@@ -65,7 +65,10 @@ def simple_commands(command: str) -> Iterator[tuple[str, list[Word]]]:
     while place < len(command) and command[place] != "#":
         opening = OPENING.match(command, place)
         found = None if opening else OPERATOR.match(command, place)
-        if found is None:
+        if found is not None and _is_in_test(words):
+            words.append(Word(found[0], place, found.end()))
+            place = found.end()
+        elif found is None:
             words.append(_word(command, place))
             place = words[-1].end
         elif found["redirection"]:
@@ -82,6 +85,12 @@ def simple_commands(command: str) -> Iterator[tuple[str, list[Word]]]:
             place = found.end()
         place = _after_blanks(command, place)
     yield operator, words
+
+
+def _is_in_test(words: list[Word]) -> bool:
+    """Are operators part of what is tested, as in ``[[ a && b ]]``?"""
+    texts = [word.text for word in words]
+    return "[[" in texts and texts[-1] != "]]"
 
 
 def _after_blanks(command: str, place: int) -> int:

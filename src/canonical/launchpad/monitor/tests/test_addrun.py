@@ -84,6 +84,8 @@ class TestWhere(unittest.TestCase):
             " ^gnt-cluster^/usr/sbin/gnt-cluster upgrade --resume",
             "@daily root >/dev/null 2>&1 ^a^/srv/a",
             "@daily root ! exec ^a^/srv/a",
+            "@daily root [[ -x /srv/a && ( 1 < 2 ) ]] && ^a^/srv/a",
+            "0~59 4 * * * root ^a^/srv/a",
             "@daily root -q ^a^/srv/a",
             "@daily root ^a^flock -n /run/lock -c '/srv/a x'",
         ):
@@ -187,7 +189,11 @@ class TestLeft(unittest.TestCase):
             ("@daily for x in 1 2; do a $x; done", "any number of times"),
             ("@daily a -x || b; a -y", "only a part of it"),
             ("@daily exec -a x a", "exec has options"),
+            ("@daily if a; then case x in x) a;; esac; fi", "number of times"),
+            ("@daily while ! a; do sleep 1; done", "any number of times"),
+            ("@daily [[ -x /srv/a && -x /srv/b ]]", "runs no script"),
             ("@daily PYTHONPATH=/srv a", "PYTHONPATH would change"),
+            ("@daily export LD_PRELOAD=/srv; a", "LD_PRELOAD would change"),
             ("@daily x " + "y" * 980, "longer than 1000 characters"),
         ):
             wrapped, ((number, reason),) = wrap(f"# first\n{line}\n")
@@ -218,6 +224,19 @@ class TestLeft(unittest.TestCase):
         self.assertEqual(
             text.replace("/usr", f"{PROGRAM} run sbws -- /usr", 1), wrapped)
         self.assertEqual([2, 3], [line for line, _ in left])
+
+    def test_a_rule_goes_before_what_has_none(self):
+        text = "@reboot a\n0~59 4 * * * a\n@hourly a\n"
+        wrapped, left = wrap(text)
+        self.assertEqual(
+            text.replace("@hourly a", f"@hourly {PROGRAM} run a -- a"),
+            wrapped)
+        self.assertEqual([1, 2], [line for line, _ in left])
+
+    def test_a_name_does_not_make_a_program(self):
+        for command in "eval x", "$A x", "time wait", "exec":
+            text = f"@daily {command}\n"
+            self.assertEqual(text, wrap(text, names=[("*", "a")])[0])
 
     def test_names_that_the_command_line_cannot_have(self):
         _, ((_, reason),) = wrap("@daily /srv/a", names=[("*", "-x")])
