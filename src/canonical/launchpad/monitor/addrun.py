@@ -107,7 +107,7 @@ def _with_run(entry: Entry, name: str, program: str) -> str:
     if name.startswith("-"):
         raise ValueError(f"{name!r} would be taken for an option")
     words = _words_of_script(entry.command)
-    if any(_is_ours(words, index) for index in range(len(words))):
+    if _is_ours(words):
         return entry.text
     place = _in_line(entry, _first(words).start)
     added = f"{shlex.quote(program)} run {shlex.quote(name)} -- "
@@ -165,9 +165,11 @@ def _is_preparing(words: list[Word]) -> bool:
         last.rpartition("/")[2] in PREPARING)
 
 
-def _is_ours(words: list[Word], index: int) -> bool:
-    return words[index].text.rpartition("/")[2] == PROGRAM and (
-        [word.text for word in words[index + 1:index + 2]] == ["run"])
+def _is_ours(words: list[Word]) -> bool:
+    """Does it have the words already?"""
+    texts = [word.text for word in words]
+    return "run" in texts and any(
+        text.rpartition("/")[2] == PROGRAM for text in texts)
 
 
 def _first(words: list[Word]) -> Word:

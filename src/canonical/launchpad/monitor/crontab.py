@@ -84,8 +84,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Note:
-    """A line that becomes no rule, and why.
+    """A line that becomes no rule, or is not wrapped, or needs a remark.
 
+    :ivar reason: why, or the remark.
     :ivar understood: nobody has to do anything about it.
     """
 

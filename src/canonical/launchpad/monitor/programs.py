@@ -100,7 +100,7 @@ RUNNERS = {
 
 # Their long options that take a value as a word of its own.
 VALUED = frozenset([
-    "--adjustment", "--chdir", "--class", "--classdata",
+    "--adjustment", "--chdir", "--class", "--classdata", "--config",
     "--conflict-exit-code", "--directory", "--env", "--env-file", "--gid",
     "--group", "--identifier", "--kill-after", "--ok", "--package",
     "--priority", "--project", "--property", "--python", "--rakefile",

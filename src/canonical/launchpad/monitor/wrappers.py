@@ -174,12 +174,13 @@ def _of_runner(
 
 
 def _of_ours(words: list[str]) -> Script | None:
-    """What is wrapped already has its name."""
-    if words[1:2] != ["run"]:
+    """What is wrapped already has its name, the word before ``--``."""
+    _, rest = after_options(words, "")
+    if rest[:1] != ["run"]:
         return _script(words)
-    if "--" not in words[3:]:
+    if "--" not in rest[2:]:
         return None
-    name = words[words.index("--", 3) - 1]
+    name = rest[rest.index("--", 2) - 1]
     return Script(name, name, True)
 
 

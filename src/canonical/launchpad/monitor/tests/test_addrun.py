@@ -169,6 +169,10 @@ class TestWhere(unittest.TestCase):
             for each in (text, wrapped))
         self.assertEqual(before, after)
 
+    def test_what_is_wrapped_by_hand_stays(self):
+        text = "@daily nice scriptactivity --config x run --quiet a -- b\n"
+        self.assertEqual((text, []), wrap(text))
+
     def test_a_name_that_is_given_to_what_is_no_script(self):
         # Of Debian's /etc/crontab.
         self.assertEqual(

@@ -354,6 +354,7 @@ class TestNames(unittest.TestCase):
             ("cronitor --env x exec d3x0 /srv/a", "a"),
             ("runitor -uuid 1 -quiet -- /srv/a", "a"),
             ("/venv/bin/scriptactivity run --ok 0,3 'a b.py' -- /b", "a b.py"),
+            ("scriptactivity --config x run --quiet a -- b -- c", "a"),
             ("scriptactivity flush", "scriptactivity"),
             ("/usr/bin/mailman -C x notify", "notify"),
             ("flock -n /run/l /srv/manage.py --settings x runjobs daily",
