@@ -118,6 +118,7 @@ setup(
     data_files=[("share", [])],
     install_requires=[
         "cronsim",
+        "oncalendar",
         "platformdirs",
         "prometheus_client",
         "psycopg2",

@@ -132,13 +132,25 @@ COMMANDS = {
     "crontab": Command(
         "generate rules from crontabs",
         "Prints rules for what crontabs start.  A line that becomes no rule is"
-        " a comment there, and a line on standard error.  The exit status is"
-        " 0, or 1 if a line was not understood, or 2 if a file could not be"
-        " read.",
-        {"scriptactivity crontab /etc/crontab > rules.zcml":
-         "the crontab of the system",
-         "crontab -l | scriptactivity crontab - > rules.zcml": "your own"},
+        " a comment there, and a line on standard error.  With --wrap it"
+        " prints a crontab whose commands are run by \"scriptactivity run\"."
+        "  The exit status is 0, or 1 if a line was not understood or not"
+        " wrapped, or 2 if a file could not be read.",
+        {"scriptactivity crontab /etc/crontab /etc/cron.d > rules.zcml":
+         "rules for the crontabs of the system",
+         "crontab -l | scriptactivity crontab --wrap - > wrapped":
+         "your own, to be read again by: crontab wrapped"},
         "crontab", "crontab", options.add_crontab_options, database=False),
+    "timers": Command(
+        "generate rules from timers of systemd",
+        "Prints rules for what timers start.  A timer that becomes no rule is"
+        " a comment there, and a line on standard error.  The exit status is"
+        " 0, or 1 if a timer was not understood, or 2 if a file could not be"
+        " read or systemctl failed.",
+        {"scriptactivity timers > rules.zcml": "all timers of this machine",
+         "scriptactivity timers /etc/systemd/system/*.timer > rules.zcml":
+         "only your own"},
+        "timers", "timers", options.add_timers_options, database=False),
     "suggest": Command(
         "infer rules from past runs",
         "Prints rules that fit the past runs of scripts, with the evidence in"

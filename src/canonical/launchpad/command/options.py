@@ -36,6 +36,7 @@ __all__ = [
     "add_show_options",
     "add_snooze_options",
     "add_suggest_options",
+    "add_timers_options",
 ]
 
 
@@ -209,7 +210,12 @@ def add_crontab_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``crontab`` takes."""
     parser.add_argument(
         "files", metavar="FILE", nargs="+", type=_file_name,
-        help="a crontab; - is standard input")
+        help="a crontab, or a directory such as /etc/cron.d; - is standard"
+             " input")
+    parser.add_argument(
+        "--wrap", action="store_true",
+        help="print the crontab, with \"scriptactivity run NAME --\" before"
+             " each command that runs a script")
     parser.add_argument(
         "--timezone", metavar="ZONE", type=_text,
         help="the time zone of cron, such as Europe/London, for schedules"
@@ -227,6 +233,18 @@ def add_crontab_options(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--user", dest="system", action="store_const", const=False,
         help="there is no field for the user, as in what crontab -l prints")
+
+
+def add_timers_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``timers`` takes."""
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", type=_file_path,
+        help="the unit file of a timer; by default all timers that systemctl"
+             " lists")
+    parser.add_argument(
+        "--timezone", metavar="ZONE", type=_text,
+        help="the time zone of the machine, such as Europe/London, for"
+             " expressions without one; the default is this machine's")
 
 
 def add_suggest_options(parser: argparse.ArgumentParser) -> None:

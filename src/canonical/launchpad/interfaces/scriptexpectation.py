@@ -31,7 +31,8 @@ class IScriptExpectation(Interface):
     A utility, named as the script.  Operators declare it in ZCML, with the
     directive ``lp:script``.  Its attributes are the fields below, written as
     text; but one attribute, ``average``, stands for the three fields
-    `average_min`, `average_max` and `learned`.
+    `average_min`, `average_max` and `learned`, and another, ``oncalendar``,
+    for a `schedule` of systemd.
     """
 
     name = TextLine(
@@ -44,7 +45,9 @@ class IScriptExpectation(Interface):
         title="Schedule",
         description=(
             "When it should start: five fields as in crontab(5), or a"
-            " nickname such as @daily.  `None` if `every` is given."),
+            " nickname such as @daily; or OnCalendar= and expressions as in"
+            " systemd.time(7), with semicolons between them.  `None` if"
+            " `every` is given."),
         required=False,
         readonly=True,
     )

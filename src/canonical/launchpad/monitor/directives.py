@@ -69,6 +69,10 @@ IScriptDirective = _schema("IScriptDirective", {
     "average": TextLine(
         title="Average",
         description="A band such as 2s..4m, or learned."),
+    "oncalendar": TextLine(
+        title="OnCalendar",
+        description="Expressions as in systemd.time(7), instead of a"
+                    " schedule."),
 })
 
 

@@ -22,6 +22,7 @@ from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import checked_text
+from canonical.launchpad.monitor.schedule import ONCALENDAR
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.plaintext import nearest
 
@@ -34,6 +35,7 @@ __all__ = [
 
 
 FIELDS = getFields(IScriptExpectation)
+ONE_OF = "one of schedule, oncalendar and every is needed, and only one"
 DEFAULTS = {name: field.default for name, field in FIELDS.items()}
 
 
@@ -57,8 +59,7 @@ class ScriptExpectation:  # type: ignore[misc]
             raise ValueError(f"hosts has a host twice: {' '.join(hosts)}")
         schedule = fields["schedule"]
         if (schedule is None) == (fields["every"] is None):
-            raise ValueError(
-                "either schedule or every is needed, and not both")
+            raise ValueError(ONE_OF)
         check_schedule(
             "* * * * *" if schedule is None else schedule, fields["timezone"])
         for attribute, value in values.items():
@@ -67,11 +68,16 @@ class ScriptExpectation:  # type: ignore[misc]
 
 
 def expectation_from_text(
-    name: str, average: str | None = None, **texts: Any
+    name: str,
+    average: str | None = None,
+    oncalendar: str | None = None,
+    **texts: Any,
 ) -> ScriptExpectation:
     """A rule as operators write it.
 
     :param average: a band such as ``2s..4m``, or ``learned``.
+    :param oncalendar: expressions as in systemd.time(7), with semicolons
+        between them, instead of a schedule.
     :param texts: of the other fields: hosts are separated by spaces, and
         durations are as `parse_duration` reads them.
     :raises ValueError: for whatever is wrong; says what would be right.
@@ -79,6 +85,10 @@ def expectation_from_text(
     values = {
         attribute: _value(attribute, FIELDS[attribute], text)
         for attribute, text in texts.items() if text is not None}
+    if oncalendar is not None:
+        if "schedule" in values:
+            raise ValueError(ONE_OF)
+        values["schedule"] = ONCALENDAR + oncalendar
     if average == "learned":
         values["learned"] = True
     elif average is not None:

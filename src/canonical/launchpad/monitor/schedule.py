@@ -1,13 +1,15 @@
-"""The slots of a schedule: when cron would start a script.
+"""The slots of a schedule: when cron or systemd would start a script.
 
-`cronsim` evaluates a schedule in its time zone, as cron(8) does, also when the
-clocks change.  All results are in UTC.
+`cronsim` evaluates a schedule in its time zone as cron(8) does, and
+`oncalendar` as systemd does, also when the clocks change.  All results are in
+UTC.
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
+import itertools
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 from zoneinfo import ZoneInfoNotFoundError
@@ -15,6 +17,8 @@ from zoneinfo import available_timezones
 
 from cronsim import CronSim
 from cronsim import CronSimError
+from oncalendar import OnCalendar
+from oncalendar import OnCalendarError
 
 from canonical.launchpad.plaintext import nearest
 
@@ -22,6 +26,7 @@ from canonical.launchpad.plaintext import nearest
 __all__ = [
     "CACHED",
     "INSTANT",
+    "ONCALENDAR",
     "check_schedule",
     "five_fields",
     "latest_slot",
@@ -42,10 +47,17 @@ NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 
+# What is before an expression as in systemd.time(7).
+ONCALENDAR = "OnCalendar="
+
 # Many scripts have the same schedule, and each needs the same slots often.
 CACHED = 10_000
 
 MINUTE = datetime.timedelta(minutes=1)
+HOUR = datetime.timedelta(hours=1)
+
+# An expression that starts in these starts in others too.
+YEARS = (1980, 2150)
 
 
 def five_fields(schedule: str) -> str:
@@ -58,7 +70,8 @@ def check_schedule(schedule: str, timezone: str) -> None:
     """Check a schedule and its time zone.
 
     :param schedule: five fields as in crontab(5), or a nickname such as
-        ``@daily``.
+        ``@daily``, or ``OnCalendar=`` and expressions as in systemd.time(7)
+        with semicolons between them.
     :param timezone: a name in the IANA time zone database.
     :raises ValueError: if there is no such zone, or it never fires; says why.
     """
@@ -68,6 +81,9 @@ def check_schedule(schedule: str, timezone: str) -> None:
         raise ValueError(
             f"unknown time zone: {timezone!r}"
             f"{nearest(timezone, available_timezones())}") from None
+    if schedule.startswith(ONCALENDAR):
+        _check_calendar(schedule)
+        return
     fields = five_fields(schedule).split()
     if len(fields) != 5:
         raise ValueError(
@@ -80,6 +96,30 @@ def check_schedule(schedule: str, timezone: str) -> None:
     except StopIteration:
         raise ValueError(
             f"the schedule {schedule!r} never fires") from None
+
+
+def _check_calendar(schedule: str) -> None:
+    """Check expressions as in systemd.time(7).
+
+    :raises ValueError: if there is something wrong with them; says what.
+    """
+    expression = schedule.removeprefix(ONCALENDAR)
+    for year in YEARS:
+        try:
+            starts = _calendar(
+                schedule, datetime.datetime(year, 1, 1, tzinfo=datetime.UTC))
+            first = next(starts, None)
+        except OnCalendarError as error:
+            raise ValueError(
+                f"not an OnCalendar expression: {expression!r}: {error}"
+            ) from None
+        if first is None:
+            raise ValueError(
+                f"{expression!r} starts in some years only, or never")
+        later = next(itertools.islice(starts, 59, None), None)
+        if later is not None and later - first < HOUR:
+            raise ValueError(
+                f"{expression!r} starts more than once a minute")
 
 
 @functools.lru_cache(CACHED)
@@ -150,11 +190,31 @@ def _slots(
     schedule: str, timezone: str, after: datetime.datetime
 ) -> Iterator[datetime.datetime]:
     """The slots later than `after`, in UTC."""
-    expression = five_fields(schedule)
     zone = (
         datetime.UTC if timezone == "UTC" else ZoneInfo(timezone))
-    for slot in CronSim(expression, after.astimezone(zone)):
+    start = after.astimezone(zone)
+    slots: Iterator[datetime.datetime]
+    if schedule.startswith(ONCALENDAR):
+        # From an hour that the clocks repeat it would start in the first.
+        slots = itertools.dropwhile(
+            lambda slot: slot <= after, _calendar(schedule, start - 3 * HOUR))
+    else:
+        slots = CronSim(five_fields(schedule), start)
+    for slot in slots:
         yield slot.astimezone(datetime.UTC)
+
+
+def _calendar(
+    schedule: str, after: datetime.datetime
+) -> Iterator[datetime.datetime]:
+    """When systemd starts something; in the zone of `after`.
+
+    :raises OnCalendarError: if an expression is wrong.
+    """
+    expressions = schedule.removeprefix(ONCALENDAR).split(";")
+    slots: Iterator[datetime.datetime] = OnCalendar(
+        "\n".join(each.strip() for each in expressions), after)
+    return slots
 
 
 # The least difference between two times.

@@ -33,7 +33,8 @@ from canonical.testing.children import start_python
 
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-COMMAND = "import sys; from canonical.launchpad.command import program;" \
+COMMAND = "import sys; sys.argv[0] = '/usr/bin/scriptactivity';" \
+    " from canonical.launchpad.command import program;" \
     " sys.exit(program.scriptactivity())"
 MONITOR = "import sys;" \
     " from canonical.launchpad.command import program;" \

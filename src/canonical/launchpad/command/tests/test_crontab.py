@@ -8,9 +8,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command import crontab
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
 from canonical.testing.children import start_python
 
@@ -95,6 +97,72 @@ class TestCrontab(CrontabTestCase):
         self.assertIn('name="a" schedule="0 2,3 * * *"', out)
         self.assertIn("stdin:1", out)
 
+    def test_a_directory_as_cron_reads_it(self):
+        for name in "a", "b.dpkg-old", "c~", ".d", "e/f":
+            self.write(f"cron.d/{name}", "@daily root /srv/x.sh\n")
+        directory = str(self.directory / "cron.d")
+        status, out, err = self.crontab(directory)
+        self.assertEqual(0, status)
+        self.assertEqual(1, out.count("<lp:script"))
+        self.assertIn(f"{directory}/a:1", out)
+        self.assertEqual(
+            [f"scriptactivity: {directory}/{name}: left out; cron reads no"
+             " file of such a name" for name in (".d", "b.dpkg-old", "c~")],
+            err.splitlines())
+
+    def test_a_crontab_with_nothing_in_it(self):
+        path = self.write("tab", "# nothing\nMAILTO=me\n")
+        empty = self.directory / "cron.d"
+        empty.mkdir()
+        for arguments, words in (
+            ((path,), f"{path}: there is no schedule in it"),
+            ((str(empty),), f"{empty}: there is no crontab in it"),
+        ):
+            status, out, err = self.crontab(*arguments)
+            self.assertEqual((1, f"scriptactivity: {words}\n"), (status, err))
+
+    def test_names_are_compared_with_those_on_record(self):
+        ztm = ZopelessTransactionManager._installed
+        for name in "tidy-uploads", "backup":
+            LaunchpadObjectFactory().makeScriptActivity(name=name)
+        ztm.commit()
+        path = self.write(
+            "tab", "@daily /srv/tidy_uploads.py\n@daily /srv/backup.sh\n"
+            "@daily /srv/report.sh\n")
+        status, out, err = self.crontab(path)
+        self.assertEqual(0, status)
+        said = "'tidy_uploads' is not on record; do you mean 'tidy-uploads'?"
+        self.assertIn(said, " ".join(out.split()))
+        self.assertEqual(
+            f"scriptactivity: {path}:1: {said}: @daily /srv/tidy_uploads.py\n",
+            err)
+        self.assertIn(f"{path}:3\n       unless it is in Python", out)
+        self.assertEqual(1, out.count("unless it is in Python"))
+
+    def test_wrapping(self):
+        text = b"# \xf6\n17 *\t* * * cd / && \xf6/a.sh\r\n@daily b %c"
+        path = self.write("tab", text)
+        program = "/opt/bin/scriptactivity"
+        process = start_python(
+            ["-c", f"import sys; sys.argv[0] = {program!r}; {RUN}", "crontab",
+             "--wrap", path], stdout=subprocess.PIPE)
+        out, _ = process.communicate()
+        self.assertEqual(0, process.returncode)
+        run = program.encode() + b" run %s -- "
+        self.assertEqual(
+            text.replace(b" \xf6/", b" " + run % b"a" + b"\xf6/").replace(
+                b"b %", run % b"b" + b"b %"), out)
+
+    def test_what_is_not_wrapped_is_listed(self):
+        path = self.write("tab", "@daily find /srv\n")
+        status, out, err = self.crontab("--wrap", path)
+        self.assertEqual((1, "@daily find /srv\n"), (status, out))
+        self.assertEqual([
+            f"scriptactivity: {path}:1: the command runs no script that has a"
+            " name: @daily find /srv",
+            "scriptactivity: 1 line not wrapped, and printed as before",
+            ], err.splitlines())
+
     def test_names_by_a_file(self):
         names = self.write("names", "*cron.daily daily\n")
         path = self.write("tab", "@daily root run-parts /etc/cron.daily\n")
@@ -115,7 +183,8 @@ class TestCrontab(CrontabTestCase):
         wrong = self.write("wrong", "a b\na b c\n")
         for arguments, words in (
             (("/no/such/file",), "/no/such/file: No such file or directory"),
-            ((path, str(self.directory)), "Is a directory"),
+            ((path, wrong, "--wrap"),
+             "--wrap takes one crontab, and these are 2"),
             ((path, binary), "binary: not a text file"),
             ((path, "--names", "/no/such"), "/no/such: No such file"),
             ((path, "--names", wrong),
@@ -140,7 +209,7 @@ class TestZone(unittest.TestCase):
         with mock.patch.object(
             Path, "resolve", return_value=Path(target)
         ), mock.patch.object(Path, "read_text", **reading):
-            return crontab._zone(None)
+            return crontab.zone_of(None)
 
     def test_this_machine_says(self):
         for target, text, zone in (

@@ -53,6 +53,8 @@ COMMANDS = {
     "check --nagios --host": 3,
     "crontab crontab": 0,
     "crontab nope": 2,
+    "crontab --wrap crontab": 0,
+    "timers nope": 2,
     "suggest": 0,
     "backtest": 0,
     "alerts": 0,

@@ -37,8 +37,8 @@ class TestExpectations(unittest.TestCase):
 
     def test_what_is_refused(self):
         for values, words in (
-            ({}, "^either schedule or every is needed"),
-            ({"every": "1d", "schedule": "@daily"}, "and not both$"),
+            ({}, "^one of schedule, oncalendar and every"),
+            ({"every": "1d", "schedule": "@daily"}, "and only one$"),
             ({"schedule": ""}, "^not a schedule: ''; expected five fields"),
             ({"schedule": "@daily", "timezone": "Europe/Londn"},
              "^unknown time zone: 'Europe/Londn'; do you mean"

@@ -3,18 +3,21 @@
 import datetime
 import unittest
 
+from canonical.launchpad.monitor.cronrules import rules_of
 from canonical.launchpad.monitor.crontab import is_system_crontab
 from canonical.launchpad.monitor.crontab import parse_crontab
-from canonical.launchpad.monitor.crontab import rules_of
 from canonical.launchpad.monitor.schedule import slots_between
 from canonical.launchpad.monitor.scriptname import parse_names
-from canonical.launchpad.monitor.scriptname import script_name
+from canonical.launchpad.monitor.scriptname import script_of
+
+
+AT = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
 
 
 def rules(text, system=False, names=(), timezone="UTC"):
     """The attributes of the rules, and line and reason of the notes."""
     found, notes = rules_of(
-        parse_crontab(text, "x", timezone, system), names)
+        parse_crontab(text, "x", timezone, system), AT, names)
     return (
         [dict(rule.attributes) for rule in found if rule.attributes],
         [(note.line, note.reason) for note in notes])
@@ -83,7 +86,7 @@ class TestLines(unittest.TestCase):
         (found,), ((line, reason),) = rules(text)
         self.assertEqual(("UTC", 1), (found["timezone"], line))
         self.assertIn("TZ changes the time zone of commands only", reason)
-        note, = rules_of(parse_crontab(text, "x", "UTC", False))[1]
+        note, = rules_of(parse_crontab(text, "x", "UTC", False), AT)[1]
         self.assertTrue(note.understood)
 
     def test_a_random_delay_is_allowed_for(self):
@@ -104,7 +107,7 @@ class TestLines(unittest.TestCase):
     def test_a_rest_that_only_the_shell_knows_is_said(self):
         (found,), notes = rules_of(parse_crontab(
             r"0 2 * * * sleep $((RANDOM \% 3600)); /srv/a", "x", "UTC",
-            False))
+            False), AT)
         self.assertEqual("a", found.attributes["name"])
         self.assertNotIn("grace", found.attributes)
         self.assertEqual([], notes)
@@ -115,13 +118,14 @@ class TestLines(unittest.TestCase):
             ("@daily cat%x && b", "none"),
             ("@daily a%x && b", "a"),
             (r"@daily a --day \%F", "a"),
+            (r"@daily a \\%x && b", "a"),
             (r"@daily '/srv/100\%.py'%x", "100%"),
         ):
             self.assertEqual(
                 name, rule(line, names=[("cat", "none")])["name"], line)
 
     def test_a_reboot_is_understood_and_is_no_rule(self):
-        note, = rules_of(parse_crontab("@reboot a", "x", "UTC", False))[1]
+        note, = rules_of(parse_crontab("@reboot a", "x", "UTC", False), AT)[1]
         self.assertTrue(note.understood)
         self.assertIn("@reboot has no schedule", note.reason)
 
@@ -158,6 +162,73 @@ class TestLines(unittest.TestCase):
             datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC),
             datetime.datetime(2007, 2, 10, tzinfo=datetime.UTC))
         self.assertEqual([1, 2, 9], [slot.day for slot in slots])
+
+
+class TestRemarks(unittest.TestCase):
+    """What is noted about a line that has a rule."""
+
+    def remarks(self, text, on_record=()):
+        (found,), notes = rules_of(
+            parse_crontab(text, "x", "UTC", False), AT, (), on_record)
+        self.assertTrue(all(note.understood for note in notes))
+        for note in notes:
+            self.assertIn(note.reason, found.comments)
+        return [note.reason for note in notes]
+
+    def test_an_hour_that_a_change_of_clocks_skips_or_repeats(self):
+        for schedule, zone, words in (
+            ("30 2 * * *", "Europe/Berlin",
+             "02:30 on 2007-03-25 does not come in Europe/Berlin"),
+            ("0 2,14 * * *", "America/New_York",
+             "02:00 on 2007-03-11 does not come"),
+            ("59 1 * 10 0", "America/Sao_Paulo", None),
+            ("15 23 * 2 *", "America/Sao_Paulo",
+             "23:15 on 2007-02-24 comes twice"),
+            ("@daily", "America/Sao_Paulo",
+             "00:00 on 2007-10-14 does not come"),
+            ("30 2 * * 1-5", "Europe/Berlin", None),
+            ("30 3 * * *", "Europe/Berlin", None),
+            ("*/30 2 * * *", "Europe/Berlin", None),
+            ("30 * * * *", "Europe/Berlin", None),
+            ("30 2 * * *", "Asia/Tokyo", None),
+        ):
+            found = self.remarks(f"CRON_TZ={zone}\n{schedule} a\n")
+            self.assertEqual(1 if words else 0, len(found), (schedule, zone))
+            if words:
+                self.assertIn(words, found[0])
+                self.assertIn("cronie does not make up for it", found[0])
+
+    def test_without_cron_tz_cron_makes_up_for_it(self):
+        _, notes = rules_of(parse_crontab(
+            "30 2 * * * a", "x", "Europe/Berlin", False), AT)
+        self.assertEqual([], notes)
+
+    def test_a_name_that_is_on_record_otherwise(self):
+        self.assertEqual(
+            ["'tidy_uploads' is not on record; do you mean 'tidy-uploads'?"],
+            self.remarks("@daily tidy_uploads", ["tidy-uploads", "x"]))
+        self.assertEqual(
+            [], self.remarks("@daily tidy_uploads", ["tidy_uploads"]))
+
+    def test_the_name_of_another_line_is_not_proposed(self):
+        _, notes = rules_of(parse_crontab(
+            "@daily backup-a\n@daily backup-b\n", "x", "UTC", False), AT,
+            (), ["backup-a"])
+        self.assertEqual([], notes)
+
+    def test_what_can_report_only_after_wrapping(self):
+        for command, reports in (
+            ("/srv/a.py", True), ("bin/py /srv/a", True),
+            ("scriptactivity run a -- /usr/bin/a", True),
+            ("uv run -m a", True), ("bin/instance run a.py", True),
+            ("/usr/bin/pg_dump app", False), ("certbot renew -q", False),
+            ("php a.php", False), ("sh a.sh", False), ("a", False),
+        ):
+            (found,), _ = rules_of(parse_crontab(
+                f"@daily {command}", "x", "UTC", False), AT)
+            self.assertEqual(
+                not reports, "reports only once" in str(found.comments),
+                command)
 
 
 class TestTwice(unittest.TestCase):
@@ -210,6 +281,11 @@ class TestForms(unittest.TestCase):
             "* * * * * FOO=1 /srv/a.py\n",
             "* * * * * garbo daily\n",
             "* * * * * root a\n* * * * * garbo daily\n",
+            "* * * * * bin/python ./manage.py clearsessions\n",
+            "* * * * * django ./manage.py clearsessions\n",
+            "* * * * * poetry run ./manage.py clearsessions\n",
+            "* * * * * bundle exec rake backup\n",
+            "* * * * * manage.py /srv/x\n",
         ):
             self.assertFalse(is_system_crontab(text), text)
 
@@ -263,9 +339,35 @@ class TestNames(unittest.TestCase):
             ("bin/py cronscripts/a.py", "a"),
             ("bin/run a --b", "a"),
             ("bin/instance run a.py", "a"),
+            ("/usr/sbin/invoke-rc.d a start >/dev/null", "a"),
+            ("nocache nice ionice -c3 /usr/sbin/a -x /etc/b", "a"),
+            ("s6-setuidgid app /srv/a", "a"),
+            ("envdir /srv/env /srv/a", "a"),
+            ("chpst -u app -e /srv/env -vP /srv/a", "a"),
+            ("setuser app gosu app su-exec app:app /srv/a", "a"),
+            ("systemd-run --unit x -p User=app --wait /srv/a", "a"),
+            ("caffeinate -is -t 60 /srv/a", "a"),
+            ("cd /srv && bundle exec rake -s -f Rakefile E=x a:b", "a:b"),
+            ("poetry -C /srv run ./manage.py a", "a"),
+            ("uv run --with x -p 3.12 a.py", "a"),
+            ("uv --directory /srv run -m app.a x", "a"),
+            ("cronitor --env x exec d3x0 /srv/a", "a"),
+            ("runitor -uuid 1 -quiet -- /srv/a", "a"),
+            ("/venv/bin/scriptactivity run --ok 0,3 'a b.py' -- /b", "a b.py"),
+            ("scriptactivity --config x run --quiet a -- b -- c", "a"),
+            ("scriptactivity flush", "scriptactivity"),
+            ("/usr/bin/mailman -C x notify", "notify"),
+            ("flock -n /run/l /srv/manage.py --settings x runjobs daily",
+             "runjobs"),
+            ("php artisan schedule:run >> /dev/null 2>&1", "schedule:run"),
+            ("python3 manage.py clearsessions", "clearsessions"),
+            ("./manage.py", "manage"),
+            ("a '$((' \"`b '`'`\" \\$((", "a"),
+            ("(a | (b))", "a"),
+            ("a 2>&- c", "a"),
             ("'/srv/two words.py' x", "two words"),
         ):
-            self.assertEqual(name, script_name(command), command)
+            self.assertEqual(name, script_of(command).name, command)
 
     def test_commands_that_do_not_tell(self):
         for command, words in (
@@ -278,6 +380,14 @@ class TestNames(unittest.TestCase):
             ("$SCRIPT --x", "only the shell knows"),
             ("/srv/$(hostname).py", "only the shell knows"),
             ("'/srv/a", "a quote is not closed"),
+            ("sleep $((RANDOM ", r"\$\(\( is not closed; % ends a command"),
+            ("a `b", "a quote is not closed"),
+            ("a $(b", r"\$\( is not closed"),
+            ("a ${b", r"\${ is not closed"),
+            ("rake $TASK", "only the shell knows"),
+            ("poetry install", "runs no script"),
+            ("command -v a", "runs no script"),
+            ("eval a", "runs no script"),
             ("''", "name must not be empty: ''"),
             ("/srv/", "name must not be empty: ''"),
             ("/srv/" + "a" * 256, "name must have at most 255"),
@@ -286,12 +396,15 @@ class TestNames(unittest.TestCase):
             ("test `date +%u` = 7 && a", "decides by the date"),
         ):
             with self.assertRaisesRegex(ValueError, words, msg=command):
-                script_name(command)
+                script_of(command).name
 
     def test_the_strangest_commands_take_no_time(self):
-        for word in "(", "$(", "`", "test ", "nice ", "bash -c ", "su -c ":
+        for word in (
+            "(", "$(", "`", "\"$(", "${", "test ", "nice ", "bash -c ",
+            "su -c ", "uv run ",
+        ):
             with self.assertRaises(ValueError, msg=word):
-                script_name((word * 1000)[:1000])
+                script_of((word * 1000)[:1000]).name
 
     def test_the_first_pattern_that_matches(self):
         names = parse_names(
@@ -305,7 +418,7 @@ class TestNames(unittest.TestCase):
             ("run-parts /etc/cron.daily", "four"),
             ("/srv/d.py", "d"),
         ):
-            self.assertEqual(name, script_name(command, names))
+            self.assertEqual(name, script_of(command, names).name)
 
     def test_names_that_are_wrong(self):
         for text, words in (

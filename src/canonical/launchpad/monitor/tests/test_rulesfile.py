@@ -124,7 +124,11 @@ class TestMistakes(unittest.TestCase):
             ('<lp:script name="x" zzz="1" />',
              "unknown attribute 'zzz' of lp:script; expected one of name,"
              " schedule, timezone, every, grace, hosts, missed, extra,"
-             " window, runs, severity, average"),
+             " window, runs, severity, average, oncalendar"),
+            ('<lp:script name="x" schedule="@daily" oncalendar="daily" />',
+             "one of schedule, oncalendar and every is needed, and only one"),
+            ('<lp:script name="x" oncalendar="Mon 25:00" />',
+             "not an OnCalendar expression: 'Mon 25:00': Bad hour"),
             ('<lp:downtime schedule="@daily" />',
              "lp:downtime needs the attribute 'for'"),
             ('<lp:downtime schedule="@daily" fro="1h" />',

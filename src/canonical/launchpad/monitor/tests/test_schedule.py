@@ -164,3 +164,69 @@ class TestSlots(unittest.TestCase):
             self.assertEqual(
                 expected[-1],
                 latest_slot(schedule, timezone, until - MINUTE / 60))
+
+
+class TestOnCalendar(unittest.TestCase):
+    """What "systemd-analyze calendar" of systemd 252 prints, too."""
+
+    def slots(self, expressions, timezone, since, until):
+        return slots_between(
+            f"OnCalendar={expressions}", timezone, since, until)
+
+    def test_in_the_time_zone_of_the_rule_or_of_the_expression(self):
+        for expression, timezone in (
+            ("Mon..Fri 02:30", "Europe/Berlin"),
+            ("Mon..Fri 02:30 Europe/Berlin", "Asia/Tokyo"),
+        ):
+            self.assertEqual(
+                (utc(2007, 2, 2, 1, 30), utc(2007, 2, 5, 1, 30)),
+                self.slots(expression, timezone, utc(2007, 2, 2),
+                           utc(2007, 2, 6)))
+
+    def test_an_hour_that_is_skipped_and_one_that_is_repeated(self):
+        for date, slots in (
+            ((2007, 3, 24), [utc(2007, 3, 24, 1, 30)]),
+            ((2007, 10, 27), [utc(2007, 10, 27, 0, 30),
+                              utc(2007, 10, 28, 0, 30)]),
+        ):
+            since = utc(*date)
+            self.assertEqual(
+                slots, list(self.slots(
+                    "02:30", "Europe/Berlin", since, since + 2 * DAY)))
+
+    def test_from_within_an_hour_that_is_repeated(self):
+        # 02:40 for the second time.
+        at = utc(2007, 10, 28, 1, 40)
+        schedule = "OnCalendar=*:0/30"
+        self.assertEqual(
+            utc(2007, 10, 28, 2, 0),
+            next_slot(schedule, "Europe/Berlin", at))
+        self.assertEqual(
+            utc(2007, 10, 28, 0, 30),
+            latest_slot(schedule, "Europe/Berlin", at))
+
+    def test_several_expressions(self):
+        self.assertEqual(
+            (utc(2007, 2, 1, 6), utc(2007, 2, 1, 12), utc(2007, 2, 1, 18)),
+            self.slots("0/12:00; 06,12,18:00:00 ;2020-01-01", "UTC",
+                       utc(2007, 2, 1, 1), utc(2007, 2, 2)))
+
+    def test_seconds(self):
+        self.assertEqual(
+            utc(2007, 2, 1, 3, 10, 20),
+            next_slot("OnCalendar=03:10:20", "UTC",
+                      utc(2007, 2, 1, 3, 10, 19, 5)))
+
+    def test_what_is_no_expression(self):
+        for expression, timezone, words in (
+            ("* * * * *", "UTC", r"not an OnCalendar expression: '\* \* "),
+            ("Mon 25:00", "UTC", "Bad hour"),
+            ("", "UTC", "Wrong number of fields"),
+            ("12:00 Mars/Olympus", "UTC", "not an OnCalendar expression"),
+            ("2007-02-01", "UTC", "starts in some years only, or never"),
+            ("*-02-30", "UTC", "starts in some years only, or never"),
+            ("*:*:0/30", "UTC", "starts more than once a minute"),
+            ("daily", "Mars/Olympus", "unknown time zone"),
+        ):
+            with self.assertRaisesRegex(ValueError, words):
+                check_schedule(f"OnCalendar={expression}", timezone)
