@@ -262,17 +262,18 @@ def _dry_run(script: AlertScript) -> int:
         check_channels()
         at, answers = _bring_up_to_date(expectations, script.claimant)
         unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
+        notices = [
+            (channel, notice.recipients, message_of(notice))
+            for channel in channels() for notice in notices_of(
+                unsettled, answers, channel, _repeat(), at)]
         ztm.abort()
     finally:
         ztm.uninstall()
-    for channel in channels():
-        for notice in notices_of(unsettled, answers, channel, _repeat(), at):
-            message = message_of(notice)
-            to = notice.recipients or (
-                addresses() if channel == "mail" else ())
-            say(f"{channel}: {', '.join(to)}" if to else channel)
-            say(f"Subject: {message.subject}")
-            print(f"\n{message.text}")
+    for channel, recipients, message in notices:
+        to = recipients or (addresses() if channel == "mail" else ())
+        say(f"{channel}: {', '.join(to)}" if to else channel)
+        say(f"Subject: {message.subject}")
+        print(f"\n{message.text}")
     return 0
 
 

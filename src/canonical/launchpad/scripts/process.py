@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterable
@@ -229,7 +230,6 @@ def _spawn(
 
 def die_of(signum: int) -> NoReturn:
     """End this process by a signal, and leave no core of it."""
-    import resource
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, most))
     if signum != signal.SIGKILL:

@@ -107,9 +107,7 @@ def run(order: Order) -> NoReturn:
     lock = _lock(order) if order.is_locked else None
     record = BackgroundRecord(order.name)
     process = Process()
-    streams = [
-        Stream(number, settings.keep) for number in (1, 2)
-        if (settings.keep or order.is_quiet) and number not in closed]
+    streams = _streams(order, settings, closed)
     try:
         process.start(
             order.command, {
@@ -131,11 +129,16 @@ def run(order: Order) -> NoReturn:
         each.stop()
     for each in copiers:
         each.join(COPYING)
-    ending = _ending(order, end, streams, settings)
-    is_silent = order.is_quiet and ending.outcome == "success"
+    is_silent = order.is_quiet and _is_success(order, end)
     if spill is not None and not is_silent:
         spill.print()
-    _end(record, settings, ending)
+    try:
+        _end(record, settings, _ending(order, end, streams, settings))
+    except Exception as error:
+        # What is imported late may be gone, where we are upgraded meanwhile.
+        print(
+            f"scriptactivity: this run is not on record: {error!r}",
+            file=sys.stderr, flush=True)
     for each in copiers:
         each.join()
     leave_relay(streams, is_silent)
@@ -169,8 +172,23 @@ def _settings(order: Order) -> Settings:
         return Settings(
             keep, config.run.redact.split("\n"),
             config.scripts.cron_control_url)
-    except ConfigError as error:
-        return Settings(mistake=str(error))
+    except Exception as error:
+        return Settings(mistake=str(error) or repr(error))
+
+
+def _streams(
+    order: Order, settings: Settings, closed: Sequence[int]
+) -> list[Stream]:
+    """What the command writes to, where that does not go past us."""
+    if not settings.keep and not order.is_quiet:
+        return []
+    try:
+        return [
+            Stream(number, settings.keep) for number in (1, 2)
+            if number not in closed]
+    except OSError:
+        # There are no pipes or terminals any more.
+        return []
 
 
 def _leave_if_switched_off(order: Order, url: str) -> None:
@@ -249,13 +267,17 @@ def _ending(
         if end.is_forced:
             reason += ", since it did not heed another signal"
         return Ending("killed", None, reason, output)
-    if end.code in order.successes:
+    if _is_success(order, end):
         return Ending("success", end.code, None, output)
     lines = texts.get(2, "").split()
     return Ending(
         "failure", end.code,
         texts[2].strip().splitlines()[-1].strip() if lines else
         f"exit status {end.code}", output)
+
+
+def _is_success(order: Order, end: End) -> bool:
+    return not end.is_timed_out and end.code in order.successes
 
 
 def _groups(streams: Sequence[Stream]) -> list[list[Stream]]:

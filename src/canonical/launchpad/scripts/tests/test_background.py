@@ -113,6 +113,15 @@ class TestDatabase(RunTestCase):
         self.assert_unhurt(
             {"LP_DATABASE_URI": "nonsense"}, "not a PostgreSQL URI")
 
+    def test_upgraded_meanwhile(self):
+        # What is imported late is not there.
+        process = self.run_command("echo out; exit 3", prepare="""
+import canonical.launchpad.command.run
+sys.modules["canonical.launchpad.plaintext"] = None
+""")
+        self.assertEqual((3, "out\n"), (process.returncode, process.out))
+        self.assertIn("this run is not on record", process.err)
+
     def test_no_place_for_the_spool(self):
         self.assert_unhurt(
             {"LP_DATABASE_URI": "postgresql:///?host=/nowhere",

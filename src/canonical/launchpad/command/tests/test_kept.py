@@ -1,0 +1,92 @@
+"""Where the kept output of commands is shown."""
+
+import contextlib
+import datetime
+import io
+import json
+import unittest
+import uuid
+
+from zope.component import getUtility
+
+from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.command.kept import message_of
+from canonical.launchpad.command.main import main
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import Output
+from canonical.launchpad.monitor.incidents import notices_of
+from canonical.launchpad.monitor.tests.test_incidents import DAY
+from canonical.launchpad.monitor.tests.test_incidents import NOW
+from canonical.launchpad.monitor.tests.test_incidents import answers
+from canonical.launchpad.monitor.tests.test_incidents import make_alert
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import LaunchpadZopelessLayer
+
+
+def call(*argv):
+    """Exit status, standard output and standard error of a command."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(argv)
+    return status, out.getvalue(), err.getvalue()
+
+
+class TestKept(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def attempt(self, output, outcome="failure", name="garbo"):
+        ztm = initZopeless()
+        ztm.begin()
+        attempts = getUtility(IScriptAttemptSet)
+        key = attempts.begin(name, uuid.uuid4())
+        attempts.end(key, outcome, exit_status=1, reason="no", output=output)
+        ztm.commit()
+
+    def test_a_message_has_the_last_lines(self):
+        lines = [f"line {number}" for number in range(9)]
+        self.attempt(Output("out\n", "\n".join(lines)))
+        notice, = notices_of([make_alert()], answers(), "mail", DAY, NOW)
+        output = message_of(notice).scripts["broken"][0]["output"]
+        self.assertEqual([f"| line {number}" for number in range(4, 9)],
+                         output[:-1])
+        self.assertRegex(
+            output[-1], r"  more: scriptactivity output garbo --run \d+")
+
+    def test_a_message_about_a_success_has_none(self):
+        self.attempt(Output("out\n", ""))
+        LaunchpadObjectFactory().makeScriptActivity(
+            name="garbo", duration=datetime.timedelta())
+        notice, = notices_of([make_alert()], answers(), "mail", DAY, NOW)
+        self.assertEqual(
+            [], message_of(notice).scripts["broken"][0]["output"])
+
+    def test_output(self):
+        self.attempt(Output("out", "err\n"))
+        self.assertEqual((0, "out\n", "err\n"), call("output", "garbo"))
+        self.attempt(None)
+        self.assertEqual((0, "out\n", "err\n"), call("output", "garbo"))
+
+    def test_output_for_programs(self):
+        self.attempt(Output("out", "err\n"), "success")
+        status, out, err = call("output", "garbo", "--json")
+        found, = json.loads(out)
+        self.assertEqual((0, "", "out", "err\n", "success"), (
+            status, err, found["stdout"], found["stderr"], found["outcome"]))
+
+    def test_output_of_what_is_not_there(self):
+        self.assertEqual(
+            (1, "", "scriptactivity: no output of 'garbo' is kept\n"),
+            call("output", "garbo"))
+        self.assertEqual(
+            (1, "",
+             "scriptactivity: run 9 of 'garbo' is not on record\n"),
+            call("output", "garbo", "--run", "9"))
+        self.attempt(None)
+        (number,), = [(each.id,) for each in getUtility(
+            IScriptAttemptSet).getFailures("garbo")]
+        self.assertEqual(
+            (1, "",
+             f"scriptactivity: no output of run {number} of 'garbo' is"
+             " kept\n"),
+            call("output", "garbo", "--run", str(number)))
