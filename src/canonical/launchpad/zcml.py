@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from zope.component import queryUtility
@@ -29,3 +30,12 @@ def execute_zcml() -> None:
         if queryUtility(IScriptActivitySet) is None:
             import canonical.launchpad
             xmlconfig.file("configure.zcml", canonical.launchpad)
+
+
+def _in_forked_child() -> None:
+    # A thread that held it is not there.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_forked_child)

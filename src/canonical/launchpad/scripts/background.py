@@ -74,12 +74,16 @@ class BackgroundRecord:
         self._done = threading.Event()
 
     def start(self) -> None:
-        """Begin to record.
-
-        :raises RuntimeError: if there can be no more threads.
-        """
-        threading.Thread(
-            target=self._record, name="scriptactivity", daemon=True).start()
+        """Begin to record."""
+        try:
+            threading.Thread(
+                target=self._record, name="scriptactivity", daemon=True
+            ).start()
+        except RuntimeError as error:
+            # There can be no more threads.
+            self._trouble = str(error)
+            self._imported.set()
+            self._done.set()
 
     def end(self, ending: Ending) -> str | None:
         """Record how the run has ended, in bounded time.

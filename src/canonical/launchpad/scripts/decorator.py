@@ -111,10 +111,7 @@ def _checked(name: str) -> str:
 
 def _begun(name: str) -> BackgroundRecord:
     run = BackgroundRecord(name)
-    try:
-        run.start()
-    except RuntimeError as error:
-        logger.debug("There is no thread to record %s: %s", name, error)
+    run.start()
     return run
 
 

@@ -17,7 +17,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 from typing import NoReturn
@@ -232,8 +231,7 @@ def _begin(record: BackgroundRecord, settings: Settings) -> None:
     from canonical.launchpad.scripts.logger import log_to_stderr
     log_to_stderr()
     if settings.mistake is None:
-        with suppress(RuntimeError):
-            record.start()
+        record.start()
 
 
 def _end(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+from unittest import mock
 
 import transaction
 from zope.component import getUtility
@@ -138,6 +139,13 @@ class TestRecorded(ScriptTestCase):
         self.assertIn("It is kept in", logs.output[0])
         self.assertIn("This run of alone is not on record", logs.output[1])
         self.assertEqual(1, len(list(self.spool.glob("*.json"))))
+
+    def test_no_more_threads(self):
+        with mock.patch.object(
+            threading.Thread, "start", side_effect=RuntimeError("full")
+        ), self.assertLogs(level=logging.WARNING) as logs, recorded("alone"):
+            pass
+        self.assertIn("is not recorded yet: full.", logs.output[0])
 
     def test_a_forked_child_records_nothing(self):
         with recorded("parent"):
