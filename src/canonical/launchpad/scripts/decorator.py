@@ -7,6 +7,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from typing import TypeVar
@@ -110,6 +111,12 @@ def _checked(name: str) -> str:
 
 
 def _begun(name: str) -> BackgroundRecord:
+    # All imports in this thread: a fork of it while another one imports would
+    # leave a child that waits for that import for ever.  If they fail, they do
+    # so again where that is logged.
+    with suppress(Exception):
+        from canonical.launchpad.scripts import clerk
+        clerk.execute_zcml()
     run = BackgroundRecord(name)
     run.start()
     return run
