@@ -27,7 +27,6 @@ from canonical.launchpad.database.scriptattempt import ScriptAttemptSet
 from canonical.launchpad.scripts import attempt
 from canonical.launchpad.scripts import base
 from canonical.launchpad.scripts import lock
-from canonical.launchpad.scripts import record
 from canonical.launchpad.scripts import spool
 from canonical.launchpad.scripts import unrecorded
 from canonical.launchpad.scripts.base import LaunchpadCronScript
@@ -38,7 +37,7 @@ CALLS = [
     (base, "execute_zcml"),
     (base, "initZopeless"),
     (base, "send_spool"),
-    (record, "write_success"),
+    (spool, "write_success"),
     (lock.LockFile, "__init__"),
     (lock.LockFile, "release"),
     (lock.os, "ftruncate"),
