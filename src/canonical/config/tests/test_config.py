@@ -322,7 +322,10 @@ class TestOverlays(ConfigTestCase):
 
     def test_a_wrong_one_changes_nothing(self):
         config = LaunchpadConfig("testrunner")
-        for wrong in "[databse]\n", "[database]\nurl: x\n", "uri: x\n":
+        for wrong in (
+            "[databse]\n", "[database]\nurl: x\n", "uri: x\n",
+            "[statsd]\nport: x\n", "[monitor]\nsmtp_user: me\n",
+        ):
             with self.assertRaisesRegex(ConfigError, "^wrong: "):
                 config.push("wrong", wrong)
             self.assertEqual("embedded:postgresql", config.database.uri)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import smtplib
 import socket
 import stat
 from collections.abc import Callable
@@ -29,8 +28,12 @@ from canonical.database.postgres import connection_parameters
 from canonical.database.postgres import is_up_to_date
 from canonical.database.postgres import name_of
 from canonical.database.roles import missing_rights
+from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import recipients
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.smtp import NOT_SENT
+from canonical.launchpad.command.smtp import connected
+from canonical.launchpad.command.smtp import in_words
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -53,7 +56,7 @@ DATABASE_TIMEOUT = 90
 
 TROUBLE = (
     ConfigError, EmbeddedClusterError, ExpectationError, OSError, StormError,
-    ValueError, psycopg2.Error, smtplib.SMTPException)
+    ValueError, psycopg2.Error)
 
 
 class Finding(NamedTuple):
@@ -82,7 +85,8 @@ def diagnose() -> list[Finding]:
         _finding("lock directory", lambda: _directory("lock_directory")),
         _finding("spool directory", lambda: _directory("spool_directory")),
         _finding("mail server", _mail_server),
-        _finding("webhook", _webhook),
+        _finding("webhook", lambda: _web_server("webhook_url")),
+        _finding("heartbeat", lambda: _web_server("heartbeat_url")),
         _finding("statsd", _statsd),
     ]
 
@@ -226,29 +230,32 @@ def _directory(key: str) -> str:
 def _mail_server() -> str:
     if not recipients():
         raise Nothing("not needed: [monitor] recipients names nobody")
-    host, port = config.monitor.smtp_host, int(config.monitor.smtp_port)
+    server = mail_server()
+    place = f"{server.host} port {server.port}"
 
     def greet() -> None:
-        with smtplib.SMTP(host, port, timeout=TIMEOUT) as server:
-            server.ehlo_or_helo_if_needed()
+        with connected(server, TIMEOUT):
+            pass
 
     try:
         within(TIMEOUT, greet)
-    except (OSError, smtplib.SMTPException) as error:
-        raise ValueError(f"{host} port {port}: {_reason(error)}") from None
-    return f"{host} port {port} answers"
+    except NOT_SENT as error:
+        raise ValueError(f"{place}: {in_words(error)}") from None
+    return f"{place} answers" + (
+        f", and knows {server.user}" if server.user else "")
 
 
-def _webhook() -> str:
-    url = config.monitor.webhook_url.strip()
+def _web_server(key: str) -> str:
+    """Check that the server of a URL of [monitor] answers."""
+    url = config.setting("monitor", key).value
     if not url:
-        raise Nothing("none: [monitor] webhook_url is empty")
+        raise Nothing(f"none: [monitor] {key} is empty")
     parts = urlsplit(url)
     host = parts.hostname or ""
     if getproxies().get(parts.scheme) and not proxy_bypass(host):
         raise Nothing(f"not checked: a proxy leads to {host}")
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    # Something that is sent would alert somebody.
+    # A request would alert somebody, or say that alert has run.
     try:
         within(TIMEOUT, lambda: socket.create_connection(
             (host, port), TIMEOUT).close())

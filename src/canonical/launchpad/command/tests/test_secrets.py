@@ -13,12 +13,17 @@ SECRET = "S3CRET"
 # Run the command "alert" with one URL after another.
 ALERT = """
 import sys
+from canonical.config import ConfigError
 from canonical.config import config
 from canonical.launchpad.command.main import main
 
 for key, url in zip(sys.argv[1::2], sys.argv[2::2]):
     section = "scripts" if key == "cron_control_url" else "monitor"
-    config.push("test", f"[{section}]\\n{key}: {url}\\n")
+    try:
+        config.push("test", f"[{section}]\\n{key}: {url}\\n")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        continue
     try:
         main(["alert", "-v"])
     except SystemExit:
