@@ -118,7 +118,8 @@ setup(
     data_files=[("share", [])],
     install_requires=[
         "cronsim",
-        "platformdirs",
+        # Below that, an empty HOME may be the root directory.
+        "platformdirs>=4.14.7",
         "prometheus_client",
         "psycopg2",
         "rich",

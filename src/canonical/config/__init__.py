@@ -133,15 +133,9 @@ class LaunchpadConfig:
         return self.state_directory / Path(value).expanduser()
 
     def duration_of(self, section: str, key: str) -> float:
-        """The duration that a key gives, in seconds.
-
-        :raises ConfigError: if it is not one.
-        """
-        try:
-            duration = parse_duration(self._values()[section][key].value)
-        except ValueError as error:
-            raise ConfigError(f"[{section}] {key}: {error}") from None
-        return duration.total_seconds()
+        """The duration that a key gives, in seconds."""
+        value = self._values()[section][key].value
+        return parse_duration(value).total_seconds()
 
     def setting(self, section: str, key: str) -> Setting:
         """The value of a key in force, and where it comes from.

@@ -87,7 +87,8 @@ class TestValues(ConfigTestCase):
             [*lines[:3], "smtp_host: localhost"],
         ):
             path = self.write("\n".join(right))
-            self.assertEqual("me", LaunchpadConfig(str(path)).monitor.smtp_user)
+            self.assertEqual(
+                "me", LaunchpadConfig(str(path)).monitor.smtp_user)
 
     def test_the_keys_of_a_login_may_be_in_two_files(self):
         self.write(

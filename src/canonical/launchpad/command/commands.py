@@ -44,7 +44,6 @@ class Command:
     :ivar add_options: to its parser, if it takes any.
     :ivar database: does it need a store to work with?
     :ivar trouble: the exit status for wrong use.
-    :ivar script: is it a script, with a parser of its own for its options?
     """
 
     help: str
@@ -55,7 +54,6 @@ class Command:
     add_options: Callable[[argparse.ArgumentParser], None] | None = None
     database: bool = True
     trouble: int = 2
-    script: bool = False
 
 
 COMMANDS = {
@@ -157,13 +155,12 @@ COMMANDS = {
         "backtest", "backtest", options.add_backtest_options),
     "alert": Command(
         "notify people of what broke and what recovered",
-        "Notifies people of what broke and what recovered.  cron should run"
-        " it every few minutes.  \"scriptactivity alert --help\" prints its"
-        " options.",
+        "Notifies people of which scripts broke, which recovered and, after"
+        " [monitor] repeat, which are still broken.  cron should run it every"
+        " few minutes.",
         {"*/5 * * * * scriptactivity alert": "a line of a crontab",
          "scriptactivity alert -v": "by hand, with more output"},
-        "alert", "alert", options.add_alert_options, database=False,
-        script=True),
+        "alert", "alert", options.add_alert_options, database=False),
     "alerts": Command(
         "print what is broken, and who was notified",
         "Prints what is broken, since when, and when people were notified.",

@@ -234,8 +234,26 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
-    """Leave everything to the script, which has a parser of its own."""
-    parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
+    """Add what ``alert`` takes."""
+    _add_expectations_option(
+        parser, "; always the same, for what is not in it is no longer"
+        " expected")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--test", action="store_true",
+        help="send a message that is marked as a test through each channel,"
+             " and print what each server answered")
+    how.add_argument(
+        "--dry-run", action="store_true",
+        help="print what would be sent, and record nothing")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log more")
+    parser.add_argument(
+        "-q", "--quiet", action="count", default=0,
+        help="log less; may be given several times")
+    parser.add_argument(
+        "--log-file", metavar="[LEVEL:]FILE", type=_file_name,
+        help="write the log to this file as well; LEVEL is such as DEBUG")
 
 
 def add_snooze_options(parser: argparse.ArgumentParser) -> None:
@@ -276,11 +294,13 @@ def _add_names_argument(parser: argparse.ArgumentParser) -> None:
         help="a script; the default is all scripts")
 
 
-def _add_expectations_option(parser: argparse.ArgumentParser) -> None:
+def _add_expectations_option(
+    parser: argparse.ArgumentParser, but: str = ""
+) -> None:
     parser.add_argument(
         "--expectations", metavar="FILE", type=_file_path,
         help="a rules file (ZCML), instead of the one that [monitor]"
-             " expectations names")
+             f" expectations names{but}")
 
 
 def _file_name(value: str) -> str:

@@ -27,6 +27,7 @@ from canonical.launchpad.command.notify import channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
 
@@ -38,9 +39,6 @@ __all__ = [
 
 
 FILE_NAME = "alert-outage.json"
-
-# If [monitor] repeat is what is wrong.
-REPEAT = datetime.timedelta(days=1)
 
 
 def report_outage(error: BaseException, logger: Logger) -> None:
@@ -66,7 +64,7 @@ def report_outage(error: BaseException, logger: Logger) -> None:
                 due = [
                     each for each in _targets(channel)
                     if each not in notified
-                    or _moment(notified[each]) + _repeat() <= now]
+                    or _moment(notified[each]) + repeat() <= now]
                 sent, _ = _send(channel, message, due)
                 notified.update(dict.fromkeys(sent, now.isoformat()))
 
@@ -136,14 +134,6 @@ def _warnings(
 def _reason(error: BaseException) -> str:
     cause = error.__cause__ or error
     return in_a_line(cause) if isinstance(cause, Exception) else str(cause)
-
-
-def _repeat() -> datetime.timedelta:
-    try:
-        return datetime.timedelta(
-            seconds=config.duration_of("monitor", "repeat"))
-    except ConfigError:
-        return REPEAT
 
 
 def _moment(text: str) -> datetime.datetime:

@@ -12,7 +12,6 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from pathlib import Path
 
-import transaction
 from zope.component import getUtility
 
 from canonical.config import config
@@ -36,6 +35,7 @@ __all__ = [
     "configured_channels",
     "expected",
     "notice_switches",
+    "repeat",
 ]
 
 
@@ -125,10 +125,17 @@ def clock_skew() -> datetime.timedelta:
         seconds=config.duration_of("monitor", "clock_skew"))
 
 
-def notice_switches(at: datetime.datetime) -> None:
+def repeat() -> datetime.timedelta:
+    """After how long people are notified again of what is still broken."""
+    return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
+
+
+def notice_switches(at: datetime.datetime) -> bool:
     """Record what cron control has switched off, and what is on again.
 
     A script that it does not mention stays as it is on record.
+
+    :return: is there anything new?  The caller commits it.
     """
     names = [each.name for each in registered_expectations()]
     log_plainly()
@@ -137,5 +144,5 @@ def notice_switches(at: datetime.datetime) -> None:
         logging.getLogger("scriptactivity"))
     on = [name for name, is_on in known.items() if is_on]
     off = [name for name, is_on in known.items() if not is_on]
-    if getUtility(IScriptPauseSet).noticeSwitches(on, off, at):
-        transaction.commit()
+    is_new: bool = getUtility(IScriptPauseSet).noticeSwitches(on, off, at)
+    return is_new

@@ -159,6 +159,7 @@ class TestConfig(CommandTestCase):
             "[monitor]\nrecipients: ops@example.com\n"
             f"smtp_host: 127.0.0.1\nsmtp_port: {mail.port}\n"
             f"webhook_url: http://127.0.0.1:{port}/x\n"
+            f"heartbeat_url: http://127.0.0.1:{port}/y\n"
             "expectations: rules.zcml\n"
             "[statsd]\nhost: localhost\n")
         self.assertEqual(0, status, checks)
@@ -176,6 +177,27 @@ class TestConfig(CommandTestCase):
         self.assertEqual("wrong", checks["cron control"][0])
         self.assertIn("neither true nor false: 'nay'", checks[
             "cron control"][1])
+
+    def test_a_mail_server_is_asked_as_for_a_mail(self):
+        mail = MailServer()
+        self.addCleanup(mail.stop)
+        secret = self.directory / "password"
+        secret.write_text("S3CRET\n")
+        secret.chmod(0o600)
+        server = (
+            "[monitor]\nrecipients: ops@example.com\n"
+            f"smtp_host: 127.0.0.1\nsmtp_port: {mail.port}\n")
+        for text, words in (
+            ("smtp_tls: starttls\n", "STARTTLS extension not supported"),
+            (f"smtp_user: me\nsmtp_password_file: {secret}\n",
+             "SMTP AUTH extension not supported"),
+            ("smtp_user: me\nsmtp_password_file: nowhere\n",
+             "smtp_password_file: nowhere: No such file"),
+        ):
+            status, checks = self.checks(server + text)
+            self.assertEqual((2, "wrong"), (status, checks["mail server"][0]))
+            self.assertIn(words, checks["mail server"][1])
+        self.assertEqual([], mail.received)
 
     def test_what_does_not_answer_is_given_up(self):
         self.path.write_text(
