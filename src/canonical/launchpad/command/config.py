@@ -16,8 +16,8 @@ from canonical.database.libpq import HIDDEN
 from canonical.database.libpq import hidden
 from canonical.launchpad.command.diagnosis import Finding
 from canonical.launchpad.command.diagnosis import diagnose
-from canonical.launchpad.command.diagnosis import rules_file
 from canonical.launchpad.command.output import say
+from canonical.launchpad.command.rules import rules_file
 
 
 __all__ = [

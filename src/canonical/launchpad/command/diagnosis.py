@@ -8,7 +8,6 @@ import shlex
 import socket
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -31,6 +30,7 @@ from canonical.database.roles import missing_rights
 from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import recipients
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.command.smtp import NOT_SENT
 from canonical.launchpad.command.smtp import connected
 from canonical.launchpad.command.smtp import in_words
@@ -45,7 +45,6 @@ from canonical.launchpad.zcml import execute_zcml
 __all__ = [
     "Finding",
     "diagnose",
-    "rules_file",
 ]
 
 
@@ -89,12 +88,6 @@ def diagnose() -> list[Finding]:
         _finding("heartbeat", lambda: _web_server("heartbeat_url")),
         _finding("statsd", _statsd),
     ]
-
-
-def rules_file() -> Path | None:
-    """The configured file of rules, if there is one."""
-    name = config.monitor.expectations
-    return config.directory / Path(name).expanduser() if name else None
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:

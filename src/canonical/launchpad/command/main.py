@@ -6,6 +6,7 @@ import argparse
 import gc
 import importlib
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import psycopg2
@@ -30,8 +31,14 @@ from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
+    "TROUBLE",
     "main",
+    "with_database",
 ]
+
+
+# What can go wrong with any database, network or file.
+TROUBLE = (EmbeddedClusterError, OSError, StormError, psycopg2.Error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,9 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except (ConfigError, ExpectationError, UsageError) as error:
         return fail(max(2, trouble), error)
-    except (
-        EmbeddedClusterError, OSError, StormError, psycopg2.Error
-    ) as error:
+    except TROUBLE as error:
         return fail(failure, error)
     except Exception as error:
         # Nagios would show no traceback, and take 1 for a warning.
@@ -81,12 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Call the command, with a store to work with if it needs one."""
     command = args.command
     module = importlib.import_module(f"{__package__}.{command.module}")
     function = getattr(module, command.function)
-    if not command.database:
-        return int(function(args))
+    if command.database:
+        return with_database(function, args)
+    return int(function(args))
+
+
+def with_database(
+    function: Callable[[argparse.Namespace], int], args: argparse.Namespace
+) -> int:
+    """Call a function with a store to work with; return what it returns."""
     execute_zcml()
     ztm = initZopeless()
     # A statement that waits does not keep Ctrl-C waiting.

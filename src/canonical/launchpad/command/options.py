@@ -20,7 +20,6 @@ from canonical.launchpad.plaintext import is_printable
 
 __all__ = [
     "add_alert_options",
-    "add_alerts_options",
     "add_backtest_options",
     "add_check_options",
     "add_config_file_option",
@@ -29,9 +28,8 @@ __all__ = [
     "add_failures_options",
     "add_init_options",
     "add_last_options",
-    "add_list_options",
     "add_monitor_options",
-    "add_running_options",
+    "add_output_options",
     "add_show_options",
     "add_snooze_options",
     "add_suggest_options",
@@ -113,21 +111,10 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print a JSON object")
 
 
-def add_list_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``list`` takes."""
-    _add_json_option(parser)
-    _add_local_option(parser)
-
-
-def add_running_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``running`` takes."""
-    _add_json_option(parser)
-    _add_local_option(parser)
-
-
-def add_alerts_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``alerts`` takes."""
-    _add_json_option(parser)
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``list``, ``running`` and ``alerts`` take, and others too."""
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON array")
     _add_local_option(parser)
 
 
@@ -145,8 +132,7 @@ def add_failures_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", metavar="COUNT", type=_count, default=100,
         help="print at most this many; the default is 100")
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
 def add_last_options(parser: argparse.ArgumentParser) -> None:
@@ -156,8 +142,7 @@ def add_last_options(parser: argparse.ArgumentParser) -> None:
         help="print the last success of this script only")
     parser.add_argument(
         "--host", type=_text, help="with NAME, look at this host only")
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
 def add_show_options(parser: argparse.ArgumentParser) -> None:
@@ -165,8 +150,7 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="NAME", type=_text, help="the script")
     _add_expectations_option(parser)
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
@@ -229,8 +213,7 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
         help="another rules file; print only the alerts that differ")
     add_since_option(parser, "how far back to begin")
     add_at_option(parser, "where to end")
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
@@ -275,11 +258,6 @@ def add_monitor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pairs", metavar="HOST:SCRIPT", nargs="+", type=_pair,
         help="a host, and a script that should have completed there")
-
-
-def _add_json_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array")
 
 
 def _add_local_option(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -141,7 +142,7 @@ def _moment(text: str) -> datetime.datetime:
 
 
 def _when(text: str) -> str:
-    return f"{_moment(text):%Y-%m-%d %H:%M} UTC"
+    return time_text(_moment(text), "minutes")
 
 
 @contextmanager

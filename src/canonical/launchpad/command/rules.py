@@ -36,6 +36,7 @@ __all__ = [
     "expected",
     "notice_switches",
     "repeat",
+    "rules_file",
 ]
 
 
@@ -54,9 +55,7 @@ def expected(
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:
     """All rules; see `expected`."""
-    configured = config.monitor.expectations
-    if path is None and configured:
-        path = config.directory / Path(configured).expanduser()
+    path = path or rules_file()
     if path is not None:
         load_expectations(path)
     expectations = registered_expectations()
@@ -67,6 +66,12 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
             "no rules: name a rules file in [monitor] expectations, or with"
             " --expectations")
     return expectations
+
+
+def rules_file() -> Path | None:
+    """The configured file of rules, if there is one."""
+    name = config.monitor.expectations
+    return config.directory / Path(name).expanduser() if name else None
 
 
 def check_names(

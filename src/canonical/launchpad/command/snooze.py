@@ -9,7 +9,6 @@ from typing import Any
 import transaction
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import moment
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import configured_channels
@@ -19,6 +18,7 @@ from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -78,7 +78,7 @@ def notified(alert: Alert) -> str:
     """Whether people were notified of an alert, and when."""
     if alert.date_told is None:
         return f"nobody was notified by {alert.channel} yet"
-    return f"notified by {alert.channel} at {moment(alert.date_told)}"
+    return f"notified by {alert.channel} at {time_text(alert.date_told)}"
 
 
 def snooze(args: argparse.Namespace) -> int:
@@ -89,7 +89,7 @@ def snooze(args: argparse.Namespace) -> int:
     getUtility(IScriptPauseSet).snooze(args.name, now, until)
     transaction.commit()
     if args.duration:
-        say(f"{args.name} is snoozed until {moment(until)}.")
+        say(f"{args.name} is snoozed until {time_text(until)}.")
     else:
         say(f"{args.name} is not snoozed.")
     return 0
