@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from canonical.config.values import login_mistake
-from canonical.config.values import value_mistake
+from canonical.config.valuechecks import login_mistake
+from canonical.config.valuechecks import value_mistake
 
 
 __all__ = [

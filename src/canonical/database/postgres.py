@@ -19,9 +19,9 @@ from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
 from canonical.config.locations import user_directory
-from canonical.database.libpq import EMBEDDED
-from canonical.database.libpq import is_embedded
-from canonical.database.libpq import parse_uri
+from canonical.database.databaseuri import EMBEDDED
+from canonical.database.databaseuri import is_embedded
+from canonical.database.databaseuri import parse_uri
 from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import storm_uri
 

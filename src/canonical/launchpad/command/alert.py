@@ -16,7 +16,6 @@ from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
-from canonical.launchpad.command.notify import channels
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
@@ -25,6 +24,7 @@ from canonical.launchpad.command.outage import report_outage
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import say
+from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import notice_switches

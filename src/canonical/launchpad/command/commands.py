@@ -67,7 +67,7 @@ COMMANDS = {
          "begin: write a configuration file, and make the tables",
          "scriptactivity init --grant scripts=app --grant monitor=ops":
          "let two roles do what they need"},
-        "upkeep", "init", options.add_init_options, database=False),
+        "init", "init", options.add_init_options, database=False),
     "config": Command(
         "show what is configured, and check it",
         "Prints every value in force and where it comes from, and checks the"
@@ -166,7 +166,7 @@ COMMANDS = {
         "Prints what is broken, since when, and when people were notified.",
         {"scriptactivity alerts": "all open alerts",
          "scriptactivity alerts --json": "for a program"},
-        "snooze", "alerts", options.add_output_options),
+        "openalerts", "alerts", options.add_output_options),
     "snooze": Command(
         "expect nothing of a script for a while",
         "Lets nothing be expected of a script for a while, from now on.",
@@ -179,7 +179,7 @@ COMMANDS = {
         " the spool of this host, and those in the database.",
         {"scriptactivity flush": "record them now",
          "*/10 * * * * scriptactivity flush": "a line of a crontab"},
-        "upkeep", "flush_spool"),
+        "flush", "flush"),
 }
 
 DESCRIPTION = """\

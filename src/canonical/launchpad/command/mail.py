@@ -12,7 +12,7 @@ from pathlib import Path
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 from canonical.launchpad.command.smtp import NOT_SENT
 from canonical.launchpad.command.smtp import Reply
 from canonical.launchpad.command.smtp import Server

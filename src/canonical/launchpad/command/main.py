@@ -23,7 +23,7 @@ from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import use_local_zone
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import parse
-from canonical.launchpad.command.program import OutputError
+from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.exitstatus import cause_of
 from canonical.launchpad.scripts.signals import DeadlySignals

@@ -16,23 +16,17 @@ from canonical.config.locations import FILE_NAME
 from canonical.config.weburl import site_of
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import mail_server
-from canonical.launchpad.command.rules import configured_channels
+from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.smtp import Reply
 from canonical.launchpad.command.webhook import post
 from canonical.launchpad.monitor.message import Message
 
 
 __all__ = [
-    "channels",
     "check_channels",
     "instance_name",
     "send",
 ]
-
-
-def channels() -> list[str]:
-    """How people are notified: as configured, or else by printing."""
-    return configured_channels() or ["output"]
 
 
 def check_channels() -> None:

@@ -23,10 +23,10 @@ from typing import Any
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.launchpad.command.mail import addresses
-from canonical.launchpad.command.notify import channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message

@@ -19,7 +19,7 @@ from zope.schema import getFieldNamesInOrder
 
 from canonical.database.errors import first_line
 from canonical.launchpad.command.commands import UNKNOWN
-from canonical.launchpad.command.program import OutputError
+from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.plaintext import PlainFormatter
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text

@@ -32,7 +32,7 @@ __all__ = [
     "check_host",
     "check_names",
     "clock_skew",
-    "configured_channels",
+    "channels",
     "expected",
     "notice_switches",
     "repeat",
@@ -112,16 +112,17 @@ def _summaries() -> list[IScriptSummary]:
     return summaries
 
 
-def configured_channels() -> list[str]:
-    """How people are notified, the quickest first.
+def channels() -> list[str]:
+    """How people are notified, the quickest first, or else by printing.
 
     See `canonical.launchpad.interfaces.CHANNELS`.
     """
-    return [
+    configured = [
         name for name, target in (
             ("webhook", config.monitor.webhook_url),
             ("mail", config.monitor.recipients))
         if target.strip(", ")]
+    return configured or ["output"]
 
 
 def clock_skew() -> datetime.timedelta:

@@ -27,7 +27,7 @@ from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import monitor_parser
-from canonical.launchpad.command.program import OutputError
+from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.plaintext import time_text

@@ -17,6 +17,9 @@ from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.history import complain_of_unknown
 from canonical.launchpad.command.history import print_future
+from canonical.launchpad.command.openalerts import alert_as_dict
+from canonical.launchpad.command.openalerts import notified
+from canonical.launchpad.command.openalerts import open_alerts
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
@@ -26,9 +29,6 @@ from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import zone_name
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
-from canonical.launchpad.command.snooze import alert_as_dict
-from canonical.launchpad.command.snooze import notified
-from canonical.launchpad.command.snooze import open_alerts
 from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert

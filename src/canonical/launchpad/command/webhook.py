@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from canonical.config import config
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 from canonical.config.weburl import WebError
 from canonical.config.weburl import site_of
 from canonical.config.weburl import without_secrets

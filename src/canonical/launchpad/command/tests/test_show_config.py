@@ -204,8 +204,8 @@ class TestConfig(CommandTestCase):
             "[monitor]\nrecipients: ops@example.com\nsmtp_host: 127.0.0.1\n"
             f"smtp_port: {self.listen()}\n")
         status, out, _ = self.run_code(
-            "from canonical.launchpad.command import diagnosis;"
-            f" diagnosis.TIMEOUT = 0.1; {RUN}",
+            "from canonical.launchpad.command import configchecks;"
+            f" configchecks.TIMEOUT = 0.1; {RUN}",
             "--config", str(self.path), "config")
         self.assertEqual(2, status)
         self.assertRegex(

@@ -19,8 +19,8 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.config.bounded import within
-from canonical.database.libpq import has_password
+from canonical.config.timelimit import within
+from canonical.database.databaseuri import has_password
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
