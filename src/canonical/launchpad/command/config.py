@@ -105,7 +105,7 @@ def _print(
             say("")
             say(f"[{section}]")
         last = section
-        line = f"{key + ':':<18}{setting.value}"
+        line = f"{key + ':':<20}{setting.value}"
         source = f"({_source(setting)})"
         if len(line) + 2 + len(source) <= WIDTH:
             say(f"{line:<{WIDTH - len(source)}}{source}")

@@ -55,7 +55,8 @@ class TestConfig(CommandTestCase):
         self.assertRegex(checks["database"][1], "^postgres on .*PostgreSQL 1")
 
     def test_lines_fit_a_terminal_and_are_plain(self):
-        _, out, err = self.config("[monitor]\nrepeat: 2h\n")
+        _, out, err = self.config(
+            "[monitor]\nrepeat: 2h\nsmtp_password_file: secret\n")
         self.assertEqual("", err)
         self.assertTrue(out.isascii() and "\x1b" not in out)
         long = [line for line in out.splitlines() if len(line) > 79]
@@ -63,7 +64,8 @@ class TestConfig(CommandTestCase):
         self.assertEqual(
             [], [line for line in long if len(line.split()) > 3], long)
         self.assertRegex(
-            out, rf"\nrepeat:           2h +\({self.path}:2\)\n")
+            out, rf"\nrepeat:             2h\s+\({self.path}:2\)\n")
+        self.assertIn("\nsmtp_password_file: secret", out)
 
     def test_where_values_come_from(self):
         _, out, _ = self.config(
