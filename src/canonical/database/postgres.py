@@ -1,8 +1,8 @@
 """PostgreSQL itself: where it is, and the schema.
 
-A database is told of here by the parameters of its connection, by libpq's
-names (``host``, ``port``, ``dbname``, ``user``, ...) in a dict; that is what
-``psycopg2.connect(**parameters)`` takes.
+Functions take the parameters of a connection in a dict, by libpq's names
+(``host``, ``port``, ``dbname``, ``user``, ...), as
+``psycopg2.connect(**parameters)`` does.
 """
 
 from __future__ import annotations

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import datetime
 import socket
+from functools import partial
 from pathlib import Path
 
 import psycopg2
+import transaction
 from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
+from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
@@ -45,7 +47,6 @@ from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.logger import script_logger
-from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -180,7 +181,7 @@ def alert(args: argparse.Namespace) -> int:
     if args.test:
         return _test()
     if args.dry_run:
-        return _dry_run(script)
+        return with_database(partial(_dry_run, script))
     try:
         script.lock_and_run()
     except SystemExit as leave:
@@ -223,14 +224,10 @@ def _test() -> int:
 
 def _dry_run(script: AlertScript) -> int:
     """Do what `AlertScript` does, but print the notices, and roll back."""
-    execute_zcml()
-    ztm = initZopeless()
-    try:
-        at, answers = _bring_up_to_date(script.expectations, script.claimant)
-        unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
-        ztm.abort()
-    finally:
-        ztm.uninstall()
+    at, answers = _bring_up_to_date(script.expectations, script.claimant)
+    unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
+    # Whoever reads may take longer than others should wait.
+    transaction.abort()
     for channel in channels():
         for notice in notices_of(unsettled, answers, channel, repeat(), at):
             message = notice_message(notice, instance_name())

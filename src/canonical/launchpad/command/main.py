@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 
 import psycopg2
 from storm.exceptions import StormError
@@ -88,15 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     command = args.command
     module = importlib.import_module(f"{__package__}.{command.module}")
-    function = getattr(module, command.function)
-    if command.database:
-        return with_database(function, args)
-    return int(function(args))
+    call = partial(getattr(module, command.function), args)
+    return int(with_database(call) if command.database else call())
 
 
-def with_database(
-    function: Callable[[argparse.Namespace], int], args: argparse.Namespace
-) -> int:
+def with_database(call: Callable[[], int]) -> int:
     """Call a function with a store to work with; return what it returns."""
     execute_zcml()
     ztm = initZopeless()
@@ -106,7 +103,7 @@ def with_database(
     signals.cut = ztm.cut
     try:
         with signals:
-            return int(function(args))
+            return call()
     except Exception as error:
         cause = cause_of(error, signals)
         if cause is error:

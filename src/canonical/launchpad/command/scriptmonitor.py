@@ -10,6 +10,7 @@ import datetime
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 
 import transaction
 from zope.component import getUtility
@@ -127,7 +128,7 @@ def _guarded(
         args = monitor_parser(program).parse_args(argv)
         args.now = datetime.datetime.now(datetime.UTC)
         args.since = args.now - datetime.timedelta(minutes=args.minutes)
-        status = with_database(command, args)
+        status = with_database(partial(command, args))
         sys.stdout.flush()
         return status
     except OutputError as error:

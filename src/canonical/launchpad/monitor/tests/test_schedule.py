@@ -16,8 +16,8 @@ from canonical.launchpad.monitor.schedule import slots_between
 
 DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
-# Not Lord Howe, whose clocks move by half an hour: there `cronsim` leaves out the
-# half hour after the change for an hour field such as `*/3`.
+# Not Lord Howe, whose clocks move by half an hour: there `cronsim` leaves out
+# the half hour after the change for an hour field such as `*/3`.
 ZONES = ["UTC", "Europe/London", "America/New_York", "Australia/Adelaide",
          "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Casablanca"]
 
