@@ -18,6 +18,7 @@ from urllib.parse import quote
 from canonical.config.configfile import ConfigError
 from canonical.config.configfile import Setting
 from canonical.config.configfile import Values
+from canonical.config.configfile import check_together
 from canonical.config.configfile import merged
 from canonical.config.configfile import read_file
 from canonical.config.configfile import read_text
@@ -56,7 +57,7 @@ class LaunchpadConfig:
 
     def __init__(self, instance_name: str | None = None):
         self._instance_name = instance_name
-        self._named_by = "LPCONFIG"
+        self._named_by = "LPCONFIG" if instance_name else None
         self._file: Path | None = None
         self._layers: list[tuple[str, Values]] = []
 
@@ -64,9 +65,19 @@ class LaunchpadConfig:
     def instance_name(self) -> str:
         """What LPCONFIG names, or would name."""
         if self._instance_name is None:
-            self._instance_name = (
-                os.environ.get("LPCONFIG") or default_instance() or NOTHING)
+            said = os.environ.get("LPCONFIG")
+            self._named_by = "LPCONFIG" if said else None
+            self._instance_name = said or default_instance() or NOTHING
         return self._instance_name
+
+    @property
+    def named_by(self) -> str | None:
+        """What names the instance: ``LPCONFIG``, ``--config``, or nothing.
+
+        Then its file was found where such files are looked for, if it was.
+        """
+        self._load()
+        return self._named_by
 
     @property
     def file(self) -> Path | None:
@@ -122,15 +133,9 @@ class LaunchpadConfig:
         return self.state_directory / Path(value).expanduser()
 
     def duration_of(self, section: str, key: str) -> float:
-        """The duration that a key gives, in seconds.
-
-        :raises ConfigError: if it is not one.
-        """
-        try:
-            duration = parse_duration(self._values()[section][key].value)
-        except ValueError as error:
-            raise ConfigError(f"[{section}] {key}: {error}") from None
-        return duration.total_seconds()
+        """The duration that a key gives, in seconds."""
+        value = self._values()[section][key].value
+        return parse_duration(value).total_seconds()
 
     def setting(self, section: str, key: str) -> Setting:
         """The value of a key in force, and where it comes from.
@@ -165,11 +170,12 @@ class LaunchpadConfig:
         """Lay `data`, in the form of a configuration file, over the rest.
 
         :param name: by which `pop` takes it away again.
-        :raises ConfigError: if `data` has an unknown section or key; then
-            nothing has changed.
+        :raises ConfigError: if anything in `data` can be seen to be wrong;
+            then nothing has changed.
         """
-        self._load()
-        self._layers.append((name, read_text(data, name)))
+        layer = read_text(data, name)
+        check_together(merged(self._values(), layer))
+        self._layers.append((name, layer))
 
     def pop(self, name: str) -> None:
         """Take away the last overlay `name`, and all pushed after it.
@@ -204,8 +210,10 @@ class LaunchpadConfig:
             return
         values: Values = {}
         if self.instance_name != NOTHING:
-            self._file = find_instance(self.instance_name, self._named_by)
+            self._file = find_instance(
+                self.instance_name, self._named_by or "LPCONFIG")
             values = read_file(self._file)
+        check_together(merged(schema(), values))
         self._layers = [("schema", schema()), ("instance", values)]
 
 

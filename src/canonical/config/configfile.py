@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from canonical.config.values import value_mistake
+from canonical.config.valuechecks import login_mistake
+from canonical.config.valuechecks import value_mistake
 
 
 __all__ = [
     "ConfigError",
     "Setting",
     "Values",
+    "check_together",
     "merged",
     "read_file",
     "read_text",
@@ -67,8 +69,7 @@ def read_file(path: Path, extended: tuple[Path, ...] = ()) -> Values:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {without_quotes(error)}") from None
-    values = _parse(text, str(path))
-    _refuse(str(path), [*_unknown(values, text), *_wrong(values)])
+    values = read_text(text, str(path))
     base = values.get("meta", {}).get("extends")
     if base is None:
         return values
@@ -84,11 +85,25 @@ def read_text(text: str, name: str) -> Values:
     """The values of a text in the form of a configuration file.
 
     :param name: what messages call it.
-    :raises ConfigError: for an unknown section or key.
+    :raises ConfigError: if anything in it can be seen to be wrong.
     """
     values = _parse(text, name)
-    _refuse(name, _unknown(values, text))
+    _refuse(name, [*_unknown(values, text), *_wrong(values)])
     return values
+
+
+def check_together(values: Values) -> None:
+    """Check what can be seen to be wrong only where all values are known.
+
+    :param values: of all keys.
+    :raises ConfigError: if something is.
+    """
+    monitor = values["monitor"]
+    mistake = login_mistake(
+        {key: setting.value for key, setting in monitor.items()})
+    if mistake:
+        _, source, line = monitor["smtp_user"]
+        _refuse(source, [(line, f"[monitor] smtp_user: {mistake}")])
 
 
 def merged(below: Values, above: Values) -> Values:

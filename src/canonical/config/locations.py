@@ -41,8 +41,8 @@ def shipped_instances() -> list[str]:
 def user_directory() -> Path:
     """Where a user's own configuration file is, if there is one.
 
-    That is below HOME, or without one, as under some of cron's relatives, in
-    the home that the password database says.
+    That is below HOME.  If that is missing or empty, as under some of cron's
+    relatives, it is below the home that the password database says.
     """
     # Slow to import, for those who have LPCONFIG.
     import platformdirs

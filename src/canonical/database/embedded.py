@@ -18,15 +18,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from canonical.database.clusterhome import admit_only_owner
-from canonical.database.clusterhome import discard_home
-from canonical.database.clusterhome import find_home
-from canonical.database.clusterhome import leave_socket_directory
-from canonical.database.clusterhome import locked
-from canonical.database.clusterhome import owner_of
-from canonical.database.clusterhome import server_uid
-from canonical.database.clusterhome import socket_directory
-from canonical.database.pgprograms import run_program
+from canonical.database.embeddedhome import admit_only_owner
+from canonical.database.embeddedhome import discard_home
+from canonical.database.embeddedhome import find_home
+from canonical.database.embeddedhome import leave_socket_directory
+from canonical.database.embeddedhome import locked
+from canonical.database.embeddedhome import owner_of
+from canonical.database.embeddedhome import server_uid
+from canonical.database.embeddedhome import socket_directory
+from canonical.database.embeddedprograms import run_program
 from canonical.database.postgres import EmbeddedClusterError
 
 

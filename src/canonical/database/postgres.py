@@ -1,8 +1,8 @@
 """PostgreSQL itself: where it is, and the schema.
 
-A database is told of here by the parameters of its connection, by libpq's
-names (``host``, ``port``, ``dbname``, ``user``, ...) in a dict; that is what
-``psycopg2.connect(**parameters)`` takes.
+Functions take the parameters of a connection in a dict, by libpq's names
+(``host``, ``port``, ``dbname``, ``user``, ...), as
+``psycopg2.connect(**parameters)`` does.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
 from canonical.config.locations import user_directory
-from canonical.database.libpq import EMBEDDED
-from canonical.database.libpq import is_embedded
-from canonical.database.libpq import parse_uri
+from canonical.database.databaseuri import EMBEDDED
+from canonical.database.databaseuri import is_embedded
+from canonical.database.databaseuri import parse_uri
 from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import storm_uri
 

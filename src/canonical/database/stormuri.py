@@ -1,4 +1,4 @@
-"""Telling Storm, and people, which database it is."""
+"""The URI of a database as Storm reads it, and what Storm raises in words."""
 
 from __future__ import annotations
 

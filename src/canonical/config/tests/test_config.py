@@ -159,15 +159,18 @@ print(config.file, config.database.uri, config.state_directory)
         self.assertEqual(
             [named, "postgresql:///nam"], self.look(LPCONFIG=named)[:2])
 
-    def test_without_home_it_is_that_of_the_password_database(self):
-        home, = self.look(
-            "import os; os.environ.pop('HOME');"
-            " from canonical.config.locations import user_directory;"
-            " print(user_directory())")
-        self.assertEqual(
-            os.path.expanduser(
-                f"~{pwd.getpwuid(os.geteuid()).pw_name}"
-                "/.config/scriptactivity"), home)
+    def test_without_home_or_with_an_empty_one_it_is_that_of_passwd(self):
+        for unset in "os.environ.pop('HOME')", "os.environ['HOME'] = ''":
+            found = self.look(
+                f"import os; {unset};"
+                " from canonical.config import locations;"
+                " from pathlib import Path;"
+                " locations.CHECKOUT = Path('/nowhere');"
+                " print(locations.user_directory(), locations.state_home())")
+            home = pwd.getpwuid(os.geteuid()).pw_dir
+            self.assertEqual(
+                [f"{home}/.config/scriptactivity",
+                 f"{home}/.local/state/scriptactivity"], found)
 
     def test_with_lpconfig_nothing_is_imported_to_look(self):
         self.assertEqual(["False"], self.look(
@@ -322,7 +325,10 @@ class TestOverlays(ConfigTestCase):
 
     def test_a_wrong_one_changes_nothing(self):
         config = LaunchpadConfig("testrunner")
-        for wrong in "[databse]\n", "[database]\nurl: x\n", "uri: x\n":
+        for wrong in (
+            "[databse]\n", "[database]\nurl: x\n", "uri: x\n",
+            "[statsd]\nport: x\n", "[monitor]\nsmtp_user: me\n",
+        ):
             with self.assertRaisesRegex(ConfigError, "^wrong: "):
                 config.push("wrong", wrong)
             self.assertEqual("embedded:postgresql", config.database.uri)

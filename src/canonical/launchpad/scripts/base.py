@@ -39,6 +39,7 @@ from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
 from canonical.launchpad.scripts.logger import add_logging_options
+from canonical.launchpad.scripts.logger import check_profile
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
@@ -126,6 +127,7 @@ class LaunchpadScript:
             None if test_args is None else list(test_args))
         self.logger = logger or script_logger(
             self.parser, self.options, self.loglevel)
+        check_profile(self.parser, self.options.profile)
         self.handle_options()
 
     # What a subclass may override.

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from canonical.config import without_quotes
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 from canonical.config.weburl import WebError
 from canonical.config.weburl import is_web_url
 from canonical.config.weburl import site_of

@@ -10,12 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from optparse import OptionParser
 from optparse import Values
+from typing import TYPE_CHECKING
 
 from canonical.launchpad.plaintext import PlainFormatter
 
 
+if TYPE_CHECKING:
+    # Slow to import, and of no use to most scripts.
+    from argparse import ArgumentParser
+    from argparse import Namespace
+
+
 __all__ = [
     "add_logging_options",
+    "check_profile",
     "profiled",
     "script_logger",
 ]
@@ -67,7 +75,9 @@ def add_logging_options(parser: OptionParser) -> None:
 
 
 def script_logger(
-    parser: OptionParser, options: Values, level: int
+    parser: OptionParser | ArgumentParser,
+    options: Values | Namespace,
+    level: int,
 ) -> logging.Logger:
     """The root logger, with the handlers that the options ask for.
 
@@ -89,13 +99,6 @@ def script_logger(
         except OSError as error:
             parser.error(f"--log-file: {error.strerror}: {path}")
         handlers[1].setLevel(file_level)
-    if options.profile:
-        try:
-            with open(options.profile, "ab"):
-                pass
-        except OSError as error:
-            parser.error(f"--profile: {error.strerror}: {options.profile}")
-
     logger = logging.getLogger()
     for handler in list(logger.handlers):
         if isinstance(handler.formatter, UTCFormatter):
@@ -109,8 +112,22 @@ def script_logger(
     return logger
 
 
+def check_profile(parser: OptionParser, path: str | None) -> None:
+    """Check that statistics can be left in a file, if it has a name.
+
+    :raises SystemExit: with status 2, through `parser`, if not.
+    """
+    if not path:
+        return
+    try:
+        with open(path, "ab"):
+            pass
+    except OSError as error:
+        parser.error(f"--profile: {error.strerror}: {path}")
+
+
 def _level_and_path(
-    parser: OptionParser, value: str, level: int
+    parser: OptionParser | ArgumentParser, value: str, level: int
 ) -> tuple[int, str]:
     """What --log-file says.  The path may have colons in it."""
     match = re.fullmatch(r"([A-Za-z]+):(.*)", value, re.DOTALL)

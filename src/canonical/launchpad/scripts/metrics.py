@@ -6,7 +6,7 @@ import re
 from logging import Logger
 
 from canonical.config import config
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 
 
 __all__ = [

@@ -28,10 +28,7 @@ class TestCommandLine(unittest.TestCase):
     def setUp(self):
         choices, = (
             each.choices for each in main_parser()._actions if each.choices)
-        # The script has a parser of its own.
-        self.commands = {
-            name: parser for name, parser in choices.items()
-            if name != "alert"}
+        self.commands = choices
 
     def assert_refused(self, argv, *words):
         with self.assertRaises(UsageError, msg=argv) as caught:
@@ -74,7 +71,9 @@ class TestCommandLine(unittest.TestCase):
             if action.metavar == "URI":
                 # Its password is not printed.
                 self.assert_refused(argv, "not printable")
-            elif action.metavar != "FILE" or action.dest == "prometheus":
+            elif action.dest == "prometheus" or action.metavar not in (
+                "FILE", "[LEVEL:]FILE"
+            ):
                 self.assert_refused(argv, "\\udcff")
             else:
                 parse(argv)
@@ -93,8 +92,7 @@ class TestCommandLine(unittest.TestCase):
                 before, _, arguments = example.partition("scriptactivity ")
                 argv = shlex.split(arguments.partition(" > ")[0])
                 self.assertEqual(name, argv[0], example)
-                if name != "alert":
-                    parse(argv)
+                parse(argv)
         for name in MONITORS:
             parser = monitor_parser(name)
             for example in parser.epilog.splitlines()[1::2]:

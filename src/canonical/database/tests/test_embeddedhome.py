@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psycopg2
 
-from canonical.database.clusterhome import STORE
-from canonical.database.clusterhome import server_uid
 from canonical.database.embedded import discard_embedded
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
+from canonical.database.embeddedhome import STORE
+from canonical.database.embeddedhome import server_uid
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.tests.test_postgres import query
 from canonical.testing.children import python_path

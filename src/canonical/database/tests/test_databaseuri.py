@@ -2,8 +2,8 @@
 
 import unittest
 
-from canonical.database.libpq import has_password
-from canonical.database.libpq import hidden
+from canonical.database.databaseuri import has_password
+from canonical.database.databaseuri import hidden
 
 
 class TestHidden(unittest.TestCase):

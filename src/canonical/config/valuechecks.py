@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 from canonical.config.durations import parse_duration
 
 
 __all__ = [
+    "login_mistake",
     "value_mistake",
 ]
 
 
+PORT = re.compile(r"[0-9]{1,5}")
 HOST = re.compile(r"[\w.:%-]+")
 PLAIN_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+
+# What smtp_tls may be.
+TLS = ("starttls", "implicit", "off")
+
+# A password that is sent there does not cross the network.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def value_mistake(section: str, key: str, value: str) -> str | None:
@@ -33,6 +42,22 @@ def value_mistake(section: str, key: str, value: str) -> str | None:
     return None
 
 
+def login_mistake(monitor: Mapping[str, str]) -> str | None:
+    """What is wrong with [monitor] smtp_user, if anything is.
+
+    :param monitor: the values of all keys of the section.
+    """
+    if not monitor["smtp_user"]:
+        return None
+    if not monitor["smtp_password_file"]:
+        return "it needs a password; name its file in smtp_password_file"
+    if monitor["smtp_tls"] == "off" and monitor["smtp_host"] not in LOOPBACK:
+        return (
+            "the password would cross the network unencrypted; set smtp_tls"
+            " to starttls or implicit")
+    return None
+
+
 def _optional(check: Callable[[str], object]) -> Callable[[str], object]:
     return lambda value: value and check(value)
 
@@ -47,7 +72,7 @@ def _directory(value: str) -> None:
 
 
 def _port(value: str) -> None:
-    if not (value.isdecimal() and 0 < int(value) < 65536):
+    if not (PORT.fullmatch(value) and 0 < int(value) < 65536):
         raise ValueError("not a number from 1 to 65535")
 
 
@@ -64,7 +89,9 @@ def _address(value: str) -> None:
         # Slow to import, and most addresses have no name before them.
         from email.utils import parseaddr
         text = parseaddr(text)[1]
-    if "://" in value or not PLAIN_ADDRESS.fullmatch(text):
+    if "://" in value or not (
+        text.isascii() and PLAIN_ADDRESS.fullmatch(text)
+    ):
         raise ValueError(
             f"not an address: {_shown(value.strip())}; expected something like"
             " ops@example.com")
@@ -85,6 +112,13 @@ def _url(value: str) -> None:
             " something like https://hooks.example.com/...")
 
 
+def _tls(value: str) -> None:
+    if value not in TLS:
+        raise ValueError(
+            f"not one of {', '.join(TLS[:-1])} and {TLS[-1]}:"
+            f" {_shown(value)}")
+
+
 def _shown(value: str) -> str:
     """A value for a message; a URL may have a password in it."""
     return "a URL" if "://" in value else repr(value)
@@ -100,7 +134,9 @@ CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
     ("monitor", "sender"): _address,
     ("monitor", "smtp_host"): _host,
     ("monitor", "smtp_port"): _port,
+    ("monitor", "smtp_tls"): _tls,
     ("monitor", "webhook_url"): _optional(_url),
+    ("monitor", "heartbeat_url"): _optional(_url),
     ("monitor", "repeat"): parse_duration,
     ("statsd", "host"): _optional(_host),
     ("statsd", "port"): _port,
