@@ -156,13 +156,13 @@ def checked_str(field: TextLine, value: object) -> str:
 
 
 def checked_text(field: TextLine, value: object) -> str:
-    """`value`, if it is a name or host that can be recorded.
+    """Check that `value` is a name or host that can be recorded; return it.
 
-    :param field: of `IScriptActivity`, or one with the same bounds.
+    :param field: a field of `IScriptActivity`, or one with the same bounds.
 
     :raises TypeError: see `checked_str`.
-    :raises ValueError: if it is empty, too long or not printable; names the
-        field and the value.
+    :raises ValueError: if `value` is empty, too long or not printable.  The
+        text names the field and the value.
     """
     text = checked_str(field, value)
     shown = reprlib.repr(text)

@@ -141,7 +141,7 @@ class UnrecordedRun(NamedTuple):
 class IScriptAttemptSet(Interface):
     """The attempts that are on record.  A utility.
 
-    What its methods write is part of the current transaction.
+    The methods write in the current transaction.
     """
 
     def begin(name, run_key=None, date_started=None, hostname=None):
