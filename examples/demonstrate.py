@@ -1,4 +1,4 @@
-"""Run the example script twice, failing and passing; show what is recorded.
+"""Run the example script twice, so that it fails and succeeds; show the record.
 
 `make run` calls this.
 """

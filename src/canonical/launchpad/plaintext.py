@@ -29,7 +29,7 @@ UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
 
 
 def is_printable(text: str) -> bool:
-    """Is `text` without line breaks and control characters, as a name must be?"""
+    """Has `text` no line breaks and control characters?  A name has none."""
     if text.isascii():
         return text.isprintable()
     return not any(unicodedata.category(char) in UNPRINTABLE for char in text)

@@ -42,14 +42,14 @@ NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 
-# Many scripts have the same schedule, and each needs the same slots often.
+# Many scripts have the same schedule, and need the same slots often.
 CACHED = 10_000
 
 MINUTE = datetime.timedelta(minutes=1)
 
 
 def five_fields(schedule: str) -> str:
-    """The five fields that a nickname stands for."""
+    """The five fields of a schedule, also if it is a nickname."""
     return NICKNAMES.get(schedule.strip().lower(), schedule)
 
 
@@ -60,7 +60,8 @@ def check_schedule(schedule: str, timezone: str) -> None:
     :param schedule: five fields as in crontab(5), or a nickname such as
         ``@daily``.
     :param timezone: a name in the IANA time zone database.
-    :raises ValueError: if there is no such zone, or it never fires; says why.
+    :raises ValueError: if the schedule or the zone is wrong, or if the
+        schedule never fires.  The text says why.
     """
     try:
         ZoneInfo(timezone)
@@ -89,7 +90,7 @@ def slots_between(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """The slots from `since` on and before `until`, in UTC, in order."""
+    """The slots from `since` until just before `until`, in UTC, in order."""
     return tuple(_between(schedule, timezone, since, until))
 
 
@@ -100,7 +101,7 @@ def slots_of_period(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """The same for a long period, of which only a few are kept in memory."""
+    """As `slots_between`, for long periods; only a few results are cached."""
     return tuple(_between(schedule, timezone, since, until))
 
 
@@ -119,7 +120,7 @@ def latest_slot(
     schedule: str, timezone: str, until: datetime.datetime
 ) -> datetime.datetime:
     """The last slot that is not later than `until`."""
-    # Forwards over ever longer spans, so that there is one way to evaluate.
+    # cronsim is only used forwards, over longer and longer spans.
     for days in 1, 32, 400, 366 * 9, 366 * 45:
         since = until - datetime.timedelta(days=days)
         slots = slots_between(
@@ -140,7 +141,7 @@ def _between(
     for slot in _slots(schedule, timezone, since - MINUTE):
         if slot >= until:
             break
-        # Two local times may mean the same instant.
+        # Two local times may be the same instant.
         if slot >= since and slot != last:
             yield slot
             last = slot
@@ -157,5 +158,5 @@ def _slots(
         yield slot.astimezone(datetime.UTC)
 
 
-# The least difference between two times.
+# The smallest difference between two datetimes.
 INSTANT = datetime.timedelta(microseconds=1)

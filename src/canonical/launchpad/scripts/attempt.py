@@ -89,16 +89,17 @@ UNPROTECTED = (
 
 
 class Attempt:
-    """A run of the script `name`, in this process.
+    """A run of the script `name` in this process.
 
-    What cannot be stored of it is logged as a WARNING, and not tried again.
+    If something about the run cannot be stored, a WARNING is logged, and it
+    is not tried again.
 
-    :param is_kept: whether anything of it is on record at all.
-    :param hurry: is set once a signal has arrived.
+    :param is_kept: whether the run is kept in ``scriptattempt``.
+    :param hurry: an event that is set once a signal has arrived.
     :ivar date_started: aware, in UTC.
-    :ivar is_in_doubt: whether it is not known if its work is committed.
-    :ivar state: ``"none"`` before anything is on record or if that was
-        refused, ``"begun"``, ``"committed"``, or ``"over"``.
+    :ivar is_in_doubt: whether it is unknown if the work is committed.
+    :ivar state: ``"none"`` until the run is on record, ``"begun"``,
+        ``"committed"``, or ``"over"``.
     """
 
     def __init__(

@@ -77,10 +77,10 @@ class LaunchpadScript:
 
     :cvar usage: for --help; see `optparse`.
     :cvar description: for --help; `None` means the docstring of the class.
-    :cvar loglevel: of `logging`; what is logged without -v and -q.
+    :cvar loglevel: a level of `logging`; the level without -v and -q.
     :ivar parser: an `optparse.OptionParser`.
-    :ivar options: what it made of the command line.
-    :ivar args: and the arguments that it left over.
+    :ivar options: the parsed options of the command line.
+    :ivar args: the other arguments of the command line.
     :ivar logger: a `logging.Logger` that writes to standard error.
     :ivar txn: within `main`, the `ZopelessTransactionManager`.
 
@@ -138,7 +138,7 @@ class LaunchpadScript:
 
     @property
     def dbuser(self) -> str | None:
-        """The role to connect as.  A subclass may make it depend on options."""
+        """The role to connect as.  It may depend on options, as the name."""
         return self._dbuser
 
     def main(self) -> None:
@@ -167,7 +167,7 @@ class LaunchpadScript:
 
     @property
     def lockfilename(self) -> str:
-        """The name of the lock file.  Scripts with the same name take turns."""
+        """The name of the lock file.  Scripts that share it take turns."""
         return lock_file_name(self.name)
 
     @property

@@ -21,7 +21,7 @@ TIMEOUT = 1
 def send_duration(name: str, seconds: float, logger: Logger) -> None:
     """Send ``script_activity`` to statsd, if the configuration names one.
 
-    An error is logged at DEBUG, because cron mails other messages, and a
+    An error is logged at DEBUG.  At another level cron would mail it, and a
     missing metric is not worth a mail.
     """
     host = config.statsd.host

@@ -182,9 +182,9 @@ class DeadlySignals:
                 signal.signal(signum, handler)
 
 
-# Python drops signals that are pending in a child when it is forked.  So signals
-# are blocked until the child has restored its handlers.  The thread that forks
-# keeps the previous mask.
+# Python drops signals that are pending in a child when it is forked.  So
+# signals are blocked until the child has restored its handlers.  The thread
+# that forks keeps the previous mask.
 _forking = threading.local()
 
 
