@@ -107,9 +107,9 @@ END
 $$;
 
 
--- Upgrade an older scriptactivity.  An earlier system had a table with the same
--- name and columns, but with timestamps without time zone, in UTC, and with a
--- 32-bit serial id.  Some copies of it have lost their constraints.
+-- Upgrade an older scriptactivity.  An earlier system had a table with the
+-- same name and columns, but with timestamps without time zone, in UTC, and
+-- with a 32-bit serial id.  Some copies of it have lost their constraints.
 
 DO $$
 DECLARE

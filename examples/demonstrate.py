@@ -1,4 +1,4 @@
-"""Run the example script twice, so that it fails and succeeds; show the record.
+"""Run the example script twice: it fails, it succeeds.  Show the records.
 
 `make run` calls this.
 """

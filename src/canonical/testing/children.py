@@ -46,7 +46,7 @@ def start_python(
     env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> subprocess.Popen[Any]:
-    """Start a process that runs a script or code, as ``python ARGUMENTS`` does.
+    """Start a process that runs a script or code, as ``python ARGUMENTS``.
 
     The process is forked from one that has already imported our modules, so it
     starts fast.  A test of imports, or of the start of a process, should use

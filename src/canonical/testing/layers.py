@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 
-# Sessions of a previous test.  A session that it did not close, or a child that
-# still runs, could hold locks, or commit rows later.
+# Sessions of a previous test.  A session that it did not close, or a child
+# that still runs, could hold locks, or commit rows later.
 END_OTHER_TRANSACTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database()
