@@ -45,8 +45,8 @@ FILL = """
 """
 
 
-# The attempts that scripts leave behind, for the last runs only: no query needs
-# more.
+# The attempts that scripts leave behind, for the last runs only: no query
+# needs more.
 ATTEMPTS = """
     INSERT INTO scriptattempt
         (name, hostname, pid, date_started, date_ended, outcome, exit_status)
