@@ -50,8 +50,8 @@ def main():
             " ".join(arguments) or "(no options)", process.returncode, record))
         before = activity
     print()
-    print("The three questions: has it run recently, as often as it should, and"
-          " in\nsensible time?")
+    print("The three questions: has it run recently, as often as it should,"
+          " and in\nsensible time?")
     print()
 
 

@@ -95,9 +95,9 @@ class ScriptAlertSet:
         return [
             Alert(*values, *map(_in_utc, dates))._replace(
                 pending=tuple(pending or ()), is_claimed=is_claimed)
-            for *values, opened, told, closed, pending, is_claimed
+            for *values, opened, notified, closed, pending, is_claimed
             in main_store().execute(*bind(UNSETTLED, {"claimant": claimant}))
-            for dates in [(opened, told, closed)]]
+            for dates in [(opened, notified, closed)]]
 
     def open(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""

@@ -238,7 +238,7 @@ class TestLastActivity(ActivityTestCase):
             self.assertIsNone(self.set.getLastActivity(name, hostname))
 
     def plan(self, **arguments):
-        """What PostgreSQL does to answer."""
+        """The query plan of PostgreSQL."""
         statements = []
 
         class Tracer:
@@ -252,7 +252,7 @@ class TestLastActivity(ActivityTestCase):
         finally:
             tracer.remove_all_tracers()
         del collector
-        # The one before is about what is not on record yet.
+        # The statement before it looks for unrecorded successes.
         _, (text, params) = statements
         text = text.replace("?", "%s")
         cursor = main_store()._connection.build_raw_cursor()

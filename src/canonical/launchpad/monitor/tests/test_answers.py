@@ -1,4 +1,4 @@
-"""What decides: an expectation, figures and a time."""
+"""The answers for a rule, figures and a time."""
 
 import datetime
 import unittest

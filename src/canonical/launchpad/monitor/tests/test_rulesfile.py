@@ -1,4 +1,4 @@
-"""Rules files: what is written is read back, and mistakes are explained."""
+"""Writing and reading rules files, and messages about mistakes in them."""
 
 import tempfile
 import unittest
@@ -99,7 +99,7 @@ class TestMistakes(unittest.TestCase):
         return path
 
     def problem(self, path):
-        """What is said of a file, and nothing of it is registered."""
+        """The message about a file.  Nothing of the file is registered."""
         with (
             registered_apart(),
             self.assertRaises(ExpectationError) as raised,

@@ -1,4 +1,4 @@
-"""The slots of a schedule, against a count minute by minute."""
+"""The slots of a schedule equal a count minute by minute."""
 
 import datetime
 import unittest
@@ -16,8 +16,8 @@ from canonical.launchpad.monitor.schedule import slots_between
 
 DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
-# Not Lord Howe, whose clocks move by half an hour: there `cronsim` leaves out the
-# half hour after the change for an hour field such as `*/3`.
+# Without Lord Howe, whose clocks move by half an hour.  There `cronsim` leaves
+# out the half hour after the change for an hour field such as `*/3`.
 ZONES = ["UTC", "Europe/London", "America/New_York", "Australia/Adelaide",
          "Asia/Kathmandu", "America/Sao_Paulo", "Africa/Casablanca"]
 
@@ -41,7 +41,7 @@ def utc(*args):
 
 
 def matches(field, value):
-    """Does a value match a field, by crontab(5)?"""
+    """Does a value match a field, as crontab(5) defines it?"""
     if field == "*":
         return True
     if field.startswith("*/"):

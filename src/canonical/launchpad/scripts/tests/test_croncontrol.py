@@ -46,7 +46,7 @@ class TestFiles(ControlTestCase):
         return answer
 
     def mistake(self, text):
-        """What the one ERROR says of a file; the script runs."""
+        """The text of the one ERROR about a file.  The script runs."""
         self.path.write_bytes(
             text if isinstance(text, bytes) else text.encode())
         answer, logs = self.ask()
@@ -219,7 +219,7 @@ class TestFiles(ControlTestCase):
     def test_a_file_that_never_ends_is_given_up(self):
         os.mkfifo(self.path)
         self.give_up()
-        # Let the thread go that still waits for it.
+        # Let the thread end that still waits for the answer.
         os.close(os.open(self.path, os.O_WRONLY))
 
     def give_up(self):

@@ -1,4 +1,4 @@
-"""What happens to a script, and what is left behind: each row of the table."""
+"""The end of a script: each row of the table "What else can happen"."""
 
 import os
 import signal

@@ -65,7 +65,7 @@ class TestFiles(unittest.TestCase):
         self.assertIn("größer", path.read_text())
 
     def test_a_directory_that_cannot_be_synced_has_the_file(self):
-        # It may be written to and not be read.
+        # It can be written to, but not be read.
         self.directory.chmod(0o300)
         if os.geteuid() == 0:
             os.chown(self.directory, 65534, -1)
@@ -171,7 +171,7 @@ class TestScripts(ScriptTestCase):
             f" {path}, and the next cron script on this host sends it.",
             line)
         self.assertEqual(["done"], self.work())
-        # The proof of its work is enough for whoever asks.
+        # The proof of its work is enough for all queries.
         self.assertEqual("tidy", self.last().name)
         self.assertEqual(
             (0,), main_store().execute(
