@@ -120,15 +120,15 @@ def without_quotes(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror}: {error.filename}"
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"line {error.lineno}: no [section] comes before it"
+        return f"line {error.lineno}: a line before the first [section]"
     if isinstance(error, configparser.ParsingError):
         line, _ = error.errors[0]
         return f"line {line}: neither a [section] nor 'key: value'"
     if isinstance(error, configparser.DuplicateSectionError):
-        return f"line {error.lineno}: [{error.section}] is there twice"
+        return f"line {error.lineno}: [{error.section}] occurs twice"
     if isinstance(error, configparser.DuplicateOptionError):
-        return (f"line {error.lineno}: [{error.section}] {error.option} is"
-                " there twice")
+        return (f"line {error.lineno}: [{error.section}] {error.option}"
+                " occurs twice")
     return " ".join(str(error).split())
 
 

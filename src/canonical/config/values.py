@@ -81,7 +81,7 @@ def _url(value: str) -> None:
     from canonical.config.weburl import is_web_url
     if not is_web_url(value):
         raise ValueError(
-            "not an http: or https: URL, or one with a user in it; expected"
+            "not an http: or https: URL without a user; expected"
             " something like https://hooks.example.com/...")
 
 

@@ -198,8 +198,8 @@ def apply_schema(parameters: dict[str, str]) -> str:
     except psycopg2.errors.LockNotAvailable as error:
         holders = _lock_holders(connection, error.diag.context or "")
         raise psycopg2.errors.LockNotAvailable(
-            f"the tables in {where} are not changed, after"
-            f" {LOCK_TIMEOUT:g}s of waiting for {holders}; let it finish, or"
+            f"the tables in {where} are not changed: they were locked for"
+            f" {LOCK_TIMEOUT:g}s by {holders}; let it finish, or"
             " end it with pg_terminate_backend(pid), then run scriptactivity"
             " init again") from error
     finally:
@@ -248,5 +248,5 @@ def _lock_holders(connection: Connection, context: str) -> str:
         })
         holders = [holder for holder, in cursor]
     return "; ".join(holders) or (
-        "a session that cannot be seen, or not any more (a prepared"
+        "a session that is not visible, or has ended (is it a prepared"
         " transaction? see pg_prepared_xacts)")

@@ -119,8 +119,9 @@ def grant(connection: Connection, purpose: str, role: str) -> list[str]:
             cursor.execute(OWNERS, {"tables": list(NEEDS[purpose])})
             (owners,) = cursor.fetchone()
         raise psycopg2.errors.InsufficientPrivilege(
-            f"{connection.info.user} may not grant {role} what it needs; let"
-            f" {owners}, who owns the tables, do it: {'; '.join(statements)}")
+            f"{connection.info.user} may not grant {role} the privileges that"
+            f" it needs; let {owners}, who owns the tables, run:"
+            f" {'; '.join(statements)}")
     return statements
 
 

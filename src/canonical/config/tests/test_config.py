@@ -196,7 +196,7 @@ class TestMistakes(ConfigTestCase):
 
     def test_text_before_a_section_is_not_quoted(self):
         self.assertEqual(
-            "line 1: no [section] comes before it",
+            "line 1: a line before the first [section]",
             self.mistake("uri: postgresql://me:secret@db/app\n"))
 
     def test_a_line_that_is_no_key_is_not_quoted(self):
@@ -214,10 +214,10 @@ class TestMistakes(ConfigTestCase):
 
     def test_what_is_there_twice_is_named(self):
         self.assertEqual(
-            "line 3: [database] uri is there twice",
+            "line 3: [database] uri occurs twice",
             self.mistake("[database]\nuri: x\nuri: secret\n"))
         self.assertEqual(
-            "line 3: [database] is there twice",
+            "line 3: [database] occurs twice",
             self.mistake("[database]\nuri: x\n[database]\n"))
 
     def test_a_default_section_is_no_section(self):

@@ -105,8 +105,9 @@ class TestOthersUseTheTables(SessionTestCase):
             apply_schema(self.database)
         self.assertRegex(
             str(caught.exception),
-            "^the tables in schema_test on .* are not changed, after 0.2s of"
-            f" waiting for pid {session.info.backend_pid} \\(role postgres,"
+            "^the tables in schema_test on .* are not changed: they were"
+            f" locked for 0.2s by pid {session.info.backend_pid}"
+            r" \(role postgres,"
             ' application "report", idle in transaction since'
             r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); let it finish, or end it"
             r" with pg_terminate_backend\(pid\), then run scriptactivity init"

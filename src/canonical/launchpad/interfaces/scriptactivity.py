@@ -175,5 +175,5 @@ def checked_text(field: TextLine, value: object) -> str:
     if not is_printable(text):
         raise ValueError(
             f"{field.__name__} must not have line breaks or control"
-            f" characters in it: {shown}")
+            f" characters: {shown}")
     return text

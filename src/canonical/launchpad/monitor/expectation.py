@@ -54,11 +54,11 @@ class ScriptExpectation:  # type: ignore[misc]
         for host in hosts:
             checked_text(IScriptActivity["hostname"], host)
         if len(set(hosts)) < len(hosts):
-            raise ValueError(f"hosts has a host twice: {' '.join(hosts)}")
+            raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
         schedule = fields["schedule"]
         if (schedule is None) == (fields["every"] is None):
             raise ValueError(
-                "either schedule or every is needed, and not both")
+                "expected either schedule or every, and not both")
         check_schedule(
             "* * * * *" if schedule is None else schedule, fields["timezone"])
         for attribute, value in values.items():

@@ -75,7 +75,7 @@ class Rule:
     def __post_init__(self) -> None:
         for name, value in self.attributes.items():
             if UNWRITABLE.search(value):
-                raise ValueError(f"{name} cannot be in XML: {value!r}")
+                raise ValueError(f"XML does not allow this {name}: {value!r}")
 
 
 def rules_as_zcml(rules: Iterable[Rule], heading: Sequence[str] = ()) -> str:

@@ -88,7 +88,7 @@ def runtime_sentence(
 ) -> str:
     """The answer as a sentence; see `runtime_is_off`."""
     if not recent:
-        return "no runs yet to take an average of"
+        return "no average runtime, since there are no runs yet"
     runs = "1 run" if len(recent) == 1 else f"{len(recent)} runs"
     if expectation.learned and len(earlier) < FEWEST_RUNS:
         return (

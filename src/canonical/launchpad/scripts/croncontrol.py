@@ -135,13 +135,13 @@ def _fetch(url: str, directory: Path) -> str:
         content = _download(url)
     elif parts.scheme in ("", "file"):
         if parts.netloc not in LOCAL:
-            raise ValueError("a file: URL has no host, and this one has")
+            raise ValueError("a file: URL must not name a host")
         path = url if parts.scheme == "" else unquote(parts.path)
         with (directory / Path(path).expanduser()).open("rb") as file:
             content = file.read(LARGEST + 1)
     else:
         raise ValueError(
-            f"{parts.scheme}: is none of file:, http: and https:")
+            f"expected a file:, http: or https: URL, not {parts.scheme}:")
     if len(content) > LARGEST:
         raise ValueError(f"it has more than {LARGEST} bytes")
     return str(content, "utf-8-sig")
@@ -152,8 +152,8 @@ def _download(url: str) -> bytes:
     import urllib.request
     if not is_web_url(url):
         raise ValueError(
-            "[scripts] cron_control_url: not an http: or https: URL, or one"
-            " with a user in it")
+            "[scripts] cron_control_url: not an http: or https: URL without a"
+            " user")
     try:
         with without_secrets(), urllib.request.urlopen(
             url, timeout=TIMEOUT
@@ -194,7 +194,7 @@ class _Switches:
         value = parser.get(section, "enabled", fallback="true")
         if len(self._words.get(section, ())) > 1:
             raise ValueError(
-                f"[{section}] is there twice, and does not say the same")
+                f"[{section}] occurs twice, with different values")
         if value.lower() not in parser.BOOLEAN_STATES:
             raise ValueError(
                 f"[{section}] enabled: neither true nor false: {value!r}")

@@ -144,8 +144,8 @@ def record_or_spool(
     try:
         path = write_success(directory, success)
         logger.log(
-            level, "%s.  It is kept in %s, and the next cron script on this"
-            " host sends it.", why, path)
+            level, "%s.  It is spooled in %s, and the next cron script on this"
+            " host records it.", why, path)
     except OSError as error:
         if success.attempt != "committed":
             raise LaunchpadScriptFailure(

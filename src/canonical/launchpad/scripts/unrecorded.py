@@ -141,7 +141,7 @@ def send_spool(
             # Another process was faster.
             pass
         except DamagedFile as error:
-            _set_aside(path, f"it is no success: {error}", logger)
+            _set_aside(path, f"it is not a success: {error}", logger)
         except OSError as error:
             logger.debug("Left in the spool: %s", error)
         except Exception as error:
@@ -173,7 +173,7 @@ def _send(
                 success.database, path)
         return False
     except (TypeError, ValueError) as error:
-        _set_aside(path, f"it is no success: {first_line(error)}", logger)
+        _set_aside(path, f"it is not a success: {first_line(error)}", logger)
         return False
     remove(path)
     return True

@@ -202,7 +202,7 @@ class TestRefusals(ActivityTestCase):
                     self.refuse(
                         ValueError,
                         f"{field} must not have line breaks or control"
-                        f" characters in it: {'a' + char!r}",
+                        f" characters: {'a' + char!r}",
                         **{field: "a" + char})
 
     def test_bytes(self):

@@ -167,8 +167,8 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(
             'ERROR   The success is not recorded yet: relation'
             ' "scriptactivity" does not exist (make or upgrade the tables'
-            " with: scriptactivity init).  It is kept in"
-            f" {path}, and the next cron script on this host sends it.",
+            " with: scriptactivity init).  It is spooled in"
+            f" {path}, and the next cron script on this host records it.",
             line)
         self.assertEqual(["done"], self.work())
         # The proof of its work is enough for all queries.
@@ -218,7 +218,7 @@ class TestScripts(ScriptTestCase):
         for line in log:
             self.assertRegex(
                 line,
-                r"^ERROR   .*\.damaged is not recorded: it is no success")
+                r"^ERROR   .*\.damaged is not recorded: it is not a success")
         self.assertEqual([".damaged"] * 7, self.spooled())
         self.assertFalse(path.exists())
         self.assertEqual(START, self.last("garbo").date_started)
