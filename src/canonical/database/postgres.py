@@ -198,8 +198,8 @@ def apply_schema(parameters: dict[str, str]) -> str:
     except psycopg2.errors.LockNotAvailable as error:
         holders = _lock_holders(connection, error.diag.context or "")
         raise psycopg2.errors.LockNotAvailable(
-            f"the tables in {where} are not changed: they were locked for"
-            f" {LOCK_TIMEOUT:g}s by {holders}; let it finish, or"
+            f"the tables in {where} are not changed, after waiting"
+            f" {LOCK_TIMEOUT:g}s for {holders}; let it finish, or"
             " end it with pg_terminate_backend(pid), then run scriptactivity"
             " init again") from error
     finally:

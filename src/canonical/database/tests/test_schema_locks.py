@@ -105,8 +105,8 @@ class TestOthersUseTheTables(SessionTestCase):
             apply_schema(self.database)
         self.assertRegex(
             str(caught.exception),
-            "^the tables in schema_test on .* are not changed: they were"
-            f" locked for 0.2s by pid {session.info.backend_pid}"
+            "^the tables in schema_test on .* are not changed, after waiting"
+            f" 0.2s for pid {session.info.backend_pid}"
             r" \(role postgres,"
             ' application "report", idle in transaction since'
             r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); let it finish, or end it"

@@ -94,8 +94,8 @@ class TestCommand(CommandTestCase):
         self.assertEqual((1, ""), (status, out))
         self.assertRegex(
             err,
-            "^scriptactivity: the tables in postgres on .* are not changed:"
-            r" they were locked for 0.2s by pid \d+ \(role postgres, .*, idle"
+            "^scriptactivity: the tables in postgres on .* are not changed,"
+            r" after waiting 0.2s for pid \d+ \(role postgres, .*, idle"
             r" in transaction since .*\); .* run scriptactivity init again\n$")
         self.assertEqual(0, self.run_command("init")[0])
 

@@ -33,7 +33,7 @@ class ActivityTestCase(unittest.TestCase):
         self.ztm = ZopelessTransactionManager._installed
 
     def read_back(self):
-        """The only row, as another connection would read it."""
+        """The only row, read over another connection."""
         self.ztm.commit()
         self.ztm.begin()
         return main_store().find(ScriptActivity).one()

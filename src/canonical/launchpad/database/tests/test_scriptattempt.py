@@ -186,9 +186,9 @@ class TestProof(AttemptTestCase):
 class TestVanished(AttemptTestCase):
 
     def begin_in_child(self, process):
-        """An attempt of a process that has ended, or is said to be another.
+        """An attempt of a process that has ended, or of another process.
 
-        :param process: of the text, what to say instead.
+        :param process: a text that identifies the other process.
         """
         run_key = self.begin()
         child = subprocess.Popen(["true"])

@@ -74,7 +74,7 @@ def in_database(asked, runs, now):
 
 
 def replayed_from(case, since):
-    """The first moment that a replay looks at."""
+    """The first moment of a replay."""
     return next(stretches(case.pauses, since, since, HOUR))[0]
 
 

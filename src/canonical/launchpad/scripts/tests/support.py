@@ -41,7 +41,9 @@ def main(self):
 
 
 def take_interrupts():
-    """What a shell starts in the background ignores them, and so do children.
+    """Let SIGINT end this process, even if it was started in the background.
+
+    A shell makes background processes, and thus their children, ignore it.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -59,11 +61,11 @@ class ScriptsLayer(LaunchpadZopelessLayer):
 
     @classmethod
     def testSetUp(cls):
-        """See `LaunchpadZopelessLayer`, likewise."""
+        """See `LaunchpadZopelessLayer`, which is called before."""
 
     @classmethod
     def testTearDown(cls):
-        """See `LaunchpadZopelessLayer`, likewise."""
+        """See `LaunchpadZopelessLayer`, which is called after."""
 
 
 class ScriptTestCase(unittest.TestCase):

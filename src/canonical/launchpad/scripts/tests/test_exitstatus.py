@@ -193,7 +193,7 @@ class TestSignals(ScriptTestCase):
         return self.interrupt(signum)
 
     def interrupt(self, signum):
-        """The script that was written, sent a signal once it is ready."""
+        """Start the script, and send it a signal when it is ready."""
         process = self.start()
         self.assertEqual("ready\n", process.stdout.readline())
         process.send_signal(signum)

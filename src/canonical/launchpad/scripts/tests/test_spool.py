@@ -132,7 +132,7 @@ class TestFiles(unittest.TestCase):
 class TestScripts(ScriptTestCase):
 
     def write_success(self, **changes):
-        """A success in the spool, of this database unless it is said."""
+        """Write a success to the spool, by default for this database."""
         self.ztm.begin()
         self.spool.mkdir(parents=True, exist_ok=True)
         values = dict(
@@ -148,7 +148,7 @@ class TestScripts(ScriptTestCase):
         return sorted(path.suffix for path in self.spool.iterdir())
 
     def run_other(self):
-        """A script of another name, that sends what it finds."""
+        """Run a script of another name, which sends the spool."""
         return self.run_script(
             "def main(self): pass", arguments="'other'")
 

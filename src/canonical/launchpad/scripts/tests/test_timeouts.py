@@ -34,7 +34,7 @@ class TestTimeouts(FaultTestCase):
     def freeze_at_commit(self, *args, **settings):
         """The status and the log of a script whose COMMIT gets no answer.
 
-        It is on its way, and so is a request to cancel it; either may win.
+        The COMMIT and a request to cancel it are both sent; either may win.
         """
         with (
             tempfile.NamedTemporaryFile(mode="r") as log,
