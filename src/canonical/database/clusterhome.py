@@ -80,8 +80,8 @@ def find_home(directory: Path) -> Path:
     in `STORE`, and `directory` becomes a symbolic link to it.
 
     :raises OSError: if a directory cannot be created, or belongs to others.
-    :raises RuntimeError: if `directory` has to become a link, but is not
-        empty.
+    :raises RuntimeError: if `directory` has to become a link, but something
+        else is there.
     """
     _make_private(directory.parent)
     if directory.exists():

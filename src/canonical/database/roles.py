@@ -20,8 +20,8 @@ __all__ = [
 
 
 # The privileges on each table, by the purpose of the role.  The monitor needs
-# those of scripts too: "check" and "alert" are cron scripts, and "flush"
-# records successes of scripts.
+# those of scripts too: "alert" is itself a cron script, and "flush" records
+# successes of scripts.
 SCRIPTS = {
     "scriptactivity": ("SELECT", "INSERT"),
     "scriptattempt": ("SELECT", "INSERT", "UPDATE"),

@@ -1,4 +1,4 @@
-"""What runs now, what has failed, and the last runs of each script."""
+"""Running attempts, failed attempts, and the last runs of each script."""
 
 from __future__ import annotations
 

@@ -139,8 +139,9 @@ def _register(
     provided: type[Interface],
     name: str,
 ) -> None:
-    """Register a utility as the directive ``utility`` does, but once only.
+    """Register a utility once only, and without an event.
 
+    Otherwise this does the same as the directive ``utility``.
     `zope.configuration` lets a file override a utility of a file that it
     includes.  A rule that is hidden in that way would not be noticed.
     """

@@ -129,7 +129,7 @@ class LaunchpadScript:
             self.parser, self.options, self.loglevel)
         self.handle_options()
 
-    # What a subclass may override.
+    # The members that a subclass may override.
 
     @property
     def name(self) -> str:

@@ -108,10 +108,11 @@ def cause_of(
 ) -> BaseException:
     """A `Killed` if a signal has caused `error`, else `error`.
 
-    psycopg2 may call Python code while a signal is handled.  Then it drops the
-    exception of the handler and raises its own.  In a function for COPY, its
-    error quotes the exception.  While it creates the error of a statement
-    that was cancelled or cut, it raises that error, immediately.
+    If a signal handler raises in Python code that psycopg2 calls, psycopg2
+    drops that exception and raises its own error.  If the code is a function
+    for COPY, the error quotes the exception.  If psycopg2 is creating the
+    error of a statement that was cancelled or cut, it raises that error
+    immediately.
     """
     if signals.signum is not None and (
         isinstance(error, QueryCanceledError)

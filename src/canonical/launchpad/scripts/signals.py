@@ -163,7 +163,7 @@ class DeadlySignals:
     def _keep_cancelling(self, done: threading.Event) -> None:
         """Cancel repeatedly: a statement may start just after `cancel`.
 
-        Stop once the signal is handled, for the next statements write
+        Stop once the signal is handled, because the next statements write
         records.
         """
         while self._finished.is_set() and not (
