@@ -33,7 +33,7 @@ KEY = re.compile(r"\s*([^:=\s][^:=]*?)\s*[:=]")
 
 
 class ConfigError(Exception):
-    """The configuration has a mistake.
+    """The configuration cannot be used.
 
     The text is one line.  It names the instance, file, section or key that
     has to be corrected.
