@@ -1,4 +1,4 @@
-"""Which instance is this, and how is it configured?
+"""The configuration of this instance.
 
     from canonical.config import config
     config.database.uri
@@ -40,19 +40,20 @@ __all__ = [
 ]
 
 
-# The instance of an installed package that has no configuration file.
+# The name of the instance where no configuration file is found.
 NOTHING = ""
 
 
 class LaunchpadConfig:
-    """The configuration of an instance, read when it is first asked for.
+    """The configuration of an instance.
 
-    Sections are attributes, and keys are attributes of sections; every value
-    is a string.  All errors in the instance's file are raised as
-    `ConfigError` by whatever asks first.
+    Sections are attributes, and keys are attributes of sections.  Every value
+    is a string.  The file is read at the first use, which raises
+    `ConfigError` for every mistake in the file.
 
-    :param instance_name: as LPCONFIG; by default what LPCONFIG says at the
-        first use, or else what `default_instance` finds.
+    :param instance_name: a name or path, as in LPCONFIG.  By default, the
+        value of LPCONFIG at the first use, or what `default_instance`
+        returns.
     """
 
     def __init__(self, instance_name: str | None = None):
@@ -63,7 +64,7 @@ class LaunchpadConfig:
 
     @property
     def instance_name(self) -> str:
-        """What LPCONFIG names, or would name."""
+        """The name or path of the instance, as in LPCONFIG."""
         if self._instance_name is None:
             said = os.environ.get("LPCONFIG")
             self._named_by = "LPCONFIG" if said else None
@@ -81,23 +82,24 @@ class LaunchpadConfig:
 
     @property
     def file(self) -> Path | None:
-        """The instance's file; `None` if there is none to be found."""
+        """The instance's file; `None` if it has no file."""
         self._load()
         return self._file
 
     @property
     def directory(self) -> Path:
-        """The directory of the instance's file, or where it would be."""
+        """The directory of the instance's file; without a file, the user's."""
         file = self.file
         return user_directory() if file is None else file.parent
 
     @property
     def state_directory(self) -> Path:
-        """Where this instance keeps files of its own.
+        """The directory for the locks, the spool and the like.
 
-        A directory of the instance's name in ``var/`` of a checkout, or in
-        the user's state directory (by the XDG Base Directory Specification)
-        where the package is installed; or what LP_STATE_DIRECTORY says.
+        The environment variable LP_STATE_DIRECTORY names it.  Without that,
+        the directory has the instance's name.  It is in ``var/`` of a
+        checkout, or, for an installed package, in the user's state directory
+        (see the XDG Base Directory Specification).
         """
         said = os.environ.get("LP_STATE_DIRECTORY")
         if said:
@@ -110,12 +112,12 @@ class LaunchpadConfig:
         return state_home() / name
 
     def directory_for(self, section: str, key: str) -> Path:
-        """The directory that a key names; an absolute one has to be there.
+        """The directory that a key names.
 
-        A relative one is below `state_directory`, and is made when it is
-        first asked for.
+        A directory in `state_directory`, as a relative path is, is created
+        here if it is missing.  Any other must exist.
 
-        :raises ConfigError: if it cannot be made.
+        :raises ConfigError: if the directory cannot be created.
         """
         directory = self.path_of(section, key)
         if directory.is_relative_to(self.state_directory):
@@ -128,7 +130,7 @@ class LaunchpadConfig:
         return directory
 
     def path_of(self, section: str, key: str) -> Path:
-        """The directory that a key names, which need not be there."""
+        """The directory that a key names.  It may be missing."""
         value = self._values()[section][key].value
         return self.state_directory / Path(value).expanduser()
 
@@ -138,7 +140,7 @@ class LaunchpadConfig:
         return parse_duration(value).total_seconds()
 
     def setting(self, section: str, key: str) -> Setting:
-        """The value of a key in force, and where it comes from.
+        """The value that a key has now, and where the value comes from.
 
         The environment variable LP_DATABASE_URI overrides ``[database] uri``.
         """
@@ -157,9 +159,9 @@ class LaunchpadConfig:
     def setInstance(
         self, instance_name: str, named_by: str = "LPCONFIG"
     ) -> None:
-        """Use another instance from now on, without what was pushed.
+        """Use another instance from now on, and drop all overlays.
 
-        :param named_by: what has named it, for a message.
+        :param named_by: what named the instance; messages quote it.
         """
         self._instance_name = instance_name
         self._named_by = named_by
@@ -167,7 +169,7 @@ class LaunchpadConfig:
         self._layers = []
 
     def push(self, name: str, data: str) -> None:
-        """Lay `data`, in the form of a configuration file, over the rest.
+        """Add an overlay, whose values override those below it.
 
         :param name: by which `pop` takes it away again.
         :raises ConfigError: if anything in `data` can be seen to be wrong;
@@ -178,9 +180,9 @@ class LaunchpadConfig:
         self._layers.append((name, layer))
 
     def pop(self, name: str) -> None:
-        """Take away the last overlay `name`, and all pushed after it.
+        """Remove the last overlay `name`, and all overlays pushed after it.
 
-        :raises KeyError: if there is none.
+        :raises KeyError: if there is no such overlay.
         """
         for index in range(len(self._layers) - 1, 1, -1):
             if self._layers[index][0] == name:
@@ -205,7 +207,7 @@ class LaunchpadConfig:
         return values
 
     def _load(self) -> None:
-        """Read the schema and the instance's file, if that is not done."""
+        """Read the schema and the instance's file, unless they are read."""
         if self._layers:
             return
         values: Values = {}

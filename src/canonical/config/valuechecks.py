@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with the value of a key, as it is read."""
+"""Checks the values of configuration keys."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def value_mistake(section: str, key: str, value: str) -> str | None:
-    """What is wrong with a value, if anything is.
+    """The mistake in a value, or `None`.
 
-    What may be a secret is not quoted.  A cron control file is another
-    matter: whatever is wrong with that, scripts run.
+    The text quotes nothing that may be a secret.  ``cron_control_url`` is not
+    checked here: scripts run even if it is wrong.
     """
     check = CHECKS.get((section, key))
     try:
@@ -86,7 +86,7 @@ def _host(value: str) -> None:
 def _address(value: str) -> None:
     text = value.strip()
     if not PLAIN_ADDRESS.fullmatch(text):
-        # Slow to import, and most addresses have no name before them.
+        # email is slow to import, and most addresses have no display name.
         from email.utils import parseaddr
         text = parseaddr(text)[1]
     if "://" in value or not (
@@ -104,11 +104,11 @@ def _addresses(value: str) -> None:
 
 
 def _url(value: str) -> None:
-    # Slow to import, and most instances have no URL.
+    # weburl is slow to import, and most instances have no URL.
     from canonical.config.weburl import is_web_url
     if not is_web_url(value):
         raise ValueError(
-            "not an http: or https: URL, or one with a user in it; expected"
+            "not an http: or https: URL without a user; expected"
             " something like https://hooks.example.com/...")
 
 
@@ -120,7 +120,7 @@ def _tls(value: str) -> None:
 
 
 def _shown(value: str) -> str:
-    """A value for a message; a URL may have a password in it."""
+    """A value for a message.  A URL is hidden: it may hold a password."""
     return "a URL" if "://" in value else repr(value)
 
 

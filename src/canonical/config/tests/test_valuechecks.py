@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with values, as they are read."""
+"""Mistakes in the values of configuration keys."""
 
 from canonical.config import ConfigError
 from canonical.config import LaunchpadConfig

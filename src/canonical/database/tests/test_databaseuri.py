@@ -1,4 +1,4 @@
-"""URIs, as people may see them."""
+"""URIs of databases in messages."""
 
 import unittest
 

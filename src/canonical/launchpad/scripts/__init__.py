@@ -1,1 +1,1 @@
-"""What a cron script is made of; see `canonical.launchpad.scripts.base`."""
+"""The base classes of scripts; see `canonical.launchpad.scripts.base`."""

@@ -1,6 +1,6 @@
-"""Recording a success: exactly once, and only if its work is there.
+"""Records a success exactly once, and only if its work is in the database.
 
-Each run has a key, by which the database takes its success once, however
+Each run has a key.  The database accepts one success for each key, however
 often it is sent.
 """
 
@@ -39,13 +39,13 @@ __all__ = [
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
-# Seconds that a try has, at least and at most.
+# The shortest and the longest time limit of a try, in seconds.
 SHORTEST_TRY = 1.0
 LONGEST_TRY = 60.0
 
 
 class WorkLost(Exception):
-    """A transaction that was committed is not in the database."""
+    """A committed transaction is no longer in the database."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -56,11 +56,11 @@ class WorkLost(Exception):
 def record_success(
     ztm: ZopelessTransactionManager, success: Success, seconds: float
 ) -> None:
-    """Record a success and end its attempt, in a transaction of its own.
+    """Record a success and end its attempt, in a separate transaction.
 
-    :param seconds: that it may take.
-    :raises WorkLost: if its attempt should be a proof and is none.
-    :raises Exception: if it is not recorded, or nobody knows.
+    :param seconds: the time limit.
+    :raises WorkLost: if its attempt should have the proof, but has none.
+    :raises Exception: if the success is not recorded, or if that is unknown.
     """
     with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
         make_durable(main_store())
@@ -87,11 +87,11 @@ def _record_in_time(
     seconds: float,
     hurry: threading.Event,
 ) -> None:
-    """Record a success, and try again what fails, over new connections.
+    """Record a success.  If that fails, try again over a new connection.
 
-    :param seconds: for how long.
-    :param hurry: if this is set, there is no further try.
-    :raises Exception: why the last try failed.
+    :param seconds: how long to try.
+    :param hurry: an event; once it is set, there is no further try.
+    :raises Exception: the error of the last try.
     """
     deadline = time.monotonic() + seconds
     pause = FIRST_PAUSE
@@ -104,8 +104,9 @@ def _record_in_time(
         except WorkLost:
             raise
         except Exception as error:
-            # The script may have changed the settings of its session, such
-            # as the role.  If a new session refuses it too, that is final.
+            # The script may have changed settings of its session, such as
+            # the role.  If the statement fails in a new session too, it is
+            # not tried again.
             refused += is_final(error)
             left = deadline - time.monotonic()
             if refused > 1 or left <= 0 or hurry.is_set():
@@ -123,12 +124,12 @@ def record_or_spool(
     directory: Path,
     logger: Logger,
 ) -> bool:
-    """Record a success, or keep it on disk if that cannot be done in time.
+    """Record a success, or spool it if it cannot be recorded in time.
 
-    :param directory: of the spool.
-    :param seconds, hurry: as of `_record_in_time`.
-    :return: whether it is recorded.
-    :raises LaunchpadScriptFailure: if it cannot be kept either.
+    :param directory: the directory of the spool.
+    :param seconds, hurry: as in `_record_in_time`.
+    :return: whether the success is recorded.
+    :raises LaunchpadScriptFailure: if it cannot be spooled either.
     :raises WorkLost: as `record_success` does.
     """
     try:
@@ -143,8 +144,8 @@ def record_or_spool(
     try:
         path = write_success(directory, success)
         logger.log(
-            level, "%s.  It is kept in %s, and the next cron script on this"
-            " host sends it.", why, path)
+            level, "%s.  It is spooled in %s, and the next cron script on this"
+            " host records it.", why, path)
     except OSError as error:
         if success.attempt != "committed":
             raise LaunchpadScriptFailure(

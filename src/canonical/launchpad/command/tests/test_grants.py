@@ -159,5 +159,5 @@ class TestGrants(InitTestCase):
         self.assertEqual(1, status)
         self.assertRegex(
             err, f"^scriptactivity: {self.SCRIPTS} may not grant"
-            f" {self.SCRIPTS} what it needs; let postgres, who owns the"
-            " tables, do it: GRANT .*\n$")
+            f" {self.SCRIPTS} the privileges that it needs; let postgres, who"
+            " owns the tables, run: GRANT .*\n$")

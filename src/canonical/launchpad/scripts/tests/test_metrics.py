@@ -1,4 +1,4 @@
-"""The metric beside the record."""
+"""The metric about the duration of a run."""
 
 import contextlib
 import logging
