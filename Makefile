@@ -1,12 +1,12 @@
 # make run      build, start the embedded PostgreSQL, run the example script
 # make test     build, run everything that tests
 # make lint     ruff, mypy and import-linter
-# make torture  attack scripts, servers and networks; TRIALS=2 for a minute,
-#               without it ten
+# make torture  attack scripts, servers and networks; this takes ten minutes,
+#               with TRIALS=2 about one
 # make bench    benchmarks; some take minutes
-# make clean    stop the embedded PostgreSQL, remove all that was built
+# make clean    stop the embedded PostgreSQL, remove everything that was built
 #
-# PYTHON=python3.12 chooses the interpreter; it has to be 3.11 or newer.
+# PYTHON=python3.12 chooses the interpreter.  It must be 3.11 or newer.
 
 PYTHON ?= python3
 version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -24,7 +24,7 @@ built_files := bin build develop-eggs dist eggs parts .installed.cfg \
 
 .PHONY: run test lint torture bench clean
 
-# Not the database of a configuration that is found.
+# Use the checkout's instance, even if a configuration file is found.
 run: export LPCONFIG ?= development
 run: $(built)
 	@bin/scriptactivity init
@@ -51,8 +51,8 @@ bench: $(built)
 	bin/py bench/backtest.py
 	bin/py bench/alert.py
 
-# The embedded PostgreSQL is run by programs that are about to go.  Where it is
-# kept elsewhere there is a link.
+# Stop the embedded PostgreSQL before its programs are removed.  For root, its
+# directory may be a link; then its files are removed elsewhere.
 stop := if [ -x bin/py ]; then bin/py -c 'import os; \
     from canonical.config import config; \
     from canonical.database.embedded import stop_embedded; \
@@ -69,8 +69,7 @@ clean:
 	rm -rf .venv var .mypy_cache .ruff_cache $(built_files)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Another PYTHON means another environment.  What is quiet here still prints
-# its errors.
+# Another PYTHON gets a new environment.  Quiet commands still print errors.
 $(venv):
 	@$(stop)
 	@rm -rf .venv $(built_files)

@@ -4,18 +4,18 @@
 --
 --     PGOPTIONS='-c lock_timeout=5s' psql -1 -f schema.sql
 --
--- It is safe to apply again, and brings an older database up to date.  Each
--- step looks at the catalogue first and changes nothing that is so already.
--- So on an up-to-date database this file takes no lock on the tables, waits
--- for nobody, and runs in a read-only transaction and for any role.
+-- It can be applied again, and upgrades an older database.  Each step looks at
+-- the system catalogs first, and changes only what differs.  So on an
+-- up-to-date database, this file takes no lock on the tables and waits for
+-- nobody.  It then works in a read-only transaction and for any role.
 
 -- Two sessions that may change something take turns.
 SELECT pg_advisory_xact_lock(hashtext('scriptactivity schema'))
 WHERE current_setting('transaction_read_only') = 'off';
 
 
--- The tables as they are today.  to_regclass may not know yet of a table that
--- another session made while this one waited for its turn; CREATE TABLE does.
+-- The current tables.  IF NOT EXISTS is needed as well: to_regclass may not
+-- see a table that another session created while this one waited.
 
 DO $$
 BEGIN
@@ -109,9 +109,9 @@ END
 $$;
 
 
--- An older scriptactivity.  The system that this one descends from had a table
--- of the same name and columns, with times in UTC that did not say so and a
--- 32-bit serial id, and not every copy of it kept its constraints.
+-- Upgrade an older scriptactivity.  An earlier system had a table with the
+-- same name and columns, but with timestamps without time zone, in UTC, and
+-- with a 32-bit serial id.  Some copies of it have lost their constraints.
 
 DO $$
 DECLARE
@@ -121,7 +121,7 @@ DECLARE
     old_sequence text;
     next_id bigint;
 BEGIN
-    -- Rows that stand in the way are found before anything is locked.
+    -- Find rows that prevent the upgrade before anything is locked.
     IF EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = 'scriptactivity'::regclass AND NOT attnotnull
@@ -161,9 +161,9 @@ BEGIN
         END IF;
     END IF;
 
-    -- All at once, so that the table is written once.  Rows that end before
-    -- they start are kept, for a clock may have been set back: the check is
-    -- for new rows at first.
+    -- One ALTER TABLE for all changes, so that the table is rewritten once.
+    -- Rows that end before they start are kept, because a clock may have been
+    -- set back.  So the check is NOT VALID at first: only new rows need pass.
     SELECT string_agg(change, ', ') INTO changes FROM (
         SELECT format(
             'ALTER %1$I DROP DEFAULT, ALTER %1$I TYPE timestamptz'
@@ -218,7 +218,7 @@ BEGIN
         END IF;
     END IF;
 
-    -- Ids go on after the last that was used.
+    -- New ids follow the last used id.
     IF EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = 'scriptactivity'::regclass
@@ -234,7 +234,7 @@ BEGIN
             BEGIN
                 EXECUTE format('DROP SEQUENCE %s', old_sequence);
             EXCEPTION WHEN dependent_objects_still_exist THEN
-                -- Another table takes its ids from it too.
+                -- Another table uses the sequence too.
                 EXECUTE format(
                     'ALTER SEQUENCE %s OWNED BY NONE', old_sequence);
             END;
@@ -248,8 +248,8 @@ END
 $$;
 
 
--- An older scriptattempt, from before the work of a run left its proof there,
--- or a command the end of its output.
+-- Upgrade an older scriptattempt, which has no proof of the work of a run, or
+-- no end of the output of a command.
 
 DO $$
 DECLARE
@@ -285,8 +285,7 @@ END
 $$;
 
 
--- An older scriptalert, from before a row was claimed while people are
--- notified of it.
+-- Upgrade an older scriptalert, whose rows cannot be claimed.
 
 DO $$
 DECLARE
@@ -318,14 +317,13 @@ DECLARE
 BEGIN
     FOR wanted IN
         SELECT * FROM (VALUES
-            -- A run whose record may have been written already is not
-            -- recorded again.
+            -- A run is recorded once, even if recording is tried again.
             ('scriptactivity', 'UNIQUE INDEX',
              'scriptactivity__run_key__key', '(run_key)'),
 
-            -- The last run of a script, whatever the host, is the end of this
-            -- index.  A window of its runs is a stretch of it, and what is
-            -- asked of them needs no visit to the table.
+            -- The last run of a script on any host is the last entry of this
+            -- index.  A window of its runs is a range.  The index includes
+            -- all columns that queries need.
             ('scriptactivity', 'INDEX',
              'scriptactivity__name__date_started__all_idx',
              '(name, date_started) INCLUDE (date_completed, hostname)'),
@@ -345,24 +343,24 @@ BEGIN
              'scriptactivity__name__hostname__date_completed__idx',
              '(name, hostname, date_completed) INCLUDE (date_started)'),
 
-            -- Runs of the future, which a clock that was ahead has left, are
-            -- found without a look at all others.  Rows come in the order of
-            -- time, so this index is small.
+            -- This finds runs in the future, recorded by a host whose clock
+            -- was ahead.  Rows are inserted in the order of time, so a BRIN
+            -- index is small and enough.
             ('scriptactivity', 'INDEX', 'scriptactivity__date_started__idx',
              'USING brin (date_started) WITH (autosummarize = on)'),
 
-            -- One row a run, however often it is written.
+            -- A run has one row, even if it is written again.
             ('scriptattempt', 'UNIQUE INDEX',
              'scriptattempt__run_key__key', '(run_key)'),
 
             -- Runs whose work is committed and whose success is not recorded
-            -- yet: few rows among many, and mostly none.
+            -- yet: a few rows, and usually none.
             ('scriptattempt', 'INDEX', 'scriptattempt__unrecorded__idx',
              '(name, hostname, date_started)'
              ' WHERE date_committed IS NOT NULL AND date_ended IS NULL'),
 
-            -- The attempts of a script on a host, in a window or from the
-            -- last one back.
+            -- The attempts of a script on a host, in a window, or backwards
+            -- from the last one.
             ('scriptattempt', 'INDEX',
              'scriptattempt__name__hostname__date_started__idx',
              '(name, hostname, date_started)'),
@@ -372,27 +370,27 @@ BEGIN
              'scriptattempt__name__date_started__idx',
              '(name, date_started)'),
 
-            -- What runs now is few rows among many.
+            -- The attempts that run now are a few rows among many.
             ('scriptattempt', 'INDEX', 'scriptattempt__running__idx',
              '(name, hostname) WHERE date_ended IS NULL'),
 
             -- The last failure of a script, and its failures since its last
-            -- success, without a visit to the successes between.
+            -- success, without its successes.
             ('scriptattempt', 'INDEX', 'scriptattempt__failed__idx',
              '(name, hostname, date_started)'
              ' WHERE outcome IN (''failure'', ''killed'', ''vanished'')'),
 
-            -- Two sessions that see at once that a script is switched off
-            -- record one pause.
+            -- If two sessions see at the same time that a script is switched
+            -- off, they record one pause.
             ('scriptpause', 'UNIQUE INDEX', 'scriptpause__switched_off__key',
              '(name) WHERE cause = ''cron control'' AND date_ended IS NULL'),
 
-            -- One row at a time is open for a question.
+            -- Only one row can be open for a question.
             ('scriptalert', 'UNIQUE INDEX', 'scriptalert__open__key',
              '(channel, name, coalesce(hostname, ''''), question)'
              ' WHERE date_closed IS NULL'),
 
-            -- What is not settled is few rows among many.
+            -- The alerts that are not settled are a few rows among many.
             ('scriptalert', 'INDEX', 'scriptalert__unsettled__idx',
              '(channel) WHERE date_settled IS NULL')
         ) AS listed (of_table, kind, name, definition)
@@ -405,7 +403,7 @@ BEGIN
             wanted.of_table, wanted.definition);
     END LOOP;
 
-    -- An index that covers more has replaced these.
+    -- Drop indexes that newer ones have replaced.
     FOR wanted IN
         SELECT indexname FROM (VALUES
             ('scriptactivity__name__date_started__idx'),
@@ -419,7 +417,7 @@ END
 $$;
 
 
--- What the tables and columns mean.
+-- Comments on the tables and columns.
 
 DO $$
 DECLARE
@@ -440,11 +438,11 @@ BEGIN
             ('scriptactivity', 'date_started',
              'When the run started its work.'),
             ('scriptactivity', 'date_completed',
-             'When the run had finished its work.  Not before date_started,'
+             'When the run finished its work.  Not before date_started,'
              ' except in rows from an older system.'),
             ('scriptactivity', 'run_key',
-             'Identifies the run, so that it is recorded once however often'
-             ' recording it is tried.  Null if no key was given.'),
+             'Identifies the run, so that it is recorded once even if'
+             ' recording is tried again.  Null if no key was given.'),
 
             ('scriptattempt', NULL,
              'One row for each attempt: a run of a script, kept from its'
@@ -482,17 +480,17 @@ BEGIN
              ' does not show them.'),
             ('scriptattempt', 'date_committed',
              'When the work was about to be committed.  The transaction of the'
-             ' work writes it last before its COMMIT, so it is there exactly'
-             ' if the work is.'),
+             ' work writes it just before its COMMIT.  So it is set if and'
+             ' only if the work is committed.'),
             ('scriptattempt', 'stdout',
              'The end of what a command wrote to its standard output.  Null if'
              ' nothing of it was to be kept.'),
             ('scriptattempt', 'stderr',
-             'The end of what a command wrote to its standard error.  Null'
-             ' if nothing of it was to be kept.'),
+             'The end of what a command wrote to its standard error.  Null if'
+             ' nothing of it was to be kept.'),
 
             ('scriptpause', NULL,
-             'One row for each time during which nothing is expected of a'
+             'One row for each period in which nothing is expected of a'
              ' script.'),
             ('scriptpause', 'id',
              'Identifies the row.'),
@@ -505,8 +503,8 @@ BEGIN
              'When the script was first seen to be switched off, or was'
              ' snoozed.'),
             ('scriptpause', 'date_ended',
-             'When the script was first seen to be on again, or until when it'
-             ' is snoozed.  Null while it is switched off.'),
+             'When the script was first seen to be on again, or when its'
+             ' snooze ends.  Null while it is switched off.'),
 
             ('scriptalert', NULL,
              'One row for each bad answer to a question about a script, from'
@@ -515,7 +513,7 @@ BEGIN
             ('scriptalert', 'id',
              'Identifies the row.'),
             ('scriptalert', 'channel',
-             'How people are notified.  Each channel has rows of its own.'),
+             'How people are notified.  Each channel has separate rows.'),
             ('scriptalert', 'name',
              'The name of the script.'),
             ('scriptalert', 'hostname',
@@ -536,18 +534,18 @@ BEGIN
              'When the answer was first seen to be good again, or no longer'
              ' expected.  Null while the row is open.'),
             ('scriptalert', 'date_settled',
-             'When people were notified that the row is closed, or nobody had'
-             ' to be.  Null before.'),
+             'When people were notified that the row is closed, or when it'
+             ' became clear that nobody had to be.  Null before.'),
             ('scriptalert', 'pending',
-             'The recipients who alone are still to be notified of the row as'
-             ' it is: their mail server refused them for the moment.  Null if'
+             'The only recipients who are still to be notified of the row as'
+             ' it is.  The mail server has refused them temporarily.  Null if'
              ' there are none.'),
             ('scriptalert', 'claimed_by',
-             'Who is notifying people of the row now.  Nobody else changes it'
-             ' meanwhile.  Null if nobody is.'),
+             'The process that is notifying people of the row now.  No other'
+             ' process changes the row meanwhile.  Null if there is none.'),
             ('scriptalert', 'date_claimed',
-             'When claimed_by began.  A claim that is too old counts no'
-             ' more.')
+             'When the claim was made.  A claim that is too old is no longer'
+             ' valid.')
         ) AS listed (of_table, of_column, text)
         LEFT JOIN pg_attribute
             ON attrelid = of_table::regclass AND attname = of_column

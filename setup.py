@@ -119,7 +119,8 @@ setup(
     install_requires=[
         "cronsim",
         "oncalendar",
-        "platformdirs",
+        # Below that, an empty HOME may be the root directory.
+        "platformdirs>=4.14.7",
         "prometheus_client",
         "psycopg2",
         "rich",

@@ -1,10 +1,10 @@
-"""Alerts: sent soon, never lost, and doubled how often?
+"""How fast alerts are sent, and whether any are lost or sent twice.
 
-A thousand scripts are late at once: prints how long it takes from their
-assessment until the mail server has the one mail, beside the time of the
-assessment.  Then 200 are due and `scriptactivity alert` is killed, at a random
-moment of its life, 200 times over: prints how many alerts were lost, and how
-many sent twice or more often.
+First, a thousand scripts are late at once.  This prints the time of their
+assessment, and the time from there until the mail server has the one mail.
+Then 200 alerts are due, and `scriptactivity alert` is killed 200 times, each
+time at a random moment.  This prints how many alerts were lost, and how many
+were sent more than once.
 """
 
 import collections
@@ -29,10 +29,10 @@ KILLS = 200
 class Bench(test_alert_kills.KillTestCase):
 
     def runTest(self):
-        """Made here, and not run as a test."""
+        """Do nothing: this test case is not run as a test."""
 
     def time_of_a_mail(self):
-        """Assessment, and from then until the mail is there, in seconds."""
+        """Measure the assessment, and the time from there to the mail."""
         self.write_expectations(LATE)
         config.setInstance(str(self.configuration))
         times = []

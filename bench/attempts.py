@@ -1,8 +1,8 @@
-"""What it costs to keep the attempts of a script.
+"""The cost of keeping the attempts of a script.
 
-Runs a script over and over in one process, with attempts and without, in
-turn; and beside it times a transaction that writes one row, on the same
-server, with its commit.  All are medians.
+This runs a script many times in one process, with and without attempts in
+turn.  For comparison, it also measures a transaction that writes and commits
+one row on the same server.  All times are medians.
 """
 
 import contextlib

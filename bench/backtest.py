@@ -1,8 +1,8 @@
-"""The alerts that 200 rules raise over 90 days and 1,000,000 runs.
+"""The time of a backtest of 200 rules over 90 days and 1,000,000 runs.
 
-Prints the time of a replay, of one of the last week only, and of the whole
-command with its start; each the least of three, and beside it the time that
-reading the runs takes, and the memory that the process has used at most.
+This prints the time of a replay, of a replay of the last week only, and of
+the whole command with its start.  Each is the shortest of three.  It also
+prints the time of reading the runs, and the greatest memory of the process.
 """
 
 import datetime
@@ -36,8 +36,8 @@ DAYS = 90
 COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main())"
 
-# How many scripts there are that run ever so many minutes, and how their
-# rules say so.
+# By the minutes between two runs: the number of scripts, and the attribute of
+# their rules.
 SCRIPTS = {
     5: (15, 'schedule="*/5 * * * *"'),
     10: (25, 'schedule="*/10 * * * *"'),
@@ -48,7 +48,7 @@ SCRIPTS = {
 }
 AVERAGES = ["..4m", "1s..2h", "learned"]
 
-# One run in a hundred is missing, and one in a hundred comes late.
+# One run in a hundred is missing, and one in a hundred is late.
 FILL = """
     INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
     SELECT ?, 'host', started, started + interval '1 min' * random()
@@ -63,7 +63,7 @@ FILL = """
 
 
 def fill(path):
-    """Write rules, and what their scripts did."""
+    """Write rules, and the runs of their scripts."""
     random.seed(2007)
     lines = []
     for minutes, (count, rule) in SCRIPTS.items():

@@ -1,9 +1,10 @@
 """All three questions for 10,000 scripts, over 1,000,000 and 10,000,000 runs.
 
-Prints the time of an assessment in a process that has started, of the same
-over ten times fewer runs, and of the whole command with its start and the
-loading of its ZCML; each a median, and beside it the time that PostgreSQL
-takes to count the runs.  It makes its tables first, for some minutes.
+This prints the time of an assessment in a running process, of the same over a
+tenth of the runs, and of the whole command with its start and the loading of
+its ZCML.  For comparison, it prints the time that PostgreSQL takes to count
+the runs.  All times are medians.  It fills the tables first, which takes some
+minutes.
 """
 
 import datetime
@@ -31,8 +32,8 @@ AT = datetime.datetime(2007, 2, 15, tzinfo=datetime.UTC)
 COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main())"
 
-# 1,000 runs of each script, ever half an hour or so; the last ones first, so
-# that a tenth of the rows is the last tenth of the time.
+# 1,000 runs of each script, about every half hour.  The last runs come first,
+# so the first tenth of the rows is the last tenth of the time.
 FILL = """
     INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
     SELECT 'script-' || mod(i, ?), 'host-' || mod(i, 4), started,
@@ -44,7 +45,8 @@ FILL = """
 """
 
 
-# As scripts leave them behind; of the last runs, since nobody asks for more.
+# The attempts that scripts leave behind, for the last runs only: no query
+# needs more.
 ATTEMPTS = """
     INSERT INTO scriptattempt
         (name, hostname, pid, date_started, date_ended, outcome, exit_status)

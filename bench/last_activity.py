@@ -1,7 +1,8 @@
-"""getLastActivity over 1,000,000 runs: its plan, and how long it takes.
+"""The plan and the time of getLastActivity over 1,000,000 runs.
 
-Prints the plans, and the time of a look-up beside that of the shortest
-statement there is, SELECT 1, through the same store.  Both are medians.
+This prints the plans, and the time of a look-up.  For comparison, it prints
+the time of the shortest statement, SELECT 1, through the same store.  Both
+times are medians.
 """
 
 import statistics

@@ -1,6 +1,6 @@
-"""What one whole cron script costs, from its start to its exit.
+"""The cost of a whole cron script, from its start to its exit.
 
-Compares, in turn and in an environment into which the wheel is installed:
+This compares, in turn and in an environment with the installed wheel:
 
 * a cron script that does nothing and records its success,
 * the smallest script that loads ZCML, uses Storm through ZStorm, and inserts
@@ -72,7 +72,7 @@ connection.close()
 
 
 def environment_with_the_wheel(directory):
-    """The Python of an environment of its own."""
+    """The Python of a new virtual environment."""
     subprocess.run([sys.executable, "-m", "venv", directory], check=True)
     python = directory / "bin" / "python"
     subprocess.run(
@@ -84,7 +84,7 @@ def environment_with_the_wheel(directory):
 
 
 def run(python, script, environment):
-    """Seconds, of the clock and of the processor."""
+    """The seconds that a script takes, of the clock and of the processor."""
     before = os.times()
     start = time.perf_counter()
     subprocess.run([python, script], env=environment, check=True)

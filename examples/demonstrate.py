@@ -1,4 +1,4 @@
-"""Run the example script twice, failing and passing; show what is recorded.
+"""Run the example script twice: it fails, it succeeds.  Show the records.
 
 `make run` calls this.
 """

@@ -1,4 +1,4 @@
-"""Which instance is this, and how is it configured?
+"""The configuration of this instance.
 
     from canonical.config import config
     config.database.uri
@@ -18,6 +18,7 @@ from urllib.parse import quote
 from canonical.config.configfile import ConfigError
 from canonical.config.configfile import Setting
 from canonical.config.configfile import Values
+from canonical.config.configfile import check_together
 from canonical.config.configfile import merged
 from canonical.config.configfile import read_file
 from canonical.config.configfile import read_text
@@ -29,7 +30,7 @@ from canonical.config.locations import find_instance
 from canonical.config.locations import shipped_instances
 from canonical.config.locations import state_home
 from canonical.config.locations import user_directory
-from canonical.config.values import parse_size
+from canonical.config.valuechecks import parse_size
 
 
 __all__ = [
@@ -40,54 +41,66 @@ __all__ = [
 ]
 
 
-# The instance of an installed package that has no configuration file.
+# The name of the instance where no configuration file is found.
 NOTHING = ""
 
 
 class LaunchpadConfig:
-    """The configuration of an instance, read when it is first asked for.
+    """The configuration of an instance.
 
-    Sections are attributes, and keys are attributes of sections; every value
-    is a string.  All errors in the instance's file are raised as
-    `ConfigError` by whatever asks first.
+    Sections are attributes, and keys are attributes of sections.  Every value
+    is a string.  The file is read at the first use, which raises
+    `ConfigError` for every mistake in the file.
 
-    :param instance_name: as LPCONFIG; by default what LPCONFIG says at the
-        first use, or else what `default_instance` finds.
+    :param instance_name: a name or path, as in LPCONFIG.  By default, the
+        value of LPCONFIG at the first use, or what `default_instance`
+        returns.
     """
 
     def __init__(self, instance_name: str | None = None):
         self._instance_name = instance_name
-        self._named_by = "LPCONFIG"
+        self._named_by = "LPCONFIG" if instance_name else None
         self._file: Path | None = None
         self._layers: list[tuple[str, Values]] = []
 
     @property
     def instance_name(self) -> str:
-        """What LPCONFIG names, or would name."""
+        """The name or path of the instance, as in LPCONFIG."""
         if self._instance_name is None:
-            self._instance_name = (
-                os.environ.get("LPCONFIG") or default_instance() or NOTHING)
+            said = os.environ.get("LPCONFIG")
+            self._named_by = "LPCONFIG" if said else None
+            self._instance_name = said or default_instance() or NOTHING
         return self._instance_name
 
     @property
+    def named_by(self) -> str | None:
+        """What names the instance: ``LPCONFIG``, ``--config``, or nothing.
+
+        Then its file was found where such files are looked for, if it was.
+        """
+        self._load()
+        return self._named_by
+
+    @property
     def file(self) -> Path | None:
-        """The instance's file; `None` if there is none to be found."""
+        """The instance's file; `None` if it has no file."""
         self._load()
         return self._file
 
     @property
     def directory(self) -> Path:
-        """The directory of the instance's file, or where it would be."""
+        """The directory of the instance's file; without a file, the user's."""
         file = self.file
         return user_directory() if file is None else file.parent
 
     @property
     def state_directory(self) -> Path:
-        """Where this instance keeps files of its own.
+        """The directory for the locks, the spool and the like.
 
-        A directory of the instance's name in ``var/`` of a checkout, or in
-        the user's state directory (by the XDG Base Directory Specification)
-        where the package is installed; or what LP_STATE_DIRECTORY says.
+        The environment variable LP_STATE_DIRECTORY names it.  Without that,
+        the directory has the instance's name.  It is in ``var/`` of a
+        checkout, or, for an installed package, in the user's state directory
+        (see the XDG Base Directory Specification).
         """
         said = os.environ.get("LP_STATE_DIRECTORY")
         if said:
@@ -100,12 +113,12 @@ class LaunchpadConfig:
         return state_home() / name
 
     def directory_for(self, section: str, key: str) -> Path:
-        """The directory that a key names; an absolute one has to be there.
+        """The directory that a key names.
 
-        A relative one is below `state_directory`, and is made when it is
-        first asked for.
+        A directory in `state_directory`, as a relative path is, is created
+        here if it is missing.  Any other must exist.
 
-        :raises ConfigError: if it cannot be made.
+        :raises ConfigError: if the directory cannot be created.
         """
         directory = self.path_of(section, key)
         if directory.is_relative_to(self.state_directory):
@@ -118,20 +131,14 @@ class LaunchpadConfig:
         return directory
 
     def path_of(self, section: str, key: str) -> Path:
-        """The directory that a key names, which need not be there."""
+        """The directory that a key names.  It may be missing."""
         value = self._values()[section][key].value
         return self.state_directory / Path(value).expanduser()
 
     def duration_of(self, section: str, key: str) -> float:
-        """The duration that a key gives, in seconds.
-
-        :raises ConfigError: if it is not one.
-        """
-        try:
-            duration = parse_duration(self._values()[section][key].value)
-        except ValueError as error:
-            raise ConfigError(f"[{section}] {key}: {error}") from None
-        return duration.total_seconds()
+        """The duration that a key gives, in seconds."""
+        value = self._values()[section][key].value
+        return parse_duration(value).total_seconds()
 
     def size_of(self, section: str, key: str) -> int:
         """The size that a key gives, in bytes.
@@ -144,7 +151,7 @@ class LaunchpadConfig:
             raise ConfigError(f"[{section}] {key}: {error}") from None
 
     def setting(self, section: str, key: str) -> Setting:
-        """The value of a key in force, and where it comes from.
+        """The value that a key has now, and where the value comes from.
 
         The environment variable LP_DATABASE_URI overrides ``[database] uri``.
         """
@@ -163,9 +170,9 @@ class LaunchpadConfig:
     def setInstance(
         self, instance_name: str, named_by: str = "LPCONFIG"
     ) -> None:
-        """Use another instance from now on, without what was pushed.
+        """Use another instance from now on, and drop all overlays.
 
-        :param named_by: what has named it, for a message.
+        :param named_by: what named the instance; messages quote it.
         """
         self._instance_name = instance_name
         self._named_by = named_by
@@ -173,19 +180,20 @@ class LaunchpadConfig:
         self._layers = []
 
     def push(self, name: str, data: str) -> None:
-        """Lay `data`, in the form of a configuration file, over the rest.
+        """Add an overlay, whose values override those below it.
 
         :param name: by which `pop` takes it away again.
-        :raises ConfigError: if `data` has an unknown section or key; then
-            nothing has changed.
+        :raises ConfigError: if anything in `data` can be seen to be wrong;
+            then nothing has changed.
         """
-        self._load()
-        self._layers.append((name, read_text(data, name)))
+        layer = read_text(data, name)
+        check_together(merged(self._values(), layer))
+        self._layers.append((name, layer))
 
     def pop(self, name: str) -> None:
-        """Take away the last overlay `name`, and all pushed after it.
+        """Remove the last overlay `name`, and all overlays pushed after it.
 
-        :raises KeyError: if there is none.
+        :raises KeyError: if there is no such overlay.
         """
         for index in range(len(self._layers) - 1, 1, -1):
             if self._layers[index][0] == name:
@@ -210,13 +218,15 @@ class LaunchpadConfig:
         return values
 
     def _load(self) -> None:
-        """Read the schema and the instance's file, if that is not done."""
+        """Read the schema and the instance's file, unless they are read."""
         if self._layers:
             return
         values: Values = {}
         if self.instance_name != NOTHING:
-            self._file = find_instance(self.instance_name, self._named_by)
+            self._file = find_instance(
+                self.instance_name, self._named_by or "LPCONFIG")
             values = read_file(self._file)
+        check_together(merged(schema(), values))
         self._layers = [("schema", schema()), ("instance", values)]
 
 

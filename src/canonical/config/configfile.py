@@ -1,4 +1,4 @@
-"""A configuration file: what it says, on which line, and what is wrong."""
+"""Reads a configuration file, and reports mistakes with their lines."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from canonical.config.values import value_mistake
+from canonical.config.valuechecks import login_mistake
+from canonical.config.valuechecks import value_mistake
 
 
 __all__ = [
     "ConfigError",
     "Setting",
     "Values",
+    "check_together",
     "merged",
     "read_file",
     "read_text",
@@ -35,16 +37,16 @@ KEY = re.compile(r"\s*([^:=\s][^:=]*?)\s*[:=]")
 class ConfigError(Exception):
     """The configuration cannot be used.
 
-    Its text is one line for the person who has to put it right: which
-    instance, file, section or key, and what was looked at.
+    The text is one line.  It names the instance, file, section or key that
+    has to be corrected.
     """
 
 
 class Setting(NamedTuple):
-    """The value of a key, and where it comes from.
+    """The value of a key, and where the value comes from.
 
     :ivar source: a file, an environment variable, or ``default``.
-    :ivar line: of that file; 0 for what is no file.
+    :ivar line: the line in the file; 0 if the source is not a file.
     """
 
     value: str
@@ -56,10 +58,9 @@ Values = dict[str, dict[str, Setting]]
 
 
 def read_file(path: Path, extended: tuple[Path, ...] = ()) -> Values:
-    """The values of a file, and of those that it extends.
+    """The values of a file, and of the files that it extends.
 
-    :raises ConfigError: if one of them cannot be read, or if anything in it
-        can be seen to be wrong.
+    :raises ConfigError: if a file cannot be read, or has a mistake.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -67,8 +68,7 @@ def read_file(path: Path, extended: tuple[Path, ...] = ()) -> Values:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {without_quotes(error)}") from None
-    values = _parse(text, str(path))
-    _refuse(str(path), [*_unknown(values, text), *_wrong(values)])
+    values = read_text(text, str(path))
     base = values.get("meta", {}).get("extends")
     if base is None:
         return values
@@ -81,18 +81,32 @@ def read_file(path: Path, extended: tuple[Path, ...] = ()) -> Values:
 
 
 def read_text(text: str, name: str) -> Values:
-    """The values of a text in the form of a configuration file.
+    """The values of `text`, which has the form of a configuration file.
 
     :param name: what messages call it.
-    :raises ConfigError: for an unknown section or key.
+    :raises ConfigError: if anything in it can be seen to be wrong.
     """
     values = _parse(text, name)
-    _refuse(name, _unknown(values, text))
+    _refuse(name, [*_unknown(values, text), *_wrong(values)])
     return values
 
 
+def check_together(values: Values) -> None:
+    """Check what can be seen to be wrong only where all values are known.
+
+    :param values: of all keys.
+    :raises ConfigError: if something is.
+    """
+    monitor = values["monitor"]
+    mistake = login_mistake(
+        {key: setting.value for key, setting in monitor.items()})
+    if mistake:
+        _, source, line = monitor["smtp_user"]
+        _refuse(source, [(line, f"[monitor] smtp_user: {mistake}")])
+
+
 def merged(below: Values, above: Values) -> Values:
-    """The values of both; those of `above` count."""
+    """The values of both.  Where both have a key, `above` wins."""
     result = {section: dict(keys) for section, keys in below.items()}
     for section, keys in above.items():
         result.setdefault(section, {}).update(keys)
@@ -111,9 +125,9 @@ def schema() -> Values:
 
 
 def without_quotes(error: BaseException) -> str:
-    """What is wrong with a file of ours, on one line.
+    """The text of an error about a file, on one line.
 
-    What is in it is not quoted: it may be a password.
+    The text quotes nothing from the file, which may hold a password.
     """
     if isinstance(error, UnicodeDecodeError):
         line = error.object[:error.start].count(b"\n") + 1
@@ -121,15 +135,15 @@ def without_quotes(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror}: {error.filename}"
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"line {error.lineno}: no [section] comes before it"
+        return f"line {error.lineno}: a line before the first [section]"
     if isinstance(error, configparser.ParsingError):
         line, _ = error.errors[0]
         return f"line {line}: neither a [section] nor 'key: value'"
     if isinstance(error, configparser.DuplicateSectionError):
-        return f"line {error.lineno}: [{error.section}] is there twice"
+        return f"line {error.lineno}: [{error.section}] occurs twice"
     if isinstance(error, configparser.DuplicateOptionError):
-        return (f"line {error.lineno}: [{error.section}] {error.option} is"
-                " there twice")
+        return (f"line {error.lineno}: [{error.section}] {error.option}"
+                " occurs twice")
     return " ".join(str(error).split())
 
 
@@ -149,7 +163,7 @@ def _parse(text: str, name: str) -> Values:
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
-    """The lines of sections and keys; of a section, the key is empty."""
+    """The line of each (section, key); the key of a section is empty."""
     lines: dict[tuple[str, str], int] = {}
     section = ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -162,14 +176,14 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 
 
 def _refuse(name: str, mistakes: Iterable[tuple[int, str]]) -> None:
-    """Raise `ConfigError` if there are mistakes, in the order of lines."""
+    """Raise `ConfigError` if there are mistakes; it lists them by line."""
     found = [f"line {line}: {text}" for line, text in sorted(mistakes)]
     if found:
         raise ConfigError(f"{name}: {'; '.join(found)}")
 
 
 def _unknown(values: Values, text: str) -> Iterator[tuple[int, str]]:
-    """Lines of sections and keys that are not in the schema, and why."""
+    """The unknown sections and keys: the line of each, and a message."""
     known: dict[str, Iterable[str]] = {"meta": ["extends"], **schema()}
     for section, keys in values.items():
         if section not in known:
@@ -183,7 +197,7 @@ def _unknown(values: Values, text: str) -> Iterator[tuple[int, str]]:
 
 
 def _wrong(values: Values) -> Iterator[tuple[int, str]]:
-    """Lines of values that cannot be right, and why."""
+    """The wrong values: the line of each, and a message."""
     for section, keys in values.items():
         for key, setting in keys.items():
             mistake = value_mistake(section, key, setting.value)
@@ -192,7 +206,7 @@ def _wrong(values: Values) -> Iterator[tuple[int, str]]:
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    # Slow to import, and mostly there is no mistake.
+    # difflib is slow to import, and most files have no mistake.
     import difflib
     found = difflib.get_close_matches(name, names, 1)
     return f"; do you mean {found[0]}?" if found else ""

@@ -16,7 +16,7 @@ __all__ = [
 
 UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
-# A hundred years, so that no time that is meant is out of range.
+# 100 years.  With a longer one, a computed time could be out of range.
 LONGEST = datetime.timedelta(days=36525)
 
 DURATION = re.compile(
@@ -26,11 +26,12 @@ DURATION = re.compile(
 
 @functools.cache
 def parse_duration(text: str) -> datetime.timedelta:
-    """The duration that `text` means.
+    """The duration that `text` stands for.
 
     :param text: weeks, days, hours, minutes and seconds, each at most once
-        and in that order; a number may have a fraction.
-    :raises ValueError: for anything else; says what would be right.
+        and in that order.  A number may have a fraction.
+    :raises ValueError: if `text` is not a duration.  The message says what
+        is expected.
     """
     text = text.strip()
     match = DURATION.fullmatch(text)
@@ -56,9 +57,10 @@ def parse_duration(text: str) -> datetime.timedelta:
 def parse_band(
     text: str
 ) -> tuple[datetime.timedelta | None, datetime.timedelta | None]:
-    """The ends of a band such as ``2s..4m``; an end that is open is `None`.
+    """The ends of a band such as ``2s..4m``; an open end is `None`.
 
-    :raises ValueError: for anything else, and for a band that is upside down.
+    :raises ValueError: if `text` is not a band, or if its first end is the
+        longer one.
     """
     low, dots, high = text.partition("..")
     if not dots or not (low.strip() or high.strip()):
@@ -78,9 +80,9 @@ def parse_band(
 
 @functools.lru_cache(10_000)
 def duration_text(duration: datetime.timedelta) -> str:
-    """A duration as `parse_duration` reads it, without what is nought.
+    """A duration as `parse_duration` reads it, without units of zero.
 
-    From a minute on it is rounded to seconds.
+    A duration of a minute or more is rounded to seconds.
     """
     seconds = duration.total_seconds()
     if seconds < 60:
@@ -88,7 +90,7 @@ def duration_text(duration: datetime.timedelta) -> str:
     rest = round(seconds)
     parts = []
     for unit, size in UNITS.items():
-        # A week reads as 7d, beside 6d and 8d.
+        # A week is printed as 7d, like 6d and 8d.
         if unit == "w":
             continue
         count, rest = divmod(rest, size)

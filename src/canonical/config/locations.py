@@ -1,4 +1,4 @@
-"""Where the configuration file of this process is looked for."""
+"""Finds the configuration file and the state directory of this process."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def checkout() -> Path | None:
 
 
 def shipped_instances() -> list[str]:
-    """The names that LPCONFIG may have without being a path."""
+    """The instances that LPCONFIG can name without a path."""
     return sorted(entry.name for entry in INSTANCES.iterdir())
 
 
 def user_directory() -> Path:
-    """Where a user's own configuration file is, if there is one.
+    """The directory of the user's configuration file.  It may be missing.
 
-    That is below HOME, or without one, as under some of cron's relatives, in
-    the home that the password database says.
+    It is below HOME.  Some cron daemons do not set HOME; then it is below the
+    home directory in the password database.
     """
-    # Slow to import, for those who have LPCONFIG.
+    # platformdirs is slow to import, and with LPCONFIG it is not needed.
     import platformdirs
     return platformdirs.user_config_path("scriptactivity", appauthor=False)
 
 
 def state_home() -> Path:
-    """Below which the instances of this user keep files of their own."""
+    """The directory that holds the state directories of this user."""
     if checkout() is not None:
         return CHECKOUT / "var"
     import platformdirs
@@ -58,23 +58,24 @@ def state_home() -> Path:
 
 
 def default_instance() -> str | None:
-    """The instance of a process that names none, as LPCONFIG would.
+    """The instance of a process without LPCONFIG.
 
-    :return: the first directory with a file, of the user's and then of the
-        system's; or in a checkout ``development``, and else `None`.
+    :return: the user's directory if it has a configuration file, else the
+        system's directory if it has one.  Without either, ``development`` in
+        a checkout, and `None` for an installed package.
     """
     for directory in user_directory(), SYSTEM:
-        # A directory that this user cannot enter is not this user's.
+        # A directory that this user cannot enter counts as missing.
         if os.path.lexists(directory / FILE_NAME):
             return str(directory)
     return "development" if checkout() is not None else None
 
 
 def find_instance(name: str, named_by: str) -> Path:
-    """The configuration file that an LPCONFIG of `name` stands for.
+    """The configuration file that `name`, as in LPCONFIG, stands for.
 
-    :param named_by: LPCONFIG, or what else has named it.
-    :raises ConfigError: if there is none.
+    :param named_by: LPCONFIG, or the option that gave the name.
+    :raises ConfigError: if there is no such file.
     """
     if name in shipped_instances():
         return INSTANCES / name / FILE_NAME

@@ -1,8 +1,8 @@
-"""URLs that may hold a secret, and errors that would quote it.
+"""Keeps the secrets in URLs out of messages.
 
-A webhook has its secret in the path, and others have it in the query.  What
-urllib raises quotes the URL, or that of a proxy, and what a server says may
-repeat either.  None of it belongs in a log.
+Some URLs, such as that of a webhook, hold a secret in the path or the query.
+The errors of urllib quote the URL, or that of a proxy, and the answer of a
+server may repeat it.  Logs and messages must not.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = [
 
 
 class WebError(OSError):
-    """A web server did not do as it should; the text quotes no URL.
+    """A request to a web server failed.  The text quotes no URL.
 
-    :ivar status: what it answered, or `None` if it did not.
+    :ivar status: the HTTP status, or `None` if there was no answer.
     """
 
     def __init__(self, text: str, status: int | None = None):
@@ -34,15 +34,15 @@ class WebError(OSError):
 
 
 def is_web_url(url: str) -> bool:
-    """Is it an http: or https: URL that urllib can ask?
+    """Is it an http: or https: URL that urllib can open?
 
-    It cannot if there is a user or a password before the host.
+    urllib cannot open a URL with a user or a password before the host.
     """
     try:
         parts = urlsplit(url)
         if parts.hostname is None or parts.port == 0:
             return False
-        # The look-up of the host would find fault with an empty label.
+        # The look-up of the host would fail for an empty label.
         parts.hostname.encode("idna")
     except ValueError:
         return False
@@ -52,15 +52,15 @@ def is_web_url(url: str) -> bool:
 
 
 def site_of(url: str) -> str:
-    """The part of an `is_web_url` that may be shown: scheme and host."""
+    """The part of a web URL that messages may show: scheme and host."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/"
 
 
 @contextmanager
 def without_secrets() -> Iterator[None]:
-    """Raise `WebError` for whatever urllib raises within."""
-    # Slow to import, for scripts that are switched by a file.
+    """Turn the errors of urllib into `WebError`."""
+    # http and urllib are slow to import, and a cron control file needs none.
     from http.client import HTTPException
     from urllib.error import HTTPError
     try:
@@ -75,7 +75,7 @@ def without_secrets() -> Iterator[None]:
 
 
 def _phrase(status: int) -> str:
-    """What a status means; the server's own words could be anything."""
+    """The standard phrase of a status.  The server's may hold a secret."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -83,8 +83,8 @@ def _phrase(status: int) -> str:
 
 
 def _without_quotes(error: Exception) -> str:
-    """What is wrong, if the system says so, and else of which kind it is."""
-    # urllib wraps what the system says in an error of its own.
+    """The text of an error of the system; of another error, its type."""
+    # urllib wraps the error of the system in a URLError.
     reason = getattr(error, "reason", error)
     if isinstance(reason, OSError) and reason.strerror:
         return str(reason.strerror)

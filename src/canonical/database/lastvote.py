@@ -1,4 +1,4 @@
-"""Having the last word in a transaction."""
+"""A function that runs as the last step before a COMMIT."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ __all__ = [
 
 
 class LastVote:
-    """A data manager that calls `function` when all others have voted.
+    """A data manager that calls `function` after all others have voted.
 
-    Then nothing can join the transaction any more.  It is committed if
-    `function` returns, and no statement has failed in the store ``main``.
+    After that, nothing can join the transaction.  The transaction is
+    committed if `function` returns and no statement of the store ``main`` has
+    failed.
     """
 
     transaction_manager = transaction.manager
@@ -30,24 +31,24 @@ class LastVote:
         self._function = function
 
     def tpc_vote(self, txn: object) -> None:
-        """See `transaction.interfaces.IDataManager`, as for the others."""
+        """See `transaction.interfaces.IDataManager`."""
         self._function()
         refuse_failed(main_store())
 
     def sortKey(self) -> str:
-        """After all others."""
+        """Sort after all other data managers."""
         return "~"
 
     def abort(self, txn: object) -> None:
-        """There is nothing to undo, nor to do at any other time."""
+        """Do nothing, as in all other steps."""
 
     tpc_begin = commit = tpc_finish = tpc_abort = abort
 
 
 def works_alone() -> bool:
-    """Is the store ``main`` all that takes part in the transaction?
+    """Is the store ``main`` the only one to take part in the transaction?
 
-    With others, one may fail when another has committed already.
+    With more than one, one could fail after another has committed.
     """
     joined = [
         each for each in transaction.get()._resources

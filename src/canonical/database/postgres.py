@@ -1,8 +1,8 @@
-"""PostgreSQL itself: where it is, and the schema.
+"""Connects to the configured PostgreSQL, and applies the schema.
 
-A database is told of here by the parameters of its connection, by libpq's
-names (``host``, ``port``, ``dbname``, ``user``, ...) in a dict; that is what
-``psycopg2.connect(**parameters)`` takes.
+In this module, *parameters* are a dict of libpq's connection parameters
+(``host``, ``port``, ``dbname``, ``user``, ...), as for
+``psycopg2.connect(**parameters)``.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
 from canonical.config.locations import user_directory
-from canonical.database.libpq import EMBEDDED
-from canonical.database.libpq import is_embedded
-from canonical.database.libpq import parse_uri
+from canonical.database.databaseuri import EMBEDDED
+from canonical.database.databaseuri import is_embedded
+from canonical.database.databaseuri import parse_uri
 from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import storm_uri
 
@@ -38,36 +38,36 @@ __all__ = [
 ]
 
 
-# A server that does not answer is given up after this many seconds, unless
-# the URI says otherwise; libpq by itself would wait for minutes.
+# How many seconds to wait for a server to answer, unless the URI gives
+# another number.  libpq by itself would wait for minutes.
 CONNECT_TIMEOUT = "10"
 
-# A change of the tables waits this many seconds for a lock, and every script
-# that starts meanwhile waits behind it.
+# How many seconds a change of the tables waits for a lock.  A script that
+# starts meanwhile waits behind it.
 LOCK_TIMEOUT = 5
 
 TABLES = "scriptactivity", "scriptattempt", "scriptpause", "scriptalert"
 
-# In a read-only transaction PostgreSQL refuses a statement that would change
-# something before the statement asks for a lock.
+# In a read-only transaction, PostgreSQL refuses a statement that changes
+# something before it takes a lock.
 LOOK = "SET TRANSACTION READ ONLY;"
 
-# What others committed while this waited for them has to be seen, whatever the
-# isolation that the database has by default.
+# The transaction must see what others have committed while it waited for
+# them, whatever the default isolation of the database.
 CHANGE = """
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL lock_timeout = '%gs';
 """
 
-# The locks of others that a statement does not wait for, from the table of
-# conflicting lock modes in PostgreSQL's manual; ALTER and DROP wait for all.
+# The locks that do not block a statement, from the table "Conflicting Lock
+# Modes" of PostgreSQL's manual.  Every lock blocks ALTER and DROP.
 COMPATIBLE = {
     "CREATE": ("AccessShareLock", "RowShareLock", "ShareLock"),
     "COMMENT": ("AccessShareLock", "RowShareLock", "RowExclusiveLock"),
 }
 
-# Nobody gets ahead of a session that waits for a lock.  So those that kept it
-# waiting began their transactions before it began to wait.  A role that may
+# The sessions that have blocked this one.  Locks are granted in order, so
+# their transactions began before this one started to wait.  A role that may
 # not see the transactions of others sees neither their start nor their state.
 LOCK_HOLDERS = """
     SELECT format(
@@ -103,13 +103,14 @@ class EmbeddedClusterError(Exception):
 
 
 def connection_parameters() -> dict[str, str]:
-    """Where the records are kept, by ``[database] uri``.
+    """The connection parameters of the configured database.
 
-    The environment variable LP_DATABASE_URI overrides the configuration.  An
-    embedded cluster is running when this returns.
+    The configuration has them in ``[database] uri``, which the environment
+    variable LP_DATABASE_URI overrides.  An embedded cluster is running when
+    this returns.
 
-    :raises ConfigError: if there is no URI, or what there is is not one.  Its
-        text does not quote the URI, which may hold a password.
+    :raises ConfigError: if the URI is missing or wrong.  The text does not
+        quote the URI, which may hold a password.
     :raises EmbeddedClusterError: if the embedded cluster does not start.
     """
     uri, source, line = config.setting("database", "uri")
@@ -121,9 +122,9 @@ def connection_parameters() -> dict[str, str]:
 
 
 def parameters_of(uri: str, source: str) -> dict[str, str]:
-    """Where a URI leads.
+    """The connection parameters for a URI.
 
-    :param source: where it comes from, for messages.
+    :param source: where the URI comes from; messages quote it.
     :raises ConfigError, EmbeddedClusterError: as `connection_parameters`.
     """
     if is_embedded(uri):
@@ -132,7 +133,7 @@ def parameters_of(uri: str, source: str) -> dict[str, str]:
             directory = config.state_directory / directory.expanduser()
         except RuntimeError as error:
             raise ConfigError(f"{source}: {error}") from None
-        # Slow to import, for those who have a PostgreSQL.
+        # embedded is slow to import, and other databases do not need it.
         from canonical.database.embedded import embedded_parameters
         return embedded_parameters(directory)
     parameters = parse_uri(source, uri)
@@ -142,7 +143,7 @@ def parameters_of(uri: str, source: str) -> dict[str, str]:
 
 
 def _no_database() -> str:
-    """What to do where no database is configured."""
+    """The message for a configuration without a database."""
     if config.file is not None:
         return (
             f"{config.file} names no database: add a line"
@@ -159,7 +160,7 @@ def _no_database() -> str:
 def connect(parameters: dict[str, str]) -> Connection:
     """Connect to a database.
 
-    :raises storm.exceptions.OperationalError: if that cannot be done.  Its
+    :raises storm.exceptions.OperationalError: if the connection fails.  The
         text is one line, and quotes no password.
     """
     try:
@@ -169,21 +170,22 @@ def connect(parameters: dict[str, str]) -> Connection:
 
 
 def name_of(connection: Connection) -> str:
-    """Which database it is, in words."""
+    """The name and the host of the database, for messages."""
     info = connection.info
     return f"{info.dbname} on {info.host or 'this host'}"
 
 
 def apply_schema(parameters: dict[str, str]) -> str:
-    """Make the tables, or bring older ones up to date; rows are kept.
+    """Create the tables, or upgrade older ones.  Rows are kept.
 
-    Up-to-date tables are not locked, and any role will do.  A change needs
-    their owner, and waits for no lock longer than `LOCK_TIMEOUT`.
+    If the tables are up to date, this takes no locks, and any role may call
+    it.  A change needs the owner of the tables, and waits for a lock for at
+    most `LOCK_TIMEOUT` seconds.
 
     :param parameters: of a connection.
-    :return: which database that was, in words.
+    :return: the name and the host of the database, for messages.
     :raises storm.exceptions.OperationalError: see `connect`.
-    :raises psycopg2.Error: if PostgreSQL refuses, if rows stand in the way,
+    :raises psycopg2.Error: if PostgreSQL refuses, if rows prevent the upgrade,
         or if others use the tables.  Then nothing has changed, and the first
         line of the text says what to do.
     """
@@ -196,8 +198,8 @@ def apply_schema(parameters: dict[str, str]) -> str:
     except psycopg2.errors.LockNotAvailable as error:
         holders = _lock_holders(connection, error.diag.context or "")
         raise psycopg2.errors.LockNotAvailable(
-            f"the tables in {where} are not changed, after"
-            f" {LOCK_TIMEOUT:g}s of waiting for {holders}; let it finish, or"
+            f"the tables in {where} are not changed, after waiting"
+            f" {LOCK_TIMEOUT:g}s for {holders}; let it finish, or"
             " end it with pg_terminate_backend(pid), then run scriptactivity"
             " init again") from error
     finally:
@@ -205,11 +207,11 @@ def apply_schema(parameters: dict[str, str]) -> str:
 
 
 def is_up_to_date(connection: Connection) -> bool:
-    """Are the tables there, and as this version makes them?
+    """Are the tables there, and are they those of this version?
 
     Nothing is changed or locked.
 
-    :raises psycopg2.Error: if rows stand in the way of an upgrade.
+    :raises psycopg2.Error: if rows prevent an upgrade.
     """
     try:
         _execute(connection, LOOK + _schema())
@@ -225,17 +227,17 @@ def _schema() -> str:
 
 
 def _execute(connection: Connection, statements: str) -> None:
-    """Execute statements in a transaction of their own."""
+    """Execute statements in a new transaction."""
     with connection, connection.cursor() as cursor:
         cursor.execute(statements)
 
 
 def _lock_holders(connection: Connection, context: str) -> str:
-    """Who kept a statement of the schema waiting, in words.
+    """The sessions that have blocked a statement of the schema, for messages.
 
-    :param context: of the error, in the server's language; it quotes the
-        statement, except that which has the sessions that apply the schema
-        take turns.
+    :param context: of the error, in the server's language.  It quotes the
+        statement, unless the statement is the one that makes sessions take
+        turns.
     """
     words = re.search(r"\b(ALTER|COMMENT|CREATE|DROP)\b", context)
     with connection, connection.cursor() as cursor:
@@ -246,5 +248,5 @@ def _lock_holders(connection: Connection, context: str) -> str:
         })
         holders = [holder for holder, in cursor]
     return "; ".join(holders) or (
-        "a session that cannot be seen, or not any more (a prepared"
+        "a session that is not visible, or has ended (is it a prepared"
         " transaction? see pg_prepared_xacts)")

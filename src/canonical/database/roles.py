@@ -1,4 +1,4 @@
-"""What a role of the database needs, and how it gets it."""
+"""The privileges that a role of the database needs, and how to grant them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ __all__ = [
 ]
 
 
-# By what a role is for, the privileges on each table.  What checks and alerts
-# is a cron script too, and "flush" records for scripts.
+# The privileges on each table, by the purpose of the role.  The monitor needs
+# those of scripts too: "alert" is itself a cron script, and "flush" records
+# successes of scripts.
 SCRIPTS = {
     "scriptactivity": ("SELECT", "INSERT"),
     "scriptattempt": ("SELECT", "INSERT", "UPDATE"),
@@ -34,7 +35,7 @@ NEEDS = {
     },
 }
 
-# Statements that grant a role what it has not got.
+# The statements that grant a role the privileges that it lacks.
 MISSING = """
     WITH wanted AS (
         SELECT nspname, relname, pg_class.oid AS table_oid, relnamespace,
@@ -75,7 +76,7 @@ OWNERS = """
 def missing_rights(
     connection: Connection, purpose: str, role: str
 ) -> list[str]:
-    """The statements that grant a role what it has not got.
+    """The statements that grant a role the privileges that it lacks.
 
     :param purpose: a key of `NEEDS`.
     :raises psycopg2.errors.UndefinedObject: if there is no such role.
@@ -83,7 +84,7 @@ def missing_rights(
     needs = NEEDS[purpose]
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,))
-        # "public" is no role, and yet everybody could be granted something.
+        # "public" is not a role, but GRANT would accept it.
         if not cursor.rowcount:
             raise psycopg2.errors.UndefinedObject(
                 f"there is no role {role!r} in the database; make it with"
@@ -96,13 +97,13 @@ def missing_rights(
 
 
 def grant(connection: Connection, purpose: str, role: str) -> list[str]:
-    """Grant a role what it has not got.
+    """Grant a role the privileges that it lacks.
 
     :param purpose: a key of `NEEDS`.
-    :return: the statements that did it; none if it has everything.
+    :return: the statements that were executed; none if it lacks nothing.
     :raises psycopg2.errors.UndefinedObject: if there is no such role.
-    :raises psycopg2.errors.InsufficientPrivilege: if it is not ours to grant;
-        nothing is granted then.
+    :raises psycopg2.errors.InsufficientPrivilege: if the role of the
+        connection may not grant them.
     """
     statements = missing_rights(connection, purpose, role)
     try:
@@ -112,21 +113,22 @@ def grant(connection: Connection, purpose: str, role: str) -> list[str]:
             refused = False
     except psycopg2.errors.InsufficientPrivilege:
         refused = True
-    # What is not ours to grant may be a mere warning of the server's.
+    # For a privilege that it may not grant, the server may only warn.
     if refused or missing_rights(connection, purpose, role):
         with connection, connection.cursor() as cursor:
             cursor.execute(OWNERS, {"tables": list(NEEDS[purpose])})
             (owners,) = cursor.fetchone()
         raise psycopg2.errors.InsufficientPrivilege(
-            f"{connection.info.user} may not grant {role} what it needs; let"
-            f" {owners}, who owns the tables, do it: {'; '.join(statements)}")
+            f"{connection.info.user} may not grant {role} the privileges that"
+            f" it needs; let {owners}, who owns the tables, run:"
+            f" {'; '.join(statements)}")
     return statements
 
 
 def explain(error: BaseException) -> str:
-    """What to do about an error of the database, or nothing if unknown.
+    """Advice for an error of the database, or an empty text.
 
-    :return: text to go after the error's own, in parentheses.
+    :return: a text that follows the error in parentheses.
     """
     if isinstance(error, (
         psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
@@ -138,11 +140,11 @@ def explain(error: BaseException) -> str:
 
 
 def _explain_denied(error: BaseException) -> str:
-    """Which role it is, and the command that grants it what it needs."""
-    # The name of the table stands in the text alone, in any language.
+    """The role, and the command that grants the privileges that it lacks."""
+    # Only the text has the name of the table, in any language.
     first, *_ = str(error).splitlines()
     denied = [table for table in NEEDS["monitor"] if table in first]
-    # Storm's errors have no cursor, but psycopg2's behind them.
+    # The errors of Storm have no cursor; their causes, of psycopg2, have one.
     cursor = getattr(error.__cause__ or error, "cursor", None)
     if not denied or cursor is None:
         return ""

@@ -1,8 +1,7 @@
 """The transaction manager of a script, and the store named ``main``.
 
-A script installs a `ZopelessTransactionManager` with `initZopeless`; within
-an application of its own that has a store named ``main``, nothing needs to
-be installed.
+A script installs a `ZopelessTransactionManager` with `initZopeless`.  An
+application that has a store named ``main`` need not install one.
 """
 
 from __future__ import annotations
@@ -66,13 +65,13 @@ _uris: dict[str, URI] = {}
 class ZopelessTransactionManager:
     """The transactions of a script, and its connection to the database.
 
-    Made by `initZopeless`.  Objects from one transaction can be used in the
-    next; Storm reads them anew.
+    `initZopeless` creates it.  Objects from one transaction can be used in the
+    next: Storm reads them again.
 
-    :ivar dbuser: the role that the script connects as; `None` means the one
-        that the configuration, or libpq, says.
+    :ivar dbuser: the role that the script connects as.  `None` means the role
+        in the configuration, or else the default of libpq.
     :ivar isolation: a key of `ISOLATION_LEVELS`.
-    :ivar database: which one it is; see `database_of`.
+    :ivar database: the host, port and name of the database; see `database_of`.
     """
 
     _installed: ClassVar[ZopelessTransactionManager | None] = None
@@ -89,18 +88,18 @@ class ZopelessTransactionManager:
         self._store: Store | None = None
 
     def begin(self) -> None:
-        """Begin a new transaction; what was not committed is rolled back."""
+        """Begin a new transaction.  Uncommitted changes are rolled back."""
         transaction.begin()
 
     def commit(self) -> None:
         """Commit the transaction.
 
-        :raises Exception: what the database said, if it did not commit.
-            Then `abort` or `begin` comes next, and makes the store usable
-            again; a lost connection is made anew when it is first needed.
-        :raises storm.exceptions.InternalError: if a statement has failed in
-            this transaction before, whatever became of its exception.
-            PostgreSQL would roll back, and say that all is well.
+        :raises Exception: the error of the database, if the commit fails.
+            After that, call `abort` or `begin` before you use the store again.
+            A lost connection is opened again when it is first needed.
+        :raises storm.exceptions.InternalError: if a statement of this
+            transaction has failed, even if its exception was caught.
+            PostgreSQL would roll back without an error.
         """
         refuse_failed(main_store())
         transaction.commit()
@@ -111,7 +110,7 @@ class ZopelessTransactionManager:
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """Connect if need be, and cut the connection after some time.
+        """Connect if needed, and limit the time of a block.
 
         See `canonical.database.connection.time_limit`.
 
@@ -123,7 +122,7 @@ class ZopelessTransactionManager:
             self.disconnect()
             uri = self._uri.copy()
             uri.options["isolation"] = ISOLATION_LEVELS[self.isolation]
-            # libpq takes 1 for 2, and 0 for no limit at all.
+            # libpq reads 1 as 2, and 0 as no limit.
             set_parameter(
                 uri, "connect_timeout", str(max(2, round(seconds))))
             self.database = database_of(_open_store(uri))
@@ -132,14 +131,15 @@ class ZopelessTransactionManager:
 
     @contextmanager
     def apart(self, seconds: float) -> Iterator[None]:
-        """A transaction of its own for keeping records, in bounded time.
+        """Run a block in a separate transaction, in bounded time.
 
-        It is committed at the end.  It does not conflict with those of the
-        work, for it is READ COMMITTED whatever their isolation is.
+        Records are written in such transactions.  It is committed at the end.
+        It is READ COMMITTED whatever the isolation of the work, so it does
+        not conflict with the work.
 
-        :param seconds: as of `time_limit`.
-        :raises Exception: what went wrong; the transaction is rolled back
-            then, and the connection closed.
+        :param seconds: as in `time_limit`.
+        :raises Exception: if anything fails.  Then the transaction is rolled
+            back, and the connection is closed.
         """
         try:
             transaction.begin()
@@ -151,30 +151,33 @@ class ZopelessTransactionManager:
             raise
 
     def cancel(self) -> None:
-        """Have the script's statement that runs, if any, end with an error.
+        """Cancel the statement that the script runs, if any.
 
-        May be called from any thread, and looks at all of the script's
-        stores.
+        It ends with an error.  May be called from any thread, and applies to
+        all stores of the script.
         """
         for store in list(self._stores.values()):
             cancel_statement(store)
 
     def cut(self) -> None:
-        """Shut the connections of all stores down, from any thread."""
+        """Shut down the connections of all stores.
+
+        May be called from any thread.
+        """
         for store in list(self._stores.values()):
             cut(store)
 
     def disconnect(self) -> None:
         """Roll back, and close the connection, in bounded time.
 
-        There will be a new one when it is needed.
+        A new connection is opened when it is needed.
         """
         _close_store()
 
     def uninstall(self) -> None:
         """Undo `initZopeless`: roll back, and close the connection.
 
-        Harmless if it has been done before.
+        A second call does nothing.
         """
         if ZopelessTransactionManager._installed is self:
             _close_store()
@@ -182,11 +185,11 @@ class ZopelessTransactionManager:
 
 
 def leave_stores_to_parent() -> None:
-    """In a child that was forked: have no part in the parent's connections."""
+    """Detach a forked child from the connections of its parent."""
     stores = [store for _, store in _zstorm().iterstores()]
     installed = ZopelessTransactionManager._installed
     if installed is not None and installed._store is not None:
-        # Of the main thread, whichever it was that forked.
+        # The store of the main thread, even if another thread has forked.
         stores.append(installed._store)
     for store in stores:
         leave_to_parent(store)
@@ -197,21 +200,22 @@ def initZopeless(
 ) -> ZopelessTransactionManager:
     """Install the transaction manager, and connect the store ``main``.
 
-    The transaction that there is, if any, is rolled back.  An application
-    that has registered a store ``main`` of its own keeps its database;
-    otherwise it is the one of the configuration.  An `IZStorm` that it has
-    registered is used; otherwise Storm's own is registered.
+    A current transaction is rolled back.  The store uses the database that
+    the application has registered for ``main``, or else the configured one.
+    An `IZStorm` of the application is used; without one, that of Storm is
+    registered.
 
-    :param dbuser: the role to connect as, if not the configured one.
+    :param dbuser: the role to connect as, instead of the configured one.
     :param isolation: a key of `ISOLATION_LEVELS`; it holds for every
         transaction until `uninstall`.
-    :return: what is installed; the same again for the same arguments.
-    :raises ValueError: for another isolation.
+    :return: the transaction manager.  A call with the same arguments returns
+        the same one.
+    :raises ValueError: if `isolation` is not such a key.
     :raises RuntimeError: if one is installed with other settings.
     :raises canonical.config.ConfigError: if the database is misconfigured.
-    :raises canonical.database.postgres.EmbeddedClusterError: if it is the
-        embedded one and does not start.
-    :raises storm.exceptions.OperationalError: if it cannot be connected to.
+    :raises canonical.database.postgres.EmbeddedClusterError: if the embedded
+        cluster does not start.
+    :raises storm.exceptions.OperationalError: if the connection fails.
     """
     check_isolation(isolation)
     _have_zstorm()
@@ -253,8 +257,8 @@ def transactions_apart() -> ZopelessTransactionManager:
 def main_store() -> Store:
     """The store ``main`` of this thread, joined to its transaction.
 
-    :raises storm.zope.interfaces.ZStormError: if there is neither a
-        transaction manager installed nor a store ``main`` registered.
+    :raises storm.zope.interfaces.ZStormError: if no transaction manager is
+        installed and no store ``main`` is registered.
     """
     installed = ZopelessTransactionManager._installed
     if installed is None:
@@ -298,9 +302,9 @@ def _opened_store() -> Store | None:
 def _close_store() -> None:
     """Roll back, and close the store ``main`` of this thread if it is open.
 
-    The server rolls back by itself when it notices that a connection is gone;
-    so a rollback that takes too long is not waited for, and one that fails,
-    for whatever data manager of the application, does not matter.
+    The server rolls back when it notices that the connection is gone.  So a
+    rollback that takes too long is cut off, and one that fails, in any data
+    manager, is only logged.
     """
     store = _opened_store()
     limit = time_limit(
@@ -318,7 +322,7 @@ def _close_store() -> None:
 
 
 def _main_uri() -> URI:
-    """Where the application keeps its store, or else the configured place."""
+    """The registered URI of the store, or else the configured one."""
     registered = _zstorm().get_default_uris().get(MAIN)
     if registered is not None:
         return URI(registered)

@@ -1,4 +1,4 @@
-"""Telling Storm, and people, which database it is."""
+"""The URI of a database as Storm reads it, and what Storm raises in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-# What `initZopeless` takes, and what Storm calls it.
+# The isolation levels, by the names of `initZopeless`, with those of Storm.
 ISOLATION_LEVELS = {
     "read_committed": "read-committed",
     "repeatable_read": "repeatable-read",
@@ -29,10 +29,10 @@ ISOLATION_LEVELS = {
 
 
 class Libpq(Postgres):
-    """A database whose URI has parameters of libpq's for options, and no more.
+    """A database whose URI consists of connection parameters of libpq.
 
-    Storm's own form has no way to leave the name of the database to libpq,
-    and does not quote values.
+    A URI of Storm must name the database, which libpq could choose, and does
+    not quote values.
     """
 
     def __init__(self, uri: URI):
@@ -44,17 +44,17 @@ register_scheme("libpq", Libpq)
 
 
 def storm_uri(parameters: dict[str, str]) -> URI:
-    """A connection's parameters, for Storm."""
+    """The URI for Storm with these connection parameters."""
     uri = URI("libpq:")
     uri.options = dict(parameters)
     return uri
 
 
 def set_parameter(uri: URI, name: str, value: str) -> None:
-    """Set a parameter of libpq's, in a URI of an application's too."""
+    """Set a connection parameter of libpq, also in a URI of an application."""
     if uri.scheme != "libpq":
-        # Storm strings them together for libpq, where the last of a name
-        # counts.  Quoted by "Connection Strings" in the PostgreSQL manual.
+        # Storm joins the options for libpq, which uses the last of a name.
+        # For the quotes see "Connection Strings" in PostgreSQL's manual.
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         value = f"'{escaped}'"
     uri.options[name] = value
@@ -63,18 +63,18 @@ def set_parameter(uri: URI, name: str, value: str) -> None:
 def connect_error(
     uri: URI, error: OperationalError | ProgrammingError
 ) -> OperationalError:
-    """Why there is no connection, without any part of the password."""
+    """The error to raise for a failed connection; it shows no password."""
     host, user, name = (
         uri.options.get("host", uri.host),
         uri.options.get("user", uri.username),
         uri.options.get("dbname", uri.database))
     if "@" in f"{host}{name}" or ":" in str(user):
-        # Storm has taken a part of a password for one of these.
+        # Storm has taken a part of the password for one of these.
         return OperationalError(
             "cannot connect: an @, / or : in a user name or password has to be"
             " written as %40, %2F or %3A")
     if isinstance(error, ProgrammingError):
-        # libpq quotes what it does not understand.
+        # The error of libpq quotes the parameters.
         why = "libpq cannot read its parameters"
     else:
         why = _one_line(error)
@@ -85,7 +85,7 @@ def connect_error(
 def _describe(
     host: str | None, port: object, user: str | None, name: str | None
 ) -> str:
-    """Which database it is, in words."""
+    """The database, its host, port and user, for messages."""
     parts = [f"database {name}" if name else "the default database"]
     for words, value in ("on", host), ("port", port), ("as", user):
         if value:
@@ -94,15 +94,15 @@ def _describe(
 
 
 def _one_line(error: Exception) -> str:
-    """What libpq says of each host, without the hints that it indents."""
+    """The error of libpq for each host, without the indented hints."""
     lines = str(error).splitlines()
     return "; ".join(line for line in lines if line.strip() == line != "")
 
 
 def check_isolation(isolation: str) -> None:
-    """Is `isolation` a key of `ISOLATION_LEVELS`?
+    """Check that `isolation` is a key of `ISOLATION_LEVELS`.
 
-    :raises ValueError: if it is not; lists those that are.
+    :raises ValueError: if it is not.  The text lists the keys.
     """
     if isolation not in ISOLATION_LEVELS:
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Plain text: what comes from outside made harmless, and how it is written.
+"""Makes text from outside safe to print, and formats times.
 
 A reason, a host name or the answer of a server may have any characters.
-Printed as it is, it could forge a line or a column, clear a terminal, or show
+Printed unchanged, it could forge a line or a column, clear a terminal, or show
 its letters in another order.
 """
 
@@ -21,14 +21,13 @@ __all__ = [
 ]
 
 
-# Unicode categories that a name cannot have in it: control characters, line
-# and paragraph separators, and halves of surrogate pairs, which have no
-# UTF-8.
+# The Unicode categories that a name must not contain: control characters, line
+# and paragraph separators, and surrogates, which UTF-8 cannot encode.
 UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
 
 
 def is_printable(text: str) -> bool:
-    """Does `text` stay on one line?  A name has to."""
+    """Has `text` no line breaks and control characters?  A name has none."""
     if text.isascii():
         return text.isprintable()
     return not any(unicodedata.category(char) in UNPRINTABLE for char in text)
@@ -37,10 +36,10 @@ def is_printable(text: str) -> bool:
 def printable(text: str, keep: str = "") -> str:
     """`text`, with unprintable characters escaped as `repr` does.
 
-    It also escapes characters that change the direction of writing, and those
-    without a width.  Spaces of any width stay.
+    Characters that change the direction of writing, and those without a
+    width, are escaped too.  Spaces of any width are kept.
 
-    :param keep: characters to leave as they are, such as line breaks.
+    :param keep: characters that are not escaped, such as line breaks.
     """
     if text.isprintable():
         return text
@@ -56,19 +55,19 @@ def single_line(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A question to end a message with, about a word that is not known.
+    """The end of a message about an unknown word: a question.
 
-    :return: such as ``; do you mean 'update-bugs'?``, or nothing if no known
-        word is like it.
+    :return: for example ``; do you mean 'update-bugs'?``; an empty text if no
+        known word is similar.
     """
-    # Slow to import, and of no use to a script.
+    # difflib is slow to import, and scripts do not need it.
     import difflib
     found = difflib.get_close_matches(word, sorted(set(known)), 1)
     return f"; do you mean {found[0]!r}?" if found else ""
 
 
 def time_text(moment: datetime.datetime, timespec: str = "seconds") -> str:
-    """A time as people read it: ``2007-02-01 10:00:00 UTC``.
+    """A time for people: ``2007-02-01 10:00:00 UTC``.
 
     :param moment: an aware datetime.
     :param timespec: ``seconds`` or ``minutes``, as `isoformat` takes it.

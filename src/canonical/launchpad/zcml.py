@@ -1,4 +1,4 @@
-"""Executing the ZCML of the package, for scripts and commands."""
+"""Executes the ZCML of the package, for scripts and commands."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _lock = threading.Lock()
 
 
 def execute_zcml() -> None:
-    """Register what the package provides, if it is not registered yet.
+    """Register the utilities of the package, if they are not registered yet.
 
-    An application that includes the package in its own ``site.zcml`` executes
-    that before, and nothing more is done here.
+    If an application includes the package in its ``site.zcml``, they are
+    registered already, and this does nothing.
     """
     with _lock:
         if queryUtility(IScriptActivitySet) is None:

@@ -1,4 +1,4 @@
-"""Layers for zope.testrunner, and for programs that measure."""
+"""Layers for zope.testrunner and for benchmarks; child processes of tests."""
 
 from canonical.testing.layers import LaunchpadZopelessLayer
 from canonical.testing.layers import PostgresLayer

@@ -1,4 +1,4 @@
-"""Child processes that import what this process can."""
+"""Starts child processes that can import the same modules as this process."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ __all__ = [
 SERVE = "import sys; from canonical.testing.forkserver import serve;" \
     " serve(int(sys.argv[1]))"
 
-# What Python, or the C library, reads at the start of a process.
+# Prefixes of environment variables that Python or the C library reads at the
+# start of a process.
 READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_")
 
 
 def python_path() -> str:
     """The PYTHONPATH for a child that is started with `sys.executable`.
 
-    That is the bare interpreter; what ``bin/py`` and ``bin/test`` know beside
-    it stands in their `sys.path` alone.
+    `sys.executable` is the bare interpreter.  ``bin/py`` and ``bin/test`` have
+    the other packages only on their `sys.path`.
     """
     return os.pathsep.join(filter(None, sys.path))
 
@@ -45,18 +46,18 @@ def start_python(
     env: Mapping[str, str] | None = None,
     **options: Any,
 ) -> subprocess.Popen[Any]:
-    """A process that runs a script, or code, as ``python ARGUMENTS`` does.
+    """Start a process that runs a script or code, as ``python ARGUMENTS``.
 
-    It is forked from one that has our modules imported already, and so it
-    starts soon.  A test of what is imported, or of how a process starts,
-    takes `subprocess.Popen`.
+    The process is forked from one that has already imported our modules, so it
+    starts fast.  A test of imports, or of the start of a process, should use
+    `subprocess.Popen`.
 
-    :param arguments: a path and what follows it, or ``-c``, code and what
-        follows it.
-    :param env: the environment, by default that of this process; without a
-        PYTHONPATH, it has that of `python_path`.
-    :param options: ``cwd``, and what `subprocess.Popen` knows for pipes and
-        what is read from them.
+    :param arguments: a path, or ``-c`` and code; then the arguments of the
+        script or code.
+    :param env: the environment; by default that of this process.  If it has no
+        PYTHONPATH, `python_path` is used.
+    :param options: ``cwd``, and the options of `subprocess.Popen` for pipes
+        and their encoding.
     """
     ours = {"PYTHONPATH": python_path(), **os.environ}
     env = ours if env is None else {"PYTHONPATH": python_path(), **env}
@@ -70,10 +71,10 @@ def run_on_terminal(
     columns: int,
     env: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Run a script, or code, on a terminal; see `start_python`.
+    """Run a script or code on a terminal; see `start_python`.
 
-    :param columns: how wide the terminal is.
-    :return: the exit status, and what the terminal got.
+    :param columns: the width of the terminal.
+    :return: the exit status, and the output on the terminal.
     """
     ours, theirs = pty.openpty()
     process = start_python(
@@ -83,7 +84,7 @@ def run_on_terminal(
         stdout=theirs)
     os.close(theirs)
     out = b""
-    # Once the process is gone, Linux has an error for whoever reads on.
+    # When the process is gone, a read raises an OSError on Linux.
     with suppress(OSError):
         while data := os.read(ours, 10000):
             out += data
@@ -98,9 +99,9 @@ def _read_at_start(env: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
-    """The requests of the server for an environment; it ends with us.
+    """The socket for requests to a server; it ends with this process.
 
-    :param environment: what counts of it.
+    :param environment: the variables that matter at the start of a process.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
@@ -115,10 +116,10 @@ def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
 
 
 class _Forked(subprocess.Popen[Any]):
-    """A child of the server: it is started and waited for there.
+    """A child of the server, which starts it and waits for it.
 
-    What is overridden is what `subprocess.Popen` itself overrides from one
-    operating system to the other.
+    This overrides the methods of `subprocess.Popen` that differ between
+    operating systems.
     """
 
     def _execute_child(self, args: Any, *parameters: Any) -> None:

@@ -1,11 +1,11 @@
-"""A process that has imported what scripts need, and forks them.
+"""A server that has imported the modules of scripts, and forks them.
 
-Most of what a short script costs is its imports.  So a process pays for them
-once, and each script is a fork of it.  It has executed no ZCML, read no
-configuration and connected to nothing: a fork begins where a script of a
-process of its own would be after its imports.
+Imports take most of the time of a short script.  So the server imports the
+modules once, and each script is a fork of it.  The server executes no ZCML,
+reads no configuration and connects to nothing.  So a fork is in the state of
+a new process after its imports.
 
-`canonical.testing.children` is the other side.
+`canonical.testing.children` sends the requests.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 
-# What a request may have at most, in bytes: arguments and environment.
+# The largest request in bytes: arguments and environment.
 LARGEST_REQUEST = 1_000_000
 
-# What Python ignores itself in a new process.
+# The signals that Python ignores in a new process.
 IGNORED = {signal.SIGPIPE, signal.SIGXFSZ}
 
-# What executing the ZCML imports that none of our modules does.
+# The modules that only the execution of the ZCML imports.
 FOR_ZCML = (
     "storm.zope.zstorm",
     "zope.component.security",
@@ -48,16 +48,17 @@ FOR_ZCML = (
 
 
 def serve(descriptor: int) -> None:
-    """Fork a process for each request, until the other side goes away.
+    """Fork a process for each request, until the other side closes the socket.
 
-    A request has four descriptors: the standard ones of the new process, and
-    one for two lines about it, its pid and later how it has ended, as
-    `os.waitstatus_to_exitcode` says it.
+    A request has four descriptors: three for the standard streams of the new
+    process, and one for two lines about the process.  The first line is its
+    pid.  The second line is its end, as `os.waitstatus_to_exitcode` returns
+    it.
 
     :param descriptor: of a socket for packets.
     """
     _import_all()
-    # Whoever interrupts the tests does not mean what they have started.
+    # Ctrl-C is for the tests, not for the processes that they have started.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as requests:
         while True:
@@ -77,7 +78,7 @@ def serve(descriptor: int) -> None:
 
 
 def _import_all() -> None:
-    """Import our modules but those for tests, and what they need."""
+    """Import our modules, except those for tests."""
     for module in pkgutil.walk_packages(
         canonical.launchpad.__path__, "canonical.launchpad."
     ):
@@ -85,13 +86,14 @@ def _import_all() -> None:
             importlib.import_module(module.name)
     for name in FOR_ZCML:
         importlib.import_module(name)
-    # What is here stays as it is; no child need look at it.
+    # These objects stay, so the collector of a child need not visit them.
     gc.collect()
     gc.freeze()
 
 
 def _fork_and_report(*descriptors: int) -> None:
-    """Return in a child, with its descriptors; wait for it here, and exit."""
+    """Fork.  The child returns; this process waits for it, reports and exits.
+    """
     *standard, report = descriptors
     child = os.fork()
     if child != 0:
@@ -108,9 +110,9 @@ def _fork_and_report(*descriptors: int) -> None:
 def _become(
     arguments: list[str], cwd: str, environment: dict[str, str]
 ) -> None:
-    """Be what ``python ARGUMENTS`` would be, here and until the end.
+    """Run a script or code in this process, as ``python ARGUMENTS`` does.
 
-    :param arguments: a script and its own, or ``-c``, code and its own.
+    :param arguments: see `canonical.testing.children.start_python`.
     """
     for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(
@@ -141,11 +143,11 @@ def _become(
 
 
 def _make_streams() -> None:
-    """Text streams, as Python makes them of the standard descriptors."""
+    """Create the standard streams, as Python does at its start."""
     streams: Any = sys
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
-        # That is, PYTHONUNBUFFERED was set.
+        # This is true if PYTHONUNBUFFERED was set.
         unbuffered = old.write_through
         binary: Any = open(  # noqa: SIM115
             number, "wb" if number else "rb",

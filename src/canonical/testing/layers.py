@@ -1,4 +1,4 @@
-"""Layers: what tests find set up, and in which state.
+"""Layers of zope.testrunner: they set up a database for tests.
 
 A test case says ``layer = LaunchpadZopelessLayer``, as does a suite of
 doctests.  Neither root nor a prepared server is needed.
@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 
-# Tests leave nothing behind: a session that a test forgot, or a child that
-# still runs, would otherwise keep its locks, and its rows come later.
+# Sessions of a previous test.  A session that it did not close, or a child
+# that still runs, could hold locks, or commit rows later.
 END_OTHER_TRANSACTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database()
@@ -57,16 +57,17 @@ EMPTY_TABLES = """
 
 
 class PostgresLayer:
-    """A PostgreSQL that is thrown away after the run, with our tables.
+    """A private PostgreSQL with our tables, which is removed after the run.
 
-    Every test starts with empty tables, whoever wrote to them.  This process
-    and its children use the database, whatever the environment said before,
-    in the instance ``testrunner``; and children that are started with
-    `sys.executable` import what this process can.
+    Every test starts with empty tables.  This process and its children use
+    this database and the instance ``testrunner``, whatever the environment
+    was before.  Children that are started with `sys.executable` can import the
+    same modules as this process.
 
-    :cvar directory: of the cluster; see `canonical.database.postgres`.
-    :cvar state_directory: where scripts keep their locks and spool; each
-        test starts without.
+    :cvar directory: the directory of the cluster; see
+        `canonical.database.embedded`.
+    :cvar state_directory: the state directory of scripts, with their locks
+        and spool.  Each test starts without it.
     """
 
     directory: ClassVar[Path]
@@ -77,7 +78,7 @@ class PostgresLayer:
     @classmethod
     def setUp(cls) -> None:
         cls._temporary = tempfile.mkdtemp(prefix="scriptactivity-test-")
-        # A run that is interrupted does not tear layers down.
+        # An interrupted run does not tear down its layers.
         atexit.register(cls._throw_away)
         cls.directory = Path(cls._temporary) / "postgresql"
         cls.state_directory = Path(cls._temporary) / "state"
@@ -123,10 +124,10 @@ class PostgresLayer:
 
 
 class LaunchpadZopelessLayer(PostgresLayer):
-    """The above, with the ZCML executed and the transaction manager installed.
+    """`PostgresLayer` with the ZCML executed and a transaction manager.
 
-    A test begins in a new transaction, and what it leaves uncommitted is
-    rolled back.  A test may install another one, or none.
+    A test begins in a new transaction.  Uncommitted changes are rolled back
+    after it.  A test may install another transaction manager, or uninstall it.
     """
 
     _ztm: ClassVar[ZopelessTransactionManager]
@@ -160,7 +161,7 @@ class LaunchpadZopelessLayer(PostgresLayer):
 
 
 def in_layer(program: Callable[[], None]) -> None:
-    """Call a program as a test of `LaunchpadZopelessLayer` would be."""
+    """Call a program as a test in `LaunchpadZopelessLayer` is called."""
     PostgresLayer.setUp()
     LaunchpadZopelessLayer.setUp()
     PostgresLayer.testSetUp()
@@ -177,7 +178,7 @@ def in_layer(program: Callable[[], None]) -> None:
 def _set_environment(
     values: dict[str, str | None]
 ) -> dict[str, str | None]:
-    """Change the environment; return what it was."""
+    """Change environment variables; return their previous values."""
     previous = {name: os.environ.get(name) for name in values}
     for name, value in values.items():
         if value is None:

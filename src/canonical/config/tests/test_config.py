@@ -1,4 +1,4 @@
-"""The configuration: where it is found, and what it says of mistakes."""
+"""Finding the configuration file, and reporting its mistakes."""
 
 import os
 import pwd
@@ -16,7 +16,7 @@ from canonical.testing.children import python_path
 
 @contextmanager
 def environment(**values):
-    """With some variables set, or with `None` not set."""
+    """Set environment variables; remove those that are `None`."""
     before = dict(os.environ)
     for name, value in values.items():
         os.environ.pop(name, None)
@@ -43,7 +43,7 @@ class ConfigTestCase(unittest.TestCase):
         return path
 
     def mistake(self, text):
-        """What is said of a file with `text` in it."""
+        """The error for a configuration file with this text."""
         path = self.write(text)
         with self.assertRaises(ConfigError) as caught:
             LaunchpadConfig(str(path)).database
@@ -113,9 +113,9 @@ class TestInstances(ConfigTestCase):
 
 
 class TestLookup(ConfigTestCase):
-    """What a process uses that no LPCONFIG names a file for."""
+    """The configuration of a process without LPCONFIG."""
 
-    # As if it were installed, and with another /etc; then what is in force.
+    # Act as an installed package with another /etc; print the configuration.
     LOOK = """
 import sys
 from pathlib import Path
@@ -126,7 +126,7 @@ print(config.file, config.database.uri, config.state_directory)
 """
 
     def look(self, code=LOOK, **values):
-        """What a process prints in cron's environment, and no other."""
+        """The output of a process that has only the environment of cron."""
         return subprocess.run(
             [sys.executable, "-c", code, self.directory], text=True,
             check=True, stdout=subprocess.PIPE, env={
@@ -152,22 +152,25 @@ print(config.file, config.database.uri, config.state_directory)
         user = self.write(".config/scriptactivity/scriptactivity.conf")
         file, uri, directory = self.look()
         self.assertEqual(user, file)
-        # As for an LPCONFIG that names the directory.
+        # The same as for an LPCONFIG that names the directory.
         self.assertEqual(
             directory, self.look(LPCONFIG=os.path.dirname(user))[2])
         named = self.write("named.conf")
         self.assertEqual(
             [named, "postgresql:///nam"], self.look(LPCONFIG=named)[:2])
 
-    def test_without_home_it_is_that_of_the_password_database(self):
-        home, = self.look(
-            "import os; os.environ.pop('HOME');"
-            " from canonical.config.locations import user_directory;"
-            " print(user_directory())")
-        self.assertEqual(
-            os.path.expanduser(
-                f"~{pwd.getpwuid(os.geteuid()).pw_name}"
-                "/.config/scriptactivity"), home)
+    def test_without_home_or_with_an_empty_one_it_is_that_of_passwd(self):
+        for unset in "os.environ.pop('HOME')", "os.environ['HOME'] = ''":
+            found = self.look(
+                f"import os; {unset};"
+                " from canonical.config import locations;"
+                " from pathlib import Path;"
+                " locations.CHECKOUT = Path('/nowhere');"
+                " print(locations.user_directory(), locations.state_home())")
+            home = pwd.getpwuid(os.geteuid()).pw_dir
+            self.assertEqual(
+                [f"{home}/.config/scriptactivity",
+                 f"{home}/.local/state/scriptactivity"], found)
 
     def test_with_lpconfig_nothing_is_imported_to_look(self):
         self.assertEqual(["False"], self.look(
@@ -196,7 +199,7 @@ class TestMistakes(ConfigTestCase):
 
     def test_text_before_a_section_is_not_quoted(self):
         self.assertEqual(
-            "line 1: no [section] comes before it",
+            "line 1: a line before the first [section]",
             self.mistake("uri: postgresql://me:secret@db/app\n"))
 
     def test_a_line_that_is_no_key_is_not_quoted(self):
@@ -214,10 +217,10 @@ class TestMistakes(ConfigTestCase):
 
     def test_what_is_there_twice_is_named(self):
         self.assertEqual(
-            "line 3: [database] uri is there twice",
+            "line 3: [database] uri occurs twice",
             self.mistake("[database]\nuri: x\nuri: secret\n"))
         self.assertEqual(
-            "line 3: [database] is there twice",
+            "line 3: [database] occurs twice",
             self.mistake("[database]\nuri: x\n[database]\n"))
 
     def test_a_default_section_is_no_section(self):
@@ -322,7 +325,10 @@ class TestOverlays(ConfigTestCase):
 
     def test_a_wrong_one_changes_nothing(self):
         config = LaunchpadConfig("testrunner")
-        for wrong in "[databse]\n", "[database]\nurl: x\n", "uri: x\n":
+        for wrong in (
+            "[databse]\n", "[database]\nurl: x\n", "uri: x\n",
+            "[statsd]\nport: x\n", "[monitor]\nsmtp_user: me\n",
+        ):
             with self.assertRaisesRegex(ConfigError, "^wrong: "):
                 config.push("wrong", wrong)
             self.assertEqual("embedded:postgresql", config.database.uri)

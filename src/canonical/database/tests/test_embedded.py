@@ -1,4 +1,4 @@
-"""The embedded cluster, as processes share and lose it."""
+"""Processes that share the embedded cluster, and its end."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ class TestEmbeddedCluster(unittest.TestCase):
 
     def setUp(self):
         temporary = Path(tempfile.mkdtemp(prefix="scriptactivity-test-"))
-        # The user who runs root's server passes through it.
+        # The user who runs the server of root must pass through it.
         temporary.chmod(0o711)
         self.addCleanup(shutil.rmtree, temporary)
         self.directory = temporary / "below" / "postgresql"

@@ -1,4 +1,4 @@
-"""Where the database is, and the schema."""
+"""Finding the database, and applying the schema."""
 
 import os
 import unittest
@@ -98,7 +98,7 @@ class TestConnectionParameters(unittest.TestCase):
             connection_parameters()
 
 
-# The table that the original's installations have.
+# The table of an installation of the original.
 ORIGINAL = """
     CREATE TABLE scriptactivity (
         id serial PRIMARY KEY,
@@ -124,7 +124,7 @@ STRUCTURE = """
     ORDER BY 1
 """
 
-# The same where somebody copied the rows only.
+# The same table after only its rows were copied.
 WITHOUT_CONSTRAINTS = """
     CREATE TABLE scriptactivity (
         id integer,
@@ -138,7 +138,7 @@ WITHOUT_CONSTRAINTS = """
     FROM generate_series(1, 3) AS id
 """
 
-# All that the schema says about tables.
+# All columns, constraints, indexes and comments of the tables.
 CATALOGUE = """
     SELECT attrelid::regclass::text || '.' || attname,
         format_type(atttypid, atttypmod), attnotnull::text, attidentity::text,
@@ -194,7 +194,7 @@ class TestSchema(SchemaTestCase):
 
     def test_the_originals_table_is_upgraded_in_place(self):
         query(self.database, ORIGINAL)
-        # What is in the table is UTC, whatever the database's zone is.
+        # Times in the old table are in UTC, whatever the zone of the database.
         self.query("ALTER DATABASE schema_test SET timezone = 'Asia/Tokyo'")
         apply_schema(self.database)
         apply_schema(self.database)

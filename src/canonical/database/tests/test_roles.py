@@ -1,4 +1,4 @@
-"""What is said to a role that has too few rights."""
+"""Messages for a role that lacks privileges."""
 
 import unittest
 
@@ -29,7 +29,7 @@ class TestExplain(unittest.TestCase):
         self.parameters = dict(parameters, user="cron")
 
     def advice(self, statement):
-        """What is said of an error, when the connection is closed."""
+        """The advice for an error after its connection is closed."""
         with self.assertRaises(psycopg2.Error) as caught:
             query(self.parameters, statement)
         return explain(caught.exception)

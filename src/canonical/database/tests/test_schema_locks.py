@@ -1,4 +1,4 @@
-"""Whom a change of the tables waits for, and that nothing else waits."""
+"""The sessions that a change of the tables waits for."""
 
 import subprocess
 import sys
@@ -26,14 +26,14 @@ OWN_LOCKS = """
 
 TABLES = "scriptactivity, scriptattempt, scriptpause, scriptalert"
 
-# How many sessions wait for their turn to apply it.
+# The number of sessions that wait for their turn to apply the schema.
 WAITING = """
     SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 """
 
 SCHEMA = files("canonical.database").joinpath("schema.sql").read_text()
 
-# Two that wait for each other's turn have time, on a loaded machine too.
+# A longer limit: on a busy machine, sessions wait longer for each other.
 APPLY = """
 import sys
 from psycopg2.extensions import parse_dsn
@@ -105,8 +105,9 @@ class TestOthersUseTheTables(SessionTestCase):
             apply_schema(self.database)
         self.assertRegex(
             str(caught.exception),
-            "^the tables in schema_test on .* are not changed, after 0.2s of"
-            f" waiting for pid {session.info.backend_pid} \\(role postgres,"
+            "^the tables in schema_test on .* are not changed, after waiting"
+            f" 0.2s for pid {session.info.backend_pid}"
+            r" \(role postgres,"
             ' application "report", idle in transaction since'
             r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\); let it finish, or end it"
             r" with pg_terminate_backend\(pid\), then run scriptactivity init"
@@ -178,7 +179,7 @@ class TestOthersUseTheTables(SessionTestCase):
 class TestTwoAtOnce(SessionTestCase):
 
     def test_both_apply_it(self):
-        """The second has waited for the first, and sees what it did."""
+        """The second has waited for the first, and sees its changes."""
         self.query("""
             ALTER DATABASE schema_test
             SET default_transaction_isolation = 'serializable'""")

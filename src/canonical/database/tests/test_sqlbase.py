@@ -154,14 +154,14 @@ class TestInstalling(SQLBaseTestCase):
 
 
 class TestIncluding(unittest.TestCase):
-    """Whoever includes the package has stores, those of the application."""
+    """An application that includes the package has its own stores."""
 
     layer = PostgresLayer
 
     OURS = '<include package="canonical.launchpad" />'
     THEIRS = '<include package="storm.zope" />'
 
-    # An application's own registry of stores.
+    # The registry of stores of an application.
     REGISTRY = """
         <utility
             factory="storm.zope.zstorm.ZStorm"

@@ -1,4 +1,4 @@
-"""What is said of a database that cannot be connected to."""
+"""Messages about a failed connection."""
 
 import unittest
 

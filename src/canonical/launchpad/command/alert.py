@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import datetime
 import socket
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import psycopg2
+import transaction
 from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.config import config
-from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.commands import COMMANDS
 from canonical.launchpad.command.kept import message_of
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
-from canonical.launchpad.command.notify import channels
+from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
@@ -29,12 +27,13 @@ from canonical.launchpad.command.outage import report_outage
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import say
+from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import notice_switches
+from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
 from canonical.launchpad.interfaces import IScriptAlertSet
-from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import Notice
@@ -48,7 +47,7 @@ from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
-from canonical.launchpad.zcml import execute_zcml
+from canonical.launchpad.scripts.logger import script_logger
 
 
 __all__ = [
@@ -68,34 +67,11 @@ class AlertScript(LaunchpadCronScript):
 
     cron should run it every few minutes.  What people were notified of is on
     record, and is not sent again before [monitor] repeat.
+
+    :ivar expectations: a rules file, instead of the configured one.
     """
 
-    usage = "scriptactivity alert [options]"
-
-    def add_my_options(self) -> None:
-        """See `LaunchpadScript`."""
-        self.parser.epilog = "Examples: " + "; ".join(
-            f"{example} ({purpose})" for example, purpose
-            in COMMANDS["alert"].examples.items())
-        self.parser.add_option(
-            "--expectations", metavar="FILE",
-            help="ZCML that says what is expected, instead of [monitor]"
-                 " expectations; always the same, for what is not in it is"
-                 " no longer expected")
-        self.parser.add_option(
-            "--test", action="store_true",
-            help="send a message that is marked as a test through each"
-                 " channel, and print what each server answered")
-        self.parser.add_option(
-            "--dry-run", action="store_true",
-            help="print what would be sent, and record nothing")
-
-    def handle_options(self) -> None:
-        """See `LaunchpadScript`."""
-        if self.args:
-            self.parser.error(f"unexpected arguments: {' '.join(self.args)}")
-        if self.options.test and self.options.dry_run:
-            self.parser.error("--test and --dry-run exclude each other")
+    expectations: Path | None = None
 
     @property
     def claimant(self) -> str:
@@ -106,32 +82,21 @@ class AlertScript(LaunchpadCronScript):
         """
         return f"{socket.gethostname()}:{self.lockfilepath}"
 
-    def rules(self) -> list[IScriptExpectation]:
-        """What is expected.
-
-        :raises ExpectationError: if nothing is, or if that cannot be read.
-        """
-        path = self.options.expectations
-        return expected(path and Path(path))
-
     def main(self) -> None:
         """See `LaunchpadScript`."""
         try:
-            self._alert(self.rules())
+            self._alert()
         except ExpectationError as error:
             # As for all that is wrong with the configuration.
             raise ConfigError(str(error)) from None
         except (StormError, psycopg2.Error) as error:
             raise LaunchpadScriptFailure(in_a_line(error)) from None
 
-    def _alert(self, expectations: Sequence[IScriptExpectation]) -> None:
-        check_channels()
-        self._repeat = _repeat()
-        notice_switches(datetime.datetime.now(datetime.UTC))
+    def _alert(self) -> None:
         # What is broken is on record before anyone is notified, so that
         # nothing is lost if nobody can be.
         self._at, self._answers = _bring_up_to_date(
-            expectations, self.claimant)
+            self.expectations, self.claimant)
         self.txn.commit()
         failures = [
             failure for channel in channels()
@@ -175,7 +140,7 @@ class AlertScript(LaunchpadCronScript):
         alert_set.lock()
         for notice in notices_of(
             alert_set.getUnsettled(self.claimant), self._answers, channel,
-            self._repeat, self._at
+            repeat(), self._at
         ):
             if notice.recipients not in tried:
                 alert_set.claim(
@@ -207,12 +172,19 @@ class AlertScript(LaunchpadCronScript):
 
 
 def alert(args: argparse.Namespace) -> int:
-    """Notify people of what changed; see ``scriptactivity alert --help``."""
-    script = AlertScript("scriptactivity-alert", test_args=args.arguments)
-    if script.options.test:
+    """Notify people of what changed.
+
+    The exit status is that of a script.
+    """
+    logger = script_logger(args.parser, args, AlertScript.loglevel)
+    # Whom to notify is in the configuration, so nobody can be without one.
+    channels()
+    script = AlertScript("scriptactivity-alert", test_args=[], logger=logger)
+    script.expectations = args.expectations
+    if args.test:
         return _test()
-    if script.options.dry_run:
-        return _dry_run(script)
+    if args.dry_run:
+        return with_database(partial(_dry_run, script))
     try:
         script.lock_and_run()
     except SystemExit as leave:
@@ -255,20 +227,14 @@ def _test() -> int:
 
 def _dry_run(script: AlertScript) -> int:
     """Do what `AlertScript` does, but print the notices, and roll back."""
-    execute_zcml()
-    ztm = initZopeless()
-    try:
-        expectations = script.rules()
-        check_channels()
-        at, answers = _bring_up_to_date(expectations, script.claimant)
-        unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
-        notices = [
-            (channel, notice.recipients, message_of(notice))
-            for channel in channels() for notice in notices_of(
-                unsettled, answers, channel, _repeat(), at)]
-        ztm.abort()
-    finally:
-        ztm.uninstall()
+    at, answers = _bring_up_to_date(script.expectations, script.claimant)
+    unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
+    notices = [
+        (channel, notice.recipients, message_of(notice))
+        for channel in channels() for notice in notices_of(
+            unsettled, answers, channel, repeat(), at)]
+    # Whoever reads may take longer than others should wait.
+    transaction.abort()
     for channel, recipients, message in notices:
         to = recipients or (addresses() if channel == "mail" else ())
         say(f"{channel}: {', '.join(to)}" if to else channel)
@@ -277,17 +243,21 @@ def _dry_run(script: AlertScript) -> int:
     return 0
 
 
-def _repeat() -> datetime.timedelta:
-    return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
-
-
 def _bring_up_to_date(
-    expectations: Sequence[IScriptExpectation], claimant: str
+    path: Path | None, claimant: str
 ) -> tuple[datetime.datetime, dict[Key, Answer]]:
     """Assess all scripts, and bring the alerts on record up to date.
 
+    It commits nothing.
+
+    :param path: see `expected`.
     :return: as of when, and the answers.
+    :raises ExpectationError: if nothing is expected, or if that cannot be
+        read.
     """
+    expectations = expected(path)
+    check_channels()
+    notice_switches(datetime.datetime.now(datetime.UTC))
     alert_set = getUtility(IScriptAlertSet)
     alert_set.lock()
     at = datetime.datetime.now(datetime.UTC)

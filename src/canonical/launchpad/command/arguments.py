@@ -1,4 +1,8 @@
-"""The times and durations that commands take."""
+"""What the values of arguments may be, and what is said of all others.
+
+Each function that is a type raises `argparse.ArgumentTypeError` for what it
+is not.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +10,40 @@ import argparse
 import datetime
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from canonical.config.durations import parse_duration
+from canonical.launchpad.plaintext import is_printable
 
 
 __all__ = [
-    "add_at_option",
-    "add_since_option",
     "duration",
+    "failure_count",
+    "file_name",
+    "file_path",
+    "host_and_script",
     "joined",
+    "minutes",
     "period",
+    "purpose_and_role",
+    "run_id",
+    "text",
+    "time",
+    "uri",
 ]
 
 
+# Of a hundred years.
+MOST_MINUTES = 52_596_000
+
+# More rows than anybody reads, and few enough to be fetched at once.
+MOST_FAILURES = 100_000
+
+# Of PostgreSQL's bigint.
+LARGEST_ID = 2**63 - 1
+
 # Hardly a history is longer.
 LONGEST = datetime.timedelta(days=3650)
-
-
-def add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
-    """Add --at.
-
-    :param help: what it means.
-    """
-    parser.add_argument(
-        "--at", metavar="TIME", type=_time,
-        help=f"{help}, such as 2007-02-01T10:00Z; the default is now")
-
-
-def add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
-    """Add --since.
-
-    :param help: what it means.
-    """
-    parser.add_argument(
-        "--since", metavar="DURATION", type=period, default="30d",
-        help=f"{help}, such as 12h or 90d; the default is 30d")
 
 
 def joined(argv: Iterable[str]) -> list[str]:
@@ -61,10 +64,7 @@ def joined(argv: Iterable[str]) -> list[str]:
 
 
 def duration(text: str) -> datetime.timedelta:
-    """A duration, as `parse_duration` reads it.
-
-    :raises argparse.ArgumentTypeError: if it is not one.
-    """
+    """A duration, as `parse_duration` reads it."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -72,10 +72,7 @@ def duration(text: str) -> datetime.timedelta:
 
 
 def period(text: str) -> datetime.timedelta:
-    """A duration that a history may have.
-
-    :raises argparse.ArgumentTypeError: if it is not one.
-    """
+    """A duration that a history may have."""
     length = duration(text)
     if not datetime.timedelta() < length <= LONGEST:
         raise argparse.ArgumentTypeError(
@@ -83,11 +80,8 @@ def period(text: str) -> datetime.timedelta:
     return length
 
 
-def _time(text: str) -> datetime.datetime:
-    """A time with its zone, as in ISO 8601.
-
-    :raises argparse.ArgumentTypeError: if it is not one.
-    """
+def time(text: str) -> datetime.datetime:
+    """A time with its zone, as in ISO 8601."""
     try:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:
@@ -102,3 +96,81 @@ def _time(text: str) -> datetime.datetime:
         raise argparse.ArgumentTypeError(
             f"a time out of range: {text!r}; expected one from 1970 to 2999")
     return moment.astimezone(datetime.UTC)
+
+
+def text(value: str) -> str:
+    """A name, a host or the like: not empty, and in UTF-8."""
+    if not value:
+        raise argparse.ArgumentTypeError("must not be empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"not in UTF-8: {value!r}") from None
+    return value
+
+
+def file_path(value: str) -> Path:
+    """The path of a file, whose bytes need not be UTF-8."""
+    if not value:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return Path(value)
+
+
+def failure_count(value: str) -> int:
+    """How many rows to print."""
+    return _number(value, MOST_FAILURES)
+
+
+def file_name(value: str) -> str:
+    """A path that is printed as it was given."""
+    file_path(value)
+    return value
+
+
+def run_id(value: str) -> int:
+    """The number of an attempt."""
+    return _number(value, LARGEST_ID)
+
+
+def minutes(value: str) -> int:
+    """How many minutes."""
+    return _number(value, MOST_MINUTES)
+
+
+def _number(value: str, most: int) -> int:
+    if not (value.isascii() and value.isdecimal()) or not (
+        0 < int(value) <= most
+    ):
+        raise argparse.ArgumentTypeError(
+            f"not a number from 1 to {most}: {value!r}")
+    return int(value)
+
+
+def host_and_script(value: str) -> tuple[str, str]:
+    """A host and a script, as in ``HOST:SCRIPT``."""
+    parts = value.split(":")
+    if len(parts) != 2 or not all(parts) or not is_printable(value):
+        raise argparse.ArgumentTypeError(
+            f"not a host and a script with one colon between: {value!r}")
+    return parts[0], parts[1]
+
+
+def uri(value: str) -> str:
+    """A URI that a line of a file can hold."""
+    value = value.strip()
+    if not value or not is_printable(value):
+        raise argparse.ArgumentTypeError(
+            "empty, or not printable; expected something like"
+            " postgresql://me@db.example.com/app")
+    return value
+
+
+def purpose_and_role(value: str) -> tuple[str, str]:
+    """Whom to grant what, as in ``scripts=ROLE``."""
+    purpose, _, role = value.partition("=")
+    if purpose not in ("scripts", "monitor") or not role or (
+        not is_printable(role)
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{value!r}; expected scripts=ROLE or monitor=ROLE")
+    return purpose, role

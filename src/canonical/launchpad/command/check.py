@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import transaction
+
 from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
@@ -48,8 +50,8 @@ def check(args: argparse.Namespace) -> int:
     if args.host is not None:
         check_host(args.host, expectations)
     at = args.at or datetime.datetime.now(datetime.UTC)
-    if args.at is None:
-        notice_switches(at)
+    if args.at is None and notice_switches(at):
+        transaction.commit()
     assessments = assess_all(expectations, at, clock_skew(), args.host)
     if not assessments:
         raise ExpectationError(f"no rule is for the host {args.host!r}")

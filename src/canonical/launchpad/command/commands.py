@@ -45,7 +45,6 @@ class Command:
     :ivar add_options: to its parser, if it takes any.
     :ivar database: does it need a store to work with?
     :ivar trouble: the exit status for wrong use.
-    :ivar script: is it a script, with a parser of its own for its options?
     """
 
     help: str
@@ -56,7 +55,6 @@ class Command:
     add_options: Callable[[argparse.ArgumentParser], None] | None = None
     database: bool = True
     trouble: int = 2
-    script: bool = False
 
 
 COMMANDS = {
@@ -70,7 +68,7 @@ COMMANDS = {
          "begin: write a configuration file, and make the tables",
          "scriptactivity init --grant scripts=app --grant monitor=ops":
          "let two roles do what they need"},
-        "upkeep", "init", options.add_init_options, database=False),
+        "init", "init", options.add_init_options, database=False),
     "config": Command(
         "show what is configured, and check it",
         "Prints every value in force and where it comes from, and checks the"
@@ -88,7 +86,7 @@ COMMANDS = {
         " \"has not reported its end\".",
         {"scriptactivity list": "all scripts",
          "scriptactivity list --json": "for a program"},
-        "history", "list_scripts", options.add_list_options),
+        "history", "list_scripts", options.add_output_options),
     "show": Command(
         "print everything about one script",
         "Prints the rule of a script and where it is written, the answers to"
@@ -104,7 +102,7 @@ COMMANDS = {
         " without a word; this machine cannot know.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
-        "history", "running", options.add_running_options),
+        "history", "running", options.add_output_options),
     "failures": Command(
         "print what failed, and why",
         "Prints the latest failures: when, how and why, and how many in a"
@@ -188,22 +186,21 @@ COMMANDS = {
         {"scriptactivity output backup": "of the last run",
          "scriptactivity output backup --run 42":
          "of another; \"show\" prints the numbers"},
-        "kept", "output", options.add_output_options),
+        "kept", "output", options.add_kept_options),
     "alert": Command(
         "notify people of what broke and what recovered",
-        "Notifies people of what broke and what recovered.  cron should run"
-        " it every few minutes.  \"scriptactivity alert --help\" prints its"
-        " options.",
+        "Notifies people of which scripts broke, which recovered and, after"
+        " [monitor] repeat, which are still broken.  cron should run it every"
+        " few minutes.",
         {"*/5 * * * * scriptactivity alert": "a line of a crontab",
          "scriptactivity alert -v": "by hand, with more output"},
-        "alert", "alert", options.add_alert_options, database=False,
-        script=True),
+        "alert", "alert", options.add_alert_options, database=False),
     "alerts": Command(
         "print what is broken, and who was notified",
         "Prints what is broken, since when, and when people were notified.",
         {"scriptactivity alerts": "all open alerts",
          "scriptactivity alerts --json": "for a program"},
-        "snooze", "alerts", options.add_alerts_options),
+        "openalerts", "alerts", options.add_output_options),
     "snooze": Command(
         "expect nothing of a script for a while",
         "Lets nothing be expected of a script for a while, from now on.",
@@ -216,7 +213,7 @@ COMMANDS = {
         " the spool of this host, and those in the database.",
         {"scriptactivity flush": "record them now",
          "*/10 * * * * scriptactivity flush": "a line of a crontab"},
-        "upkeep", "flush_spool"),
+        "flush", "flush"),
 }
 
 DESCRIPTION = """\

@@ -12,12 +12,12 @@ from canonical.config import config
 from canonical.config.configfile import Setting
 from canonical.config.weburl import is_web_url
 from canonical.config.weburl import site_of
-from canonical.database.libpq import HIDDEN
-from canonical.database.libpq import hidden
-from canonical.launchpad.command.diagnosis import Finding
-from canonical.launchpad.command.diagnosis import diagnose
-from canonical.launchpad.command.diagnosis import rules_file
+from canonical.database.databaseuri import HIDDEN
+from canonical.database.databaseuri import hidden
+from canonical.launchpad.command.configchecks import Finding
+from canonical.launchpad.command.configchecks import diagnose
 from canonical.launchpad.command.output import say
+from canonical.launchpad.command.rules import rules_file
 
 
 __all__ = [
@@ -105,7 +105,7 @@ def _print(
             say("")
             say(f"[{section}]")
         last = section
-        line = f"{key + ':':<18}{setting.value}"
+        line = f"{key + ':':<20}{setting.value}"
         source = f"({_source(setting)})"
         if len(line) + 2 + len(source) <= WIDTH:
             say(f"{line:<{WIDTH - len(source)}}{source}")

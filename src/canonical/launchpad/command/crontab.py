@@ -15,7 +15,7 @@ from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import initZopeless

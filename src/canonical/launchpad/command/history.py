@@ -16,7 +16,6 @@ from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import moment
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.table import Screen
@@ -29,6 +28,7 @@ from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -208,7 +208,7 @@ def last(args: argparse.Namespace) -> int:
         took = ago(each.date_completed - each.date_started)
         say(
             f"{each.name} on {each.hostname}: last succeeded"
-            f" {moment(each.date_started)}, ended"
+            f" {time_text(each.date_started)}, ended"
             f" {end_for_people(each.date_started, each.date_completed)},"
             f" in {took}")
     return 0
@@ -255,7 +255,7 @@ def _future_sentence(activities: FutureActivities) -> str:
     name, hostname, started, count = activities
     return (
         f"{name} on {hostname} has successes on record that started in the"
-        f" future ({count}, from {started:%Y-%m-%d %H:%M:%S} UTC on); they do"
+        f" future ({count}, from {time_text(started)} on); they do"
         " not count before then; if a clock was ahead, delete them: DELETE"
         f" FROM scriptactivity WHERE name = {_literal(name)} AND hostname ="
         f" {_literal(hostname)} AND date_started >="

@@ -6,7 +6,9 @@ import argparse
 import gc
 import importlib
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 
 import psycopg2
 from storm.exceptions import StormError
@@ -22,7 +24,7 @@ from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import use_local_zone
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import parse
-from canonical.launchpad.command.program import OutputError
+from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.exitstatus import cause_of
 from canonical.launchpad.scripts.signals import DeadlySignals
@@ -30,8 +32,14 @@ from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
+    "TROUBLE",
     "main",
+    "with_database",
 ]
+
+
+# What can go wrong with any database, network or file.
+TROUBLE = (EmbeddedClusterError, OSError, StormError, psycopg2.Error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,9 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except (ConfigError, ExpectationError, UsageError) as error:
         return fail(max(2, trouble), error)
-    except (
-        EmbeddedClusterError, OSError, StormError, psycopg2.Error
-    ) as error:
+    except TROUBLE as error:
         return fail(failure, error)
     except Exception as error:
         # Nagios would show no traceback, and take 1 for a warning.
@@ -81,12 +87,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Call the command, with a store to work with if it needs one."""
     command = args.command
     module = importlib.import_module(f"{__package__}.{command.module}")
-    function = getattr(module, command.function)
-    if not command.database:
-        return int(function(args))
+    call = partial(getattr(module, command.function), args)
+    return int(with_database(call) if command.database else call())
+
+
+def with_database(call: Callable[[], int]) -> int:
+    """Call a function with a store to work with; return what it returns."""
     execute_zcml()
     ztm = initZopeless()
     # A statement that waits does not keep Ctrl-C waiting.
@@ -95,7 +103,7 @@ def _run(args: argparse.Namespace) -> int:
     signals.cut = ztm.cut
     try:
         with signals:
-            return int(function(args))
+            return call()
     except Exception as error:
         cause = cause_of(error, signals)
         if cause is error:

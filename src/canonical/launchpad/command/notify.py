@@ -7,45 +7,35 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from canonical.config import config
+from canonical.config.locations import FILE_NAME
 from canonical.config.weburl import site_of
-from canonical.launchpad.command.mail import check_mail
 from canonical.launchpad.command.mail import mail
-from canonical.launchpad.command.rules import configured_channels
+from canonical.launchpad.command.mail import mail_server
+from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.smtp import Reply
-from canonical.launchpad.command.webhook import heartbeat_url
 from canonical.launchpad.command.webhook import post
-from canonical.launchpad.command.webhook import webhook_url
 from canonical.launchpad.monitor.message import Message
 
 
 __all__ = [
-    "channels",
     "check_channels",
     "instance_name",
     "send",
 ]
 
 
-def channels() -> list[str]:
-    """How people are notified: as configured, or else by printing."""
-    return configured_channels() or ["output"]
-
-
 def check_channels() -> None:
-    """Check all of the configuration that `send` needs.
+    """Check what `send` needs beside the configuration file.
 
-    :raises ConfigError: if something is wrong with it.
+    :raises ConfigError: if the password for mails cannot be read.
     """
     if "mail" in channels():
-        check_mail()
-    webhook_url()
-    heartbeat_url()
+        mail_server()
 
 
 def send(
@@ -62,7 +52,8 @@ def send(
     if channel == "mail":
         return mail(message.subject, message.text, message.id, to)
     if channel == "webhook":
-        return [Reply(site_of(webhook_url()), post(message.as_dict()), "")]
+        status = post(message.as_dict())
+        return [Reply(site_of(config.monitor.webhook_url), status, "")]
     _print(message.text)
     return []
 
@@ -85,19 +76,15 @@ def _print(text: str) -> None:
 def instance_name() -> str:
     """What a message calls this installation.
 
-    That is the name of the instance if LPCONFIG names one; or else the
-    database and its host; or, if that is a private one, this host.
+    That is the name of its file, or of the directory, if LPCONFIG or --config
+    names one; or else the database and its host; or, if that is a private
+    one, this host.
     """
-    if os.environ.get("LPCONFIG"):
-        path = Path(config.instance_name).expanduser()
-        if path.is_dir():
-            return path.absolute().name
-        if path.name == "scriptactivity.conf":
-            return path.absolute().parent.name
-        return path.stem
-    uri = os.environ.get("LP_DATABASE_URI") or str(config.database.uri)
+    file = config.file
+    if file is not None and config.named_by:
+        return file.parent.name if file.name == FILE_NAME else file.stem
     try:
-        parameters = parse_dsn(uri)
+        parameters = parse_dsn(config.setting("database", "uri").value)
     except psycopg2.ProgrammingError:
         parameters = {}
     shown = [

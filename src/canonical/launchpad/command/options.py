@@ -7,20 +7,25 @@ installed.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
-from canonical.launchpad.command.arguments import add_at_option
-from canonical.launchpad.command.arguments import add_since_option
 from canonical.launchpad.command.arguments import duration
+from canonical.launchpad.command.arguments import failure_count
+from canonical.launchpad.command.arguments import file_name
+from canonical.launchpad.command.arguments import file_path
+from canonical.launchpad.command.arguments import host_and_script
+from canonical.launchpad.command.arguments import minutes
 from canonical.launchpad.command.arguments import period
-from canonical.launchpad.plaintext import is_printable
+from canonical.launchpad.command.arguments import purpose_and_role
+from canonical.launchpad.command.arguments import run_id
+from canonical.launchpad.command.arguments import text
+from canonical.launchpad.command.arguments import time
+from canonical.launchpad.command.arguments import uri
 
 
 __all__ = [
     "add_alert_options",
-    "add_alerts_options",
     "add_backtest_options",
     "add_check_options",
     "add_config_file_option",
@@ -28,11 +33,10 @@ __all__ = [
     "add_crontab_options",
     "add_failures_options",
     "add_init_options",
+    "add_kept_options",
     "add_last_options",
-    "add_list_options",
     "add_monitor_options",
     "add_output_options",
-    "add_running_options",
     "add_show_options",
     "add_snooze_options",
     "add_suggest_options",
@@ -40,52 +44,10 @@ __all__ = [
 ]
 
 
-# Of a hundred years.
-MOST_MINUTES = 52_596_000
-
-# Of PostgreSQL's bigint.
-LARGEST_ID = 2**63 - 1
-
-# More rows than anybody reads, and few enough to be fetched at once.
-MOST_FAILURES = 100_000
-
-
-def _text(value: str) -> str:
-    """A name, a host or the like.
-
-    :raises argparse.ArgumentTypeError: if it is empty, or not in UTF-8.
-    """
-    if not value:
-        raise argparse.ArgumentTypeError("must not be empty")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"not in UTF-8: {value!r}") from None
-    return value
-
-
-def _file_path(value: str) -> Path:
-    """The path of a file, whose bytes need not be UTF-8.
-
-    :raises argparse.ArgumentTypeError: if it is empty.
-    """
-    if not value:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return Path(value)
-
-
-def _count(value: str) -> int:
-    """How many rows to print.
-
-    :raises argparse.ArgumentTypeError: if it is not a sensible number.
-    """
-    return _number(value, MOST_FAILURES)
-
-
 def add_config_file_option(parser: argparse.ArgumentParser) -> None:
     """Add --config, which all commands take."""
     parser.add_argument(
-        "--config", metavar="FILE", type=_file_name,
+        "--config", metavar="FILE", type=file_name,
         help="the configuration file, instead of the one that LPCONFIG names"
              " or that is found")
 
@@ -94,7 +56,7 @@ def add_init_options(parser: argparse.ArgumentParser) -> None:
     """Add what `init` takes."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "uri", metavar="URI", nargs="?", type=_uri,
+        "uri", metavar="URI", nargs="?", type=uri,
         help="the database, such as postgresql://me@db.example.com/app; a"
              " configuration file is written that names it")
     where.add_argument(
@@ -105,7 +67,7 @@ def add_init_options(parser: argparse.ArgumentParser) -> None:
         help=f"write {SYSTEM / FILE_NAME}, for all users, instead of the"
              " user's own file")
     parser.add_argument(
-        "--grant", metavar="PURPOSE=ROLE", type=_purpose_and_role,
+        "--grant", metavar="PURPOSE=ROLE", type=purpose_and_role,
         action="append", default=[],
         help="grant a role of the database what it needs to run scripts"
              " (scripts=ROLE), or to check and alert too (monitor=ROLE); may"
@@ -118,81 +80,66 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print a JSON object")
 
 
-def add_list_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``list`` takes."""
-    _add_json_option(parser)
-    _add_local_option(parser)
-
-
-def add_running_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``running`` takes."""
-    _add_json_option(parser)
-    _add_local_option(parser)
-
-
-def add_alerts_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``alerts`` takes."""
-    _add_json_option(parser)
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``list``, ``running`` and ``alerts`` take, and others too."""
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON array")
     _add_local_option(parser)
 
 
 def add_failures_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``failures`` takes."""
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", type=_text,
+        "name", metavar="NAME", nargs="?", type=text,
         help="print the failures of this script only")
     parser.add_argument(
-        "--host", type=_text, help="print the failures on this host only")
+        "--host", type=text, help="print the failures on this host only")
     parser.add_argument(
         "--since", metavar="DURATION", type=period,
         help="print what started within this time, such as 12h or 90d;"
              " otherwise whenever it was")
     parser.add_argument(
-        "--limit", metavar="COUNT", type=_count, default=100,
+        "--limit", metavar="COUNT", type=failure_count, default=100,
         help="print at most this many; the default is 100")
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
+def add_kept_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``output`` takes."""
     parser.add_argument(
-        "name", metavar="NAME", type=_text, help="the script")
+        "name", metavar="NAME", type=text, help="the script")
     parser.add_argument(
-        "--run", metavar="ID", type=_id,
+        "--run", metavar="ID", type=run_id,
         help="which run, by its number; the default is the last of which"
              " output is kept")
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
 def add_last_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``last`` takes."""
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", type=_text,
+        "name", metavar="NAME", nargs="?", type=text,
         help="print the last success of this script only")
     parser.add_argument(
-        "--host", type=_text, help="with NAME, look at this host only")
-    _add_json_option(parser)
-    _add_local_option(parser)
+        "--host", type=text, help="with NAME, look at this host only")
+    add_output_options(parser)
 
 
 def add_show_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``show`` takes."""
     parser.add_argument(
-        "name", metavar="NAME", type=_text, help="the script")
+        "name", metavar="NAME", type=text, help="the script")
     _add_expectations_option(parser)
-    _add_json_option(parser)
-    _add_local_option(parser)
+    add_output_options(parser)
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``check`` takes."""
     _add_names_argument(parser)
     _add_expectations_option(parser)
-    add_at_option(parser, "answer as of this time")
+    _add_at_option(parser, "answer as of this time")
     parser.add_argument(
-        "--host", type=_text,
+        "--host", type=text,
         help="leave out what is expected on other hosts")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
@@ -201,7 +148,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
         "--nagios", action="store_true",
         help="print one line, as a plugin of Nagios does")
     how.add_argument(
-        "--prometheus", metavar="FILE", nargs="?", const="-", type=_text,
+        "--prometheus", metavar="FILE", nargs="?", const="-", type=text,
         help="print metrics, or put them in FILE for the textfile collector")
     _add_local_option(parser)
 
@@ -209,7 +156,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
 def add_crontab_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``crontab`` takes."""
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=_file_name,
+        "files", metavar="FILE", nargs="+", type=file_name,
         help="a crontab, or a directory such as /etc/cron.d; - is standard"
              " input")
     parser.add_argument(
@@ -217,11 +164,11 @@ def add_crontab_options(parser: argparse.ArgumentParser) -> None:
         help="print the crontab, with \"scriptactivity run NAME --\" before"
              " each command that runs a script")
     parser.add_argument(
-        "--timezone", metavar="ZONE", type=_text,
+        "--timezone", metavar="ZONE", type=text,
         help="the time zone of cron, such as Europe/London, for schedules"
              " without CRON_TZ; the default is this machine's")
     parser.add_argument(
-        "--names", metavar="FILE", type=_file_path,
+        "--names", metavar="FILE", type=file_path,
         help="names for scripts whose commands do not show them: each line has"
              " a shell pattern, for the command or the script's path or"
              " basename, and a name")
@@ -238,11 +185,11 @@ def add_crontab_options(parser: argparse.ArgumentParser) -> None:
 def add_timers_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``timers`` takes."""
     parser.add_argument(
-        "files", metavar="FILE", nargs="*", type=_file_path,
+        "files", metavar="FILE", nargs="*", type=file_path,
         help="the unit file of a timer; by default all timers that systemctl"
              " lists")
     parser.add_argument(
-        "--timezone", metavar="ZONE", type=_text,
+        "--timezone", metavar="ZONE", type=text,
         help="the time zone of the machine, such as Europe/London, for"
              " expressions without one; the default is this machine's")
 
@@ -250,8 +197,8 @@ def add_timers_options(parser: argparse.ArgumentParser) -> None:
 def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``suggest`` takes."""
     _add_names_argument(parser)
-    add_since_option(parser, "infer from a history of this length")
-    add_at_option(parser, "infer from what was until this time")
+    _add_since_option(parser, "infer from a history of this length")
+    _add_at_option(parser, "infer from what was until this time")
 
 
 def add_backtest_options(parser: argparse.ArgumentParser) -> None:
@@ -259,23 +206,40 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     _add_names_argument(parser)
     _add_expectations_option(parser)
     parser.add_argument(
-        "--against", metavar="FILE", type=_file_path,
+        "--against", metavar="FILE", type=file_path,
         help="another rules file; print only the alerts that differ")
-    add_since_option(parser, "how far back to begin")
-    add_at_option(parser, "where to end")
-    _add_json_option(parser)
-    _add_local_option(parser)
+    _add_since_option(parser, "how far back to begin")
+    _add_at_option(parser, "where to end")
+    add_output_options(parser)
 
 
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
-    """Leave everything to the script, which has a parser of its own."""
-    parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
+    """Add what ``alert`` takes."""
+    _add_expectations_option(
+        parser, "; always the same, for what is not in it is no longer"
+        " expected")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--test", action="store_true",
+        help="send a message that is marked as a test through each channel,"
+             " and print what each server answered")
+    how.add_argument(
+        "--dry-run", action="store_true",
+        help="print what would be sent, and record nothing")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log more")
+    parser.add_argument(
+        "-q", "--quiet", action="count", default=0,
+        help="log less; may be given several times")
+    parser.add_argument(
+        "--log-file", metavar="[LEVEL:]FILE", type=file_name,
+        help="write the log to this file as well; LEVEL is such as DEBUG")
 
 
 def add_snooze_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``snooze`` takes."""
     parser.add_argument(
-        "name", metavar="NAME", type=_text, help="the script")
+        "name", metavar="NAME", type=text, help="the script")
     parser.add_argument(
         "--for", metavar="DURATION", dest="duration", type=duration,
         required=True, help="for how long, such as 2h; 0s ends it")
@@ -286,16 +250,11 @@ def add_snooze_options(parser: argparse.ArgumentParser) -> None:
 def add_monitor_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``script-monitor`` and ``script-monitor-nagios`` take."""
     parser.add_argument(
-        "minutes", metavar="MINUTES", type=_minutes,
+        "minutes", metavar="MINUTES", type=minutes,
         help="within which the scripts should have completed")
     parser.add_argument(
-        "pairs", metavar="HOST:SCRIPT", nargs="+", type=_pair,
+        "pairs", metavar="HOST:SCRIPT", nargs="+", type=host_and_script,
         help="a host, and a script that should have completed there")
-
-
-def _add_json_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON array")
 
 
 def _add_local_option(parser: argparse.ArgumentParser) -> None:
@@ -306,64 +265,34 @@ def _add_local_option(parser: argparse.ArgumentParser) -> None:
 
 def _add_names_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "names", metavar="NAME", nargs="*", type=_text,
+        "names", metavar="NAME", nargs="*", type=text,
         help="a script; the default is all scripts")
 
 
-def _add_expectations_option(parser: argparse.ArgumentParser) -> None:
+def _add_expectations_option(
+    parser: argparse.ArgumentParser, but: str = ""
+) -> None:
     parser.add_argument(
-        "--expectations", metavar="FILE", type=_file_path,
+        "--expectations", metavar="FILE", type=file_path,
         help="a rules file (ZCML), instead of the one that [monitor]"
-             " expectations names")
+             f" expectations names{but}")
 
 
-def _file_name(value: str) -> str:
-    """A path that is printed as it was given."""
-    _file_path(value)
-    return value
+def _add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add --at.
+
+    :param help: what it means.
+    """
+    parser.add_argument(
+        "--at", metavar="TIME", type=time,
+        help=f"{help}, such as 2007-02-01T10:00Z; the default is now")
 
 
-def _minutes(value: str) -> int:
-    return _number(value, MOST_MINUTES)
+def _add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add --since.
 
-
-def _number(value: str, most: int) -> int:
-    if not (value.isascii() and value.isdecimal()) or not (
-        0 < int(value) <= most
-    ):
-        raise argparse.ArgumentTypeError(
-            f"not a number from 1 to {most}: {value!r}")
-    return int(value)
-
-
-def _id(value: str) -> int:
-    return _number(value, LARGEST_ID)
-
-
-def _pair(value: str) -> tuple[str, str]:
-    parts = value.split(":")
-    if len(parts) != 2 or not all(parts) or not is_printable(value):
-        raise argparse.ArgumentTypeError(
-            f"not a host and a script with one colon between: {value!r}")
-    return parts[0], parts[1]
-
-
-def _uri(text: str) -> str:
-    """A URI that a line of a file can hold."""
-    text = text.strip()
-    if not text or not is_printable(text):
-        raise argparse.ArgumentTypeError(
-            "empty, or not printable; expected something like"
-            " postgresql://me@db.example.com/app")
-    return text
-
-
-def _purpose_and_role(text: str) -> tuple[str, str]:
-    """Whom to grant what, as in ``scripts=ROLE``."""
-    purpose, _, role = text.partition("=")
-    if purpose not in ("scripts", "monitor") or not role or (
-        not is_printable(role)
-    ):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}; expected scripts=ROLE or monitor=ROLE")
-    return purpose, role
+    :param help: what it means.
+    """
+    parser.add_argument(
+        "--since", metavar="DURATION", type=period, default="30d",
+        help=f"{help}, such as 12h or 90d; the default is 30d")

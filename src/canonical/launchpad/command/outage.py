@@ -23,12 +23,14 @@ from typing import Any
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.launchpad.command.mail import addresses
-from canonical.launchpad.command.notify import channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import channels
+from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -38,9 +40,6 @@ __all__ = [
 
 
 FILE_NAME = "alert-outage.json"
-
-# If [monitor] repeat is what is wrong.
-REPEAT = datetime.timedelta(days=1)
 
 
 def report_outage(error: BaseException, logger: Logger) -> None:
@@ -66,7 +65,7 @@ def report_outage(error: BaseException, logger: Logger) -> None:
                 due = [
                     each for each in _targets(channel)
                     if each not in notified
-                    or _moment(notified[each]) + _repeat() <= now]
+                    or _moment(notified[each]) + repeat() <= now]
                 sent, _ = _send(channel, message, due)
                 notified.update(dict.fromkeys(sent, now.isoformat()))
 
@@ -138,20 +137,12 @@ def _reason(error: BaseException) -> str:
     return in_a_line(cause) if isinstance(cause, Exception) else str(cause)
 
 
-def _repeat() -> datetime.timedelta:
-    try:
-        return datetime.timedelta(
-            seconds=config.duration_of("monitor", "repeat"))
-    except ConfigError:
-        return REPEAT
-
-
 def _moment(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text)
 
 
 def _when(text: str) -> str:
-    return f"{_moment(text):%Y-%m-%d %H:%M} UTC"
+    return time_text(_moment(text), "minutes")
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from zope.schema import getFieldNamesInOrder
 
 from canonical.database.errors import first_line
 from canonical.launchpad.command.commands import UNKNOWN
-from canonical.launchpad.command.program import OutputError
+from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.plainlog import PlainFormatter
 from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "in_a_line",
     "in_zone",
     "log_plainly",
-    "moment",
     "print_json",
     "print_unknown",
     "say",
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-# A time as sentences have it, in UTC.
+# A time as `time_text` writes it.
 TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) UTC")
 
 # The zone that times are printed in; `None` is the local one.
@@ -136,15 +136,11 @@ def print_json(objects: Iterable[dict[str, Any]]) -> None:
 def for_people(value: Any) -> str:
     """A value as a person reads it: times to the second, in their zone."""
     if isinstance(value, datetime.datetime):
-        return f"{value.astimezone(_zone):%Y-%m-%d %H:%M:%S}"
+        # A table names the zone once.
+        return in_zone(time_text(value)).rpartition(" ")[0]
     if isinstance(value, datetime.timedelta):
         return ago(value)
     return in_zone(as_text(value))
-
-
-def moment(value: datetime.datetime) -> str:
-    """A time to the second, with its zone."""
-    return f"{value.astimezone(_zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def end_for_people(

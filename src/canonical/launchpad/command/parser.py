@@ -79,12 +79,9 @@ def main_parser() -> Parser:
     commands = parser.add_subparsers(
         metavar="COMMAND", required=True, title="commands")
     for name, command in COMMANDS.items():
-        # To a parser for which nothing is an option all is an argument.
-        how: dict[str, Any] = {
-            "prefix_chars": "\0", "add_help": False} if command.script else {}
         one = commands.add_parser(
             name, help=command.help, allow_abbrev=False,
-            **_texts(command.description, command.examples), **how)
+            **_texts(command.description, command.examples))
         one.trouble = command.trouble
         one.set_defaults(command=command, parser=one, local=False)
         if command.add_options is not None:

@@ -12,7 +12,6 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from pathlib import Path
 
-import transaction
 from zope.component import getUtility
 
 from canonical.config import config
@@ -33,9 +32,11 @@ __all__ = [
     "check_host",
     "check_names",
     "clock_skew",
-    "configured_channels",
+    "channels",
     "expected",
     "notice_switches",
+    "repeat",
+    "rules_file",
 ]
 
 
@@ -54,9 +55,7 @@ def expected(
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:
     """All rules; see `expected`."""
-    configured = config.monitor.expectations
-    if path is None and configured:
-        path = config.directory / Path(configured).expanduser()
+    path = path or rules_file()
     if path is not None:
         load_expectations(path)
     expectations = registered_expectations()
@@ -67,6 +66,12 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
             "no rules: name a rules file in [monitor] expectations, or with"
             " --expectations")
     return expectations
+
+
+def rules_file() -> Path | None:
+    """The configured file of rules, if there is one."""
+    name = config.monitor.expectations
+    return config.directory / Path(name).expanduser() if name else None
 
 
 def check_names(
@@ -107,16 +112,17 @@ def _summaries() -> list[IScriptSummary]:
     return summaries
 
 
-def configured_channels() -> list[str]:
-    """How people are notified, the quickest first.
+def channels() -> list[str]:
+    """How people are notified, the quickest first, or else by printing.
 
     See `canonical.launchpad.interfaces.CHANNELS`.
     """
-    return [
+    configured = [
         name for name, target in (
             ("webhook", config.monitor.webhook_url),
             ("mail", config.monitor.recipients))
         if target.strip(", ")]
+    return configured or ["output"]
 
 
 def clock_skew() -> datetime.timedelta:
@@ -125,10 +131,17 @@ def clock_skew() -> datetime.timedelta:
         seconds=config.duration_of("monitor", "clock_skew"))
 
 
-def notice_switches(at: datetime.datetime) -> None:
+def repeat() -> datetime.timedelta:
+    """After how long people are notified again of what is still broken."""
+    return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
+
+
+def notice_switches(at: datetime.datetime) -> bool:
     """Record what cron control has switched off, and what is on again.
 
     A script that it does not mention stays as it is on record.
+
+    :return: is there anything new?  The caller commits it.
     """
     names = [each.name for each in registered_expectations()]
     log_plainly()
@@ -137,5 +150,5 @@ def notice_switches(at: datetime.datetime) -> None:
         logging.getLogger("scriptactivity"))
     on = [name for name, is_on in known.items() if is_on]
     off = [name for name, is_on in known.items() if not is_on]
-    if getUtility(IScriptPauseSet).noticeSwitches(on, off, at):
-        transaction.commit()
+    is_new: bool = getUtility(IScriptPauseSet).noticeSwitches(on, off, at)
+    return is_new

@@ -10,29 +10,28 @@ import datetime
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 
-import psycopg2
 import transaction
-from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.database.postgres import EmbeddedClusterError
-from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import recipients
+from canonical.launchpad.command.main import TROUBLE
+from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import monitor_parser
-from canonical.launchpad.command.program import OutputError
+from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
-from canonical.launchpad.zcml import execute_zcml
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -81,7 +80,7 @@ def _report(args: argparse.Namespace) -> int:
         return 0
     lines = [
         f"The script '{name}' did not complete on '{host}' within"
-        f" {args.minutes} minutes, since {args.since:%Y-%m-%d %H:%M} UTC."
+        f" {args.minutes} minutes, since {time_text(args.since, 'minutes')}."
         f"  Last seen: {_seen(last)}."
         for host, name, last in missing]
     try:
@@ -94,7 +93,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _seen(last: datetime.datetime | None) -> str:
-    return "never" if last is None else f"{last:%Y-%m-%d %H:%M} UTC"
+    return "never" if last is None else time_text(last, "minutes")
 
 
 def _mail(subject: str, lines: list[str]) -> None:
@@ -129,20 +128,12 @@ def _guarded(
         args = monitor_parser(program).parse_args(argv)
         args.now = datetime.datetime.now(datetime.UTC)
         args.since = args.now - datetime.timedelta(minutes=args.minutes)
-        execute_zcml()
-        ztm = initZopeless()
-        try:
-            status = command(args)
-        finally:
-            ztm.uninstall()
+        status = with_database(partial(command, args))
         sys.stdout.flush()
         return status
     except OutputError as error:
         error.status = UNKNOWN
         raise
-    except (
-        ConfigError, EmbeddedClusterError, OSError, StormError, UsageError,
-        psycopg2.Error,
-    ) as error:
+    except (ConfigError, UsageError, *TROUBLE) as error:
         print_trouble(in_a_line(error))
         return UNKNOWN

@@ -18,19 +18,18 @@ from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.history import complain_of_unknown
 from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.kept import end_of_output
+from canonical.launchpad.command.openalerts import alert_as_dict
+from canonical.launchpad.command.openalerts import notified
+from canonical.launchpad.command.openalerts import open_alerts
 from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import for_people
 from canonical.launchpad.command.output import in_zone
-from canonical.launchpad.command.output import moment
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import zone_name
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
-from canonical.launchpad.command.snooze import alert_as_dict
-from canonical.launchpad.command.snooze import notified
-from canonical.launchpad.command.snooze import open_alerts
 from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert
@@ -48,6 +47,7 @@ from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -163,8 +163,9 @@ def _print(about: About) -> None:
             line for each in about.failures
             for line in (_failure_line(each), *end_of_output(each))]),
         ("alerts", [
-            f"{each.state}, {each.question}, since {moment(each.date_opened)}"
-            f"; {notified(each)}" for each in about.alerts]),
+            f"{each.state}, {each.question}, since"
+            f" {time_text(each.date_opened)}; {notified(each)}"
+            for each in about.alerts]),
         ("pauses", [_pause_line(each) for each in about.pauses]),
     ):
         for line in lines:
@@ -229,7 +230,7 @@ def _running_line(attempt: Any) -> str:
         f"; usually {ago(attempt.usual_duration)}")
     return (
         f"process {attempt.pid} on {attempt.hostname} {state} since"
-        f" {moment(attempt.date_started)}{usual}")
+        f" {time_text(attempt.date_started)}{usual}")
 
 
 def _run_lines(runs: Sequence[EndedRun], room: int) -> list[str]:
@@ -296,5 +297,5 @@ def _failure_line(attempt: Any) -> str:
 
 def _pause_line(pause: Pause) -> str:
     if pause.date_ended == FOREVER:
-        return f"{pause.reason}, since {moment(pause.date_started)}"
-    return f"{pause.reason}, until {moment(pause.date_ended)}"
+        return f"{pause.reason}, since {time_text(pause.date_started)}"
+    return f"{pause.reason}, until {time_text(pause.date_ended)}"

@@ -19,6 +19,7 @@ __all__ = [
     "NOT_SENT",
     "Reply",
     "Server",
+    "connected",
     "converse",
     "in_words",
 ]
@@ -32,7 +33,7 @@ DATA_START = 2 * 60
 DATA_BLOCK = 3 * 60
 DATA_END = 10 * 60
 
-# What `converse` raises.
+# What `connected` and `converse` raise.
 NOT_SENT = (smtplib.SMTPException, OSError, RuntimeError, ValueError)
 
 
@@ -89,12 +90,7 @@ def converse(
     :return: a reply for each recipient, of which perhaps none is accepted.
     :raises Exception: one of `NOT_SENT`, if it was not sent at all.
     """
-    with _connected(server) as smtp:
-        if server.tls == "starttls":
-            smtp.starttls(context=ssl.create_default_context())
-        smtp.ehlo_or_helo_if_needed()
-        if server.user:
-            smtp.login(server.user, server.password)
+    with connected(server) as smtp:
         _expect(250, smtp.mail(sender))
         replies = [_reply(each, smtp.rcpt(each)) for each in to]
         if not any(each.is_accepted for each in replies):
@@ -113,15 +109,28 @@ def converse(
 
 
 @contextmanager
-def _connected(server: Server) -> Iterator[smtplib.SMTP]:
-    """With a connection, which may be lost at the end."""
+def connected(
+    server: Server, timeout: float = COMMAND
+) -> Iterator[smtplib.SMTP]:
+    """With a connection that is encrypted and logged in as it should be.
+
+    It may be lost at the end.
+
+    :param timeout: seconds that the server has for each answer.
+    :raises Exception: one of `NOT_SENT`, if that cannot be had.
+    """
     connect: Callable[..., smtplib.SMTP] = smtplib.SMTP
     options = {}
     if server.tls == "implicit":
         connect = smtplib.SMTP_SSL
         options["context"] = ssl.create_default_context()
-    smtp = connect(server.host, server.port, timeout=COMMAND, **options)
+    smtp = connect(server.host, server.port, timeout=timeout, **options)
     try:
+        if server.tls == "starttls":
+            smtp.starttls(context=ssl.create_default_context())
+        smtp.ehlo_or_helo_if_needed()
+        if server.user:
+            smtp.login(server.user, server.password)
         yield smtp
         with suppress(smtplib.SMTPException, OSError):
             smtp.quit()

@@ -1,84 +1,22 @@
-"""The commands ``alerts`` and ``snooze``: what is broken, and may stay so."""
+"""The command ``scriptactivity snooze``: expect nothing for a while."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
-from typing import Any
 
 import transaction
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import moment
-from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
-from canonical.launchpad.command.rules import configured_channels
 from canonical.launchpad.command.rules import expected
-from canonical.launchpad.command.table import Screen
-from canonical.launchpad.command.table import print_table
-from canonical.launchpad.interfaces import Alert
-from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "alert_as_dict",
-    "alerts",
-    "notified",
-    "open_alerts",
     "snooze",
 ]
-
-
-def open_alerts() -> list[Alert]:
-    """The alerts that are open, of the channels that are configured."""
-    channels = configured_channels() or ["output"]
-    return [
-        each for each in getUtility(IScriptAlertSet).getUnsettled()
-        if each.date_closed is None and each.channel in channels]
-
-
-def alert_as_dict(alert: Alert) -> dict[str, Any]:
-    """An alert as programs read it."""
-    return {
-        "name": alert.name, "hostname": alert.hostname,
-        "question": alert.question, "state": alert.state,
-        "opened": alert.date_opened, "told": alert.date_told,
-        "channel": alert.channel, "sentence": alert.sentence,
-    }
-
-
-def alerts(args: argparse.Namespace) -> int:
-    """Print what is broken, since when, and when people were notified."""
-    found = open_alerts()
-    if args.json:
-        print_json(map(alert_as_dict, found))
-        return 0
-    print_table(
-        ["state", "script", "host", "question", "since", "told", "by", "why"],
-        [
-            [each.state, each.name, each.hostname, each.question,
-             each.date_opened, each.date_told, each.channel, each.sentence]
-            for each in found
-        ],
-        "Nothing is broken that an alert was opened for.",
-        lambda row: "red" if found[row].state == "critical" else "yellow",
-        Screen(
-            ["state", "script", "host", "question", "since"],
-            [
-                [each.state, each.name, each.hostname, each.question,
-                 each.date_opened]
-                for each in found
-            ],
-            3, [f"{each.sentence}; {notified(each)}" for each in found]))
-    return 0
-
-
-def notified(alert: Alert) -> str:
-    """Whether people were notified of an alert, and when."""
-    if alert.date_told is None:
-        return f"nobody was notified by {alert.channel} yet"
-    return f"notified by {alert.channel} at {moment(alert.date_told)}"
 
 
 def snooze(args: argparse.Namespace) -> int:
@@ -89,7 +27,7 @@ def snooze(args: argparse.Namespace) -> int:
     getUtility(IScriptPauseSet).snooze(args.name, now, until)
     transaction.commit()
     if args.duration:
-        say(f"{args.name} is snoozed until {moment(until)}.")
+        say(f"{args.name} is snoozed until {time_text(until)}.")
     else:
         say(f"{args.name} is not snoozed.")
     return 0

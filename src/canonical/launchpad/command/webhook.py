@@ -6,21 +6,17 @@ import json
 import urllib.request
 from typing import Any
 
-from canonical.config import ConfigError
 from canonical.config import config
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 from canonical.config.weburl import WebError
-from canonical.config.weburl import is_web_url
 from canonical.config.weburl import site_of
 from canonical.config.weburl import without_secrets
 
 
 __all__ = [
     "TIMEOUT",
-    "heartbeat_url",
     "ping",
     "post",
-    "webhook_url",
 ]
 
 
@@ -28,23 +24,6 @@ __all__ = [
 TIMEOUT = 10
 
 AGENT = {"User-Agent": "scriptactivity"}
-
-
-def webhook_url() -> str:
-    """Where to post; empty if nowhere is configured.
-
-    :raises ConfigError: if it is not a URL.  Its text does not quote what is
-        there, which may hold a secret.
-    """
-    return _url("webhook_url", "https://hooks.example.com/...")
-
-
-def heartbeat_url() -> str:
-    """What to get after each run that worked; empty if nothing is configured.
-
-    :raises ConfigError: as `webhook_url`.
-    """
-    return _url("heartbeat_url", "https://hc-ping.com/...")
 
 
 def post(payload: dict[str, Any]) -> int:
@@ -55,7 +34,7 @@ def post(payload: dict[str, Any]) -> int:
         site, and no secret.
     """
     return _open(urllib.request.Request(
-        webhook_url(), json.dumps(payload).encode(),
+        config.monitor.webhook_url, json.dumps(payload).encode(),
         {"Content-Type": "application/json", **AGENT}), _NoRedirects())
 
 
@@ -64,18 +43,9 @@ def ping() -> None:
 
     :raises WebError: as `post`.
     """
-    url = heartbeat_url()
+    url = config.monitor.heartbeat_url
     if url:
         _open(urllib.request.Request(url, headers=AGENT))
-
-
-def _url(key: str, example: str) -> str:
-    url = str(getattr(config.monitor, key)).strip()
-    if url and not is_web_url(url):
-        raise ConfigError(
-            f"[monitor] {key}: not an http: or https: URL, or one with a"
-            f" user in it; expected something like {example}")
-    return url
 
 
 def _open(

@@ -11,10 +11,11 @@ __all__ = [
 ]
 
 
-# The end of one whose success is recorded is only missing.
+# An attempt whose success is recorded has ended, even if the end itself is not
+# on record.
 #
-# In a transaction that sees an old state of the table, the end of an attempt
-# may be on record without being seen.
+# In a transaction that sees an old snapshot, the end of an attempt may be on
+# record and not visible.
 OPEN = """
     SELECT id, pid, process,
         current_setting('transaction_isolation') = 'read committed'
@@ -30,11 +31,12 @@ OPEN = """
 def open_attempts() -> dict[str, list[int]]:
     """The ids of open attempts, by what this machine knows of their processes.
 
-    Ask before the statement that uses them: a process that is gone may have
-    recorded its end just before, and that has to be seen.
+    Call this before the statement that uses the ids.  A process may record
+    its end and exit just before the call; the statement then sees that end.
 
-    :return: ``seen``, those whose process runs; and ``gone``, those whose
-        process does not.  All others nobody can know here.
+    :return: a dict with the keys ``seen``, for attempts whose process runs,
+        and ``gone``, for attempts whose process has ended.  Attempts whose
+        process this machine cannot see are left out.
     """
     ids: dict[str, list[int]] = {"seen": [], "gone": []}
     for attempt_id, pid, process, is_current in main_store().execute(OPEN):

@@ -1,9 +1,10 @@
-"""Which process is it, and does it still run?
+"""Identifies a process, and finds out whether it still runs.
 
-A pid is given again, a machine starts anew, and two containers may have the
-same host name.  So a process is known by a text of four parts: its machine,
-the boot of that machine, its PID namespace, and when it started.  They come
-from ``/proc``; where there is none, nothing is known of a process.
+A pid does not identify a process: pids are reused, machines restart, and two
+containers may have the same host name.  So a text of four parts identifies a
+process: its machine, the boot of that machine, its PID namespace, and its
+start time.  They come from ``/proc``.  On a system without ``/proc``,
+processes cannot be identified.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ MACHINES_OWN = "pid:[4026531836]"
 
 
 def this_process() -> str | None:
-    """The text for this process; `None` where there is no ``/proc``."""
+    """The text that identifies this process; `None` without ``/proc``."""
     start = _start(os.getpid())
     return None if start is None else "/".join((*_here(os.getpid()), start))
 
 
 def is_alive(pid: int, process: str | None) -> bool | None:
-    """Does a process still run, as seen from this one?
+    """Does a process still run?
 
-    :param process: what `this_process` returned in it.
-    :return: `None` if nobody can know that here: it belongs to another
-        machine or container, or its text is not known.
+    :param process: the text that `this_process` returned in it.
+    :return: `None` if this process cannot know: the other one belongs to
+        another machine or container, or its text is missing.
     """
     if process is None or process.count("/") != 3:
         return None
@@ -45,9 +46,8 @@ def is_alive(pid: int, process: str | None) -> bool | None:
     if boot and here[1:] == (boot, namespace):
         return _runs(pid, start)
     if machine and here[0] == machine and here[2] == namespace == MACHINES_OWN:
-        # This machine has been started anew since.  Of a container that
-        # would prove nothing: containers of one image share their machine
-        # id, wherever they run.
+        # This machine has restarted since.  For a container, this would prove
+        # nothing: containers of one image share a machine id on any machine.
         return False
     return None
 
@@ -59,16 +59,16 @@ def _runs(pid: int, start: str) -> bool:
         return False
     except PermissionError:
         pass
-    # Another user's process may be hidden in /proc; then it is there.
+    # /proc may hide a process of another user; since kill found it, it runs.
     return _start(pid) in (start, None)
 
 
 def _start(pid: int) -> str | None:
-    """When a process started, in ticks since the boot.
+    """The start time of a process, in clock ticks since the boot.
 
-    By proc(5), field 22 of its ``stat``.  Field 2 is a name in parentheses
-    that may have anything in it, and field 3 says whether it is a zombie,
-    which has ended.
+    See proc(5): the start time is field 22 of ``stat``.  Field 2 is a name in
+    parentheses that may contain any character.  Field 3 is the state; a
+    zombie has ended.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
@@ -80,9 +80,10 @@ def _start(pid: int) -> str | None:
 
 @lru_cache(maxsize=1)
 def _here(pid: int) -> tuple[str, str, str]:
-    """Machine, boot and PID namespace of this process.
+    """The machine, boot and PID namespace of this process.
 
-    :param pid: its own; a child is asked anew, as it may be elsewhere.
+    :param pid: the pid of this process, as the key of the cache: a child may
+        be in another namespace.
     """
     try:
         namespace = os.readlink("/proc/self/ns/pid")
@@ -90,7 +91,7 @@ def _here(pid: int) -> tuple[str, str, str]:
         namespace = ""
     machine = _line("/etc/machine-id")
     return (
-        # Copies of a virtual machine may share an id, and hardly a name too.
+        # Copies of a virtual machine may share an id, but rarely a name too.
         f"{machine}:{socket.gethostname()}" if machine else "",
         _line("/proc/sys/kernel/random/boot_id"),
         namespace,

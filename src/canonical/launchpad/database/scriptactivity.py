@@ -1,4 +1,4 @@
-"""Successful runs, kept in PostgreSQL."""
+"""Implements `IScriptActivitySet` in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-# From each name to the next by index, and from there to its last run.
+# Steps from each name to the next by index, and looks up its last run.
 LAST_IDS = f"""
     WITH RECURSIVE names AS (
         (SELECT name FROM scriptactivity ORDER BY name LIMIT 1)
@@ -53,7 +53,7 @@ LAST_IDS = f"""
     FROM names WHERE names.name IS NOT NULL
 """
 
-# The last of each script.
+# The last unrecorded success of each script.
 LAST_UNRECORDED = f"""
     SELECT DISTINCT ON (name) name, hostname, date_started, date_completed
     FROM {UNRECORDED} AS run
@@ -137,7 +137,7 @@ class ScriptActivitySet:
             """,
             (name, hostname, started, completed, str(run_key))).rowcount
         if inserted:
-            # In no store, which would have to read it first.
+            # Not added to the store, which would have to read it first.
             return ScriptActivity(name, hostname, started, completed)
         known: ScriptActivity = main_store().find(
             ScriptActivity, run_key=run_key).one()
@@ -153,7 +153,8 @@ class ScriptActivitySet:
                 IScriptActivity["hostname"], hostname)
         if not all(is_storable(text) for text in where.values()):
             return None
-        # In this order: what is recorded meanwhile is seen.
+        # Unrecorded ones first: if one is recorded meanwhile, the next
+        # statement finds it.
         last = _last_unrecorded(name, hostname)
         found = main_store().find(
             ScriptActivity, SQL(VALID), SQL(NOT_AHEAD), **where)
@@ -183,11 +184,14 @@ class ScriptActivitySet:
 def _last_unrecorded(
     name: str | None, hostname: str | None
 ) -> list[ScriptActivity]:
-    """The last successes that are not on record yet; null means any."""
+    """The last success of each script that is not on record yet.
+
+    :param name, hostname: `None` for any.
+    """
     text, parameters = bind(
         LAST_UNRECORDED, {"name": name, "hostname": hostname})
     return [
-        # In no store, so that none writes it.
+        # Not added to the store, which would insert it.
         ScriptActivity(
             name, hostname, started.astimezone(datetime.UTC),
             completed.astimezone(datetime.UTC))

@@ -1,4 +1,4 @@
-"""Alerts, on record."""
+"""Implements `IScriptAlertSet` in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = [
 ]
 
 
-# Nobody has it for so long who is not stuck.
+# A session that holds the lock for this long is stuck.
 PATIENCE = "SET LOCAL lock_timeout = '2min'"
 
-# Those who read are not kept waiting, nor can they keep this waiting.
+# This mode does not block sessions that read, and they do not block it.
 LOCK = "LOCK TABLE scriptalert IN SHARE ROW EXCLUSIVE MODE"
 
 UNSETTLED = f"""
@@ -95,9 +95,9 @@ class ScriptAlertSet:
         return [
             Alert(*values, *map(_in_utc, dates))._replace(
                 pending=tuple(pending or ()), is_claimed=is_claimed)
-            for *values, opened, told, closed, pending, is_claimed
+            for *values, opened, notified, closed, pending, is_claimed
             in main_store().execute(*bind(UNSETTLED, {"claimant": claimant}))
-            for dates in [(opened, told, closed)]]
+            for dates in [(opened, notified, closed)]]
 
     def open(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""

@@ -1,4 +1,4 @@
-"""Runs that were begun, kept in PostgreSQL."""
+"""Implements `IScriptAttemptSet` in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = [
 FIELDS = getFields(IScriptAttempt)
 
 
-# Dataclasses would not repeat fields, but import inspect into every script.
+# Dataclasses could share fields, but every script would import inspect.
 
 @implementer(IScriptAttempt)
 class ScriptAttempt(NamedTuple):
@@ -283,12 +283,12 @@ class ScriptAttemptSet:
 
 
 def _execute(statement: str, **values: Any) -> Any:
-    """Execute a statement with ``:name`` where a value belongs."""
+    """Execute a statement that has ``:name`` in the place of a value."""
     return main_store().execute(*sql.bind(statement, values))
 
 
 def _ask(statement: str, **values: Any) -> Any:
-    """Execute a statement that heeds which processes still run."""
+    """Execute a statement that depends on which processes still run."""
     return _execute(statement, **open_attempts(), **values)
 
 
@@ -297,7 +297,7 @@ def _identity(
     hostname: str | None,
     date_started: datetime.datetime | None,
 ) -> dict[str, Any]:
-    """Which run it is, checked: one of this process."""
+    """The checked columns that identify a run of this process."""
     if hostname is None:
         hostname = socket.gethostname()
     return {
@@ -312,7 +312,7 @@ def _identity(
 
 
 def _utc(row: Iterable[Any]) -> list[Any]:
-    """A row, with its times in UTC."""
+    """A row with its times converted to UTC."""
     return [
         value.astimezone(datetime.UTC)
         if isinstance(value, datetime.datetime) else value

@@ -1,7 +1,7 @@
-"""The statements about attempts.
+"""The SQL statements about attempts.
 
-A value is written ``:name``.  What asks about scripts asks about all of them
-at once, however many there are; a null for a name or a host means any.
+``:name`` stands for a value.  A query returns the rows of all scripts at once.
+A null for a name or a host means any.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def bind(
     return re.sub(r"(?<!:):([a-z_]+)", replace, statement), tuple(parameters)
 
 
-# Of a run that is there already this changes nothing, but it waits for a
-# transaction that has written the row and is not over.  And it is refused to
-# a role that may not update, which could not end what it has begun.
+# If the run is on record, this changes nothing.  But it waits for an open
+# transaction that has written the row, and it fails for a role without UPDATE,
+# which could not record the end of the run.
 BEGIN = """
     INSERT INTO scriptattempt
         (run_key, name, hostname, pid, process, date_started)
@@ -38,7 +38,8 @@ BEGIN = """
     RETURNING date_committed IS NOT NULL
 """
 
-# What has been taken for vanished, or been lost by a failover, is there again.
+# The attempt may have been taken for vanished, or been lost in a failover.
+# This restores it.
 MARK_COMMITTED = """
     INSERT INTO scriptattempt
         (run_key, name, hostname, pid, process, date_started, date_committed)
@@ -71,7 +72,8 @@ OUTPUT = """
     LIMIT 1
 """
 
-# It has no other end; if another session has recorded one, that counts.
+# A committed run is a success.  If another session has recorded its end, that
+# end is kept.
 END_COMMITTED = """
     UPDATE scriptattempt
     SET outcome = 'success', exit_status = 0,
@@ -85,7 +87,7 @@ UNENDED = """
     WHERE date_ended IS NULL AND date_committed IS NULL
 """
 
-# One whose transaction is not over yet is left to the next look.
+# A row that an open transaction has locked is left for the next call.
 VANISH = """
     UPDATE scriptattempt
     SET outcome = 'vanished',
@@ -107,8 +109,8 @@ COMMITTED_UNENDED = """
     LIMIT 1000
 """
 
-# When the work was committed, by the attempt or by the record of the success;
-# the end of the attempt may be missing even then.
+# When the work was committed, from the attempt or from the record of the
+# success.  The end of such an attempt may still be missing.
 COMMITTED = """
     coalesce(attempt.date_committed, (
         SELECT date_completed FROM scriptactivity AS recorded
@@ -117,8 +119,8 @@ COMMITTED = """
 
 IS_OPEN = f"attempt.date_ended IS NULL AND {COMMITTED} IS NULL"
 
-# A process that is gone has not recorded that itself, and whoever reads may
-# not write it.
+# A process that is gone could not record its end, and a query that reads may
+# not write it.  So this computes the end and the outcome.
 COLUMNS = f"""
     attempt.id, attempt.name, attempt.hostname, attempt.pid,
     attempt.date_started,
@@ -146,7 +148,8 @@ SAME = "{0}.name = {1}.name AND {0}.hostname = {1}.hostname"
 def _failed(columns: str, where: str, tail: str = "") -> str:
     """The text of a query for failed attempts.
 
-    Those on record and those whose process is gone have an index each; see
+    It has two parts, for failures on record and for attempts whose process is
+    gone.  Each part uses an index; see
     `canonical.launchpad.database.successes.successes`.
     """
     return " UNION ALL ".join(
@@ -198,8 +201,8 @@ NOT_BEFORE = "(:since::timestamptz IS NULL OR date_started >= :since)"
 
 LATEST_FIRST = "ORDER BY date_started DESC, id DESC LIMIT :limit"
 
-# What is counted are the failures since the earliest success that matters,
-# all at once.
+# For each script and host, this reads the failures once, from the earliest
+# success that matters on, and counts them.
 FAILURES = f"""
     WITH shown AS (
         SELECT * FROM ({_failed(
@@ -236,7 +239,7 @@ COUNT_IN_A_ROW = "SELECT count(*) FROM ({}) AS failed".format(_failed(
 
 
 def _pairs(table: str) -> str:
-    """All pairs of name and host in a table, from one to the next by index."""
+    """All pairs of name and host in a table; each step uses an index."""
     return f"""
         (SELECT name, hostname FROM {table} ORDER BY name, hostname LIMIT 1)
         UNION ALL
@@ -281,7 +284,7 @@ SUMMARIES = f"""
         ORDER BY date_started DESC LIMIT 1
     ) AS failure ON true
     LEFT JOIN LATERAL (
-        -- One whose process was seen says more.
+        -- An attempt whose process was seen comes first: it certainly runs.
         SELECT bool_or(id = ANY (:seen)) AS is_seen, coalesce(
             min(date_started) FILTER (WHERE id = ANY (:seen)),
             min(date_started)) AS since

@@ -1,4 +1,4 @@
-"""Figures of any number of scripts, from three statements."""
+"""Implements `IScriptFiguresSet` with three SQL statements."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = [
 ]
 
 
-# One walk over an index for each question and script; `width_bucket` finds
-# the slot of a run.  The slots of a schedule are sent once, however many
-# scripts have it.
+# The statement walks over an index once for each question and script.
+# `width_bucket` finds the slot of a run.  The slots of a schedule are sent
+# once, for all scripts with that schedule.
 ASKED = """
     WITH asked AS (
         SELECT * FROM unnest(
@@ -32,7 +32,7 @@ ASKED = """
             :slots::integer[], :runs::integer[]
         ) AS asked (number, name, hostname, slots, runs)
     ), slots AS MATERIALIZED (
-        -- Else the text would be read anew for every run.
+        -- Materialized, so that each text is parsed once, not for every run.
         SELECT number, starts::timestamptz[] AS starts, until,
             skipped::integer[] AS skipped
         FROM unnest(
@@ -42,9 +42,8 @@ ASKED = """
     )
 """
 
-# An attempt runs until its work is committed.  Of one that had not ended at
-# that time, and has since, it is known that it ran; unless it was found to
-# have vanished.
+# An attempt runs until its work is committed.  If it ended after that time, it
+# certainly ran then, unless it was found to have vanished.
 SINCE_THEN = """
     SELECT date_started, reason, is_open AND NOT is_gone AS runs,
         is_open AND (
@@ -67,9 +66,9 @@ SINCE_THEN = """
 
 
 def _figures(run: str) -> str:
-    """The statement.
+    """The text of the statement.
 
-    :param run: a condition on ``run``, to be one that was asked for.
+    :param run: the condition that ``run`` belongs to a row of ``asked``.
     """
     run_by_then = f"{run} AND date_completed <= :at"
     latest = successes(
@@ -107,7 +106,7 @@ def _figures(run: str) -> str:
             WHERE slot <> ALL (slots.skipped)
         ) AS often ON true
         LEFT JOIN LATERAL (
-            -- One that is known to run says more than one that may.
+            -- An attempt that certainly runs comes before one that may run.
             SELECT coalesce(
                     min(date_started) FILTER (WHERE runs AND is_seen),
                     min(date_started) FILTER (WHERE runs)) AS since,
@@ -188,10 +187,11 @@ def _ask(
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:
-    """The same for the same slots.
+    """A key that is equal for inquiries with the same slots.
 
-    Scripts of one schedule have one tuple of them, and to compare hundreds of
-    times takes longer than to send them twice.
+    Scripts with the same schedule share one tuple of slots.  So the identity
+    of the tuple is compared: to compare hundreds of times would take longer
+    than to send them twice.
     """
     return id(inquiry.slots), inquiry.until, inquiry.skipped
 

@@ -1,4 +1,4 @@
-"""The history of scripts, from one statement each."""
+"""Implements `IScriptHistorySet`, each method with one SQL statement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-# From each name to the next by index, and one look at its runs.
+# Steps from each name to the next by index, and looks at its runs once.
 NAMES = """
     WITH RECURSIVE names AS (
         (SELECT name FROM scriptactivity ORDER BY name LIMIT 1)
@@ -44,7 +44,7 @@ NAMES = """
     WHERE EXISTS ({runs})
 """.format(
     unrecorded=UNRECORDED,
-    # In order, else it might be thought cheap to look at every row.
+    # Without the order, the planner may choose to read every row.
     runs=successes(
         "date_started", "run.name = all_names.name"
         " AND date_started >= :since AND date_started < :until",
@@ -59,9 +59,10 @@ RUNS = successes(
 
 
 def _runs_before(run: str) -> str:
-    """The statement; each of its parts goes down an index from its end.
+    """The text of the statement.  Each part reads an index backwards.
 
-    One that is the last in two ways is one.
+    A run that is both the last started and the last completed is returned
+    once.
     """
     before = f"{run} AND date_started < :before AND date_completed"
     latest, last, later = (
@@ -94,8 +95,8 @@ BEFORE_ON_ANY_HOST = _runs_before("name = :name")
 
 LATEST_FIRST = "ORDER BY date_started DESC LIMIT :count"
 
-# A success has an attempt as well, or has not.  Among the last attempts are
-# all that may be among the last runs.
+# A success may have an attempt or not, so successes come from the first part.
+# The last attempts include all that can be among the last runs.
 LATEST = f"""
     SELECT * FROM (
         {successes(
@@ -122,7 +123,7 @@ class ScriptHistorySet:
     ) -> list[str]:
         """See `IScriptHistorySet`."""
         text, parameters = bind(NAMES, {"since": since, "until": until})
-        # The database may sort by the rules of a language.
+        # The collation of the database may differ.
         return sorted(
             name for name, in main_store().execute(text, parameters))
 

@@ -1,4 +1,4 @@
-"""Pauses, on record."""
+"""Implements `IScriptPauseSet` in PostgreSQL."""
 
 from __future__ import annotations
 

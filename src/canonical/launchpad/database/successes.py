@@ -1,7 +1,8 @@
-"""What a success is, in SQL: a row of one of two tables.
+"""Defines in SQL what a success is: a row of one of two tables.
 
-A success is on record in ``scriptactivity``.  A run whose work is committed
-and that could not be recorded yet is a success too; ``scriptattempt`` has it.
+``scriptactivity`` has the successes on record.  A run whose work is committed,
+but whose success is not recorded yet, is a success too.  It is in
+``scriptattempt``.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ __all__ = [
 ]
 
 
-# A row that makes sense.  An older table may have others.  The bounds hold
-# all that `recordSuccess` accepts, in whatever zone, and nothing that
-# psycopg2 cannot read, in whatever zone the session is.
+# A valid row.  An older table may have invalid rows.  The bounds include
+# every time that `recordSuccess` accepts, in any zone.  They exclude every
+# time that psycopg2 cannot read, in any zone of the session.
 VALID = """
     name IS NOT NULL AND hostname IS NOT NULL
     AND date_started >= '0001-12-31 00:00+00'
@@ -26,11 +27,11 @@ VALID = """
     AND date_completed < '9999-01-02 00:00+00'
 """
 
-# Otherwise the clock of its host was ahead.  Clocks that differ by less are
-# usual.
+# For other rows, the clock of the host was ahead.  A difference of less than
+# an hour is common.
 NOT_AHEAD = "date_started <= statement_timestamp() + interval '1 hour'"
 
-# A clock may have been set back during the run.
+# The end is not before the start, even if the clock was set back meanwhile.
 UNRECORDED = """
     (
         SELECT name, hostname, date_started,
@@ -45,16 +46,16 @@ UNRECORDED = """
 
 
 def successes(columns: str, where: str, tail: str = "") -> str:
-    """The text of a query for successes, each of them once.
+    """The text of a query for successes, with each success once.
 
-    Both tables are asked by themselves, so that each finds its rows by index
-    and stops where `tail` says.
+    The query has one part for each table.  So each part finds its rows by
+    index, and stops at the limit in `tail`.
 
-    :param columns: of ``name``, ``hostname``, ``date_started`` and
-        ``date_completed``, or what is made of them.
-    :param where: a condition on ``run``, as both tables are called in it.
-    :param tail: ``ORDER BY`` and ``LIMIT``, for either table; whoever needs
-        it of both adds it once more.
+    :param columns: expressions of the columns ``name``, ``hostname``,
+        ``date_started`` and ``date_completed``.
+    :param where: a condition.  It calls either table ``run``.
+    :param tail: ``ORDER BY`` and ``LIMIT`` for each part.  To order and limit
+        the whole, the caller repeats them.
     """
     return " UNION ALL ".join(
         f"(SELECT {columns} FROM {table} AS run"
@@ -63,6 +64,6 @@ def successes(columns: str, where: str, tail: str = "") -> str:
 
 
 def last_start(where: str) -> str:
-    """The text of an expression: when the last success started, or null."""
+    """The text of an expression for the start of the last success, or null."""
     return "(SELECT max(date_started) FROM ({}) AS success)".format(successes(
         "date_started", where, "ORDER BY date_started DESC LIMIT 1"))

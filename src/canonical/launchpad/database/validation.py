@@ -1,4 +1,4 @@
-"""What is checked before anything is sent to the database."""
+"""Checks values before they are sent to the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
 
 
 def is_storable(text: str) -> bool:
-    """Could PostgreSQL have `text` stored?"""
+    """Can PostgreSQL store `text`?"""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -28,11 +28,13 @@ def is_storable(text: str) -> bool:
 
 
 def checked_datetime(field: Datetime, value: object) -> datetime.datetime:
-    """The instant that `value` means, in UTC.
+    """`value` converted to UTC.
 
     :raises TypeError: if it is not a `datetime.datetime`.
-    :raises ValueError: if it does not know its offset from UTC, or is in the
-        first or last year that there is.  Both name the field and the value.
+    :raises ValueError: if it has no time zone, or is in the first or last
+        year of `datetime`.
+
+    Both errors name the field and the value.
     """
     if not isinstance(value, datetime.datetime):
         raise TypeError(
@@ -42,14 +44,14 @@ def checked_datetime(field: Datetime, value: object) -> datetime.datetime:
             f"{field.__name__} must be an aware datetime, and {value} has no"
             " time zone")
     if not datetime.MINYEAR < value.year < datetime.MAXYEAR:
-        # In another zone there might be no such year.
+        # In another zone, `datetime` might not be able to represent it.
         raise ValueError(
             f"{field.__name__} is not within years 2 and 9998: {value}")
     return value.astimezone(datetime.UTC)
 
 
 def shortened(field: TextLine, text: str) -> str:
-    """`text` on one line, and cut to what `field` holds."""
+    """`text` on one line, cut to the greatest length of `field`."""
     line = single_line(text)
     longest = field.max_length
     return line if len(line) <= longest else line[:longest - 3] + "..."

@@ -45,9 +45,9 @@ from canonical.launchpad.interfaces.scriptpause import FOREVER
 from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
 from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
 from canonical.launchpad.interfaces.scriptpause import Pause
-from canonical.launchpad.interfaces.scriptstate import IFailedAttempt
-from canonical.launchpad.interfaces.scriptstate import IRunningAttempt
-from canonical.launchpad.interfaces.scriptstate import IScriptSummary
+from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
+from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
+from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
 
 
 __all__ = [

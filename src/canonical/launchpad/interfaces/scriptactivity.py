@@ -1,4 +1,4 @@
-"""Successful runs of scripts, and the set of them."""
+"""Successful runs of scripts, and the utility that records them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class IScriptActivity(Interface):
     hostname = TextLine(
         title="Host name",
         description=(
-            "The host that the script ran on, by its own name: 1 to 255"
+            "The name of the host that the script ran on: 1 to 255"
             " characters, without line breaks and control characters."),
         min_length=1,
         max_length=255,
@@ -67,10 +67,10 @@ class IScriptActivity(Interface):
 
 
 class FutureActivities(NamedTuple):
-    """Runs of a script on a host, recorded while its clock was ahead.
+    """Runs of a script that a host recorded while its clock was ahead.
 
-    :ivar date_started: of the first of them; aware, in UTC.
-    :ivar runs: how many they are.
+    :ivar date_started: the start of the first of them; aware, in UTC.
+    :ivar runs: the number of runs.
     """
 
     name: str
@@ -89,9 +89,8 @@ class IScriptActivitySet(Interface):
     is recorded, its attempt proves it; see `IScriptAttempt`.  Then
     `date_completed` is the time of the commit.
 
-    All methods leave out rows that cannot be right: those that end before
-    they start, have no name, host or time, or have a time that Python cannot
-    represent.
+    All methods leave out invalid rows: those that end before they start, have
+    no name, host or time, or have a time that Python cannot represent.
     """
 
     def recordSuccess(
@@ -110,8 +109,10 @@ class IScriptActivitySet(Interface):
         :raises ValueError: for a datetime without a zone, or in the first or
             last year of `datetime`; for an end before its start; and for a
             name or host that is empty, too long, or has line breaks or
-            control characters.  Both errors name the field and the value.
-            Then nothing was sent to the database.
+            control characters.
+
+        Both errors name the field and the value.  If one is raised, nothing
+        was sent to the database.
         """
 
     def getLastActivity(name, hostname=None):
@@ -121,7 +122,7 @@ class IScriptActivitySet(Interface):
         `getFutureActivities`.
 
         :param name: `str`, the name of the script.
-        :param hostname: `str`, the host to look at; by default all of them.
+        :param hostname: `str`; by default all hosts.
         :return: an `IScriptActivity`, or `None` if there is none.
         :raises TypeError: for a name or host that is not a `str`.
         """
@@ -144,9 +145,9 @@ class IScriptActivitySet(Interface):
 
 
 def checked_str(field: TextLine, value: object) -> str:
-    """`value`, which has to be a `str`.
+    """Check that `value` is a `str`, and return it.
 
-    :raises TypeError: if it is not; names the field and the value.
+    :raises TypeError: if it is not.  The text names the field and the value.
     """
     if not isinstance(value, str):
         raise TypeError(
@@ -155,13 +156,13 @@ def checked_str(field: TextLine, value: object) -> str:
 
 
 def checked_text(field: TextLine, value: object) -> str:
-    """`value`, if it is a name or host that can be recorded.
+    """Check that `value` is a name or host that can be recorded; return it.
 
-    :param field: of `IScriptActivity`, or one with the same bounds.
+    :param field: a field of `IScriptActivity`, or one with the same bounds.
 
     :raises TypeError: see `checked_str`.
-    :raises ValueError: if it is empty, too long or not printable; names the
-        field and the value.
+    :raises ValueError: if `value` is empty, too long or not printable.  The
+        text names the field and the value.
     """
     text = checked_str(field, value)
     shown = reprlib.repr(text)
@@ -174,5 +175,5 @@ def checked_text(field: TextLine, value: object) -> str:
     if not is_printable(text):
         raise ValueError(
             f"{field.__name__} must not have line breaks or control"
-            f" characters in it: {shown}")
+            f" characters: {shown}")
     return text

@@ -1,15 +1,15 @@
-"""Which scripts do not do as expected, and whom that was reported to.
+"""Alerts: bad answers about scripts, and whether people were notified.
 
 An alert is opened when a question about a script gets a bad answer, and
-closed when the answer is good again.  In between people are notified: that
-the script is broken, after some time that it still is, and in the end that it
-has recovered.  Each channel, such as mail, has alerts of its own.  So a
-channel that does not work holds up no other, and nothing is forgotten.
+closed when the answer is good again.  People are notified when the script
+breaks, again after some time if it is still broken, and when it has
+recovered.  Each channel, such as mail, has separate alerts.  So a channel
+that does not work does not delay another, and no alert is lost.
 
-Whoever notifies people claims the alerts first, and commits.  Then it sends
-with no transaction open, and records at the end what became of it.  Nobody
-else changes an alert while it is claimed.  If the process is killed before it
-has recorded that people were notified, they are notified once more.
+A process that notifies people claims the alerts first, and commits.  Then it
+sends the messages with no transaction open, and records the result.  No other
+process changes an alert while it is claimed.  If the process is killed before
+it has recorded that people were notified, they are notified once more.
 """
 
 from __future__ import annotations
@@ -30,28 +30,32 @@ __all__ = [
 
 CHANNELS = ("mail", "webhook", "output")
 
-# How long a claim counts if whoever made it is not heard of again: longer
-# than a message may take.
+# How long a claim is valid, in minutes.  This is longer than sending may take.
+# After that, the process that made the claim is taken for dead.
 CLAIM_MINUTES = 45
 
 
 class Alert(NamedTuple):
     """A bad answer to a question about a script.
 
-    :ivar id: identifies it on record; `None` for one that is not there yet.
+    All dates are aware datetimes.
+
+    :ivar id: identifies the alert; `None` if it is not on record yet.
     :ivar channel: one of `CHANNELS`.
-    :ivar name: of the script.
-    :ivar hostname: that it is expected on; `None` if any will do.
+    :ivar name: the name of the script.
+    :ivar hostname: the host that the script is expected on; `None` if any
+        host will do.
     :ivar question: ``recently``, ``often`` or ``runtime``.
     :ivar state: ``warning`` or ``critical``.
-    :ivar sentence: why, when it was seen first.
-    :ivar date_opened: when that was; an aware datetime, as are the others.
-    :ivar date_told: when people were last notified that it is broken, or
+    :ivar sentence: why the answer is bad, as first seen.
+    :ivar date_opened: when the answer was first seen to be bad.
+    :ivar date_told: when people were last notified that the answer is bad, or
         `None`.
-    :ivar date_closed: when it was seen to be over, or `None`.
-    :ivar pending: the addresses that alone are still to be notified of it as
-        it is, since their mail server refused them for the moment.
-    :ivar is_claimed: is somebody else notifying people of it now?
+    :ivar date_closed: when the answer was first seen to be good again, or no
+        longer expected; `None` while the alert is open.
+    :ivar pending: the only addresses that are still to be notified of the
+        alert as it is.  The mail server has refused them temporarily.
+    :ivar is_claimed: whether another process is notifying people of it now.
     """
 
     id: int | None
@@ -71,23 +75,23 @@ class Alert(NamedTuple):
 class IScriptAlertSet(Interface):
     """The alerts on record.  A utility.
 
-    Whoever calls it commits.
+    The caller commits.
     """
 
     def lock():
-        """Let nobody else change alerts before the transaction ends.
+        """Prevent changes by others until the end of the transaction.
 
-        It locks the table.  So only roles that may change alerts can keep
-        others waiting.
+        This locks the table.  So only roles that may change alerts can make
+        others wait.
 
-        :raises psycopg2.errors.LockNotAvailable: if it has to wait for more
-            than two minutes.
+        :raises psycopg2.errors.LockNotAvailable: if it waits for more than
+            two minutes.
         """
 
     def getUnsettled(claimant=None):
         """Alerts that are open, or whose end is still to be reported.
 
-        :param claimant: whose claims do not count.
+        :param claimant: a claimant whose alerts are returned as not claimed.
         :return: a list of `Alert`, by name, host and question.
         """
 
@@ -98,9 +102,9 @@ class IScriptAlertSet(Interface):
         """
 
     def setState(ids, state):
-        """Change how bad alerts are.
+        """Change the state of alerts.
 
-        If that is critical, people are to be notified anew.
+        If the new state is critical, people are to be notified again.
 
         :param ids: a sequence of ids.
         :param state: ``warning`` or ``critical``.
@@ -110,30 +114,31 @@ class IScriptAlertSet(Interface):
         """Close alerts.
 
         :param ids: a sequence of ids.
-        :param at: when they were seen to be over; an aware datetime.
+        :param at: when the answers were seen to be good; an aware datetime.
         """
 
     def claim(ids, claimant):
-        """Keep others from changing alerts for `CLAIM_MINUTES`.
+        """Prevent changes of alerts by others for `CLAIM_MINUTES`.
 
         :param ids: a sequence of ids.
-        :param claimant: a text; one process at a time may have it.
+        :param claimant: a text that identifies the claimant.  Only one
+            process at a time may use it.
         """
 
     def release(ids, claimant):
         """End the claim to alerts, and leave them as they are.
 
-        :param ids, claimant: as of `claim`.
+        :param ids, claimant: as in `claim`.
         """
 
     def recordNotified(ids, claimant, at, pending=()):
         """Record that people were notified of alerts, and end the claim.
 
-        Those that are closed are settled by it, unless some people are still
-        to be notified.
+        This settles closed alerts, unless some people are still to be
+        notified.
 
-        :param ids, claimant: as of `claim`.  What somebody else has claimed
-            meanwhile is left alone.
-        :param at: when; an aware datetime.
+        :param ids, claimant: as in `claim`.  Alerts that another claimant has
+            claimed meanwhile do not change.
+        :param at: when people were notified; an aware datetime.
         :param pending: the addresses that are still to be notified.
         """

@@ -1,4 +1,4 @@
-"""Runs of scripts that were begun, and how they ended."""
+"""Attempts: runs of scripts from their start, and how they ended."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = [
 
 OUTCOMES = ("success", "failure", "killed", "vanished", "skipped")
 
-# The outcomes of a run that had begun its work and did not succeed.
+# The outcomes of a run that began its work and did not succeed.
 FAILED = ("failure", "killed", "vanished")
 
 
 def as_in_activity(name: str) -> TextLine:
-    """A field of its own, with the bounds of the one in `IScriptActivity`."""
+    """A new field with the bounds of the field `name` of `IScriptActivity`."""
     field = getFields(IScriptActivity)[name]
     return TextLine(
         title=field.title,
@@ -55,7 +55,8 @@ class IScriptAttempt(Interface):
     two the attempt is a success already.
 
     An attempt has vanished if its process is gone and has recorded no end.
-    On the machine of the process this is seen at once, before it is recorded.
+    The machine of the process reports it as vanished at once, even before
+    that is recorded.
     """
 
     id = Int(
@@ -69,7 +70,7 @@ class IScriptAttempt(Interface):
 
     pid = Int(
         title="Process id",
-        description="Of the script's process, on its host.",
+        description="The id of the script's process on its host.",
         min=1,
         readonly=True,
     )
@@ -77,7 +78,7 @@ class IScriptAttempt(Interface):
     date_started = Datetime(
         title="Date started",
         description=(
-            "When its work began; aware, in UTC.  For a skipped run, when it"
+            "When the work began; aware, in UTC.  For a skipped run, when it"
             " would have begun."),
         readonly=True,
     )
@@ -85,9 +86,9 @@ class IScriptAttempt(Interface):
     date_ended = Datetime(
         title="Date ended",
         description=(
-            "When it ended, or was found to have vanished; aware, in UTC."
-            "  `None` while it runs, and until it is recorded that it has"
-            " vanished."),
+            "When the run ended, or was found to have vanished; aware, in UTC."
+            "  `None` while it runs, and for a vanished run until that is"
+            " recorded."),
         required=False,
         readonly=True,
     )
@@ -95,7 +96,7 @@ class IScriptAttempt(Interface):
     outcome = Choice(
         title="Outcome",
         description=(
-            "How it ended.  success: its work is committed.  failure: the"
+            "How the run ended.  success: its work is committed.  failure: the"
             " script failed.  killed: a signal ended it, and it could still"
             " record that.  vanished: its process is gone and recorded no end,"
             " as after SIGKILL or a power cut.  skipped: another run held its"
@@ -107,7 +108,7 @@ class IScriptAttempt(Interface):
 
     exit_status = Int(
         title="Exit status",
-        description="Of the process; `None` if it had none.",
+        description="The exit status of the process; `None` if it had none.",
         min=0,
         max=255,
         required=False,
@@ -117,7 +118,7 @@ class IScriptAttempt(Interface):
     reason = TextLine(
         title="Reason",
         description=(
-            "Why it did not succeed: the class and the message of an"
+            "Why the run did not succeed: the class and the message of an"
             " exception, the name of a signal, or which process held the lock."
             "  One line of at most 1000 characters."),
         max_length=1000,
@@ -167,7 +168,7 @@ class UnrecordedRun(NamedTuple):
 class IScriptAttemptSet(Interface):
     """The attempts that are on record.  A utility.
 
-    What its methods write is part of the current transaction.
+    The methods write in the current transaction.
     """
 
     def begin(name, run_key=None, date_started=None, hostname=None):
@@ -175,7 +176,7 @@ class IScriptAttemptSet(Interface):
 
         :param name: `str`, the script's name.
         :param run_key: a `uuid.UUID` that identifies the run; by default a
-            new one.  If it is on record already, nothing changes.
+            new one.  If it is on record already, the attempt does not change.
         :param date_started: an aware datetime; by default now.
         :param hostname: `str`; by default what `socket.gethostname` returns.
         :return: the run's key.
@@ -186,23 +187,23 @@ class IScriptAttemptSet(Interface):
     def markCommitted(
         run_key, name, date_started, date_committed, hostname=None
     ):
-        """Write the proof of a run's work, in the transaction of that work.
+        """Write the proof of a run's work in the transaction of that work.
 
-        If that transaction is committed, the run has succeeded.  If it is
-        rolled back, the proof is too.
+        If the transaction is committed, the run has succeeded.  If it is
+        rolled back, so is the proof.
 
-        :param date_committed: an aware datetime, now.
+        :param date_committed: the time of the call; an aware datetime.
         :raises TypeError, ValueError: as `begin` does.
         """
 
     def awaitCommitted(run_key, name, date_started, hostname=None):
         """Is the proof of a run's work in the database?
 
-        This waits for a transaction that has written the proof and has
-        neither been committed nor rolled back yet.  The caller bounds it.
+        If a transaction has written the proof and is still open, this waits
+        until it ends.  The caller sets a time limit.
 
-        :return: `bool`.  If it is False, the work is not and will not be
-            committed, and the run is on record as begun.
+        :return: `bool`.  If it is False, the work is not committed and will
+            not be, and the run is on record as begun.
         """
 
     def end(
@@ -211,40 +212,40 @@ class IScriptAttemptSet(Interface):
     ):
         """Record that a run has ended.
 
-        :param run_key: what `begin` has returned.
-        :param outcome: one of `OUTCOMES`.  A run whose work is committed has
-            no other than ``success``.
+        :param run_key: the key that `begin` returned.
+        :param outcome: one of `OUTCOMES`.  A run whose work is committed can
+            only have the outcome ``success``.
         :param date_ended: an aware datetime; by default now.  If it is before
-            the start, the start is taken.
+            the start, the start is used.
         :param exit_status: `int`, or `None`.
-        :param reason: `str` or `None`; put on one line, and cut to 1000
-            characters.
+        :param reason: `str` or `None`.  It is put on one line, and cut to
+            1000 characters.
         :param output: an `Output`, or `None` if there is none to keep.
-        :return: whether the attempt was open; otherwise nothing has changed.
-        :raises ValueError: for another outcome.
+        :return: whether the attempt was open.  If not, nothing has changed.
+        :raises ValueError: if `outcome` is not one of `OUTCOMES`.
         """
 
     def endCommitted(run_key, date_ended):
         """Record that a run has succeeded, if the proof of its work is there.
 
-        :param date_ended: as of `end`.  One that is on record stays.
-        :return: whether it is there; otherwise nothing has changed.
+        :param date_ended: as in `end`.  An end that is on record is kept.
+        :return: whether the proof is there.  If not, nothing has changed.
         """
 
     def endVanished():
         """End the attempts of this machine whose process is gone.
 
-        Runs of other machines and containers are left alone, and so are runs
-        whose work is committed.
+        Runs of other machines and containers, and runs whose work is
+        committed, are left alone.
 
-        :return: `int`, how many there were.
+        :return: `int`, the number of attempts.
         """
 
     def getUnrecorded():
         """The runs whose work is committed and whose success is not recorded.
 
-        Those whose process still runs on this machine are left out; it
-        records them itself.
+        A run whose process still runs on this machine is left out, because
+        the process will record the success.
 
         :return: a list of `UnrecordedRun`, the earliest first; at most 1000.
         """
@@ -260,9 +261,9 @@ class IScriptAttemptSet(Interface):
     def getFailures(name=None, hostname=None, limit=None):
         """The attempts that failed: those with an outcome in `FAILED`.
 
-        :param limit: how many at most, `None` for all.
-        :param since: an aware datetime; leave out what started before it.
-            `None` for all.
+        :param limit: the greatest number of attempts; `None` for all.
+        :param since: an aware datetime; attempts that started before it are
+            left out.  `None` for all.
         :return: a list of `IFailedAttempt`, the latest first.
         """
 
@@ -284,14 +285,15 @@ class IScriptAttemptSet(Interface):
         """The attempts of a script that started within a window.
 
         :param since: an aware datetime, the start of the window.
-        :param until: an aware datetime, its end, which is not within.
+        :param until: an aware datetime, its end.  An attempt that started
+            exactly then is left out.
         :return: a list of `IScriptAttempt`, the earliest first.
         """
 
     def countFailuresInARow(name, hostname=None):
         """How many attempts have failed since the last success.
 
-        :param hostname: by default all hosts are looked at together.
+        :param hostname: by default all hosts together.
         :return: `int`.
         """
 

@@ -1,4 +1,4 @@
-"""What is expected of a script."""
+"""Rules: what is expected of a script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-# How far back a check looks.  What was paused before that is not known.
+# How far back a check looks, at runs and at pauses.
 HORIZON = datetime.timedelta(days=400)
 
 INSTANT = datetime.timedelta(microseconds=1)
@@ -62,7 +62,8 @@ class IScriptExpectation(Interface):
     every = Timedelta(
         title="Every",
         description=(
-            "How long after its last completion it should complete again."
+            "How long after its last completion the script should complete"
+            " again."
             "  `None` if `schedule` is given."),
         min=INSTANT,
         max=HORIZON,
@@ -82,8 +83,8 @@ class IScriptExpectation(Interface):
     hosts = Tuple(
         title="Hosts",
         description=(
-            "The hosts that it should run on, each on its own.  Empty: any"
-            " host will do."),
+            "The hosts that the script should run on.  Each is checked"
+            " separately.  Empty: any host will do."),
         value_type=TextLine(),
         default=(),
         readonly=True,
@@ -139,7 +140,7 @@ class IScriptExpectation(Interface):
 
     runs = Int(
         title="Runs",
-        description="How many of the last successes the average is of.",
+        description="How many of the last successes the average includes.",
         min=1,
         max=1000,
         default=20,
@@ -148,7 +149,7 @@ class IScriptExpectation(Interface):
 
     severity = Choice(
         title="Severity",
-        description="The state of a script that does not do as expected.",
+        description="The state of a script that breaks the rule.",
         values=("warning", "critical"),
         default="critical",
         readonly=True,

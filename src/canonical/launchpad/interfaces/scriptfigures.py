@@ -1,4 +1,4 @@
-"""Figures of scripts, to be compared with rules."""
+"""Figures of scripts, which are compared with rules."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class Inquiry(NamedTuple):
     """A question about a script on a host.
 
     :ivar hostname: `None` for any host.
-    :ivar slots: aware datetimes in ascending order; a run belongs to the
-        last one that is not later than its start.
-    :ivar until: where the last slot ends.
-    :ivar runs: of how many successes the durations are wanted.
-    :ivar skipped: the numbers of slots that do not count, from 1 on.
+    :ivar slots: aware datetimes in ascending order.  A run belongs to the
+        last slot that is not later than its start.
+    :ivar until: the end of the last slot.
+    :ivar runs: the number of last successes whose durations are returned.
+    :ivar skipped: the numbers of slots that do not count; the first slot has
+        the number 1.
     """
 
     name: str
@@ -35,24 +36,26 @@ class Inquiry(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """The figures of a script on a host, as of a time.
+    """The figures of a script on a host at a given time.
 
     Only successes that had completed by that time count.
 
     :ivar last_started: the start of the success that started last, or `None`.
     :ivar last_completed: the latest completion of any success, or `None`.
-    :ivar met: how many of the slots that count have a run.
-    :ivar runs: how many runs are in those slots.
-    :ivar durations: of the last successes, in seconds, the latest first.
-    :ivar running_since: the start of the attempt that ran at that time: the
-        first one that certainly ran, or else the first that may have run; or
-        `None`.
-    :ivar running_is_seen: whether it certainly ran: its process was seen on
-        this machine, or it has reported its end since.
-    :ivar failures: how many attempts have failed since the last success.
-    :ivar last_outcome: of the last attempt since the last success that has
-        ended, or `None`.
-    :ivar last_reason: why the last failure since then failed, or `None`.
+    :ivar met: the number of slots that count and have a run.
+    :ivar runs: the number of runs in those slots.
+    :ivar durations: the durations of the last successes, in seconds, the
+        latest first.
+    :ivar running_since: the start of the attempt that ran at that time; `None`
+        if there is none.  Of several, the first that certainly ran, or else
+        the first that may have run.
+    :ivar running_is_seen: whether that attempt certainly ran: its process was
+        seen on this machine, or it has recorded its end since.
+    :ivar failures: the number of attempts that failed since the last success.
+    :ivar last_outcome: the outcome of the last attempt that has ended since
+        the last success, or `None`.
+    :ivar last_reason: the reason of the last failure since the last success,
+        or `None`.
     """
 
     last_started: datetime.datetime | None = None
@@ -68,13 +71,13 @@ class Figures(NamedTuple):
 
 
 class IScriptFiguresSet(Interface):
-    """Figures, of any number of scripts at once.  A utility."""
+    """Figures of any number of scripts at once.  A utility."""
 
     def getFigures(inquiries, at):
         """The figures for each inquiry.
 
         :param inquiries: a sequence of `Inquiry`.
-        :param at: an aware datetime; what happened later is left out.
+        :param at: an aware datetime; later events are left out.
         :return: a list of `Figures`, in the same order.  The number of SQL
             statements is the same for any number of inquiries.
         """

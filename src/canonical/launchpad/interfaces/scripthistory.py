@@ -1,4 +1,4 @@
-"""What has succeeded in a stretch of time, and the last runs, run by run."""
+"""Past runs: the successes in a period, and the last runs of a script."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ class Run(NamedTuple):
 
 
 class EndedRun(NamedTuple):
-    """A run of a script that has ended, however it has.
+    """A run of a script that has ended, with any outcome.
 
     :ivar date_started: aware, in UTC, as is `date_ended`.
-    :ivar date_ended: `None` while it is not on record that it has vanished.
+    :ivar date_ended: `None` for a run that has vanished, until that is
+        recorded.
     :ivar outcome: as in `IScriptAttempt`.
-    :ivar reason: why it did not succeed, or `None`.
+    :ivar reason: why the run did not succeed, or `None`.
     """
 
     hostname: str
@@ -47,8 +48,8 @@ class IScriptHistorySet(Interface):
 
         :param since: an aware datetime.
         :param until: the same; a run that started exactly then is left out.
-        :return: a sorted list of `str`, from one statement.  How long it
-            takes does not depend on the number of runs.
+        :return: a sorted list of `str`, from one statement.  Its duration
+            does not depend on the number of runs.
         """
 
     def getRuns(name, since, until):
@@ -65,9 +66,11 @@ class IScriptHistorySet(Interface):
     def getRunsBefore(name, hostname, before, at, count):
         """The earlier successes of a script that a replay still needs.
 
-        All of them started before `before`.  Returned are, of those that had
-        completed by `at`, the `count` that started last and the one that
-        completed last; and all that completed after `at`.
+        These successes started before `before`, and are one of the following:
+
+        - among those completed by `at`, one of the `count` that started last;
+        - among those completed by `at`, the one that completed last;
+        - completed after `at`.
 
         :param name: `str`.
         :param hostname: `None` for any host.
@@ -80,11 +83,10 @@ class IScriptHistorySet(Interface):
     def getLatest(name, count):
         """The runs of a script that have ended, on all hosts.
 
-        A run is one of them whether it was recorded as a success, or kept
-        as an attempt, or both.
+        These are runs recorded as a success, kept as an attempt, or both.
 
-        :param name: `str`; one that nothing is on record of has none.
-        :param count: how many at most, `int`.
+        :param name: `str`.  For an unknown name, the list is empty.
+        :param count: `int`, the greatest number of runs.
         :return: a list of `EndedRun`, the latest by `date_started` first.
         :raises TypeError: if `name` is not a `str`.
         """

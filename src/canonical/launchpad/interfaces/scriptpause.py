@@ -27,10 +27,10 @@ class Pause(NamedTuple):
     """A time at which nothing is expected.
 
     :ivar date_started: aware, in UTC, as is `date_ended`.
-    :ivar date_ended: when it ended or will end; `FOREVER` if nobody knows.
-    :ivar reason: such as ``switched off by cron control``.
-    :ivar forgives: whether it also forgives slots that were due before it
-        and were not met.
+    :ivar date_ended: when it ended or will end; `FOREVER` if that is unknown.
+    :ivar reason: for example ``switched off by cron control``.
+    :ivar forgives: whether missed slots from before the pause are forgiven
+        too.
     """
 
     date_started: datetime.datetime
@@ -48,7 +48,7 @@ class IScriptDowntime(Interface):
 
     schedule = TextLine(
         title="Schedule",
-        description="When it starts; see `IScriptExpectation`.",
+        description="When the downtime starts; see `IScriptExpectation`.",
         readonly=True,
     )
 
@@ -60,7 +60,7 @@ class IScriptDowntime(Interface):
 
     duration = Timedelta(
         title="Duration",
-        description="How long it takes.",
+        description="How long the downtime takes.",
         min=datetime.timedelta(microseconds=1),
         max=HORIZON,
         readonly=True,
@@ -74,10 +74,10 @@ class IScriptPauseSet(Interface):
     """
 
     def noticeSwitches(on, off, at):
-        """Record what cron control has switched off.
+        """Record which scripts cron control has switched on and off.
 
-        A pause begins when the script is first seen to be off, and ends when
-        it is first seen to be on again.
+        A pause begins when a script is first seen to be off, and ends when it
+        is first seen to be on again.
 
         :param on: the names of scripts that may run.
         :param off: the names of scripts that may not.
@@ -86,19 +86,21 @@ class IScriptPauseSet(Interface):
         """
 
     def snooze(name, since, until):
-        """Expect nothing of a script for a while.
+        """Pause a script for a while.
 
-        It replaces what was snoozed after `since`.
+        This replaces snoozes that start or end after `since`.
 
-        :param name: of the script.
+        :param name: the name of the script.
         :param since: an aware datetime.
-        :param until: an aware datetime; the same as `since` to end it.
+        :param until: an aware datetime.  If it equals `since`, the script is
+            no longer snoozed.
         """
 
     def getPauses(since, until):
         """The pauses in a period.
 
-        :param since: leave out pauses that ended by then.
-        :param until: leave out pauses that begin later.
-        :return: a dict of lists of `Pause` by the name of the script.
+        :param since: an aware datetime; pauses that ended by then are left
+            out.
+        :param until: an aware datetime; pauses that begin later are left out.
+        :return: a dict that maps the names of scripts to lists of `Pause`.
         """

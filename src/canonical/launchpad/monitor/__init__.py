@@ -1,1 +1,1 @@
-"""What the records say: is a script as it is expected to be?"""
+"""Compares the records of scripts with rules."""

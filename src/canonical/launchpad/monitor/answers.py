@@ -1,8 +1,8 @@
-"""The three questions: recently, often enough, in sensible time?
+"""Answers the three questions: recently, often enough, in sensible time?
 
-Pure functions: a case, figures and a time go in, and an assessment comes out.
-`canonical.launchpad.monitor.states` decides the states; the sentences are
-made here.
+These are pure functions.  They take a case, figures and a time, and return an
+assessment.  `canonical.launchpad.monitor.states` decides the states.  This
+module writes the sentences.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Runtime(NamedTuple):
 
 @dataclass(frozen=True)
 class Assessment:
-    """How a script does, compared with its rule."""
+    """The answers to the three questions about a script on a host."""
 
     name: str
     hostname: str | None
@@ -86,23 +86,23 @@ class Assessment:
 
     @property
     def state(self) -> str:
-        """The worst of the three."""
+        """The worst state of the three answers."""
         return max(
             (self.recently.state, self.often.state, self.runtime.state),
             key=STATES.index)
 
 
 def script_on_host(name: str, hostname: str | None) -> str:
-    """A script, and the host if it matters."""
+    """The name of a script, and the host if the rule names one."""
     return f"{name} on {hostname}" if hostname else name
 
 
 def assess(
     case: Case, figures: Figures, at: datetime.datetime
 ) -> Assessment:
-    """How a script does at a time.
+    """The assessment of a script at a given time.
 
-    :param figures: what `matching.inquiry` asks for.
+    :param figures: the figures for `matching.inquiry`.
     :param at: an aware datetime.
     """
     recently = _recently(case, figures, at)
@@ -164,8 +164,7 @@ def _late(
 
 
 def _why(figures: Figures, at: datetime.datetime) -> str:
-    """Why it is late, as far as its attempts show; nothing if there are none.
-    """
+    """Why a script is late, as its attempts show; empty if there are none."""
     since = figures.running_since
     if since is not None and not figures.running_is_seen:
         return f"has not reported its end since {time_text(since)}"

@@ -1,4 +1,4 @@
-"""A rule: what is expected of a script, checked when it is made."""
+"""Implements `IScriptExpectation`, and checks the values of a rule."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ ONE_OF = "one of schedule, oncalendar and every is needed, and only one"
 DEFAULTS = {name: field.default for name, field in FIELDS.items()}
 
 
-# The fields are listed in the interface alone.
+# Only the interface lists the fields.
 @implementer(IScriptExpectation)
 class ScriptExpectation:  # type: ignore[misc]
     """See `IScriptExpectation`.
 
-    :param values: of its fields; a field that is not given has its default.
-    :raises ValueError: if there can be no such rule; says why.
+    :param values: values of the fields; other fields have their defaults.
+    :raises ValueError: if a value is wrong.  The text says why.
     """
 
     def __init__(self, name: str, **values: Any):
@@ -56,7 +56,7 @@ class ScriptExpectation:  # type: ignore[misc]
         for host in hosts:
             checked_text(IScriptActivity["hostname"], host)
         if len(set(hosts)) < len(hosts):
-            raise ValueError(f"hosts has a host twice: {' '.join(hosts)}")
+            raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
         schedule = fields["schedule"]
         if (schedule is None) == (fields["every"] is None):
             raise ValueError(ONE_OF)
@@ -73,7 +73,7 @@ def expectation_from_text(
     oncalendar: str | None = None,
     **texts: Any,
 ) -> ScriptExpectation:
-    """A rule as operators write it.
+    """The rule for the attributes that operators write.
 
     :param average: a band such as ``2s..4m``, or ``learned``.
     :param oncalendar: expressions as in systemd.time(7), with semicolons
@@ -124,11 +124,11 @@ def _value(attribute: str, field: Field, text: Any) -> Any:
 def check_value(
     interface: type[Interface], name: str, value: object, attribute: str = ""
 ) -> None:
-    """Check that a value is one that a field may have.
+    """Check the value of a field.
 
-    :param name: of the field.
-    :param attribute: what operators call it, if not the same.
-    :raises ValueError: if it is not; says what would be right.
+    :param name: the name of the field.
+    :param attribute: the attribute that operators write, if its name differs.
+    :raises ValueError: if the value is wrong.  The text says what is expected.
     """
     field = interface[name]
     try:
@@ -138,7 +138,7 @@ def check_value(
 
 
 def _problem(attribute: str, field: Any, value: Any) -> str:
-    """What would be right, instead of a value that is not."""
+    """The message about a wrong value, which says what is expected."""
     if isinstance(field, Choice):
         known = [term.value for term in field.vocabulary]
         return (

@@ -1,7 +1,7 @@
-"""From assessments to what people are to be notified of.
+"""Decides what people are to be notified of.
 
-Pure, as what decides always is: alerts on record, assessments and a time go
-in, and what has changed comes out.
+These are pure functions.  They take the alerts on record, answers and a time,
+and return what has to change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-# Of a script, a host and a question; a host of `None` means any.
+# A script, a host and a question.  A host of `None` means any.
 Key = tuple[str, str | None, str]
 
 BROKEN = ("warning", "critical")
@@ -44,11 +44,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Changes:
-    """How the alerts on record differ from what they should be.
+    """The changes that bring the alerts on record up to date.
 
-    :ivar opened: alerts that are not on record yet.
-    :ivar closed: the ids of those that are over.
-    :ivar states: the ids of those that are worse or better than on record.
+    :ivar opened: new alerts.
+    :ivar closed: the ids of alerts to close.
+    :ivar states: the ids of alerts whose state has changed, by the new state.
     """
 
     opened: list[Alert] = field(default_factory=list)
@@ -58,17 +58,17 @@ class Changes:
 
 @dataclass(frozen=True)
 class Notice:
-    """What people are to be notified of, in one message.
+    """The content of one message to people.
 
-    :ivar at: as of when; an aware datetime.
-    :ivar broken: alerts that they were not notified of.
-    :ivar recovered: alerts that are over, of scripts that are fine.
-    :ivar eased: alerts that are over, of scripts that are not.
-    :ivar forgotten: alerts of what is no longer expected.
-    :ivar still: alerts that they were notified of too long ago.
-    :ivar answers: the answers at this time.
-    :ivar recipients: the addresses that alone it is for; if there are none,
-        it is for everyone.
+    :ivar at: the time of the answers; an aware datetime.
+    :ivar broken: open alerts that people were not notified of yet.
+    :ivar recovered: closed alerts of scripts whose other answers are good.
+    :ivar eased: closed alerts of scripts that have another bad answer.
+    :ivar forgotten: closed alerts of scripts that have no rule any more.
+    :ivar still: open alerts that people are to be notified of again.
+    :ivar answers: the answers at that time.
+    :ivar recipients: the only addresses that get the message; if empty, all
+        recipients get it.
     """
 
     at: datetime.datetime
@@ -82,7 +82,7 @@ class Notice:
 
     @property
     def alerts(self) -> list[Alert]:
-        """All of them."""
+        """All alerts of the notice."""
         return [
             *self.broken, *self.recovered, *self.eased, *self.forgotten,
             *self.still]
@@ -105,11 +105,11 @@ def changes(
     channels: Sequence[str],
     at: datetime.datetime,
 ) -> Changes:
-    """What has changed.
+    """The changes of the alerts on record.
 
-    What is paused stays as it is, and what is no longer expected is over.
-    What somebody else has claimed stays as it is, too.  Other channels are
-    left alone, for whoever has them configured.
+    An alert whose answer is paused does not change, nor does one that another
+    process has claimed.  An alert without a rule is closed.  Alerts of other
+    channels are left alone: another configuration may have these channels.
 
     :param recorded: the alerts that are not settled.
     """
@@ -144,13 +144,14 @@ def notices_of(
     repeat: datetime.timedelta,
     at: datetime.datetime,
 ) -> list[Notice]:
-    """What people are to be notified of by a channel.
+    """The notices to send by a channel.
 
-    What is pending is in notices of its own, for those that it is for.
+    An alert that is pending for some recipients is in a separate notice for
+    them.
 
     :param recorded: the alerts that are not settled.
-    :param repeat: after how long people are notified again of what is still
-        broken; but not of what is paused.
+    :param repeat: how long until people are notified again of a script that
+        is still broken.  Paused scripts are left out.
     """
     notices: dict[tuple[str, ...], Notice] = {}
     bad = {

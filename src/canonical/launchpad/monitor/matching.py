@@ -1,4 +1,4 @@
-"""Which slots are due at a time, and which runs meet them."""
+"""Finds the slots that are due at a time, and the runs that meet them."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ EARLIER_RUNS = 200
 class Case:
     """A rule on one of its hosts.
 
-    :ivar hostname: `None` if any host will do.
-    :ivar pauses: when nothing is expected; see `merged`.
-    :ivar skew: how much the clock of a host may be behind.
+    :ivar hostname: the host; `None` if any host will do.
+    :ivar pauses: the times when nothing is expected; see `merged`.
+    :ivar skew: how far the clock of a host may be behind.
     """
 
     expectation: IScriptExpectation
@@ -64,7 +64,7 @@ class Case:
 
     @functools.cached_property
     def forgiving(self) -> tuple[Pause, ...]:
-        """The pauses that forgive what was due before them."""
+        """The pauses that forgive missed slots from before them."""
         return tuple(pause for pause in self.pauses if pause.forgives)
 
 
@@ -72,10 +72,12 @@ class Case:
 class Slots:
     """The slots that are due in a window.
 
-    :ivar starts: from when on each may be met, which is earlier by the skew.
-    :ivar until: when the last ends.
-    :ivar skipped: the numbers, from 1, of slots that do not count.
-    :ivar due: how many count.
+    :ivar starts: for each slot, the earliest start of a run that meets it:
+        the slot minus the skew.
+    :ivar until: the end of the last slot.
+    :ivar skipped: the numbers of slots that do not count; the first slot has
+        the number 1.
+    :ivar due: the number of slots that count.
     """
 
     starts: tuple[datetime.datetime, ...]
@@ -111,15 +113,15 @@ def slots_of_stretch(
     begin: datetime.datetime,
     until: datetime.datetime,
 ) -> list[datetime.datetime]:
-    """The slots that any check of a stretch of time looks at, and the next.
+    """The slots that checks during a period look at, and the next slot.
 
-    :param latest: the one that is the latest due at the beginning.
+    :param latest: the latest slot that is due at the beginning.
     """
     expectation = case.expectation
     schedule = expectation.schedule, expectation.timezone
     first = begin - expectation.grace - expectation.window
     end = until - expectation.grace
-    # A pause may put off what is due for longer than the window.
+    # A pause may delay when a slot is due by more than the window.
     slots = [
         slot for since, before in gaps(case.pauses, latest or first, first)
         for slot in slots_between(*schedule, since, before)]
@@ -133,15 +135,15 @@ def matched(
     runs: Iterable[Run],
     skew: datetime.timedelta,
 ) -> Iterator[tuple[datetime.datetime, list[datetime.datetime]]]:
-    """Each slot, and when the runs that belong to it completed.
+    """Each slot, with the completions of the runs that belong to it.
 
-    A run belongs to the last slot at or before its start, had it started
-    later by the skew; an `Inquiry` asks the database for the same.  The run
+    A run belongs to the last slot that is not later than its start plus the
+    skew.  (An `Inquiry` makes the database match in the same way.)  The run
     that completes first meets the slot.  The others are extra.
 
     :param slots: in order.
     :param runs: in any order.
-    :return: the slots in order, the completions of each in order.
+    :return: the slots in order, each with its completions in order.
     """
     completed: dict[int, list[datetime.datetime]] = {}
     for run in runs:
@@ -152,23 +154,23 @@ def matched(
 
 
 def runs_counted(expectation: IScriptExpectation) -> int:
-    """How many of the last runs an assessment looks at."""
+    """The number of last runs that an assessment needs."""
     return expectation.runs + earlier_runs(expectation)
 
 
 def earlier_runs(expectation: IScriptExpectation) -> int:
-    """How many of these are learned from, and not judged."""
+    """The number of these runs that serve only to learn the usual runtime."""
     return EARLIER_RUNS if expectation.learned else 0
 
 
 def interval_span(expectation: IScriptExpectation) -> datetime.timedelta:
-    """The time of all whole intervals in the window; at least one."""
+    """The duration of all whole intervals in the window; at least one."""
     intervals = max(expectation.window // expectation.every, 1)
     return intervals * expectation.every  # type: ignore[no-any-return]
 
 
 def reach(case: Case) -> datetime.timedelta:
-    """How long before a check a run may have started that is in its window."""
+    """How long before a check a run in its window may have started."""
     expectation = case.expectation
     window = expectation.window if expectation.schedule else (
         interval_span(expectation))
@@ -179,10 +181,13 @@ def reach(case: Case) -> datetime.timedelta:
 def interval_runs(
     case: Case, runs: Iterable[Run]
 ) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-    """From when until when each run counts as one of intervals."""
+    """For each run of a rule with `every`, the period in which it counts.
+
+    :return: the begin and end of each.
+    """
     stays = interval_span(case.expectation) + case.expectation.grace + INSTANT
     for _, started, completed in runs:
-        # A run that starts at a moment does not count before the next.
+        # A run that takes no time counts from the next moment on.
         counts, gone = max(completed, started + INSTANT), started + stays
         if counts < gone and pause_at(case.pauses, started) is None:
             yield counts, gone
@@ -191,10 +196,11 @@ def interval_runs(
 def intervals_due(
     case: Case, begin: datetime.datetime, until: datetime.datetime
 ) -> Iterator[tuple[datetime.datetime, int]]:
-    """How many intervals become due at each moment, from a time to another.
+    """The number of intervals that become due at each moment of a period.
 
-    The number is negative when a pause that enters the window takes some
-    away.  Those that are due at the beginning become due then.
+    The number is negative when a pause enters the window and removes
+    intervals.  Intervals that are already due at the beginning become due
+    then.
     """
     every, grace = case.expectation.every, case.expectation.grace
     span = interval_span(case.expectation)
@@ -205,7 +211,7 @@ def intervals_due(
         for moment in (edge, edge + span) if first < moment < last}
     ends = {first}
     for start, stop in itertools.pairwise(sorted(edges)):
-        # Between edges the time in no pause grows steadily, or shrinks.
+        # Between two edges, the unpaused time grows or shrinks steadily.
         time, then = (
             unpaused(case.pauses, end - span, end) for end in (start, stop))
         for number in range(
@@ -250,7 +256,10 @@ def _intervals(
     pauses: tuple[Pause, ...],
     at: datetime.datetime,
 ) -> Slots:
-    """Intervals have no fixed places, so pauses are cut out of the time."""
+    """The slots of a rule with `every`.
+
+    Intervals have no fixed starts, so pauses are cut out of the window.
+    """
     end = at - grace
     starts = [end - span]
     skipped = []

@@ -1,4 +1,4 @@
-"""What people are notified of, in words and for programs."""
+"""Writes the messages to people, as text and for programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-# What a phone shows of a subject.
+# The number of characters that a phone shows of a subject.
 SUBJECT = 60
 
 # What no script has printed.
@@ -46,13 +46,14 @@ OVER = {
 
 
 class Message(NamedTuple):
-    """What is sent by a channel.
+    """A message to send by a channel.
 
-    :ivar id: the same for the same message.
-    :ivar at: as of when; an aware datetime.
-    :ivar subject: the most important thing, on one line.
-    :ivar text: all of it, for people; lines of any width.
-    :ivar scripts: all of it, for programs: what there is in each part.
+    :ivar id: identifies the message; equal for equal messages.
+    :ivar at: the time of its answers; an aware datetime.
+    :ivar subject: the most important part, on one line.
+    :ivar text: the whole message for people, in lines of any length.
+    :ivar scripts: the whole message for programs: the title of each part, and
+        its alerts.
     """
 
     id: str
@@ -62,7 +63,7 @@ class Message(NamedTuple):
     scripts: dict[str, list[dict[str, Any]]]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The message for JSON."""
         return {
             "id": self.id, "at": self.at.isoformat(), "subject": self.subject,
             "text": self.text, **self.scripts}
@@ -73,9 +74,9 @@ def notice_message(
     instance: str,
     outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
 ) -> Message:
-    """A notice, as it is sent.
+    """The message for a notice.
 
-    :param instance: what sends it; the subject begins with it.
+    :param instance: the name of the instance, which begins the subject.
     :param outputs: by name and host, the last lines of what a script has
         printed that failed.
     """
@@ -94,9 +95,9 @@ def notice_message(
 def plain_message(
     at: datetime.datetime, subject: str, text: str, instance: str
 ) -> Message:
-    """A message that is about no script.
+    """A message that is not about scripts.
 
-    :param instance: as of `notice_message`.
+    :param instance: as in `notice_message`.
     """
     nothing = Notice(at, [], [], [], [], [], {})
     digest = hashlib.sha256(f"{instance}\n{subject}\n{text}".encode())
@@ -111,9 +112,9 @@ def _subject(instance: str, subject: str) -> str:
 
 
 def notice_id(notice: Notice) -> str:
-    """The same for the same alerts in the same condition, and for no others.
+    """An id that is equal only for the same alerts in the same state.
 
-    So whoever gets a notice twice can see that it is the same.
+    So a receiver can recognize a notice that is sent twice.
     """
     alerts = [
         f"{title} {each.id} {each.state} {each.date_told}"
@@ -122,7 +123,7 @@ def notice_id(notice: Notice) -> str:
 
 
 def notice_subject(notice: Notice) -> str:
-    """The most important thing, on one line."""
+    """The most important part of a notice, on one line."""
     parts = [(title, alerts) for title, alerts in _parts(notice) if alerts]
     title, alerts = parts[0]
     if alerts is notice.broken:
@@ -146,9 +147,9 @@ def notice_text(
     notice: Notice,
     outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
 ) -> str:
-    """All of it, the most important first, without any width in mind.
+    """The whole notice, the most important part first; lines of any length.
 
-    :param outputs: as of `notice_message`.
+    :param outputs: as in `notice_message`.
     """
     counts = ", ".join(
         f"{len(_scripts(alerts))} {title}"
@@ -191,7 +192,7 @@ def _script(alert: Alert) -> str:
 
 
 def _scripts(alerts: Iterable[Alert]) -> list[str]:
-    """Which scripts they are about, the worst first."""
+    """The scripts of the alerts, the worst first."""
     return list(dict.fromkeys(_script(each) for each in sorted(
         alerts, key=lambda each: -STATES.index(each.state))))
 
@@ -206,7 +207,7 @@ def _block(
     describe: Callable[[Notice, Alert], str],
     outputs: Mapping[tuple[str, str | None], Sequence[str]],
 ) -> list[str]:
-    """Script by script, the worst first, what there is to say."""
+    """The lines about alerts, grouped by script, the worst first."""
     order = {script: number for number, script in enumerate(_scripts(alerts))}
     questions = list(OVER)
     lines = []
@@ -230,7 +231,7 @@ def _broken(notice: Notice, alert: Alert) -> str:
 
 
 def _still_bad(notice: Notice, alert: Alert) -> list[str]:
-    """The answers about a script that are bad all the same."""
+    """The lines about other answers of the script that are still bad."""
     return [
         f"  still {answer.state}: {answer.sentence}"
         for question in OVER
@@ -251,7 +252,7 @@ def _still(notice: Notice, alert: Alert) -> str:
 
 
 def _sentence(notice: Notice, alert: Alert) -> str:
-    """Why as of now, or why when it was seen first."""
+    """The current sentence, or the first one for a closed alert."""
     answer = notice.answers.get((alert.name, alert.hostname, alert.question))
     if answer is None or alert.date_closed is not None:
         return alert.sentence

@@ -1,4 +1,4 @@
-"""Pauses, when nothing is expected, and planned downtimes."""
+"""Planned downtimes, and computing with pauses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 class ScriptDowntime:
     """See `IScriptDowntime`.
 
-    :raises ValueError: if there can be no such downtime; says why.
+    :raises ValueError: if a value is wrong.  The text says why.
     """
 
     schedule: str
@@ -55,7 +55,10 @@ class ScriptDowntime:
 def downtime_from_text(
     schedule: str, duration: str, timezone: str = "UTC"
 ) -> ScriptDowntime:
-    """A downtime as operators write it; see `ScriptDowntime`."""
+    """The downtime for the attributes that operators write.
+
+    :raises ValueError: if one is wrong; see `ScriptDowntime`.
+    """
     return ScriptDowntime(schedule, timezone, parse_duration(duration))
 
 
@@ -64,7 +67,7 @@ def downtime_pauses(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> list[Pause]:
-    """The pauses of downtimes that are on between `since` and `until`."""
+    """The pauses of downtimes that overlap the time since..until."""
     return [
         Pause(slot, slot + downtime.duration, "planned downtime")
         for downtime in downtimes
@@ -74,7 +77,7 @@ def downtime_pauses(
 
 
 class Pauses(tuple[Pause, ...]):
-    """Pauses that are hashed only once, since there may be many."""
+    """A tuple that computes its hash once, since there may be many pauses."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -85,9 +88,9 @@ class Pauses(tuple[Pause, ...]):
 
 
 def merged(pauses: Iterable[Pause]) -> Pauses:
-    """The same pauses in order, with those that overlap made one.
+    """The pauses in order.  Pauses that overlap are joined.
 
-    Its reason is that of the pause that ends last.
+    A joined pause has the reason of the pause that ends last.
     """
     apart: list[Pause] = []
     for pause in sorted(pauses, key=_start):
@@ -104,7 +107,7 @@ def merged(pauses: Iterable[Pause]) -> Pauses:
 def pause_at(
     pauses: tuple[Pause, ...], at: datetime.datetime
 ) -> Pause | None:
-    """The pause that is on at a time, if there is one."""
+    """The pause at a given time, or `None`."""
     number = bisect.bisect_right(pauses, at, key=_start)
     if number and pauses[number - 1].date_ended > at:
         return pauses[number - 1]
@@ -116,7 +119,7 @@ def patience_ends(
     since: datetime.datetime,
     patience: datetime.timedelta,
 ) -> datetime.datetime:
-    """When so much time outside pauses has passed since then."""
+    """The time at which `patience` outside pauses has passed since `since`."""
     if since == FOREVER:
         return FOREVER
     end = since + patience
@@ -146,7 +149,7 @@ def unpaused(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> datetime.timedelta:
-    """How much of a time is in no pause."""
+    """The duration between `since` and `until` that is outside all pauses."""
     return sum(
         (end - start for start, end in gaps(pauses, since, until)),
         datetime.timedelta())
@@ -157,7 +160,7 @@ def gaps(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-    """The parts of a time that are in no pause: start and end of each."""
+    """The periods between `since` and `until` that are outside all pauses."""
     for pause in pauses_between(pauses, since, until):
         if since < pause.date_started:
             yield since, pause.date_started
@@ -179,7 +182,7 @@ def pauses_between(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[Pause, ...]:
-    """The pauses that overlap with a time."""
+    """The pauses that overlap the time from `since` to `until`."""
     return pauses[
         bisect.bisect_right(pauses, since, key=_end):
         bisect.bisect_left(pauses, until, key=_start)]

@@ -1,4 +1,4 @@
-"""The rules that are registered, and how all of them are assessed."""
+"""The registered rules, and the assessment of all of them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ __all__ = [
 
 @contextlib.contextmanager
 def registered_apart() -> Iterator[None]:
-    """Within it, what is registered is forgotten at its end.
+    """A context whose registrations are dropped at its end.
 
-    What was registered before is known within it too.
+    Earlier registrations are visible in it.
     """
     hooks.setHooks()
     with hooks.site(_Apart()):
@@ -65,7 +65,7 @@ def registered_expectations() -> list[IScriptExpectation]:
 
 
 def place_of(expectation: IScriptExpectation) -> str | None:
-    """The file and line that declare it, such as ``/etc/rules.zcml:12``.
+    """The file and line that declare a rule, such as ``/etc/rules.zcml:12``.
 
     :return: `None` if code has registered it.
     """
@@ -84,9 +84,9 @@ def registered_cases(
 ) -> list[Case]:
     """Each rule on each of its hosts, with its pauses.
 
-    :param since: the start of the time for which pauses are needed.
-    :param until: its end.
-    :param skew: how much the clocks of hosts may differ.
+    :param since: the start of the period for which pauses are needed.
+    :param until: the end of that period.
+    :param skew: how far the clocks of hosts may differ.
     """
     downtimes = downtime_pauses(
         [each for _, each in getUtilitiesFor(IScriptDowntime)], since, until)
@@ -108,8 +108,9 @@ def assess_all(
 ) -> list[Assessment]:
     """The assessments of rules: the worst first, then by name and host.
 
-    :param skew: how much the clocks of hosts may differ.
-    :param hostname: leave out rules for other hosts only.
+    :param skew: how far the clocks of hosts may differ.
+    :param hostname: only rules for this host or for any host; `None` for all
+        rules.
     """
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)

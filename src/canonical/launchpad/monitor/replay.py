@@ -1,8 +1,8 @@
-"""Replay of rules over history: which alerts they would have raised, and when.
+"""Replays rules over history: which alerts would have opened, and when.
 
 An answer can change only when a run completes, when a slot or an interval
-becomes due or leaves the window, and when a pause begins or ends.  At these
-moments the figures that a check would see come from running totals, and
+becomes due or leaves the window, and when a pause begins or ends.  At each of
+these moments, running totals give the figures that a check would see.  Then
 `canonical.launchpad.monitor.states` decides, as it does for a check.
 """
 
@@ -57,24 +57,25 @@ __all__ = [
 
 QUESTIONS = ("recently", "often", "runtime")
 
-# History is replayed in stretches of this length, which bounds the memory.
+# History is replayed in stretches of this length, to limit the memory.
 STRETCH = datetime.timedelta(days=90)
 
 MOMENT = operator.itemgetter(0)
 
-# From a moment on, the figure of that name has that value.
+# A moment, a figure by name, and the value that it has from that moment on.
 Event = tuple[datetime.datetime, str, Any]
-# From a moment on, the answer is in this state.
+# A moment, and the state that the answer has from that moment on.
 Change = tuple[datetime.datetime, str]
 
 
 class Alarm(NamedTuple):
     """An alert that would have opened.
 
-    :ivar hostname: `None` if any host will do.
-    :ivar state: ``warning`` or ``critical``, when it opened.
-    :ivar opened: exactly, or the start of the period if it was open then.
-    :ivar closed: exactly, or `None` if it was open at the end.
+    :ivar hostname: the host; `None` if any host will do.
+    :ivar state: ``warning`` or ``critical``, as it opened.
+    :ivar opened: the exact time; or the start of the period, if the alert was
+        open then.
+    :ivar closed: the exact time; `None` if the alert was open at the end.
     """
 
     name: str
@@ -93,14 +94,14 @@ def replay_all(
     """Replay cases over a period.
 
     :param since: an aware datetime.
-    :param until: likewise; what is so at that moment still counts.
+    :param until: an aware datetime; the period includes it.
     :return: the number of each case, from 0 on, and its alarms.
     """
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
         scripts.setdefault(
             (case.expectation.name, case.pauses), []).append(number)
-    # Scripts of one schedule follow each other, since its slots are kept.
+    # In order of schedule, because slots are cached.
     for numbers in sorted(scripts.values(), key=lambda each: str(
         cases[each[0]].expectation.schedule)):
         asked = [cases[number] for number in numbers]
@@ -120,9 +121,10 @@ def stretches(
     until: datetime.datetime,
     length: datetime.timedelta,
 ) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-    """Begin and end, both included, of what a replay looks at, in order.
+    """The stretches of a replay in order: begin and end, both included.
 
-    A pause at the start of the period leaves open what was open before it.
+    If a pause covers the start, alerts from before it may still be open.  So
+    the first stretch is the last moment before that pause.
     """
     if pause := pause_at(pauses, since):
         before = pause.date_started - INSTANT
@@ -168,10 +170,10 @@ def changes(
     begin: datetime.datetime,
     until: datetime.datetime,
 ) -> dict[str, list[Change]]:
-    """The states of each question in a stretch.
+    """The states of the answer to each question in a stretch.
 
-    :param runs: on the host of the case, in any order: all that a check at
-        any moment of the stretch would count.
+    :param runs: runs on the host of the case, in any order: all runs that a
+        check at any moment of the stretch would count.
     """
     expectation = case.expectation
     runs = sorted(runs, key=operator.attrgetter("date_completed"))
@@ -193,14 +195,15 @@ def changes(
 
     def often(at: datetime.datetime, figures: dict[str, Any]) -> str:
         due, runs = figures["due"], figures["runs"]
-        # Slots that are met are not in these numbers, nor is what meets them.
+        # These numbers leave out slots that are met, and the runs that meet
+        # them.
         met = 0 if expectation.schedule else intervals_met(due, runs)
         return often_state(expectation, due - met, runs - met)
 
     def states(
         ask: Callable[..., str], *series: Iterable[Event]
     ) -> list[Change]:
-        """What a check would find at each moment, whenever it is new."""
+        """The state that a check would find, at each moment it changes."""
         figures: dict[str, Any] = {
             "paused": False, "slot": None, "last": (None, None),
             "due": 0, "runs": 0, "durations": ((), ())}
@@ -235,7 +238,7 @@ def _slots(
     begin: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[list[Event], list[Event]]:
-    """When slots are due; how many are missed, and how many runs extra."""
+    """The events for a schedule: latest due slot; missed slots, extra runs."""
     grace, window = case.expectation.grace, case.expectation.window
     dues, steps = [], []
     slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
@@ -260,7 +263,7 @@ def _intervals(
     begin: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[list[Event], list[Event]]:
-    """When intervals end; how many are due, and how many runs there are."""
+    """The events for intervals: their ends; intervals due, and runs."""
     since = [run.date_completed for run in runs]
     since += [pause.date_ended for pause in case.forgiving]
     ends = sorted(interval_ends(case, at) for at in since)
@@ -273,7 +276,7 @@ def _intervals(
 
 
 def _totals(steps: Iterable[Event]) -> Iterator[Event]:
-    """Figures as running totals of what is added and what is taken."""
+    """Turn steps into running totals."""
     totals = {"due": 0, "runs": 0}
     for at, figure, step in sorted(steps, key=MOMENT):
         totals[figure] += step

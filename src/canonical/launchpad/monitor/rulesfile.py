@@ -1,4 +1,4 @@
-"""Reading and writing rules files, which are ZCML."""
+"""Reads and writes rules files, which are ZCML."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DIRECTIVE = "  <lp:script "
 
 WIDTH = 79
 
-# Characters that XML 1.0 cannot have, not even as a reference.
+# Characters that XML 1.0 does not allow, not even as references.
 UNWRITABLE = re.compile(
     "[^\t\n\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -63,10 +63,10 @@ PLACE = re.compile(r'File "(.*)", line (\d+)')
 class Rule:
     """One ``lp:script`` of a rules file, with its comment.
 
-    :param attributes: of the directive, in their order.  Empty: there is only
-        the comment.
+    :param attributes: the attributes of the directive, in order.  If they are
+        empty, only the comment is written.
     :param comments: lines of plain text.
-    :raises ValueError: for an attribute that XML cannot have.
+    :raises ValueError: if XML does not allow a character of an attribute.
     """
 
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -75,14 +75,14 @@ class Rule:
     def __post_init__(self) -> None:
         for name, value in self.attributes.items():
             if UNWRITABLE.search(value):
-                raise ValueError(f"{name} cannot be in XML: {value!r}")
+                raise ValueError(f"XML does not allow this {name}: {value!r}")
 
 
 def rules_as_zcml(rules: Iterable[Rule], heading: Sequence[str] = ()) -> str:
-    """A whole rules file.
+    """The text of a rules file.
 
-    :param heading: lines of a comment at the top.
-    :return: text to be written in UTF-8, with a line break at its end.
+    :param heading: the lines of a comment at the top.
+    :return: a text that ends with a line break.  Its encoding is UTF-8.
     """
     blocks = [START, *_comment(heading), INCLUDE]
     for rule in rules:
@@ -92,13 +92,14 @@ def rules_as_zcml(rules: Iterable[Rule], heading: Sequence[str] = ()) -> str:
 
 
 def _comment(lines: Sequence[str]) -> list[str]:
-    """A comment, if there are any lines."""
+    """The text of a comment; nothing without lines."""
     if not lines:
         return []
     wrapped = [
         part
         for line in lines
-        # Two hyphens would end the comment, and stay on one line.
+        # XML does not allow two hyphens in a comment.  They are separated,
+        # but stay on one line.
         for part in textwrap.wrap(
             re.sub("-(?=-)", "-\0", printable(line.expandtabs())), WIDTH - 11,
             break_long_words=False, break_on_hyphens=False) or [""]]
@@ -107,7 +108,7 @@ def _comment(lines: Sequence[str]) -> list[str]:
 
 
 def _directive(attributes: Mapping[str, str]) -> list[str]:
-    """A directive, if there are any attributes."""
+    """The text of a directive; nothing without attributes."""
     if not attributes:
         return []
     lines = [DIRECTIVE]
@@ -122,20 +123,21 @@ def _directive(attributes: Mapping[str, str]) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    """An attribute's value, with references to unprintable characters."""
+    """The quoted value of an attribute; references for unprintable characters.
+    """
     return "".join(
         char if printable(char) == char else f"&#{ord(char)};"
         for char in quoteattr(value))
 
 
 class ExpectationError(Exception):
-    """Rules are wrong; the text is a line that names the file and line."""
+    """A rules file is wrong.  The text is one line with the file and line."""
 
 
 def load_expectations(path: Path) -> None:
     """Register the rules and downtimes of a file.
 
-    :raises ExpectationError: if there is anything wrong with it.
+    :raises ExpectationError: if the file cannot be read, or is wrong.
     """
     path = path.absolute()
     try:
@@ -146,7 +148,7 @@ def load_expectations(path: Path) -> None:
 
 
 def _execute(path: Path) -> None:
-    """As `xmlconfig.file` does, but in whatever encoding the file names."""
+    """Execute a file as `xmlconfig.file` does, in the encoding it names."""
     context = ConfigurationMachine()
     xmlconfig.registerCommonDirectives(context)
     context.basepath = str(path.parent)
@@ -157,9 +159,10 @@ def _execute(path: Path) -> None:
 
 
 def _explained(error: Exception, path: str) -> tuple[str, str]:
-    """The file, with the line if it is known, and what is wrong there.
+    """The place of an error, and its text.
 
-    :param path: the file that an error is in that does not say it.
+    :param path: the place of an error that names none.
+    :return: the file, with the line if it is known; and the text.
     """
     if isinstance(error, ConfigurationConflictError):
         first, second, *_ = next(iter(error._conflicts.values()))
@@ -167,8 +170,8 @@ def _explained(error: Exception, path: str) -> tuple[str, str]:
     if isinstance(error, ConfigurationWrapperError):
         return _explained(error.evalue, place(error.info))
     if isinstance(error, ConfigurationError):
-        # What `zope.configuration` found out itself, with the places of all
-        # directives that include each other; the innermost is the last.
+        # An error of `zope.configuration`.  It has the places of all nested
+        # directives, the innermost last.
         places = PLACE.findall(str(error))
         return (
             ":".join(places[-1]) if places else path,
@@ -186,7 +189,7 @@ def _explained(error: Exception, path: str) -> tuple[str, str]:
 
 
 def _directive_problem(error: ConfigurationError) -> str:
-    """What is wrong with a directive that was not understood."""
+    """The message about a directive that `zope.configuration` refuses."""
     if error.args[0].startswith("Invalid directive"):
         return "it is inside a directive, which has to be closed with /> first"
     if error.args[0] != "Unknown directive":

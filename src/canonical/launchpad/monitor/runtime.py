@@ -1,4 +1,4 @@
-"""The third question: is the average runtime sensible?"""
+"""Answers the third question: is the average runtime sensible?"""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 
-# Before there are so many earlier runs, a learned runtime is not judged.
+# A learned runtime is judged only with this many earlier runs.
 FEWEST_RUNS = 10
 
-# A runtime is suspicious if it is off by more than this many scaled median
-# absolute deviations, and by this ratio.  The scale makes the deviation that
-# of a normal distribution; see Rousseeuw and Croux, "Alternatives to the
-# Median Absolute Deviation" (1993).
+# A runtime is off if it differs by more than this many scaled median absolute
+# deviations, and by more than this ratio.  For a normal distribution, the
+# scaled deviation equals the standard deviation; see Rousseeuw and Croux,
+# "Alternatives to the Median Absolute Deviation" (1993).
 DEVIATIONS = 3.0
 SCALE = 1.4826
 RATIO = 1.5
@@ -42,7 +42,7 @@ def runtime_is_off(
     """Are recent runs shorter or longer than they should be?
 
     :param recent: the durations of the last runs, in seconds.
-    :param earlier: the durations of the runs before, to learn from.
+    :param earlier: the durations of earlier runs, to learn from.
     """
     if not recent:
         return False
@@ -59,19 +59,19 @@ def runtime_is_off(
 def durations(
     expectation: IScriptExpectation, runs: Iterable[Run]
 ) -> Iterator[tuple[datetime.datetime, tuple[list[float], list[float]]]]:
-    """What `runtime_is_off` takes, after each completion.
+    """The arguments of `runtime_is_off` after each completion.
 
     :param runs: in order of completion.
-    :return: the time of each completion; the durations of the recent runs in
-        order of start, and of the earlier in order of length.
+    :return: the time of each completion, with the durations of the recent
+        runs, in order of start, and of the earlier runs, in order of length.
     """
     learned_from = earlier_runs(expectation)
     recent: list[tuple[datetime.datetime, float]] = []
     earlier: list[tuple[datetime.datetime, float]] = []
-    # A median of what is sorted is found sooner.
+    # Sorted, because the median of a sorted list is found faster.
     lengths: list[float] = []
     for _, started, completed in runs:
-        # A run that completes last may have started earlier.
+        # The run that completes last may not have started last.
         bisect.insort(recent, (started, (completed - started).total_seconds()))
         if len(recent) > expectation.runs:
             bisect.insort(earlier, recent[0])
@@ -86,9 +86,9 @@ def runtime_sentence(
     recent: Sequence[float],
     earlier: Sequence[float],
 ) -> str:
-    """The answer in words; see `runtime_is_off`."""
+    """The answer as a sentence; see `runtime_is_off`."""
     if not recent:
-        return "no runs yet to take an average of"
+        return "no average runtime, since there are no runs yet"
     runs = "1 run" if len(recent) == 1 else f"{len(recent)} runs"
     if expectation.learned and len(earlier) < FEWEST_RUNS:
         return (
@@ -107,7 +107,7 @@ def runtime_sentence(
     if high is not None and took > high:
         limit = f" (expected at most {duration_text(high)})"
     if limit.endswith(f" {text})"):
-        # Rounded it would be just right.
+        # The rounded average would equal the limit.
         text = f"{took.total_seconds():.9g}s"
     return f"average runtime {text} over {runs}{limit}"
 

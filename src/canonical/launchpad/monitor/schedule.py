@@ -61,7 +61,7 @@ YEARS = (1980, 2150)
 
 
 def five_fields(schedule: str) -> str:
-    """The five fields that a nickname stands for."""
+    """The five fields of a schedule, also if it is a nickname."""
     return NICKNAMES.get(schedule.strip().lower(), schedule)
 
 
@@ -73,7 +73,8 @@ def check_schedule(schedule: str, timezone: str) -> None:
         ``@daily``, or ``OnCalendar=`` and expressions as in systemd.time(7)
         with semicolons between them.
     :param timezone: a name in the IANA time zone database.
-    :raises ValueError: if there is no such zone, or it never fires; says why.
+    :raises ValueError: if the schedule or the zone is wrong, or if the
+        schedule never fires.  The text says why.
     """
     try:
         ZoneInfo(timezone)
@@ -129,7 +130,7 @@ def slots_between(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """The slots from `since` on and before `until`, in UTC, in order."""
+    """The slots from `since` until just before `until`, in UTC, in order."""
     return tuple(_between(schedule, timezone, since, until))
 
 
@@ -140,7 +141,7 @@ def slots_of_period(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """The same for a long period, of which only a few are kept in memory."""
+    """As `slots_between`, for long periods; only a few results are cached."""
     return tuple(_between(schedule, timezone, since, until))
 
 
@@ -159,7 +160,7 @@ def latest_slot(
     schedule: str, timezone: str, until: datetime.datetime
 ) -> datetime.datetime:
     """The last slot that is not later than `until`."""
-    # Forwards over ever longer spans, so that there is one way to evaluate.
+    # cronsim is only used forwards, over longer and longer spans.
     for days in 1, 32, 400, 366 * 9, 366 * 45:
         since = until - datetime.timedelta(days=days)
         slots = slots_between(
@@ -180,7 +181,7 @@ def _between(
     for slot in _slots(schedule, timezone, since - MINUTE):
         if slot >= until:
             break
-        # Two local times may mean the same instant.
+        # Two local times may be the same instant.
         if slot >= since and slot != last:
             yield slot
             last = slot

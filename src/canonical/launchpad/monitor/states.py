@@ -1,4 +1,4 @@
-"""The state of an answer: ok, paused, warning or critical.
+"""Decides the state of an answer: ok, paused, warning or critical.
 
 A check and a replay call the same functions, so they cannot disagree.
 """
@@ -38,7 +38,7 @@ def latest_due(
 ) -> datetime.datetime | None:
     """The last slot of a schedule that counts and whose grace has passed.
 
-    :return: `None` if all slots since `HORIZON` were paused.
+    :return: `None` if all slots within `HORIZON` were paused.
     """
     expectation = case.expectation
     return _latest_due(
@@ -49,7 +49,10 @@ def latest_due(
 def interval_ends(
     case: Case, completed: datetime.datetime
 ) -> datetime.datetime:
-    """The last moment at which the interval that began then is not late."""
+    """The last moment at which the script is not late.
+
+    :param completed: the start of the interval, which is a completion.
+    """
     expectation = case.expectation
     return patience_ends(
         case.pauses, completed, expectation.every + expectation.grace)
@@ -62,12 +65,12 @@ def recently_state(
     completed: datetime.datetime | None,
     at: datetime.datetime,
 ) -> str:
-    """Has there been no success for too long?
+    """The state of the first question: has the script run recently?
 
-    :param slot: of a schedule, the latest that is due; see `latest_due`.
-    :param started: when the success that started last did.
-    :param completed: when the last completion was.
-    :return: ``paused`` if a pause forgives what was due before it.
+    :param slot: the latest slot of a schedule that is due; see `latest_due`.
+    :param started: the start of the success that started last.
+    :param completed: the last completion of a success.
+    :return: ``paused`` if the script is late and a pause forgives it.
     """
     if case.expectation.schedule is not None:
         if slot is None or (
@@ -83,9 +86,9 @@ def recently_state(
 
 
 def intervals_met(due: int, runs: int) -> int:
-    """How many intervals have a run.
+    """The number of intervals that have a run.
 
-    Intervals have no fixed ends, so each run meets one.
+    Intervals have no fixed ends, so each run meets one interval.
     """
     return min(due, runs)
 
@@ -93,10 +96,10 @@ def intervals_met(due: int, runs: int) -> int:
 def often_state(
     expectation: IScriptExpectation, missed: int, extra: int
 ) -> str:
-    """Are there too few runs, or too many?
+    """The state of the second question: are there too few runs, or too many?
 
-    :param missed: how many slots have no run.
-    :param extra: how many runs meet no slot.
+    :param missed: the number of slots without a run.
+    :param extra: the number of runs that meet no slot.
     """
     severity: str = expectation.severity
     wrong = missed > expectation.missed or (
@@ -109,7 +112,7 @@ def runtime_state(
     recent: Sequence[float],
     earlier: Sequence[float],
 ) -> str:
-    """Is the average runtime wrong?  See `runtime_is_off`."""
+    """The state of the third question; see `runtime_is_off`."""
     severity: str = expectation.severity
     wrong = runtime_is_off(expectation, recent, earlier)
     return severity if wrong else "ok"
@@ -118,7 +121,7 @@ def runtime_state(
 def _is_forgiven(
     case: Case, slot: datetime.datetime | None, at: datetime.datetime
 ) -> bool:
-    """Was there a pause that forgives, and was nothing due since then?"""
+    """Does a pause forgive the script, with nothing due since that pause?"""
     for pause in reversed(case.forgiving):
         if pause.date_started > at:
             continue

@@ -1,7 +1,7 @@
-"""One run of a cron script: its row, and the proof that its work is done.
+"""An attempt: one run of a cron script, and the proof of its work.
 
-A run is in one of these states.  An arrow is labelled with the function that
-moves the run, or with what happens to it::
+A run is in one of these states.  The label of an arrow is the function that
+changes the state, or the event that does::
 
     begin()         commit()            record()
     ------> begun ----------> committed ----------> recorded
@@ -17,20 +17,21 @@ moves the run, or with what happens to it::
     end()
     ------> skipped
 
-The states are columns of its row in ``scriptattempt``: ``date_committed`` is
-set from *committed* on, and ``date_ended`` and ``outcome`` at the end of each
-path.  The transaction of the work itself writes ``date_committed``, as its
-last statement.  So whoever comes later knows from the database alone whether
-the work was done: after a crash, a failover, or an answer to the COMMIT that
-never came.
+The row of the run in ``scriptattempt`` has the state: ``date_committed`` is
+set from *committed* on, and ``date_ended`` and ``outcome`` are set at the end
+of each path.
 
-It is not written if other stores or data managers take part: ``main`` could
-commit and another could then fail, and the proof would be false.  Nor is it if
-a script commits within ``main`` and leaves nothing uncommitted.  Then only the
-record, or a file in the spool, proves the success.  If the script is killed
-before, the success is lost; and if the server loses transactions before the
-record, by a failover or a crash with ``synchronous_commit=off``, the script
-cannot notice.
+``date_committed`` is the proof.  The transaction of the work writes it, as its
+last statement.  So the database alone shows whether the work was committed,
+even after a crash, a failover, or a COMMIT without an answer.
+
+In two cases there is no proof.  First, if other stores or data managers take
+part in the transaction: the store ``main`` could commit and another could then
+fail, and the proof would be false.  Second, if a script commits within
+``main()`` and leaves nothing uncommitted.  Then only the record, or a file in
+the spool, proves the success.  If the script is killed before that, the
+success is lost.  If the server loses transactions before that, by a failover
+or a crash with ``synchronous_commit=off``, the script cannot notice.
 """
 
 from __future__ import annotations
@@ -75,11 +76,12 @@ __all__ = [
 ]
 
 
-# Seconds that any of it may take, and the end of a script that is killed.
+# The time limits in seconds: for a transaction about the attempt, and for its
+# end after a signal has arrived.
 TIMEOUT = 5.0
 HURRY = 2.0
 
-# Seconds between two looks at how a COMMIT has ended.
+# Seconds between two queries for the result of a COMMIT.
 PAUSE = 0.1
 
 
@@ -88,17 +90,18 @@ UNPROTECTED = (
 
 
 class Attempt:
-    """A run of the script `name`, in this process.
+    """A run of the script `name` in this process.
 
-    What cannot be stored of it is logged as a WARNING, and not tried again.
+    If something about the run cannot be stored, a WARNING is logged, and it
+    is not tried again.
 
-    :param is_kept: whether anything of it is on record at all.
-    :param hurry: is set once a signal has arrived.
+    :param is_kept: whether the run is kept in ``scriptattempt``.
+    :param hurry: an event that is set once a signal has arrived.
     :param run_key, date_started: by default a new one, and now.
     :ivar date_started: aware, in UTC.
-    :ivar is_in_doubt: whether it is not known if its work is committed.
-    :ivar state: ``"none"`` before anything is on record or if that was
-        refused, ``"begun"``, ``"committed"``, or ``"over"``.
+    :ivar is_in_doubt: whether it is unknown if the work is committed.
+    :ivar state: ``"none"`` until the run is on record, ``"begun"``,
+        ``"committed"``, or ``"over"``.
     """
 
     def __init__(
@@ -127,15 +130,15 @@ class Attempt:
         self.state = "none"
 
     def date_completed(self) -> datetime.datetime:
-        """Now; or, if the clock was set back, what it would show."""
+        """The current time, as if the clock had not been set back."""
         elapsed = datetime.timedelta(seconds=time.monotonic() - self._started)
         return max(
             datetime.datetime.now(datetime.UTC), self.date_started + elapsed)
 
     def begin(self) -> list[UnrecordedRun]:
-        """Put the start of the run on record, in a transaction of its own.
+        """Put the start of the run on record, in a separate transaction.
 
-        :return: the runs that nobody has recorded yet, as seen there.
+        :return: earlier runs whose success is not recorded yet.
         """
         if not self._is_kept:
             return []
@@ -155,11 +158,13 @@ class Attempt:
             return []
 
     def commit(self, seconds: float, patience: float) -> None:
-        """Commit the work, and the proof of it with it.
+        """Commit the work together with its proof.
 
-        :param seconds: that the COMMIT may take; 0 for any time.
-        :param patience: seconds to find out how it ended if nobody says so.
-        :raises Exception: if the work is not committed, or nobody knows.
+        :param seconds: the time limit of the COMMIT; 0 for no limit.
+        :param patience: how many seconds to ask for the result if the COMMIT
+            gets no answer.
+        :raises Exception: if the work is not committed, or if that is
+            unknown.
         """
         transaction.get().join(LastVote(self._prove))
         store = main_store()
@@ -192,7 +197,7 @@ class Attempt:
 
     @property
     def is_mine(self) -> bool:
-        """Is this the process that began it, and no child of that?"""
+        """Is this the process that began the run, and not a child of it?"""
         return os.getpid() == self._pid
 
     def record(
@@ -202,13 +207,13 @@ class Attempt:
         seconds: float,
         directory: Path,
     ) -> bool:
-        """Record its success, or spool it.
+        """Record the success of the run, or spool it.
 
-        :param seconds: to try for.
-        :param directory: of the spool.
-        :return: whether it is recorded.
-        :raises LaunchpadScriptFailure: if it cannot be spooled either, or if
-            its work is no longer in the database.
+        :param seconds: how long to try to record it.
+        :param directory: the directory of the spool.
+        :return: whether the success is recorded.
+        :raises LaunchpadScriptFailure: if the success cannot be spooled
+            either, or if the work is no longer in the database.
         """
         success = self.success(date_started, date_completed)
         try:
@@ -240,19 +245,19 @@ class Attempt:
         )
 
     def succeed(self) -> None:
-        """End it without a record, for a script that does not want one."""
+        """End the run as a success without a record of the success."""
         if self.state == "committed":
             self.end("success", 0, None)
 
     def fail(self, error: BaseException) -> None:
-        """End it, since `error` was raised and the work is rolled back."""
+        """End the run as failed with `error`; its work is rolled back."""
         if self.state in ("none", "begun") and not self.is_in_doubt:
             self.end(*ending_of(error))
 
     def end(
         self, outcome: str, exit_status: int | None, reason: str | None
     ) -> None:
-        """Put its end on record; see `IScriptAttempt`."""
+        """Put the end of the run on record; see `IScriptAttempt`."""
         if not (self._is_kept and self.is_mine):
             return
         try:
@@ -284,13 +289,13 @@ class Attempt:
                 output=output)
 
     def _put(self) -> None:
-        """Have a row, if there is none."""
+        """Insert the row, unless it exists."""
         getUtility(IScriptAttemptSet).begin(
             self._name, run_key=self._run_key, hostname=self._hostname,
             date_started=self.date_started)
 
     def _prove(self) -> None:
-        """Write the proof, if the work is in the store ``main`` alone."""
+        """Write the proof, if only the store ``main`` has work."""
         store = main_store()
         if not (self._is_kept and works_alone()):
             return
@@ -303,14 +308,14 @@ class Attempt:
         except DisconnectionError:
             raise
         except ReadOnlySqlTransaction:
-            # There is no work that could be lost.
+            # A read-only transaction has no work that could be lost.
             pass
         except Exception as error:
             self._warn(f"The proof of its work is not kept, and {UNPROTECTED}",
                        error)
 
     def _find_out(self, patience: float) -> bool | None:
-        """Has the work been committed after all?  `None`: nobody knows."""
+        """Has the work been committed?  `None` if that is unknown."""
         deadline = time.monotonic() + patience
         while True:
             left = deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""What a script is built on."""
+"""The base classes of scripts."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
 from canonical.launchpad.scripts.logger import add_logging_options
+from canonical.launchpad.scripts.logger import check_profile
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
@@ -58,15 +59,15 @@ __all__ = [
 ]
 
 
-# Seconds that a script spends on successes that others have left, in the spool
-# and in the database each.
+# How many seconds a script may spend on unrecorded successes of earlier runs;
+# once for the spool, and once for the database.
 SECONDS_FOR_OTHERS = 5.0
 
 
 class LaunchpadScript:
-    """A script beside the application.
+    """A script of the application.
 
-    A subclass overrides `main`, and what else it needs to::
+    A subclass overrides `main`, and other methods if needed::
 
         class UpdateBugs(LaunchpadScript):
             def main(self):
@@ -77,18 +78,19 @@ class LaunchpadScript:
 
     :cvar usage: for --help; see `optparse`.
     :cvar description: for --help; `None` means the docstring of the class.
-    :cvar loglevel: of `logging`; what is logged without -v and -q.
+    :cvar loglevel: a level of `logging`; the level without -v and -q.
     :ivar parser: an `optparse.OptionParser`.
-    :ivar options: what it made of the command line.
-    :ivar args: and the arguments that it left over.
+    :ivar options: the parsed options of the command line.
+    :ivar args: the other arguments of the command line.
     :ivar logger: a `logging.Logger` that writes to standard error.
     :ivar txn: within `main`, the `ZopelessTransactionManager`.
 
-    :param name: the script's name, by default that of its class in lower
+    :param name: the script's name; by default the name of its class in lower
         case.
     :param dbuser: the database role to connect as; see `initZopeless`.
-    :param test_args: the command line, if not that of the process.
-    :param logger: to use instead of one that the options govern.
+    :param test_args: the command line; by default that of the process.
+    :param logger: a logger to use instead of the one that the options
+        configure.
     """
 
     usage: str | None = None
@@ -126,9 +128,10 @@ class LaunchpadScript:
             None if test_args is None else list(test_args))
         self.logger = logger or script_logger(
             self.parser, self.options, self.loglevel)
+        check_profile(self.parser, self.options.profile)
         self.handle_options()
 
-    # What a subclass may override.
+    # The members that a subclass may override.
 
     @property
     def name(self) -> str:
@@ -137,14 +140,14 @@ class LaunchpadScript:
 
     @property
     def dbuser(self) -> str | None:
-        """The role to connect as.  May likewise depend on options."""
+        """The role to connect as.  It may depend on options, as the name."""
         return self._dbuser
 
     def main(self) -> None:
-        """Do the script's work.  To be overridden.
+        """Do the script's work.  A subclass overrides this.
 
-        What it leaves uncommitted is committed after it has returned.  An
-        exception means that the script has failed.
+        After it has returned, uncommitted work is committed.  If it raises an
+        exception, the script has failed.
         """
         raise NotImplementedError
 
@@ -152,9 +155,9 @@ class LaunchpadScript:
         """Add options to `self.parser`."""
 
     def handle_options(self) -> None:
-        """Look at `self.options`, and call `self.parser.error` for mistakes.
+        """Check `self.options`, and call `self.parser.error` for mistakes.
 
-        Nothing is locked, and there is no database, yet.
+        The script is not locked yet, and not connected to the database.
         """
 
     def record_activity(
@@ -162,11 +165,11 @@ class LaunchpadScript:
         date_started: datetime.datetime,
         date_completed: datetime.datetime,
     ) -> None:
-        """Called once the work has been committed; does nothing here."""
+        """Do nothing.  This is called after the work is committed."""
 
     @property
     def lockfilename(self) -> str:
-        """The name of the lock file: scripts that share it take turns."""
+        """The name of the lock file.  Scripts that share it take turns."""
         return lock_file_name(self.name)
 
     @property
@@ -175,7 +178,7 @@ class LaunchpadScript:
         directory = config.directory_for("scripts", "lock_directory")
         return directory / self.lockfilename
 
-    # What a script is started with.
+    # The methods that start a script.
 
     def lock_and_run(
         self,
@@ -185,10 +188,10 @@ class LaunchpadScript:
     ) -> None:
         """Run the script if it does not run already; see `run`.
 
-        :param blocking: if it does, wait until that is over.
-        :param skip_delete: leave the lock file there afterwards.
-        :raises SystemExit: with status 1 too if it runs already, or if it
-            cannot be locked.
+        :param blocking: if it runs already, wait for the end of that run.
+        :param skip_delete: do not remove the lock file at the end.
+        :raises SystemExit: as `run` does; also with status 1 if the script
+            runs already, or if it cannot be locked.
         """
         self._run(isolation, lambda: self.lock_or_die(blocking), skip_delete)
 
@@ -196,11 +199,11 @@ class LaunchpadScript:
         """Run the script: execute the ZCML, connect, call `main`, commit.
 
         :param isolation: see `initZopeless`.
-        :raises ValueError: for an isolation that there is not.
-        :raises SystemExit: if the script has failed, with the exit status
-            that the chapter "Failing on purpose" of the manual says, 2 if the
-            configuration is wrong; and with 0 if `main` called `sys.exit` and
-            all is well, or if the script is switched off.
+        :raises ValueError: if `isolation` is unknown.
+        :raises SystemExit: if the script has failed, with an exit status from
+            the chapter "Failing on purpose" of the manual; with 2 if the
+            configuration is wrong; with 0 if `main` called `sys.exit` to
+            report success, or if the script is switched off.
         """
         self._run(isolation)
 
@@ -213,12 +216,12 @@ class LaunchpadScript:
         self._lock_or_exit(blocking, 0)
 
     def unlock(self, skip_delete: bool = False) -> None:
-        """Give the lock up; see `lock_and_run`."""
+        """Release the lock; see `lock_and_run`."""
         if self._lock is not None:
             self._lock.release(skip_delete)
             self._lock = None
 
-    # How it comes about.
+    # The steps of a run.
 
     def _run(
         self,
@@ -226,9 +229,9 @@ class LaunchpadScript:
         lock: Callable[[], None] | None = None,
         skip_delete: bool = False,
     ) -> None:
-        """All that happens, in that order.
+        """The steps of a run, in order.
 
-        :param lock: what is done first and undone last, if anything.
+        :param lock: locks the script; `None` to run without a lock.
         """
         check_isolation(isolation)
         with (
@@ -251,9 +254,9 @@ class LaunchpadScript:
                 raise leave
 
     def _work(self) -> SystemExit | None:
-        """All that happens while there is a connection, in that order.
+        """The steps of a run that need the database, in order.
 
-        :return: how `main` wants to leave, if it has not just returned.
+        :return: the `SystemExit` of a `main` that succeeded with `sys.exit`.
         """
         record_timeout = config.duration_of("scripts", "record_timeout")
         commit_timeout = config.duration_of("scripts", "commit_timeout")
@@ -295,7 +298,7 @@ class LaunchpadScript:
         url = config.scripts.cron_control_url
         if not url:
             return
-        # Slow to import, for those who switch nothing off.
+        # croncontrol is slow to import, and needed only with a control file.
         from canonical.launchpad.scripts.croncontrol import cronscript_enabled
         if not cronscript_enabled(
             url, self.name, config.directory, self.logger
@@ -332,7 +335,7 @@ class LaunchpadScript:
     def _keep(
         self, outcome: str, exit_status: int | None, reason: str
     ) -> None:
-        """Keep an attempt that ends before its work."""
+        """Record an attempt that ends before its work."""
         if not self._is_recorded:
             return
         try:
@@ -349,7 +352,7 @@ class LaunchpadScript:
 
     @contextmanager
     def _connected(self, isolation: str) -> Iterator[None]:
-        """With the ZCML executed, and the transaction manager installed."""
+        """Execute the ZCML, and install the transaction manager."""
         execute_zcml()
         was_installed = ZopelessTransactionManager._installed
         try:
@@ -370,13 +373,13 @@ class LaunchpadScript:
     def _commit_failed(
         self, attempt: Attempt, error: Exception
     ) -> BaseException:
-        """What to raise for it."""
+        """The exception to raise for a failed commit."""
         if self._signals.signum is not None and isinstance(
             error, DisconnectionError
         ):
             return Killed(self._signals.signum)
         if attempt.is_in_doubt:
-            # That is logged.
+            # `Attempt.commit` has logged it.
             return SilentLaunchpadScriptFailure(1)
         self.logger.error(
             "The final commit failed: %s", first_line(error), exc_info=True)
@@ -407,14 +410,15 @@ class LaunchpadCronScript(LaunchpadScript):
         date_started: datetime.datetime,
         date_completed: datetime.datetime,
     ) -> None:
-        """Record the run, in a transaction of its own.
+        """Record the success of the run, in a separate transaction.
 
-        If that cannot be done it is spooled, and the next cron script on this
-        host sends it.  A child of the script's process records nothing.
+        If that fails, the success is spooled, and the next cron script on
+        this host records it.  A child of the script's process records
+        nothing.
 
         :param date_started: aware, as is `date_completed`.
-        :raises LaunchpadScriptFailure: if it cannot be spooled either, or if
-            its work is no longer in the database.
+        :raises LaunchpadScriptFailure: if the success cannot be spooled
+            either, or if the work is no longer in the database.
         """
         if self._attempt is None or not self._attempt.is_mine:
             return

@@ -1,4 +1,4 @@
-"""Switching cron scripts off, by a file that operators edit."""
+"""Cron control: a file in which operators switch cron scripts off."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from canonical.config import without_quotes
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 from canonical.config.weburl import WebError
 from canonical.config.weburl import is_web_url
 from canonical.config.weburl import site_of
@@ -26,18 +26,18 @@ __all__ = [
 ]
 
 
-# Seconds that all of it may take.
+# How many seconds the file may take to be read.
 TIMEOUT = 5
 
-# The hosts that a file: URL may have.
+# The hosts that a file: URL may name.
 LOCAL = ("", "localhost")
 
-# A file of this size is no list of switches.
+# In bytes.  A larger file is not a cron control file.
 LARGEST = 1_000_000
 
 
 class ControlParser(ConfigParser):
-    """Reads what people write: comments after values, spaces in brackets."""
+    """Accepts comments after values, and spaces within brackets."""
 
     SECTCRE = re.compile(r"\[\s*(?P<header>.+?)\s*\]")
 
@@ -52,10 +52,10 @@ class ControlParser(ConfigParser):
 def cronscript_enabled(
     url: str, name: str, directory: Path, logger: Logger
 ) -> bool:
-    """May the script `name` run?
+    """Is the script `name` switched on?
 
-    Whatever is wrong with the file, it may: a mistake there should not stop
-    every script there is.  See `switches`.
+    If the file is wrong, the script is on: a mistake in one file should not
+    stop all scripts.  See `switches`.
     """
     return switches(url, [name], directory, logger).get(name, True)
 
@@ -63,16 +63,15 @@ def cronscript_enabled(
 def switches(
     url: str, names: Sequence[str], directory: Path, logger: Logger
 ) -> dict[str, bool]:
-    """Whether scripts are switched on.
+    """Which scripts are switched on.
 
-    One ERROR says what is wrong with the file, or with what it says of a
-    script.
+    If the file, or its entry for a script, is wrong, one ERROR is logged.
 
-    :param url: ``file:``, ``http:`` or ``https:``, or the name of a file.
-        Empty, and if there is no such file: all are on.
-    :param directory: where the names of files start.
-    :return: by the names.  What could not be made out is not there: the
-        script may be on or off.
+    :param url: a ``file:``, ``http:`` or ``https:`` URL, or the name of a
+        file.  If it is empty, or if there is no such file, all scripts are on.
+    :param directory: the directory that the names of files are relative to.
+    :return: a dict from names to whether the script is on.  A script is left
+        out if its entry cannot be read; it may be on or off.
     """
     all_on = dict.fromkeys(names, True)
     if not url or not names:
@@ -99,23 +98,23 @@ def switches(
 
 
 def _where(url: str) -> str:
-    """Where the file is, in words, without what may be a password."""
+    """The place of the file, for messages, without any password."""
     if is_web_url(url):
         return f" at {site_of(url)}"
     try:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    # One in quotes, or without its scheme, looks like the name of a file.
+    # A URL in quotes, or one without a scheme, looks like a file name.
     is_file = parts.scheme == "file" and parts.netloc in LOCAL or (
         parts.scheme == "" and "//" not in url and ":" not in url)
     return f" at {single_line(url)}" if is_file and "@" not in url else ""
 
 
 def _what(error: Exception) -> str:
-    """What is wrong, on one line."""
+    """The text of an error on one line."""
     if isinstance(error, ParserError):
-        # A page that is no such file may have the password of its URL in it.
+        # A web page that is not such a file may quote the password of its URL.
         return without_quotes(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
@@ -125,8 +124,8 @@ def _what(error: Exception) -> str:
 def _fetch(url: str, directory: Path) -> str:
     """The text at `url`.
 
-    :raises FileNotFoundError: if there is none.
-    :raises OSError, ValueError: if it cannot be read.
+    :raises FileNotFoundError: if there is no file.
+    :raises OSError, ValueError: if the file cannot be read.
     """
     try:
         parts = urlsplit(url)
@@ -136,25 +135,25 @@ def _fetch(url: str, directory: Path) -> str:
         content = _download(url)
     elif parts.scheme in ("", "file"):
         if parts.netloc not in LOCAL:
-            raise ValueError("a file: URL has no host, and this one has")
+            raise ValueError("a file: URL must not name a host")
         path = url if parts.scheme == "" else unquote(parts.path)
         with (directory / Path(path).expanduser()).open("rb") as file:
             content = file.read(LARGEST + 1)
     else:
         raise ValueError(
-            f"{parts.scheme}: is none of file:, http: and https:")
+            f"expected a file:, http: or https: URL, not {parts.scheme}:")
     if len(content) > LARGEST:
         raise ValueError(f"it has more than {LARGEST} bytes")
     return str(content, "utf-8-sig")
 
 
 def _download(url: str) -> bytes:
-    # Slow to import, for scripts that are switched by a file.
+    # urllib is slow to import, and local files do not need it.
     import urllib.request
     if not is_web_url(url):
         raise ValueError(
-            "[scripts] cron_control_url: not an http: or https: URL, or one"
-            " with a user in it")
+            "[scripts] cron_control_url: not an http: or https: URL without a"
+            " user")
     try:
         with without_secrets(), urllib.request.urlopen(
             url, timeout=TIMEOUT
@@ -170,9 +169,9 @@ def _download(url: str) -> bytes:
 
 
 class _Switches:
-    """What a file says.
+    """The content of a cron control file.
 
-    :raises configparser.Error: if it cannot be read.
+    :raises configparser.Error: if the text cannot be parsed.
     """
 
     def __init__(self, text: str):
@@ -181,9 +180,9 @@ class _Switches:
         self._words = _words(text)
 
     def is_on(self, name: str) -> bool:
-        """What it says of a script.
+        """Is a script switched on?
 
-        :raises ValueError: if it cannot be made out.
+        :raises ValueError: if its entry is wrong or ambiguous.
         """
         parser = self._parser
         section = (
@@ -195,7 +194,7 @@ class _Switches:
         value = parser.get(section, "enabled", fallback="true")
         if len(self._words.get(section, ())) > 1:
             raise ValueError(
-                f"[{section}] is there twice, and does not say the same")
+                f"[{section}] occurs twice, with different values")
         if value.lower() not in parser.BOOLEAN_STATES:
             raise ValueError(
                 f"[{section}] enabled: neither true nor false: {value!r}")
@@ -203,7 +202,10 @@ class _Switches:
 
 
 def _words(text: str) -> dict[str, set[str]]:
-    """What all the sections of each name say of ``enabled``."""
+    """All values of ``enabled``, by the name of the section.
+
+    A name may have several sections.
+    """
     words: dict[str, set[str]] = {}
     for part in re.split(r"(?m)^(?=\[)", text):
         parser = ControlParser()

@@ -1,4 +1,4 @@
-"""From the end of a script's work to the exit status of its process."""
+"""Turns the end of a script's work into the exit status of its process."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ __all__ = [
 ]
 
 
-# Seconds; a handler that runs in the middle of an error runs this long before
-# it comes out.
+# In seconds.  If a signal is handled while an error is raised, the error
+# appears within this time.
 AT_ONCE = 1.0
 
 
 class LaunchpadScriptFailure(Exception):
-    """The script has failed, and the text says why; no traceback is needed.
+    """The script has failed.  The text says why, and no traceback is logged.
 
-    :cvar exit_status: of the process; a subclass or an instance may have
-        another.
+    :cvar exit_status: the exit status of the process.  A subclass or an
+        instance may have another one.
     """
 
     exit_status: int = 1
 
 
 class SilentLaunchpadScriptFailure(Exception):
-    """The script has failed, and has said so itself.
+    """The script has failed, and has logged the reason itself.
 
-    :param exit_status: of the process.
+    :param exit_status: the exit status of the process.
     """
 
     def __init__(self, exit_status: int = 1):
@@ -61,10 +61,10 @@ class SilentLaunchpadScriptFailure(Exception):
 
 
 def failure_status(status: object) -> int:
-    """An exit status for a failure that asks for `status`.
+    """The exit status of a failure that asks for `status`.
 
-    The kernel keeps the last eight bits, and so would take a 256 for success;
-    what is not within 1 and 255 becomes 1.
+    A status outside 1 to 255 becomes 1.  The kernel keeps only the last eight
+    bits, so 256 would mean success.
     """
     if isinstance(status, int) and 1 <= status <= 255:
         return int(status)
@@ -76,12 +76,13 @@ def call_main(
 ) -> SystemExit | None:
     """Call `main`, and distinguish success from failure if it exits.
 
-    A child that `main` has forked and that comes out of it ends here: only
-    the process that started the script goes on.
+    If `main` has forked, and a child returns from it, the child ends here.
+    Only the process that started the script goes on.
 
-    :return: how it wants to leave, if it has succeeded but not returned.
-    :raises LaunchpadScriptFailure, SilentLaunchpadScriptFailure: for a
-        `sys.exit` with a text or a status.
+    :return: the `SystemExit` if `main` has succeeded with `sys.exit`.
+    :raises LaunchpadScriptFailure: for a `sys.exit` with a text.
+    :raises SilentLaunchpadScriptFailure: for a `sys.exit` with a status other
+        than 0.
     """
     pid = os.getpid()
     leave: BaseException | None = None
@@ -105,12 +106,13 @@ def call_main(
 def cause_of(
     error: BaseException, signals: DeadlySignals
 ) -> BaseException:
-    """The signal, if `error` is what psycopg2 has made of it; or else `error`.
+    """A `Killed` if a signal has caused `error`, else `error`.
 
-    What a signal's handler raises in Python code that psycopg2 calls is lost.
-    In a function for a COPY it becomes an error that quotes it; and while
-    psycopg2 makes the error of a statement that was cancelled or cut, that
-    error comes out, at once.
+    If a signal handler raises in Python code that psycopg2 calls, psycopg2
+    drops that exception and raises its own error.  If the code is a function
+    for COPY, the error quotes the exception.  If psycopg2 is creating the
+    error of a statement that was cancelled or cut, it raises that error
+    immediately.
     """
     if signals.signum is not None and (
         isinstance(error, QueryCanceledError)
@@ -123,9 +125,10 @@ def cause_of(
 
 
 def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
-    """End a child of the script, with nothing that is the parent's.
+    """End a child of the script without the cleanup of the parent.
 
-    :param leave: how it wants to leave, or `None` if it has just returned.
+    :param leave: the exception that ends the child, or `None` if it has
+        returned.
     """
     status = 0
     if isinstance(leave, SystemExit):
@@ -145,9 +148,9 @@ def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
 
 
 def ending_of(error: BaseException) -> tuple[str, int | None, str]:
-    """How a script ends that has failed with `error`.
+    """The end of a run that has failed with `error`.
 
-    :return: outcome, exit status and reason; see `IScriptAttempt`.
+    :return: the outcome, exit status and reason; see `IScriptAttempt`.
     """
     if isinstance(error, KeyboardInterrupt):
         return "killed", None, signal.Signals(signum_of(error)).name
@@ -166,16 +169,16 @@ def ending_of(error: BaseException) -> tuple[str, int | None, str]:
 
 
 def signum_of(interrupt: KeyboardInterrupt) -> int:
-    """The signal that it stands for."""
+    """The number of the signal that `interrupt` stands for."""
     signum: int = getattr(interrupt, "signum", signal.SIGINT)
     return signum
 
 
 @contextmanager
 def end_of_process(signals: DeadlySignals, logger: Logger) -> Iterator[None]:
-    """Make of whatever is raised within an end of the process.
+    """Turn every exception of the block into an end of the process.
 
-    :raises SystemExit: instead of all else.
+    :raises SystemExit: in place of any other exception.
     """
     try:
         with signals:

@@ -1,8 +1,8 @@
-"""One script of a name at a time.
+"""Locks that let only one run of a script run at a time.
 
-The lock is the kernel's (flock), on a file: it is gone with the process that
-held it, however that ends, and children that a script forks have no part in
-it.  It needs no byte on the disk; the pid in the file is for people.
+A lock is a flock(2) on a file.  The kernel releases it when the process ends,
+in whatever way.  Forked children of a script do not hold it.  It works even
+if the disk is full.  The pid in the file is for people.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = [
 ]
 
 
-# The longest name that file systems allow, less what stands around it.
+# The longest name that file systems allow, without the prefix and suffix.
 LONGEST_NAME = 255 - len("launchpad-.lock")
 
 
 def lock_file_name(name: str) -> str:
     """The name of the lock file of a script.
 
-    No script's name leads out of the lock directory.
+    The file is in the lock directory for every name of a script.
     """
     safe = name.replace("%", "%25").replace("/", "%2F")
     if len(safe.encode()) > LONGEST_NAME:
@@ -45,11 +45,11 @@ class LockTaken(Exception):
 
 
 class LockFile:
-    """A lock that this process holds, at `path`.
+    """A lock that this process holds, on the file `path`.
 
     :param blocking: wait until the lock is free.
-    :raises LockTaken: if it is not, and `blocking` is false.
-    :raises OSError: if the file cannot be made or opened.
+    :raises LockTaken: if the lock is taken, and `blocking` is false.
+    :raises OSError: if the file cannot be created or opened.
     """
 
     # The locks that this process holds.
@@ -71,39 +71,39 @@ class LockFile:
             except BaseException:
                 os.close(self._file)
                 raise
-            # Who held the lock has removed the file as we opened it.
+            # The previous holder removed the file after it was opened here.
             os.close(self._file)
         self._held.add(self)
         self._write(f"{os.getpid()}\n")
 
     @property
     def is_held(self) -> bool:
-        """Does this process hold it?  A child of it does not."""
+        """Does this process hold the lock?  A forked child does not."""
         return self in self._held
 
     def release(self, skip_delete: bool = False) -> None:
-        """Give the lock up.  Harmless if it is not held, or any longer.
+        """Release the lock.  If it is not held, do nothing.
 
-        :param skip_delete: leave the file.
+        :param skip_delete: do not remove the file.
         """
         if not self.is_held:
             return
         self._held.discard(self)
         self._write("")
         if not skip_delete:
-            # In a directory that users share it may be another's.
+            # In a shared directory, the file may belong to another user.
             with suppress(OSError):
                 self.path.unlink()
         os.close(self._file)
 
     def _write(self, text: str) -> None:
-        """Say who holds it, if the disk and the owner of the file permit."""
+        """Write the holder into the file, if that is possible."""
         with suppress(OSError):
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, text.encode(), 0)
 
     def _is_in_place(self) -> bool:
-        """Is the file that we have locked the one that others would lock?"""
+        """Is the locked file still the one at `path`?"""
         try:
             there = os.stat(self.path)
         except FileNotFoundError:
@@ -112,9 +112,9 @@ class LockFile:
 
     @classmethod
     def _leave_to_parent(cls) -> None:
-        """In a child that was forked: have no part in what the parent holds.
+        """In a forked child, close the locks of the parent.
 
-        The lock is free when the last descriptor of it is closed.
+        A lock is free only when its last descriptor is closed.
         """
         for lock in cls._held:
             os.close(lock._file)
@@ -125,11 +125,12 @@ os.register_at_fork(after_in_child=LockFile._leave_to_parent)
 
 
 def _open(path: Path) -> int:
-    """The file, made if need be; by whom does not matter.
+    """Open the file; create it if it is missing.
 
-    To lock a file it is enough to read it.  In a directory that several users
-    may write to, all of them may read it whatever the umask of its maker was;
-    and the kernel does not let O_CREAT open what another user has made there.
+    A file can be locked by any user who may read it.  In a directory that
+    several users may write to, the mode of the file lets all of them read it,
+    whatever the umask of its creator.  There, the kernel refuses O_CREAT for
+    a file of another user.
     """
     flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     while True:
@@ -148,6 +149,6 @@ def _open(path: Path) -> int:
 
 
 def _holder(file: int) -> str:
-    """Who holds it, as the file says."""
+    """The holder of the lock, from the content of the file."""
     pid = os.pread(file, 20, 0).strip()
     return f"process {pid.decode()}" if pid.isdigit() else "another process"

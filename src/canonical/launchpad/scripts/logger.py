@@ -1,4 +1,4 @@
-"""The log of a script, and the options that govern it."""
+"""The log of a script, and its options."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from optparse import OptionParser
 from optparse import Values
+from typing import TYPE_CHECKING
 
 from canonical.launchpad.plainlog import PlainFormatter
 
 
+if TYPE_CHECKING:
+    # Slow to import, and of no use to most scripts.
+    from argparse import ArgumentParser
+    from argparse import Namespace
+
+
 __all__ = [
     "add_logging_options",
+    "check_profile",
     "log_to_stderr",
     "profiled",
     "script_logger",
@@ -40,11 +48,11 @@ class UTCFormatter(PlainFormatter):
 
 
 def is_of_interest(record: logging.LogRecord) -> bool:
-    """Drops what would mislead, or bury what the script says.
+    """A filter that drops misleading and superfluous messages.
 
     When PostgreSQL refuses a commit, `transaction` warns that several
-    resources may disagree, which a script with one store has not got; the
-    exception says what is.  And zope.configuration tells of every file.
+    resources may disagree.  A script has only one store, and the exception
+    gives the reason.  zope.configuration logs every file that it reads.
     """
     of_configuration = (
         record.name == "config" and record.levelno < logging.WARNING)
@@ -69,15 +77,17 @@ def add_logging_options(parser: OptionParser) -> None:
 
 
 def script_logger(
-    parser: OptionParser, options: Values, level: int
+    parser: OptionParser | ArgumentParser,
+    options: Values | Namespace,
+    level: int,
 ) -> logging.Logger:
     """The root logger, with the handlers that the options ask for.
 
-    Those that an earlier script in this process has set up are replaced.
+    They replace the handlers of an earlier script in this process.
 
-    :param level: of `logging`; the one without -v and -q.
-    :raises SystemExit: with status 2, through `parser`, for a level that
-        there is not, and a file that cannot be written.
+    :param level: a level of `logging`; the level without -v and -q.
+    :raises SystemExit: with status 2, through `parser`, if a level is unknown
+        or a file cannot be written.
     """
     level += 10 * (options.quiet - options.verbose)
     level = min(max(level, logging.DEBUG), logging.CRITICAL)
@@ -91,13 +101,6 @@ def script_logger(
         except OSError as error:
             parser.error(f"--log-file: {error.strerror}: {path}")
         handlers[1].setLevel(file_level)
-    if options.profile:
-        try:
-            with open(options.profile, "ab"):
-                pass
-        except OSError as error:
-            parser.error(f"--profile: {error.strerror}: {options.profile}")
-
     return _root_logger(handlers)
 
 
@@ -123,10 +126,24 @@ def _root_logger(handlers: Sequence[logging.Handler]) -> logging.Logger:
     return logger
 
 
+def check_profile(parser: OptionParser, path: str | None) -> None:
+    """Check that statistics can be left in a file, if it has a name.
+
+    :raises SystemExit: with status 2, through `parser`, if not.
+    """
+    if not path:
+        return
+    try:
+        with open(path, "ab"):
+            pass
+    except OSError as error:
+        parser.error(f"--profile: {error.strerror}: {path}")
+
+
 def _level_and_path(
-    parser: OptionParser, value: str, level: int
+    parser: OptionParser | ArgumentParser, value: str, level: int
 ) -> tuple[int, str]:
-    """What --log-file says.  The path may have colons in it."""
+    """The level and the path in --log-file.  The path may have colons."""
     match = re.fullmatch(r"([A-Za-z]+):(.*)", value, re.DOTALL)
     if match is None:
         return level, value
@@ -140,7 +157,7 @@ def _level_and_path(
 
 @contextmanager
 def profiled(path: str | None, logger: logging.Logger) -> Iterator[None]:
-    """Leave statistics of what happens within in a file, if it has a name."""
+    """Write statistics about the block to the file `path`, if it is given."""
     if not path:
         yield
         return

@@ -1,4 +1,4 @@
-"""A metric beside the record, for those who have statsd."""
+"""Sends the duration of a run to statsd."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from logging import Logger
 
 from canonical.config import config
-from canonical.config.bounded import within
+from canonical.config.timelimit import within
 
 
 __all__ = [
@@ -14,15 +14,15 @@ __all__ = [
 ]
 
 
-# Seconds that all of it may take; it is the look-up of the host that might.
+# How many seconds sending may take.  The look-up of the host may be slow.
 TIMEOUT = 1
 
 
 def send_duration(name: str, seconds: float, logger: Logger) -> None:
     """Send ``script_activity`` to statsd, if the configuration names one.
 
-    Whatever is wrong with it is logged at DEBUG: a metric that is missing is
-    not worth a mail.
+    An error is logged at DEBUG.  At another level cron would mail it, and a
+    missing metric is not worth a mail.
     """
     host = config.statsd.host
     if not host:
@@ -32,7 +32,7 @@ def send_duration(name: str, seconds: float, logger: Logger) -> None:
         f",name={_tag(name)}")
 
     def send() -> None:
-        # Slow to import, for those who have no statsd.
+        # statsd is slow to import, and many do not use it.
         from statsd import StatsClient
         client = StatsClient(
             host, int(config.statsd.port), ipv6=":" in host)
@@ -48,10 +48,10 @@ def send_duration(name: str, seconds: float, logger: Logger) -> None:
 def _tag(value: str) -> str:
     """`value` as a tag of InfluxDB's line protocol.
 
-    By "Special characters" in its documentation, commas, equals signs and
-    spaces are escaped.  A colon, a bar or an at sign would end the name for
-    statsd, and is replaced.  Characters that are not ASCII are written as
-    Python does, since the client sends no others.
+    Commas, equals signs and spaces are escaped; see "Special characters" in
+    the documentation of InfluxDB.  A colon, a bar or an at sign, which would
+    end the name for statsd, becomes an underscore.  The client sends only
+    ASCII, so other characters become escapes of Python.
     """
     safe = re.sub(r"[:|@]", "_", value)
     ascii_only = safe.encode("ascii", "backslashreplace").decode()

@@ -1,6 +1,6 @@
-"""Recording a success: exactly once, and only if its work is there.
+"""Records a success exactly once, and only if its work is in the database.
 
-Each run has a key, by which the database takes its success once, however
+Each run has a key.  The database accepts one success for each key, however
 often it is sent.
 """
 
@@ -43,13 +43,13 @@ __all__ = [
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
-# Seconds that a try has, at least and at most.
+# The shortest and the longest time limit of a try, in seconds.
 SHORTEST_TRY = 1.0
 LONGEST_TRY = 60.0
 
 
 class WorkLost(Exception):
-    """A transaction that was committed is not in the database."""
+    """A committed transaction is no longer in the database."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -64,12 +64,12 @@ def record_success(
     exit_status: int = 0,
     output: Output | None = None,
 ) -> None:
-    """Record a success and end its attempt, in a transaction of its own.
+    """Record a success and end its attempt, in a separate transaction.
 
-    :param seconds: that it may take.
+    :param seconds: the time limit.
     :param exit_status, output: of an attempt that is on record as begun.
-    :raises WorkLost: if its attempt should be a proof and is none.
-    :raises Exception: if it is not recorded, or nobody knows.
+    :raises WorkLost: if its attempt should have the proof, but has none.
+    :raises Exception: if the success is not recorded, or if that is unknown.
     """
     with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
         make_durable(main_store())
@@ -94,12 +94,12 @@ def record_success(
 def in_time(
     record: Callable[[float], None], seconds: float, hurry: threading.Event
 ) -> None:
-    """Record something, and try again what fails, over new connections.
+    """Record something.  If that fails, try again over a new connection.
 
-    :param record: what does it, in so many seconds.
-    :param seconds: for how long.
-    :param hurry: if this is set, there is no further try.
-    :raises Exception: why the last try failed.
+    :param record: what records, within so many seconds.
+    :param seconds: how long to try.
+    :param hurry: an event; once it is set, there is no further try.
+    :raises Exception: the error of the last try.
     """
     deadline = time.monotonic() + seconds
     pause = FIRST_PAUSE
@@ -112,8 +112,9 @@ def in_time(
         except WorkLost:
             raise
         except Exception as error:
-            # The script may have changed the settings of its session, such
-            # as the role.  If a new session refuses it too, that is final.
+            # The script may have changed settings of its session, such as
+            # the role.  If the statement fails in a new session too, it is
+            # not tried again.
             refused += is_final(error)
             left = deadline - time.monotonic()
             if refused > 1 or left <= 0 or hurry.is_set():
@@ -131,12 +132,12 @@ def record_or_spool(
     directory: Path,
     logger: Logger,
 ) -> bool:
-    """Record a success, or keep it on disk if that cannot be done in time.
+    """Record a success, or spool it if it cannot be recorded in time.
 
-    :param directory: of the spool.
-    :param seconds, hurry: as of `in_time`.
-    :return: whether it is recorded.
-    :raises LaunchpadScriptFailure: if it cannot be kept either.
+    :param directory: the directory of the spool.
+    :param seconds, hurry: as in `in_time`.
+    :return: whether the success is recorded.
+    :raises LaunchpadScriptFailure: if it cannot be spooled either.
     :raises WorkLost: as `record_success` does.
     """
     try:

@@ -1,4 +1,4 @@
-"""Dying of a signal, in good order."""
+"""Ends a script in good order when a signal arrives."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = [
 
 DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# Seconds that the server gets to cancel a statement.
+# How many seconds the server gets to cancel a statement.
 PATIENCE = 3.0
 
 
 class Killed(KeyboardInterrupt):
-    """A signal has arrived that is going to end the process.
+    """A signal has arrived that will end the process.
 
-    :ivar signum: which.
+    :ivar signum: the number of the signal.
     """
 
     def __init__(self, signum: int):
@@ -42,7 +42,7 @@ class Killed(KeyboardInterrupt):
 
 
 def die_of(signum: int) -> NoReturn:
-    """End this process as `signum` would have, had it not been handled."""
+    """End this process as the unhandled signal `signum` would."""
     for stream in sys.stdout, sys.stderr:
         with suppress(AttributeError, OSError, ValueError):
             stream.flush()
@@ -52,23 +52,23 @@ def die_of(signum: int) -> NoReturn:
 
 
 class DeadlySignals:
-    """Within, SIGINT, SIGTERM and SIGHUP raise `Killed` in the main thread.
+    """A context in which SIGINT, SIGTERM and SIGHUP raise `Killed`.
 
-    One that is ignored, as nohup does with SIGHUP, stays ignored, and one
-    that the script has a handler of its own for keeps it.
+    They raise it in the main thread.  An ignored signal, such as SIGHUP under
+    nohup, stays ignored.  A signal for which the script has its own handler
+    keeps that handler.
 
-    Python runs a handler when the main thread comes back from C, and a
-    statement that PostgreSQL is busy with may keep it there for hours; so
-    `cancel` is called meanwhile, from another thread, and after a while, if
-    the server does not heed that, `cut`.
+    Python runs a handler only when the main thread returns from C code.  If
+    it waits for PostgreSQL, that may take hours.  So another thread calls
+    `cancel`, and if the server does not react in some seconds, `cut`.
 
-    :ivar arrived: is set once a signal has arrived.
-    :ivar signum: the last one that did, or `None`.
+    :ivar arrived: an event that is set once a signal has arrived.
+    :ivar signum: the last signal that has arrived, or `None`.
     :ivar handled_at: when it was handled, by `time.monotonic`.
     """
 
-    # Within a process there is one main thread; a script in another's main
-    # is the active one as long as it lasts.
+    # A process has one main thread.  If the main() of a script runs another
+    # script, the inner one is active until it ends.
     active: DeadlySignals | None = None
 
     def __init__(self) -> None:
@@ -111,14 +111,13 @@ class DeadlySignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Within, a signal waits until the block is done.
+        """A context that delays `Killed` until its end.
 
-        A signal that the script has survived is forgotten.  If the block is
-        not done some seconds after a signal, the connection is cut
-        nevertheless.
+        Signals from before the block are ignored.  If the block does not end
+        within some seconds after a signal, the connection is cut.
 
-        :raises Killed: at the end, if one has arrived since and nothing else
-            is raised.
+        :raises Killed: at the end, if a signal has arrived in the block and
+            nothing else is raised.
         """
         self.signum = None
         self.arrived.clear()
@@ -148,7 +147,7 @@ class DeadlySignals:
         return signal.getsignal(signum) == self._handle
 
     def _hasten(self) -> None:
-        """Have the main thread come back from PostgreSQL."""
+        """Interrupt the main thread if it waits for PostgreSQL."""
         done = threading.Event()
         threading.Thread(
             target=self._keep_cancelling, args=[done], daemon=True).start()
@@ -157,14 +156,15 @@ class DeadlySignals:
             self._handled.wait()
         done.set()
         self._handled.clear()
-        # What is finished first may wait for the server only now.
+        # A deferred block goes on, and may start to wait only now.
         if not self._finished.wait(PATIENCE):
             self.cut()
 
     def _keep_cancelling(self, done: threading.Event) -> None:
-        """The statement may start right after it is cancelled.
+        """Cancel repeatedly: a statement may start just after `cancel`.
 
-        Once the signal is handled, the next statements keep records.
+        Stop once the signal is handled, because the next statements write
+        records.
         """
         while self._finished.is_set() and not (
             self._handled.is_set() or done.is_set()
@@ -182,9 +182,9 @@ class DeadlySignals:
                 signal.signal(signum, handler)
 
 
-# A signal that reaches a forked child before its handlers are restored would
-# be lost, since Python drops what is pending at that moment.  So signals are
-# blocked for as long; the mask that was is kept by the thread that forks.
+# Python drops signals that are pending in a child when it is forked.  So
+# signals are blocked until the child has restored its handlers.  The thread
+# that forks keeps the previous mask.
 _forking = threading.local()
 
 
@@ -197,7 +197,7 @@ def _after_fork() -> None:
 
 
 def _in_forked_child() -> None:
-    """A child that a script forks dies of its signals by itself."""
+    """Restore the handlers, so that signals end a forked child as usual."""
     while DeadlySignals.active is not None:
         DeadlySignals.active._restore()
     _after_fork()

@@ -1,12 +1,12 @@
-"""Successes on disk that are not on record yet.
+"""The spool: successes on disk that are not on record yet.
 
-A success is spooled when its work is committed and the database cannot be
-reached for the record.  A spool is a directory with one JSON file a success.
-A file is complete or absent: it is written beside its place, synced, renamed,
-and then the directory is synced.
+A success is spooled if its work is committed and it cannot be recorded.  The
+spool is a directory with one JSON file for each success.  A file is complete
+or absent: it is written under another name, synced and renamed, and then the
+directory is synced.
 
-Several users may share the directory, so a file in it may be anything.  One
-that is no success is renamed to end in ``.damaged`` and left to people.
+Several users may share the directory, so a file in it may hold anything.  If
+it is not a success, it gets the suffix ``.damaged``, for a person to look at.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ __all__ = [
 ]
 
 
-# What a file ends in before it is complete; the pid of its writer follows.
+# The suffix of an incomplete file; the pid of its writer follows.
 UNFINISHED = ".unfinished-"
 
-# Bytes; the longest name and host take less, whatever is in them.
+# In bytes.  A success with the longest name and host is smaller.
 LARGEST = 65536
 
 
 class Success(NamedTuple):
-    """A run whose work is committed, as it goes on record.
+    """A run whose work is committed, with the values to record.
 
     :ivar date_started: aware, as is `date_completed`.
-    :ivar attempt: what is on record of its attempt: ``"committed"``, which
+    :ivar attempt: the state of its attempt on record: ``"committed"``, which
         is the proof of its work; ``"begun"``; or ``"none"``.
-    :ivar database: where its work is; see `database_of`.  Empty if nobody
-        knows; then it is wherever the records are.
+    :ivar database: the database with its work; see `database_of`.  Empty if
+        that is unknown; then it is the one with the records.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Success(NamedTuple):
 
 
 class DamagedFile(Exception):
-    """A file of the spool is not a success; the text says why."""
+    """A file in the spool is not a success.  The text says why."""
 
 
 class NotSpooled(Exception):
@@ -73,10 +73,10 @@ class NotSpooled(Exception):
 
 
 def write_success(directory: Path, success: Success) -> Path:
-    """Keep a success in the spool.
+    """Write a success to the spool.
 
-    :return: its file, whose name shows a person what it is.
-    :raises OSError: if it cannot be written; then nothing is there.
+    :return: the path of the file.  The name has the start and the script.
+    :raises OSError: if the file cannot be written.  Then nothing is left.
     """
     started = success.date_started.astimezone(datetime.UTC)
     name = quote(success.name, safe=" ")[:100]
@@ -92,7 +92,8 @@ def write_success(directory: Path, success: Success) -> Path:
         with suppress(OSError):
             unfinished.unlink()
         raise
-    # Else it may be gone after a power cut; until then it is there.
+    # So that the file survives a power cut.  If this fails, the file is still
+    # there.
     with suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -117,12 +118,12 @@ def spool_success(directory: Path, success: Success, why: str) -> str:
             f" scriptactivity flush: {as_json(success, indent=None)}"
         ) from None
     return (
-        f"{why}.  It is kept in {path}, and the next cron script on this host"
-        " sends it.")
+        f"{why}.  It is spooled in {path}, and the next cron script on this"
+        " host records it.")
 
 
 def as_json(success: Success, indent: int | None = 4) -> str:
-    """A success as it stands in a file."""
+    """The text of the file of a success."""
     values = success._asdict()
     for name in "date_started", "date_completed":
         values[name] = values[name].isoformat()
@@ -133,9 +134,9 @@ def as_json(success: Success, indent: int | None = 4) -> str:
 def read_success(path: Path) -> Success:
     """The success in a file.
 
-    :raises OSError: if it cannot be read, for instance because it is
-        another user's.
-    :raises DamagedFile: if there is no success in it.
+    :raises OSError: if the file cannot be read, for instance because it
+        belongs to another user.
+    :raises DamagedFile: if the file is not a success.
     """
     try:
         text, owner = _read(path)
@@ -151,16 +152,18 @@ def read_success(path: Path) -> Success:
     ) as error:
         raise DamagedFile(f"{type(error).__name__}: {error}") from None
     if success.attempt != "committed" and owner not in (os.geteuid(), 0):
-        # Nothing but the file says that it has succeeded.
+        # Only the file proves the success.
         raise PermissionError(
             errno.EPERM, "it belongs to another user", str(path))
     return success
 
 
 def _read(path: Path) -> tuple[str, int]:
-    """What is in a file, if it is one and not too large; and its owner.
+    """The text of a file, and the user id of its owner.
 
-    A link is not followed, and nothing is waited for.
+    Links are not followed, and opening does not block.
+
+    :raises ValueError: if it is not a regular file, or too large.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -182,7 +185,7 @@ def _read(path: Path) -> tuple[str, int]:
 
 
 def spooled_paths(directory: Path) -> list[Path]:
-    """The files, in the order in which their runs started, to the second.
+    """The files, sorted by the start of their runs, to the second.
 
     :raises OSError: if the directory cannot be read.
     """
@@ -192,7 +195,7 @@ def spooled_paths(directory: Path) -> list[Path]:
 
 
 def set_aside(path: Path) -> Path:
-    """Put a file out of the way of the others; return where it is now."""
+    """Rename a damaged file, and return its new path."""
     aside = path.with_suffix(".damaged")
     with suppress(OSError):
         path.rename(aside)
@@ -200,17 +203,17 @@ def set_aside(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Forget a file.
+    """Remove a file, if that is possible.
 
-    Another process may have been faster; and one that is another user's may
-    have to be left to that user.
+    Another process may have removed it.  A file of another user may have to
+    stay.
     """
     with suppress(FileNotFoundError, PermissionError):
         path.unlink()
 
 
 def remove_unfinished(directory: Path) -> None:
-    """Remove what processes left that were killed while they wrote."""
+    """Remove incomplete files whose writer is gone."""
     for path in directory.glob(f"*{UNFINISHED}*"):
         try:
             os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)

@@ -1,6 +1,6 @@
-"""Recording the successes that earlier runs could not record themselves.
+"""Records the successes that earlier runs could not record.
 
-They are in the database, where the proof of their work is, or in the spool.
+Their proof is in the database, or they are in the spool.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ __all__ = [
 
 @contextmanager
 def others_may_wait(where: str, logger: Logger) -> Iterator[None]:
-    """Log what is raised within, for a script that has its own work to do.
+    """Log errors of the block, so that the script goes on with its own work.
 
-    :param where: the successes are, in words.
+    :param where: the place of the successes, for the message.
     """
     try:
         yield
@@ -59,11 +59,12 @@ def others_may_wait(where: str, logger: Logger) -> Iterator[None]:
 def record_committed(
     ztm: ZopelessTransactionManager, seconds: float, logger: Logger
 ) -> int:
-    """Record what is committed and not recorded, of any host.
+    """Record the runs of all hosts that are committed and not recorded.
 
     :param seconds: stop after this time, and leave the rest.
-    :return: how many successes are recorded.
-    :raises Exception: why the last one that is left could not be recorded.
+    :return: the number of recorded successes.
+    :raises Exception: if runs could not be recorded: the error of the last of
+        them.
     """
     with ztm.apart(SHORTEST_TRY):
         runs = getUtility(IScriptAttemptSet).getUnrecorded()
@@ -79,11 +80,11 @@ def record_runs(
 ) -> int:
     """Record runs that are committed and not recorded.
 
-    One that cannot be recorded, such as one whose row another session has
-    locked, keeps no other waiting.
+    If one cannot be recorded, for example because another session has locked
+    its row, the others are still recorded.
 
     :param hurry: once this is set, stop.
-    :param seconds, return, raises: as of `record_committed`.
+    :param seconds, return, raises: as in `record_committed`.
     """
     deadline = time.monotonic() + seconds
     recorded = 0
@@ -121,15 +122,16 @@ def send_spool(
     logger: Logger,
     hurry: threading.Event | None = None,
 ) -> int:
-    """Record what the spool holds for the database that is in use.
+    """Record the successes in the spool that belong to the current database.
 
-    One that cannot be recorded keeps no other waiting.
+    If one cannot be recorded, the others are still recorded.
 
     :param seconds: stop after this time, and leave the rest.
     :param hurry: once this is set, stop.
-    :return: how many successes are on record now, and no longer in the spool.
+    :return: the number of successes that have moved to the database.
     :raises OSError: if the spool cannot be read.
-    :raises Exception: why the last one that is left could not be recorded.
+    :raises Exception: if successes could not be recorded: the error of the
+        last of them.
     """
     deadline = time.monotonic() + seconds
     remove_unfinished(directory)
@@ -144,7 +146,7 @@ def send_spool(
             # Another process was faster.
             pass
         except DamagedFile as error:
-            _set_aside(path, f"it is no success: {error}", logger)
+            _set_aside(path, f"it is not a success: {error}", logger)
         except OSError as error:
             logger.debug("Left in the spool: %s", error)
         except Exception as error:
@@ -159,7 +161,7 @@ def _send(
 ) -> bool:
     """Record the success in a file, and remove the file.
 
-    :return: whether it was for this database, and is on record.
+    :return: whether it belongs to this database and is now on record.
     """
     success = read_success(path)
     is_at_home = success.database in ("", ztm.database)
@@ -176,7 +178,7 @@ def _send(
                 success.database, path)
         return False
     except (TypeError, ValueError) as error:
-        _set_aside(path, f"it is no success: {first_line(error)}", logger)
+        _set_aside(path, f"it is not a success: {first_line(error)}", logger)
         return False
     remove(path)
     return True

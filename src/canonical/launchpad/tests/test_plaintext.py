@@ -1,4 +1,4 @@
-"""Text from outside, and how words and times are written."""
+"""Making text from outside safe, and formatting times."""
 
 import datetime
 import unittest

@@ -1,4 +1,4 @@
-"""What is forked is as what is started."""
+"""A forked process behaves as a started one."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ from canonical.testing.children import python_path
 from canonical.testing.children import start_python
 
 
-# What a process sees of how it was started.
+# Prints how the process was started.
 DESCRIBE = """
 import json
 import os
@@ -75,7 +75,7 @@ class TestStartPython(unittest.TestCase):
         os.environ.pop("PYTHONUNBUFFERED", None)
 
     def both(self, *arguments, **options):
-        """What is printed by one that is started, and one that is forked."""
+        """The output of a started process, and of a forked one."""
         options = {**PIPES, **options}
         started = subprocess.Popen(
             [sys.executable, *arguments], **options,

@@ -73,7 +73,7 @@ def set_up(test):
         run("-c", COMMAND, *arguments, **environment)
 
     def screen(*arguments, columns=80, **environment):
-        """What a command prints on a terminal, without its colours."""
+        """The output of a command on a terminal, without colours."""
         _, out = run_on_terminal(
             ["-c", COMMAND, *arguments], columns,
             dict(os.environ, **environment))
@@ -173,7 +173,7 @@ def tear_down_night(test):
 
 
 def forget_expectations():
-    """What a doctest has registered would count in the next."""
+    """Remove registrations, which the next doctest would see."""
     site = getGlobalSiteManager()
     for name, _ in list(site.getUtilitiesFor(IScriptExpectation)):
         site.unregisterUtility(provided=IScriptExpectation, name=name)
@@ -188,7 +188,7 @@ def tear_down(test):
 
 
 def set_up_application(test):
-    """Another Zope: a database of its own, without our tables."""
+    """Another Zope application, with a database without our tables."""
     set_up(test)
     forget_components()
     ours = embedded_parameters(PostgresLayer.directory)
@@ -232,7 +232,7 @@ class ConsoleParser(doctest.DocTestParser):
 
 
 class ReadmeChecker(doctest.OutputChecker):
-    """Compares output but for what varies from one machine to the next."""
+    """Compares output, except for parts that differ between machines."""
 
     VARYING = [
         (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
@@ -259,7 +259,7 @@ def set_up_readme(test):
     script, = re.findall(r"``hello.py``::\n\n((?:    .*\n|\n)+)", readme)
     test.globs["write"]("hello.py", script)
 
-    # `make run` as it is, but with what runs this test instead of bin/.
+    # The unchanged `make run`, but with the programs of this test in bin/.
     makefile = (CHECKOUT / "Makefile").read_text()
     recipe, = re.findall(r"^run: .*\n((?:\t.*\n)+)", makefile, re.M)
     test.globs["directory"].joinpath("Makefile").write_text(
@@ -272,13 +272,13 @@ def set_up_readme(test):
         os.path.dirname(sys.executable),
         os.environ["PATH"],
     ]))
-    # These are for a make that runs the tests, not for one that they run.
+    # These variables are for the make that runs the tests.
     environment.pop("MAKEFLAGS", None)
     environment.pop("MAKELEVEL", None)
 
     def sh(command):
         if theirs in command:
-            # From here on this user has a configuration file.
+            # From here on, this user has a configuration file.
             environment.update(test.globs["new_user"])
         process = subprocess.run(
             command.replace(theirs, test.globs["database_uri"]),

@@ -1,4 +1,4 @@
-"""The layers that tests of others use too."""
+"""The layers, which tests of applications can use too."""
 
 import os
 import subprocess

@@ -420,7 +420,29 @@ class TestMail(AlertTestCase):
     def test_arguments_that_it_does_not_know(self):
         status, out, err = self.command("alert", "garbo")
         self.assertEqual(2, status)
-        self.assertIn("unexpected arguments: garbo", err)
+        self.assertIn("unrecognized arguments: garbo", err)
+        for value, words in (
+            ("", "must not be empty"), ("LOUD:x", "no level 'LOUD'"),
+            ("/nowhere/x", "No such file or directory: /nowhere/x"),
+        ):
+            status, out, err = self.command("alert", "--log-file", value)
+            self.assertEqual((2, "", 1), (status, out, err.count("\n")))
+            self.assertIn(words, err)
+
+    def test_its_log_is_governed_as_that_of_any_script(self):
+        log = self.directory / "alert.log"
+        status, out, err = self.command(
+            "alert", "-qq", "--log-file", f"DEBUG:{log}")
+        self.assertEqual((0, "", ""), (status, out, err))
+        self.assertIn(" DEBUG   Ran for ", log.read_text())
+
+    def test_a_wrong_configuration_is_reported_once(self):
+        self.configure(smtp_tls="tls")
+        status, out, err = self.command("alert")
+        self.assertEqual((2, ""), (status, out))
+        self.assertRegex(
+            err, r"\Ascriptactivity: \S+test.conf: line \d: \[monitor\]"
+            r" smtp_tls: not one of .*\n\Z")
 
 
 class TestSnooze(AlertTestCase):

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
-from canonical.config import config
+from canonical.config import LaunchpadConfig
+from canonical.config.locations import FILE_NAME
 from canonical.database.sqlbase import main_store
-from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command import notify
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.command.tests.test_main import RUN
@@ -161,26 +164,53 @@ mail: {server}: gone@example.com: 550 Who?
         self.assertEqual([(0,)], list(main_store().execute(
             "SELECT count(*) FROM scriptattempt")))
 
+    def test_a_dry_run_heeds_cron_control_and_does_not_record_it(self):
+        control = self.write("control.ini", "[garbo]\nenabled: false\n")
+        self.configuration.write_text(
+            f"[scripts]\ncron_control_url: {control}\n"
+            + self.configuration.read_text())
+        self.assertEqual((0, "", ""), self.command("alert", "--dry-run"))
+        self.assertEqual([(0,)], list(main_store().execute(
+            "SELECT count(*) FROM scriptpause")))
+
 
 class TestInstanceName(unittest.TestCase):
 
-    def test_it_is_what_lpconfig_names_or_the_database(self):
-        for lpconfig, uri, name in (
-            ("testrunner", "", "testrunner"),
-            ("/srv/production/scriptactivity.conf", "", "production"),
-            ("/srv/staging.conf", "", "staging"),
-            ("/tmp", "", "tmp"),
-            ("", "postgresql://me@db.example.com/app",
-             "app on db.example.com"),
-            ("", "postgresql:///app", "app"),
-            ("", "embedded:here", os.uname().nodename),
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.home = Path(temporary.name)
+
+    def name(self, lpconfig="", uri="", option=None):
+        with (
+            mock.patch.dict(
+                os.environ, LPCONFIG=lpconfig, LP_DATABASE_URI=uri,
+                HOME=str(self.home), XDG_CONFIG_HOME=""),
+            mock.patch.object(notify, "config", LaunchpadConfig()) as config,
         ):
-            before = config.instance_name
-            with mock.patch.dict(
-                os.environ, LPCONFIG=lpconfig, LP_DATABASE_URI=uri
-            ):
-                config.setInstance(lpconfig or "development")
-                try:
-                    self.assertEqual(name, instance_name())
-                finally:
-                    config.setInstance(before)
+            if option:
+                config.setInstance(option, "--config")
+            return notify.instance_name()
+
+    def write(self, name):
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[database]\nuri: postgresql:///app\n")
+        return str(path)
+
+    def test_it_is_that_of_the_file_that_is_named(self):
+        self.assertEqual("testrunner", self.name("testrunner"))
+        self.assertEqual("staging", self.name(self.write("staging.conf")))
+        path = self.write(f"production/{FILE_NAME}")
+        uri = "postgresql://db.example.com/other"
+        for each in path, os.path.dirname(path):
+            self.assertEqual("production", self.name(each, uri))
+            self.assertEqual("production", self.name(option=each))
+
+    def test_or_else_the_database(self):
+        self.assertEqual(
+            "app on db.example.com",
+            self.name(uri="postgresql://me@db.example.com/app"))
+        self.assertEqual(os.uname().nodename, self.name(uri="embedded:here"))
+        self.write(f".config/scriptactivity/{FILE_NAME}")
+        self.assertEqual("app", self.name())

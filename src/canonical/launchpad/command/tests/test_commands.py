@@ -29,10 +29,7 @@ class TestCommandLine(unittest.TestCase):
     def setUp(self):
         choices, = (
             each.choices for each in main_parser()._actions if each.choices)
-        # The script has a parser of its own.
-        self.commands = {
-            name: parser for name, parser in choices.items()
-            if name != "alert"}
+        self.commands = choices
 
     def assert_refused(self, argv, *words):
         with self.assertRaises(UsageError, msg=argv) as caught:
@@ -75,7 +72,9 @@ class TestCommandLine(unittest.TestCase):
             if action.metavar == "URI":
                 # Its password is not printed.
                 self.assert_refused(argv, "not printable")
-            elif action.metavar != "FILE" or action.dest == "prometheus":
+            elif action.dest == "prometheus" or action.metavar not in (
+                "FILE", "[LEVEL:]FILE"
+            ):
                 self.assert_refused(argv, "\\udcff")
             else:
                 parse(argv)
@@ -96,7 +95,7 @@ class TestCommandLine(unittest.TestCase):
                 self.assertEqual(name, argv[0], example)
                 if name == "run":
                     self.assertTrue(is_run(argv))
-                elif name != "alert":
+                else:
                     parse(argv)
         for name in MONITORS:
             parser = monitor_parser(name)

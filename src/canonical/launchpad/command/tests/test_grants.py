@@ -9,15 +9,15 @@ from psycopg2.extensions import make_dsn
 
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
-from canonical.launchpad.command.tests.test_upkeep import HELLO
-from canonical.launchpad.command.tests.test_upkeep import UpkeepTestCase
+from canonical.launchpad.command.tests.test_init import HELLO
+from canonical.launchpad.command.tests.test_init import InitTestCase
 from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import write_success
 from canonical.testing import PostgresLayer
 from canonical.testing.children import start_python
 
 
-class TestGrants(UpkeepTestCase):
+class TestGrants(InitTestCase):
     """Two roles of a real PostgreSQL, with what `init` grants them."""
 
     # Names that have to be quoted wherever they stand.
@@ -159,5 +159,5 @@ class TestGrants(UpkeepTestCase):
         self.assertEqual(1, status)
         self.assertRegex(
             err, f"^scriptactivity: {self.SCRIPTS} may not grant"
-            f" {self.SCRIPTS} what it needs; let postgres, who owns the"
-            " tables, do it: GRANT .*\n$")
+            f" {self.SCRIPTS} the privileges that it needs; let postgres, who"
+            " owns the tables, run: GRANT .*\n$")

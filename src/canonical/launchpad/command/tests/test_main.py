@@ -95,8 +95,8 @@ class TestCommand(CommandTestCase):
         self.assertRegex(
             err,
             "^scriptactivity: the tables in postgres on .* are not changed,"
-            r" after 0.2s of waiting for pid \d+ \(role postgres, .*, idle in"
-            r" transaction since .*\); .* run scriptactivity init again\n$")
+            r" after waiting 0.2s for pid \d+ \(role postgres, .*, idle"
+            r" in transaction since .*\); .* run scriptactivity init again\n$")
         self.assertEqual(0, self.run_command("init")[0])
 
     def test_a_name_that_the_terminal_cannot_show(self):

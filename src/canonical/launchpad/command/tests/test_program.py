@@ -175,18 +175,17 @@ class TestInterrupt(CommandTestCase):
     def test_it_is_a_line_and_status_130(self):
         code = (
             "import sys; from canonical.launchpad.command import program;"
-            " from canonical.launchpad.command import {0};"
-            " {0}.execute_zcml = lambda: [print(flush=True),"
+            " from canonical.launchpad.command import main;"
+            " main.execute_zcml = lambda: [print(flush=True),"
             " __import__('signal').pause()];"
-            " sys.exit(program.{1}())")
-        for module, function, arguments, name in (
-            ("main", "scriptactivity", ["list"], "scriptactivity"),
-            ("scriptmonitor", "script_monitor", ["1", "a:b"],
-             "script-monitor"),
+            " sys.exit(program.{}())")
+        for function, arguments, name in (
+            ("scriptactivity", ["list"], "scriptactivity"),
+            ("script_monitor", ["1", "a:b"], "script-monitor"),
         ):
             self.assertEqual(
                 (130, "", f"{name}: interrupted by SIGINT\n"),
-                self.interrupt(code.format(module, function), *arguments))
+                self.interrupt(code.format(function), *arguments))
 
     def test_while_a_statement_waits_too(self):
         main_store().execute("LOCK TABLE scriptactivity")

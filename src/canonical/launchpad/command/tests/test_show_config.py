@@ -55,7 +55,8 @@ class TestConfig(CommandTestCase):
         self.assertRegex(checks["database"][1], "^postgres on .*PostgreSQL 1")
 
     def test_lines_fit_a_terminal_and_are_plain(self):
-        _, out, err = self.config("[monitor]\nrepeat: 2h\n")
+        _, out, err = self.config(
+            "[monitor]\nrepeat: 2h\nsmtp_password_file: secret\n")
         self.assertEqual("", err)
         self.assertTrue(out.isascii() and "\x1b" not in out)
         long = [line for line in out.splitlines() if len(line) > 79]
@@ -63,7 +64,8 @@ class TestConfig(CommandTestCase):
         self.assertEqual(
             [], [line for line in long if len(line.split()) > 3], long)
         self.assertRegex(
-            out, rf"\nrepeat:           2h +\({self.path}:2\)\n")
+            out, rf"\nrepeat:             2h\s+\({self.path}:2\)\n")
+        self.assertIn("\nsmtp_password_file: secret", out)
 
     def test_where_values_come_from(self):
         _, out, _ = self.config(
@@ -159,6 +161,7 @@ class TestConfig(CommandTestCase):
             "[monitor]\nrecipients: ops@example.com\n"
             f"smtp_host: 127.0.0.1\nsmtp_port: {mail.port}\n"
             f"webhook_url: http://127.0.0.1:{port}/x\n"
+            f"heartbeat_url: http://127.0.0.1:{port}/y\n"
             "expectations: rules.zcml\n"
             "[statsd]\nhost: localhost\n")
         self.assertEqual(0, status, checks)
@@ -177,13 +180,34 @@ class TestConfig(CommandTestCase):
         self.assertIn("neither true nor false: 'nay'", checks[
             "cron control"][1])
 
+    def test_a_mail_server_is_asked_as_for_a_mail(self):
+        mail = MailServer()
+        self.addCleanup(mail.stop)
+        secret = self.directory / "password"
+        secret.write_text("S3CRET\n")
+        secret.chmod(0o600)
+        server = (
+            "[monitor]\nrecipients: ops@example.com\n"
+            f"smtp_host: 127.0.0.1\nsmtp_port: {mail.port}\n")
+        for text, words in (
+            ("smtp_tls: starttls\n", "STARTTLS extension not supported"),
+            (f"smtp_user: me\nsmtp_password_file: {secret}\n",
+             "SMTP AUTH extension not supported"),
+            ("smtp_user: me\nsmtp_password_file: nowhere\n",
+             "smtp_password_file: nowhere: No such file"),
+        ):
+            status, checks = self.checks(server + text)
+            self.assertEqual((2, "wrong"), (status, checks["mail server"][0]))
+            self.assertIn(words, checks["mail server"][1])
+        self.assertEqual([], mail.received)
+
     def test_what_does_not_answer_is_given_up(self):
         self.path.write_text(
             "[monitor]\nrecipients: ops@example.com\nsmtp_host: 127.0.0.1\n"
             f"smtp_port: {self.listen()}\n")
         status, out, _ = self.run_code(
-            "from canonical.launchpad.command import diagnosis;"
-            f" diagnosis.TIMEOUT = 0.1; {RUN}",
+            "from canonical.launchpad.command import configchecks;"
+            f" configchecks.TIMEOUT = 0.1; {RUN}",
             "--config", str(self.path), "config")
         self.assertEqual(2, status)
         self.assertRegex(

@@ -48,7 +48,7 @@ class TestSuggest(CommandTestCase):
         self.ran("odd\ufffe")
         status, out, err = self.suggest()
         self.assertEqual((0, ""), (status, err))
-        self.assertIn(r"name cannot be in XML: 'odd\ufffe'", out)
+        self.assertIn(r"XML does not allow this name: 'odd\ufffe'", out)
         self.assertEqual(1, len(xml.etree.ElementTree.fromstring(out)))
 
     def test_only_what_is_named_and_known(self):

@@ -1,4 +1,4 @@
-"""Attempts whose processes are gone, run, or cannot be known of."""
+"""Open attempts whose processes are gone, run, or cannot be seen."""
 
 import datetime
 import functools
@@ -78,7 +78,7 @@ class TestOpenAttempts(unittest.TestCase):
         self.assertEqual({"seen": [seen], "gone": [gone]}, open_attempts())
 
     def test_from_an_old_state_nothing_is_gone(self):
-        """In it an end that is on record may not be seen."""
+        """Its snapshot may not show an end that is on record."""
         ztm = ZopelessTransactionManager._installed
         ztm.uninstall()
         ztm = initZopeless(isolation="repeatable_read")

@@ -33,7 +33,7 @@ class ActivityTestCase(unittest.TestCase):
         self.ztm = ZopelessTransactionManager._installed
 
     def read_back(self):
-        """The only row, as another connection would read it."""
+        """The only row, read over another connection."""
         self.ztm.commit()
         self.ztm.begin()
         return main_store().find(ScriptActivity).one()
@@ -202,7 +202,7 @@ class TestRefusals(ActivityTestCase):
                     self.refuse(
                         ValueError,
                         f"{field} must not have line breaks or control"
-                        f" characters in it: {'a' + char!r}",
+                        f" characters: {'a' + char!r}",
                         **{field: "a" + char})
 
     def test_bytes(self):
@@ -238,7 +238,7 @@ class TestLastActivity(ActivityTestCase):
             self.assertIsNone(self.set.getLastActivity(name, hostname))
 
     def plan(self, **arguments):
-        """What PostgreSQL does to answer."""
+        """The query plan of PostgreSQL."""
         statements = []
 
         class Tracer:
@@ -252,7 +252,7 @@ class TestLastActivity(ActivityTestCase):
         finally:
             tracer.remove_all_tracers()
         del collector
-        # The one before is about what is not on record yet.
+        # The statement before it looks for unrecorded successes.
         _, (text, params) = statements
         text = text.replace("?", "%s")
         cursor = main_store()._connection.build_raw_cursor()

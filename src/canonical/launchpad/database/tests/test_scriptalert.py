@@ -64,10 +64,10 @@ class TestAlerts(unittest.TestCase):
     def test_people_are_to_be_notified_of_what_is_worse(self):
         number = self.open()
         self.notify([number], START)
-        for state, told in (("warning", START), ("critical", None)):
+        for state, notified in (("warning", START), ("critical", None)):
             self.set.setState([number], state)
             found = self.only()
-            self.assertEqual((state, told), (found.state, found.date_told))
+            self.assertEqual((state, notified), (found.state, found.date_told))
 
     def test_hosts_are_apart(self):
         first = self.open(hostname="a")

@@ -66,7 +66,7 @@ class AttemptTestCase(unittest.TestCase):
 class TestProof(AttemptTestCase):
 
     def mark(self, run_key, minute=0):
-        """Mark a run, as if its process was on another machine."""
+        """Mark a run as committed by a process on another machine."""
         self.set.markCommitted(
             run_key, "garbo", START + minute * MINUTE,
             START + (minute + 1) * MINUTE, "host")
@@ -142,7 +142,7 @@ class TestProof(AttemptTestCase):
         self.assertTrue(self.await_committed(run_key))
 
     def look_while_another_session_writes(self, begun, ending):
-        """What a look finds that has to wait for another transaction."""
+        """The result of a query that waits for another transaction."""
         run_key = self.begin() if begun else uuid.uuid4()
         ztm = ZopelessTransactionManager._installed
         ztm.commit()
@@ -186,9 +186,9 @@ class TestProof(AttemptTestCase):
 class TestVanished(AttemptTestCase):
 
     def begin_in_child(self, process):
-        """An attempt of a process that has ended, or is said to be another.
+        """An attempt of a process that has ended, or of another process.
 
-        :param process: of the text, what to say instead.
+        :param process: a text that identifies the other process.
         """
         run_key = self.begin()
         child = subprocess.Popen(["true"])

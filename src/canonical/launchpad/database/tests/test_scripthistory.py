@@ -1,4 +1,4 @@
-"""History, run by run."""
+"""Past runs."""
 
 import datetime
 import unittest

@@ -1,4 +1,4 @@
-"""What counts as a success, whoever asks."""
+"""All queries agree on what a success is."""
 
 import datetime
 import os
@@ -48,7 +48,7 @@ class SuccessesTestCase(unittest.TestCase):
             tuple(values.values()))
 
     def attempt(self, minute, committed=None, outcome=None, **values):
-        """An attempt, and the minutes after which it is committed."""
+        """Make an attempt that is committed after some minutes."""
         started = START + minute * MINUTE
         self.insert("scriptattempt", **{
             "name": "garbo", "hostname": "host", "pid": 1,
@@ -246,7 +246,7 @@ class TestNonsense(SuccessesTestCase):
             date_started=started, date_completed=completed)
 
     def everything(self):
-        """All answers there are."""
+        """The answers of all queries."""
         last = self.activities.getLastActivity("garbo")
         return [
             last and last.date_started,

@@ -1,4 +1,4 @@
-"""Histories made of known schedules, and what rules would say of them."""
+"""Histories that known schedules make, and the alerts of rules over them."""
 
 import datetime
 import random
@@ -34,7 +34,7 @@ def seconds(number):
 
 def history(schedule, timezone="UTC", since=WINTER, days=30, jitter=90,
             duration=(5, 60), host="loganberry", seed=1):
-    """What ran, if each run held a lock against the next."""
+    """The runs if each run holds a lock, so that the next is skipped."""
     rand = random.Random(seed)
     runs = []
     for slot in slots_between(
@@ -51,7 +51,7 @@ def by_start(*runs):
 
 
 def daemon(sleep, duration, count, host="loganberry", seed=1, since=WINTER):
-    """What ran, if each run began some time after the one before it."""
+    """The runs if each run begins some time after the previous one."""
     rand = random.Random(seed)
     runs = []
     started = since + seconds(rand.uniform(0, 600))
@@ -63,7 +63,7 @@ def daemon(sleep, duration, count, host="loganberry", seed=1, since=WINTER):
 
 
 def alarms(suggestion, runs, since, until):
-    """What it would have told of, once its first window is full."""
+    """The alerts that a rule would have opened after its first full window."""
     expectation = expectation_of(suggestion)
     begin = datetime.datetime.fromtimestamp(suggestion.since, datetime.UTC)
     runs = [run for run in runs if run.date_started >= begin]
@@ -75,7 +75,7 @@ def alarms(suggestion, runs, since, until):
 
 
 def false_alarms(suggestion, runs, until):
-    """Those of them that no gap that it knows of explains."""
+    """The alerts that no reported gap explains."""
     begin = datetime.datetime.fromtimestamp(suggestion.since, datetime.UTC)
     late = reach(expectation_of(suggestion)).total_seconds()
     return [
@@ -93,7 +93,7 @@ def expectation_of(suggestion):
 
 
 def reach(expectation):
-    """How long after a moment a figure may still be wrong for it."""
+    """How long after an event its effect on a figure may last."""
     window = (
         expectation.window if expectation.schedule
         else interval_span(expectation))

@@ -1,4 +1,4 @@
-"""What decides: an expectation, figures and a time."""
+"""The answers for a rule, figures and a time."""
 
 import datetime
 import unittest
@@ -64,7 +64,7 @@ class TestExpectations(unittest.TestCase):
              "^average: not a band: 'fast'; expected"),
             ({"every": "1d", "average": "lerned"}, "do you mean 'learned'"),
             ({"every": "1d", "hosts": "a b a"},
-             "^hosts has a host twice: a b a$"),
+             "^hosts names a host twice: a b a$"),
         ):
             with self.assertRaisesRegex(ValueError, words):
                 expect(**values)
@@ -232,7 +232,7 @@ class TestRuntime(unittest.TestCase):
     def test_sentences(self):
         usual = [9, 10, 11] * 10
         for durations, values, sentence in (
-            ([], {}, "no runs yet to take an average of"),
+            ([], {}, "no average runtime, since there are no runs yet"),
             ([60], {}, "average runtime 1m over 1 run"),
             ([5, 15], {"average": "..9s"},
              "average runtime 10s over 2 runs (expected at most 9s)"),

@@ -15,7 +15,7 @@ AT = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
 
 
 def rules(text, system=False, names=(), timezone="UTC"):
-    """The attributes of the rules, and line and reason of the notes."""
+    """The attributes of the rules, and the line and reason of each note."""
     found, notes = rules_of(
         parse_crontab(text, "x", timezone, system), AT, names)
     return (
@@ -24,7 +24,7 @@ def rules(text, system=False, names=(), timezone="UTC"):
 
 
 def rule(text, **options):
-    """The attributes of the one rule there is, without a note."""
+    """The attributes of the only rule.  There is no note."""
     (found,), notes = rules(text, **options)
     assert not notes, notes
     return found

@@ -1,4 +1,4 @@
-"""From assessments to what people are to be notified of."""
+"""Alerts and messages for bad answers."""
 
 import datetime
 import unittest
@@ -20,14 +20,14 @@ DAY = 24 * HOUR
 
 
 def make_alert(name="garbo", hostname=None, question="recently", number=1,
-               channel="mail", state="critical", opened=2, told=None,
+               channel="mail", state="critical", opened=2, notified=None,
                closed=None, **values):
-    """An alert; times are hours ago."""
-    told, closed = (
+    """An alert.  Times are given in hours before now."""
+    notified, closed = (
         None if hours is None else NOW - hours * HOUR
-        for hours in (told, closed))
+        for hours in (notified, closed))
     return Alert(number, channel, name, hostname, question, state, "was late",
-                 NOW - opened * HOUR, told, closed, **values)
+                 NOW - opened * HOUR, notified, closed, **values)
 
 
 def answers(state="critical", name="garbo", hostname=None,
@@ -96,12 +96,12 @@ class TestNotice(unittest.TestCase):
     def test_each_alert_has_its_place(self):
         for alert, state, place in (
             (make_alert(), "critical", "broken"),
-            (make_alert(told=1), "critical", None),
-            (make_alert(told=23.9), "critical", None),
-            (make_alert(told=24), "critical", "still"),
-            (make_alert(told=24), "paused", None),
+            (make_alert(notified=1), "critical", None),
+            (make_alert(notified=23.9), "critical", None),
+            (make_alert(notified=24), "critical", "still"),
+            (make_alert(notified=24), "paused", None),
             (make_alert(), "paused", None),
-            (make_alert(told=2, closed=0), "ok", "recovered"),
+            (make_alert(notified=2, closed=0), "ok", "recovered"),
             (make_alert(closed=0), "ok", "recovered"),
             (make_alert(channel="webhook"), "critical", None),
         ):
@@ -121,8 +121,8 @@ class TestNotice(unittest.TestCase):
                     name for name in ("broken", "recovered", "still")
                     for _ in getattr(each, name)]) for each in found]
 
-        late = make_alert(told=1, pending=("x", "y"))
-        over = make_alert(name="b", told=1, closed=0.5)
+        late = make_alert(notified=1, pending=("x", "y"))
+        over = make_alert(name="b", notified=1, closed=0.5)
         self.assertEqual([(("x", "y"), ["broken"])], parts(late))
         self.assertEqual([((), ["recovered"])], parts(over))
         self.assertEqual(
@@ -151,9 +151,10 @@ class TestNotice(unittest.TestCase):
              "CRITICAL: y, x"),
             ([make_alert(), make_alert(question="often")],
              "CRITICAL: garbo"),
-            ([make_alert(told=2, closed=0), make_alert(name="b", told=30)],
+            ([make_alert(notified=2, closed=0),
+              make_alert(name="b", notified=30)],
              "RECOVERED: garbo; 1 still broken"),
-            ([make_alert(told=30)], "STILL BROKEN: garbo"),
+            ([make_alert(notified=30)], "STILL BROKEN: garbo"),
             ([make_alert(name=f"script-number-{number}")
               for number in range(1000)],
              "CRITICAL: script-number-0, script-number-1, script-number-2 and"
@@ -171,8 +172,8 @@ class TestNotice(unittest.TestCase):
             make_alert(name="b", hostname="host", number=2),
             make_alert(name="b", hostname="host", number=3,
                        question="runtime"),
-            make_alert(name="c", opened=30, told=25, number=4),
-            make_alert(name="d", told=1, closed=0, number=5),
+            make_alert(name="c", opened=30, notified=25, number=4),
+            make_alert(name="d", notified=1, closed=0, number=5),
             make_alert(name="e", closed=0.5, number=6, question="often"),
         ]
         notice = self.notice(alerts, {
@@ -202,12 +203,12 @@ STILL BROKEN
 """, notice_text(notice))
 
     def test_what_is_no_longer_expected(self):
-        notice = self.notice([make_alert(told=1, closed=0)], {})
+        notice = self.notice([make_alert(notified=1, closed=0)], {})
         self.assertEqual("NO LONGER EXPECTED: garbo", notice_subject(notice))
         self.assertIn("* garbo\n  was late for 2h\n", notice_text(notice))
 
     def test_what_is_still_bad_in_another_way(self):
-        notice = self.notice([make_alert(told=1, closed=0)], {
+        notice = self.notice([make_alert(notified=1, closed=0)], {
             **answers("ok"),
             **answers("warning", question="often"),
             **answers("ok", question="runtime")})
@@ -218,7 +219,7 @@ STILL BROKEN
 
     def test_the_same_for_programs(self):
         notice = self.notice(
-            [make_alert(), make_alert(name="d", told=1, closed=0)],
+            [make_alert(), make_alert(name="d", notified=1, closed=0)],
             {**answers(), **answers("ok", name="d")})
         message = notice_message(notice, "production")
         found = message.as_dict()
@@ -256,6 +257,6 @@ STILL BROKEN
 
         self.assertEqual(identifier(), identifier())
         others = {
-            identifier(), identifier(number=2), identifier(told=30),
-            identifier(told=60), identifier(closed=0)}
+            identifier(), identifier(number=2), identifier(notified=30),
+            identifier(notified=60), identifier(closed=0)}
         self.assertEqual(5, len(others))

@@ -1,4 +1,4 @@
-"""From histories made of known schedules, the schedules must come back."""
+"""Known schedules are inferred from the histories that they make."""
 
 import random
 
@@ -536,7 +536,7 @@ class TestIntervals(SuggestionTestCase):
 
 class TestWhatCannotBeTold(SuggestionTestCase):
 
-    # How many histories of a kind are made.
+    # The number of histories of each kind.
     seeds = 2
 
     def test_too_few_runs(self):

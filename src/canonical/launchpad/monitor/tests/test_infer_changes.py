@@ -1,4 +1,4 @@
-"""A schedule that was changed is learned from what came after."""
+"""A changed schedule is inferred from the runs after the change."""
 
 import datetime
 import random
@@ -55,14 +55,14 @@ def histories(draw):
 class TestChanges(SuggestionTestCase):
 
     def change(self, before, after, first, days=60, **how):
-        """What ran, the schedule changed after some days."""
+        """The runs of a schedule that changes after some days."""
         return by_start(
             *history(before, since=AUTUMN, days=first, **how),
             *history(after, since=AUTUMN + first * DAY, days=days - first,
                      **how))
 
     def test_what_holds_now_is_told_and_what_did_before(self):
-        # Some near the days when clocks were changed somewhere.
+        # Some are near the days when clocks change in some zone.
         for before, after, first in (
             ("0 3 * * *", "0 4 * * *", 29), ("0 3 * * *", "0 4 * * *", 45),
             ("0 3 * * *", "0 5 * * *", 36), ("0 1 * * *", "0 23 * * *", 19),
@@ -203,7 +203,7 @@ class TestChanges(SuggestionTestCase):
 
 class TestAnyHistory(SuggestionTestCase):
 
-    # How many are made.
+    # The number of histories.
     examples = 4
 
     def test_what_is_proposed_is_silent_but_for_gaps(self):

@@ -1,4 +1,4 @@
-"""Slots in numbers are those that `slots_between` finds."""
+"""The slots in an inquiry are those that `slots_between` finds."""
 
 import datetime
 import unittest

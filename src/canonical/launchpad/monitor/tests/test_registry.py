@@ -1,4 +1,4 @@
-"""From expectations and records to assessments."""
+"""Assessments of rules against records."""
 
 import datetime
 import unittest
@@ -22,7 +22,7 @@ from canonical.testing import LaunchpadZopelessLayer
 
 
 def count(schedule, timezone, window, grace, at, runs):
-    """Slots that are due and met, and runs beyond: minute by minute."""
+    """Count slots that are due and met, and extra runs, minute by minute."""
     due_until = at - grace
     slots = by_brute_force(
         schedule, timezone,

@@ -1,4 +1,4 @@
-"""What would have alerted, against a check at every minute."""
+"""A replay finds the same alerts as a check at every minute."""
 
 import bisect
 import datetime
@@ -47,7 +47,7 @@ def at(hour, minute=0, second=0, day=1):
 
 
 def figures_by_hand(asked, runs, now):
-    """What the database would answer, without it."""
+    """The answers of the database, computed without it."""
     known = sorted((
         run for run in runs
         if asked.hostname in (None, run.hostname)
@@ -74,19 +74,19 @@ def in_database(asked, runs, now):
 
 
 def replayed_from(case, since):
-    """The first moment that a replay looks at."""
+    """The first moment of a replay."""
     return next(stretches(case.pauses, since, since, HOUR))[0]
 
 
 def open_at(case, runs, moments, figures=figures_by_hand):
-    """Which questions have an alert open at each moment, by checks."""
+    """The questions with an open alert at each moment, from checks."""
     return questions_open(
         assess(case, figures(inquiry(case, now), runs, now), now)
         for now in moments)
 
 
 def questions_open(assessments):
-    """What is open after each of the assessments of a script."""
+    """The open alerts after each assessment of a script."""
     opened = set()
     found = []
     for assessment in assessments:
@@ -101,7 +101,7 @@ def questions_open(assessments):
 
 
 def differences(since, moments, found, alarms):
-    """The first moments at which a replay says something else."""
+    """The first moments at which a replay differs from checks."""
     wrong = []
     for now, checked in zip(moments, found, strict=True):
         replayed = sorted(
@@ -114,7 +114,7 @@ def differences(since, moments, found, alarms):
 
 
 def moments_between(begin, until, exact=()):
-    """Every minute, and an instant before and after what is exact."""
+    """Every minute, and an instant before and after each exact event."""
     minutes = int((until - begin) / MINUTE)
     moments = {begin + number * MINUTE for number in range(minutes + 1)}
     for moment in exact:
@@ -123,7 +123,7 @@ def moments_between(begin, until, exact=()):
 
 
 def edges(case, runs, begin, until):
-    """When something may change, as far as it is simple to say."""
+    """The moments of simple events, at which something may change."""
     expectation = case.expectation
     for pause in case.pauses:
         yield pause.date_started
@@ -266,7 +266,7 @@ class TestReplay(unittest.TestCase):
                 average="..5m", runs=2))
 
     def test_the_last_runs_are_those_that_started_last(self):
-        # The long one completes when two later ones are there.
+        # The long run completes after two later ones.
         self.assertEqual(
             [], self.hourly(
                 self.ran(0, 1, 200), self.ran(1), self.ran(2),
@@ -312,7 +312,7 @@ class TestReplay(unittest.TestCase):
                 until=at(5)))
 
     def test_a_slot_put_off_by_a_pause_that_is_over_is_due(self):
-        # Of five minutes of grace three are left when the pause ends.
+        # When the pause ends, three of five minutes of grace are left.
         pauses = (Pause(at(1, 2), at(3, 30), "snoozed"),)
         self.assertEqual(
             [(at(3, 33), None)], self.hourly(
@@ -367,7 +367,7 @@ def expectations(draw):
 def histories(draw, most=40):
     """A case, its runs, and the period of a replay."""
     night = draw(strategies.sampled_from(NIGHTS))
-    # Two that start at once are in no order.
+    # Two runs that start at the same time have no order.
     starts = draw(strategies.lists(
         within(draw(strategies.sampled_from([1, 60]))), unique=True,
         max_size=most))
@@ -400,7 +400,7 @@ def histories(draw, most=40):
 
 class TestReplayAgainstChecks(unittest.TestCase):
 
-    # How many histories are made.
+    # The number of histories.
     examples = 15
 
     def test_it_is_what_checks_at_every_minute_find(self):
@@ -410,7 +410,7 @@ class TestReplayAgainstChecks(unittest.TestCase):
     def check(self, history):
         case, runs, since, until = history
         alarms = replay(case, runs, since, until)
-        # In several stretches it is the same.
+        # Several stretches give the same result.
         self.assertEqual(
             alarms, replay(case, runs, since, until, 100 * MINUTE))
         begin = replayed_from(case, since)
@@ -446,7 +446,7 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
                 "garbo", run.hostname, run.date_started,
                 run.date_completed - run.date_started)
         begin = replayed_from(case, since)
-        # A minute is too long where a pause begins soon after a run.
+        # Minutes are too coarse if a pause begins soon after a run.
         moments = moments_between(
             begin, until, {since, *(run.date_completed for run in runs)})
         try:

@@ -1,4 +1,4 @@
-"""Replaying what is on record, against checks of the same."""
+"""A replay of records finds the same alerts as checks."""
 
 import unittest
 
@@ -64,7 +64,7 @@ class TestReplayAll(unittest.TestCase):
             ), alarms), which)
 
     def test_runs_count_however_long_ago_they_were(self):
-        # The durations of the last two, and one that ran for two days.
+        # The durations of the last two runs, and a run of two days.
         for day in 1, 2, 3:
             self.ran("garbo", "a", at(1, day=day), 10 * day)
         self.ran("garbo", "a", at(2, day=3), 48 * 60)

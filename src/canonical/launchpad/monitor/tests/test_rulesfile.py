@@ -1,4 +1,4 @@
-"""Rules files: what is written is read back, and mistakes are explained."""
+"""Writing and reading rules files, and messages about mistakes in them."""
 
 import tempfile
 import unittest
@@ -77,7 +77,7 @@ class TestZCML(PlacelessSetup, unittest.TestCase):
 
     def test_an_attribute_that_xml_cannot_have(self):
         for name in "a\uffff", "\udcff", "\0":
-            with self.assertRaisesRegex(ValueError, "cannot be in XML"):
+            with self.assertRaisesRegex(ValueError, "XML does not allow"):
                 Rule({"name": name})
 
 
@@ -99,7 +99,7 @@ class TestMistakes(unittest.TestCase):
         return path
 
     def problem(self, path):
-        """What is said of a file, and nothing of it is registered."""
+        """The message about a file.  Nothing of the file is registered."""
         with (
             registered_apart(),
             self.assertRaises(ExpectationError) as raised,

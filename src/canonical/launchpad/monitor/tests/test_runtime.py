@@ -1,4 +1,4 @@
-"""The last durations, against all runs that are sorted anew each time."""
+"""The last durations equal those of all runs, sorted again each time."""
 
 import datetime
 import random

@@ -1,4 +1,4 @@
-"""The slots of a schedule, against a count minute by minute."""
+"""The slots of a schedule equal a count minute by minute."""
 
 import datetime
 import unittest
@@ -41,7 +41,7 @@ def utc(*args):
 
 
 def matches(field, value):
-    """Does a value match a field, by crontab(5)?"""
+    """Does a value match a field, as crontab(5) defines it?"""
     if field == "*":
         return True
     if field.startswith("*/"):

@@ -1,4 +1,4 @@
-"""Runs scripts, each in a process of its own, and has something happen.
+"""Runs scripts, each in a new process, and injects faults.
 
 What a script does between its start and its end is cut into moments: before
 and after each call of the functions below.  At one of them the script is
@@ -63,7 +63,7 @@ CALLS = [
 
 
 class Work(LaunchpadCronScript):
-    """Leaves its name in the table ``work``, if all goes well."""
+    """Writes its name to the table ``work``."""
 
     how = "work"
 
@@ -77,7 +77,7 @@ class Work(LaunchpadCronScript):
 
 
 def wait(script):
-    """Wait for somebody to remove the file that this makes."""
+    """Make a file, and wait until it is removed."""
     flag = Path(os.environ["FAULT_FLAG"])
     flag.touch()
     while flag.exists():
@@ -91,7 +91,7 @@ def work_in_two_stores(script):
 
 
 def child(leave, fail=False):
-    """What a script does that forks, and whose child leaves in some way."""
+    """Fork a child that ends in one of several ways."""
     def fork(script):
         pid = os.fork()
         if pid == 0:
@@ -122,9 +122,9 @@ MAINS = {
 
 
 class Moments:
-    """Counts the moments of this process, and acts at one of them.
+    """Counts the moments of this process, and injects a fault at one.
 
-    :param number: at which; or a label, for the first of that label.
+    :param number: the moment; or a label, for its first moment.
     """
 
     def __init__(self, number, action, calls):
@@ -153,13 +153,13 @@ class Moments:
 
 
 def run(order, answer):
-    """Run a script, in a child of its own, and answer with its moments."""
+    """Run a script in a new child, and answer with its moments."""
     if "FAULT_LOG" in os.environ:
         os.dup2(os.open(os.environ["FAULT_LOG"], os.O_WRONLY | os.O_CREAT), 2)
     Work.how = order["main"]
     moments = Moments(
         order["moment"], ACTIONS[order["action"]], [*CALLS, (Work, "main")])
-    # An alarm kills, too, but the kernel decides when.
+    # An alarm kills too, but the kernel decides when.
     signal.setitimer(signal.ITIMER_REAL, order["alarm"])
     try:
         Work(order["name"], dbuser=order["dbuser"],
@@ -170,14 +170,14 @@ def run(order, answer):
 
 
 def flush(order, answer):
-    """Answer with what it says, on standard output or standard error."""
+    """Answer with the output on standard output or standard error."""
     os.dup2(answer, 1)
     os.dup2(answer, 2)
     sys.exit(scriptactivity(["flush"]))
 
 
 def in_a_child(function):
-    """Call a function with a pipe to write to, in a process of its own.
+    """Call a function in a new process, with a pipe to write to.
 
     :return: its exit status, or minus the signal it died of; and what it has
         written.

@@ -1,4 +1,4 @@
-"""What may happen to a script, and to the server of the embedded cluster.
+"""Faults of a script, and of the server of the embedded cluster.
 
 The environment variable FAULT_CLUSTER is the directory of the cluster.
 """
@@ -56,10 +56,10 @@ def restart_server():
 
 
 def crash_server(directory=None):
-    """As a power cut would: what is in memory only is lost."""
+    """Stop the server as a power cut would: memory is lost."""
     pid_file = (directory or cluster()) / "postmaster.pid"
     with suppress(OSError, psutil.NoSuchProcess):
-        # It ends after its children.
+        # The postmaster ends after its children.
         postmaster = psutil.Process(int(pid_file.read_text().split()[0]))
         postmaster.send_signal(signal.SIGQUIT)
         postmaster.wait()
@@ -71,14 +71,14 @@ def crash_and_restart():
 
 
 def freeze(directory=None):
-    """Nothing of the server moves any more."""
+    """Freeze all processes of the server."""
     for pid in server_processes(directory or cluster()):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
 
 
 def terminate_soon():
-    """An administrator loses patience with the script."""
+    """Kill the script, as an administrator may do."""
     timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM])
     timer.daemon = True
     timer.start()
@@ -90,7 +90,7 @@ def freeze_and_terminate():
 
 
 def terminate():
-    """What an administrator does to a session."""
+    """End a session, as an administrator may do."""
     connection = psycopg2.connect(**embedded_parameters(cluster()))
     connection.autocommit = True
     connection.cursor().execute("""
@@ -99,7 +99,7 @@ def terminate():
     connection.close()
 
 
-# What may happen at a moment, by name; within the script's process.
+# The faults at a moment, by name; they run in the script's process.
 ACTIONS = {
     "none": lambda: None,
     "kill": kill,

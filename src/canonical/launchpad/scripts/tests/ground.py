@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own, and scripts in it that may be attacked."""
+"""A private PostgreSQL, and scripts that attacks run against it."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ CONFIGURATIONS = {
     "patient": "record_timeout: 10s",
 }
 
-# So that something can happen meanwhile.
+# So that a fault can be injected meanwhile.
 COMMIT_TAKES_TIME = """
     CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_sleep(0.01 * random()); RETURN NULL; END $$;
@@ -62,7 +62,7 @@ class Ground:
 
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="scriptactivity-fault-"))
-        # The user whom the server runs as gets there too.
+        # The user who runs the server must reach it too.
         self.directory.chmod(0o755)
         self.cluster = self.directory / "postgresql"
         self.state = self.directory / "state"
@@ -71,7 +71,7 @@ class Ground:
         apply_schema(self.parameters)
         self.query("CREATE TABLE work (name text)")
         self.query(COMMIT_TAKES_TIME)
-        # A role that may work, but not record.
+        # A role that may write to "work", but not record successes.
         self.query("CREATE ROLE worker LOGIN")
         self.query("GRANT ALL ON work, scriptattempt TO worker")
         for name, text in CONFIGURATIONS.items():
@@ -103,7 +103,7 @@ class Ground:
     def order(self, name, action="none", moment=0, dbuser=None, alarm=0,
               isolation="read_committed", main="work", options=("-qqq",),
               **environment):
-        """A line for the driver; see there."""
+        """The request for the driver."""
         environment = {
             "FAULT_CLUSTER": str(self.cluster),
             "LP_DATABASE_URI": make_dsn(**self.parameters),
@@ -127,7 +127,7 @@ class Ground:
         self.driver.stdin.flush()
 
     def receive(self):
-        """What has become of a run.
+        """Wait for the result of a run.
 
         :raises Hung: if it does not end; then it is killed.
         """
@@ -157,7 +157,7 @@ class Ground:
             time.sleep(0.01)
 
     def run_many(self, drivers, names):
-        """Run scripts, some at a time, and return their exit statuses."""
+        """Run scripts, several at a time, and return their exit statuses."""
         started = [self.start_driver() for _ in range(drivers)]
         for number, driver in enumerate(started):
             driver.stdin.write("".join(
@@ -173,7 +173,7 @@ class Ground:
         return statuses
 
     def flush(self):
-        """`scriptactivity flush`: its exit status, and what it has said."""
+        """Run `scriptactivity flush`; return its exit status and output."""
         self.send("", action="flush")
         answer = self.receive()
         return self.statuses.pop(), answer["output"]
@@ -184,7 +184,7 @@ class Ground:
     # The server.
 
     def start_server(self):
-        """Have it run, and wait until it takes connections.
+        """Start the server, if needed, and wait until it accepts connections.
 
         After the crash of a session it recovers without being started.
         """
@@ -200,7 +200,7 @@ class Ground:
             time.sleep(0.02)
 
     def query(self, statement, **parameters):
-        """What a statement returns, over a connection of its own."""
+        """The result of a statement, over a new connection."""
         connection = psycopg2.connect(**{**self.parameters, **parameters})
         connection.autocommit = True
         try:
@@ -211,7 +211,7 @@ class Ground:
             connection.close()
 
     def other_uri(self, host):
-        """For a script of two stores: that of the second one."""
+        """The URI of the second store of a script with two stores."""
         if not self.query(
             "SELECT 1 FROM pg_database WHERE datname = 'other'"
         ):
@@ -220,13 +220,13 @@ class Ground:
         return f"postgres:other?host={host}&user=postgres"
 
     def thaw(self):
-        """Have a server that was frozen go on."""
+        """Let a frozen server go on."""
         with contextlib.suppress(OSError):
             for process in faults.server_processes(self.cluster):
                 os.kill(process, signal.SIGCONT)
 
     def wait_for_sessions(self):
-        """Have what killed scripts have sent come to an end."""
+        """Wait until the statements of killed scripts have ended."""
         deadline = time.monotonic() + BOUND
         while time.monotonic() < deadline:
             (count,), = self.query("""
@@ -241,7 +241,7 @@ class Ground:
     # The promises.
 
     def settle(self):
-        """Have everything run again, and flush; see there."""
+        """Start everything again, and flush."""
         self.thaw()
         self.start_server()
         self.wait_for_sessions()

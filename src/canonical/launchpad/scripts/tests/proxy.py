@@ -12,7 +12,7 @@ NAME = ".s.PGSQL.5432"
 
 
 class CommitCutter:
-    """Passes on what clients and the server say, up to a certain COMMIT.
+    """Passes messages between clients and the server, up to a COMMIT.
 
     :param cluster: the directory of the server's socket.
     :param number: which COMMIT, over all connections.
@@ -36,7 +36,7 @@ class CommitCutter:
         self.directory = tempfile.mkdtemp(prefix="scriptactivity-proxy-")
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{self.directory}/{NAME}")
-        # Clients ask who listens, and want the user who runs the server.
+        # Clients check that the socket belongs to the user of the server.
         os.seteuid(os.stat(self.cluster).st_uid)
         try:
             self.listener.listen()
@@ -109,10 +109,10 @@ class CommitCutter:
 
 
 class CommitStriker(CommitCutter):
-    """Has something happen to the server around a COMMIT.
+    """Injects a fault of the server around a COMMIT.
 
-    What the server still says is passed on; `cluster` may be changed on the
-    way, for connections to come.
+    Later answers of the server are still passed on.  The fault may change
+    `cluster` for later connections.
 
     :param when: ``before`` the COMMIT is passed on, once it is ``sent``, or
         once it is ``answered``.

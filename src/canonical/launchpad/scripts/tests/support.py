@@ -41,13 +41,15 @@ def main(self):
 
 
 def take_interrupts():
-    """What a shell starts in the background ignores them, and so do children.
+    """Let SIGINT end this process, even if it was started in the background.
+
+    A shell makes background processes, and thus their children, ignore it.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class ScriptsLayer(LaunchpadZopelessLayer):
-    """The same in a process of its own, for the tests are many and slow."""
+    """The same tests in a separate process, because they are slow."""
 
     @classmethod
     def setUp(cls):
@@ -59,11 +61,11 @@ class ScriptsLayer(LaunchpadZopelessLayer):
 
     @classmethod
     def testSetUp(cls):
-        """See `LaunchpadZopelessLayer`, likewise."""
+        """See `LaunchpadZopelessLayer`, which is called before."""
 
     @classmethod
     def testTearDown(cls):
-        """See `LaunchpadZopelessLayer`, likewise."""
+        """See `LaunchpadZopelessLayer`, which is called after."""
 
 
 class ScriptTestCase(unittest.TestCase):
@@ -85,7 +87,7 @@ class ScriptTestCase(unittest.TestCase):
         self.addCleanup(self.ztm.abort)
 
     def execute(self, statement):
-        # What this process reads would stand in the way of it.
+        # A transaction of this process would block the statement.
         self.ztm.abort()
         connection = psycopg2.connect(
             **self.parameters, options="-c lock_timeout=20s")
@@ -113,7 +115,7 @@ class ScriptTestCase(unittest.TestCase):
 
     def run_script(self, body=SUCCEED, *options, arguments="", prepare="",
                    call="run()", **environment):
-        """The process of a script, ended, and what it has printed."""
+        """The ended process of a script, with its output."""
         self.write_script(body, arguments, prepare, call)
         process = self.start(*options, **environment)
         process.out, process.err = process.communicate(timeout=60)
@@ -121,7 +123,7 @@ class ScriptTestCase(unittest.TestCase):
         return process
 
     def configure(self, text):
-        """An instance of its own, and the environment for it."""
+        """Make an instance; return the environment that names it."""
         path = self.directory / "test.conf"
         path.write_text(textwrap.dedent(text))
         return {"LPCONFIG": str(path)}
@@ -144,7 +146,7 @@ class ScriptTestCase(unittest.TestCase):
         self.assertEqual("tidy", self.last().name)
 
     def assert_nothing_left(self):
-        """Neither work nor a record, neither a lock nor a spooled file."""
+        """There is no work and no record, no lock and no spooled file."""
         self.assertEqual([], self.work())
         self.assertIsNone(self.last())
         for directory in self.spool, self.locks:

@@ -1,4 +1,4 @@
-"""What is on record of a run from its start, and that it never hurts."""
+"""Attempts are kept from the start, and never harm the script."""
 
 import datetime
 import signal
@@ -42,7 +42,7 @@ class AttemptTestCase(ScriptTestCase):
         return process
 
     def without_permission(self, table):
-        """A role that may do everything but write to a table."""
+        """A role that may do everything except write to one table."""
         self.execute("CREATE ROLE clerk LOGIN")
         self.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
         self.execute(f"REVOKE ALL ON {table} FROM clerk")
@@ -202,7 +202,7 @@ class TestHarmlessness(AttemptTestCase):
         line, = self.log(process)
         self.assertRegex(line, f"^WARNING .*{words}")
         self.assertEqual(["done"], self.work())
-        # Readers need the table, and it may be away.
+        # Queries need the table, and it may be missing.
         self.assertEqual(
             ("tidy",), main_store().execute(
                 "SELECT name FROM scriptactivity").get_one())
@@ -295,7 +295,7 @@ class TestHarmlessness(AttemptTestCase):
         return counter.commits
 
     def test_it_takes_two_further_commits_at_most(self):
-        # The work and the record are two; of a failure there are none.
+        # The work and the record are two commits; a failure has none.
         self.assertEqual(3, self.commits(SUCCEED))
         self.assertEqual(
             2, self.commits("def main(self): raise RuntimeError"))

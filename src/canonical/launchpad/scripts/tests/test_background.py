@@ -50,7 +50,7 @@ class TestDatabase(RunTestCase):
             port = server.getsockname()[1]
             self.assert_unhurt(
                 {"LP_DATABASE_URI": f"postgresql://127.0.0.1:{port}/app"},
-                "the database has not answered within 1 s.  It is kept in")
+                "the database has not answered within 1 s.  It is spooled in")
         success, = self.spooled()
         self.assertEqual(
             f"host=127.0.0.1 port={port} dbname=app", success.database)

@@ -1,4 +1,4 @@
-"""Running a script: commit, record, and what comes between."""
+"""Running a script: the commit, the record, and the steps between."""
 
 import subprocess
 import sys

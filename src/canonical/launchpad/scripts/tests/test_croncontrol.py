@@ -46,7 +46,7 @@ class TestFiles(ControlTestCase):
         return answer
 
     def mistake(self, text):
-        """What the one ERROR says of a file; the script runs."""
+        """The text of the one ERROR about a file.  The script runs."""
         self.path.write_bytes(
             text if isinstance(text, bytes) else text.encode())
         answer, logs = self.ask()
@@ -108,7 +108,7 @@ class TestFiles(ControlTestCase):
         for name in "garbo", "DEFAULT":
             for first, second in ("yes", "no"), ("no", "yes"):
                 self.assertEqual(
-                    f"[{name}] is there twice, and does not say the same",
+                    f"[{name}] occurs twice, with different values",
                     self.mistake(f"[{name}]\nenabled = {first}\n[x]\n"
                                  f"[{name}]\nenabled = {second}\n"))
 
@@ -208,8 +208,9 @@ class TestFiles(ControlTestCase):
 
     def test_a_url_that_is_none_of_those(self):
         for url, words in (
-            ("ftp://example.com/x", "ftp: is none of file:, http: and https:"),
-            ("file://example.com/x", "a file: URL has no host"),
+            ("ftp://example.com/x",
+             "expected a file:, http: or https: URL, not ftp:"),
+            ("file://example.com/x", "a file: URL must not name a host"),
         ):
             answer, ((level, message),) = self.ask(url)
             self.assertTrue(answer)
@@ -219,7 +220,7 @@ class TestFiles(ControlTestCase):
     def test_a_file_that_never_ends_is_given_up(self):
         os.mkfifo(self.path)
         self.give_up()
-        # Let the thread go that still waits for it.
+        # Let the thread end that still waits for the answer.
         os.close(os.open(self.path, os.O_WRONLY))
 
     def give_up(self):

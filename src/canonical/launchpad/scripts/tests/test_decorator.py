@@ -136,7 +136,7 @@ class TestRecorded(ScriptTestCase):
             with self.assertRaises(LookupError), recorded("alone"):
                 raise LookupError
         self.assertEqual(2, len(logs.output), logs.output)
-        self.assertIn("It is kept in", logs.output[0])
+        self.assertIn("It is spooled in", logs.output[0])
         self.assertIn("This run of alone is not on record", logs.output[1])
         self.assertEqual(1, len(list(self.spool.glob("*.json"))))
 

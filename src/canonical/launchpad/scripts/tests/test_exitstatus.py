@@ -1,4 +1,4 @@
-"""What happens to a script, and what is left behind: each row of the table."""
+"""The end of a script: each row of the table "What else can happen"."""
 
 import os
 import signal
@@ -193,7 +193,7 @@ class TestSignals(ScriptTestCase):
         return self.interrupt(signum)
 
     def interrupt(self, signum):
-        """The script that was written, sent a signal once it is ready."""
+        """Start the script, and send it a signal when it is ready."""
         process = self.start()
         self.assertEqual("ready\n", process.stdout.readline())
         process.send_signal(signum)

@@ -21,7 +21,7 @@ FLUSH = "import sys; from canonical.launchpad.command.main import main;" \
 
 
 class FaultLayer:
-    """A PostgreSQL of its own, and a driver; at the end, the counts."""
+    """A private PostgreSQL and a driver.  It checks the counts at the end."""
 
     @classmethod
     def setUp(cls):
@@ -67,7 +67,7 @@ class FaultTestCase(unittest.TestCase):
             **dict(self.ground.parameters, host=proxy.directory)), **settings)
 
     def assert_promises_kept(self):
-        """After a flush, what scripts committed is what is on record."""
+        """After a flush, the committed work equals the records."""
         status, output = self.ground.settle()
         self.assertEqual((0, 1), (status, output.count("\n")), output)
         self.assertEqual([], self.ground.spooled())
@@ -84,7 +84,7 @@ class FaultTestCase(unittest.TestCase):
         return self.run_script(**settings)["moments"]
 
     def empty_spool(self):
-        """By the run of another script, as it would be."""
+        """Flush by running another script, as cron would."""
         self.assertEqual(0, self.run_script()["status"])
         self.assertEqual([], self.ground.spooled())
 
@@ -96,7 +96,7 @@ class TestFaults(FaultTestCase):
         committing = labels.index("after main") + 1
         for number in range(labels.index(first) + 1, len(labels) + 1):
             if number > committing:
-                # The one before may have left a success.
+                # The run before it may have left a success.
                 self.empty_spool()
             answer = self.run_script("kill", number, **settings)
             self.assertEqual(-9, answer["status"], (number, settings))
@@ -104,7 +104,7 @@ class TestFaults(FaultTestCase):
         return labels
 
     def test_killed_at_every_moment(self):
-        # With autocommit there is no commit that all work hangs on.
+        # With autocommit, there is no single commit of the work.
         labels = self.kill_at_every_moment()
         self.assertIn("after commit", labels)
         self.assertIn("after recordSuccess", labels)
@@ -136,7 +136,7 @@ class TestFaults(FaultTestCase):
         self.assert_promises_kept()
 
     def disturb(self, action, moments):
-        """Have something happen at moments from the work to the end."""
+        """Inject a fault at moments from the work to the end."""
         statuses = set()
         for moment in moments:
             statuses.add(self.run_script(action, moment)["status"])
@@ -144,7 +144,7 @@ class TestFaults(FaultTestCase):
         self.assert_promises_kept()
         return statuses
 
-    # A moment that each phase has; `make torture` takes all there are.
+    # One moment of each phase; `make torture` tries all moments.
     PHASES = (
         "before main", "after markCommitted", "before record_activity",
         "before recordSuccess",

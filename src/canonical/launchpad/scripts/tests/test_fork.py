@@ -1,4 +1,4 @@
-"""What a child of a script does with what it has inherited: nothing."""
+"""Children of a script commit, record and unlock nothing."""
 
 import os
 import signal
@@ -7,8 +7,8 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
 
-# Forks in `main`, in the middle of the work.  The parent waits for the child
-# and does what it is told to.
+# Forks in `main`, during the work.  The parent waits for the child, and then
+# does what its arguments say.
 MAIN = """
 def main(self):
     note("{text}")
@@ -146,7 +146,7 @@ class TestFork(ScriptTestCase):
         self.assert_recorded_again()
 
     def assert_recorded_again(self):
-        """The lock is free, though the child lives."""
+        """The lock is free although the child still runs."""
         self.execute("DELETE FROM work")
         process = self.run_script(call="lock_and_run()")
         self.assert_recorded(process)

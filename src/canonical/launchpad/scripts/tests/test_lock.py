@@ -1,4 +1,4 @@
-"""One script of a name at a time."""
+"""Only one run of a script runs at a time."""
 
 import os
 import random
@@ -62,7 +62,7 @@ class TestLockFile(unittest.TestCase):
         self.path = self.directory / "lock"
 
     def in_child(self, statement):
-        """Run a statement in another process; its exit status."""
+        """Run a statement in another process; return its exit status."""
         child = os.fork()
         if child == 0:
             try:
@@ -231,7 +231,7 @@ class TestLockFile(unittest.TestCase):
 
 class TestFight(unittest.TestCase):
 
-    # A race shows itself seldom.
+    # A race is rare, so try often.
     kills = 20
     entries = 3000
 
@@ -249,7 +249,7 @@ class TestFight(unittest.TestCase):
         fighters = [start() for _ in range(50)]
         try:
             for kill in range(self.kills):
-                # That many have been inside since the one before.
+                # The number of processes inside since the last report.
                 entries = self.entries * (kill + 1) // self.kills
                 while log.stat().st_size < entries * len("in\n"):
                     time.sleep(0.01)
@@ -339,7 +339,7 @@ class TestLockingScripts(ScriptTestCase):
         self.assert_recorded(process)
 
     def start_waiter(self):
-        """A script that the kernel has put to sleep until it is its turn."""
+        """A script that sleeps in the kernel until the lock is free."""
         self.write_script(call="lock_and_run(blocking=True)")
         waiter = self.start()
         while str(waiter.pid) not in self.sleepers():

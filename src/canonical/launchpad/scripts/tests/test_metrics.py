@@ -1,4 +1,4 @@
-"""The metric beside the record."""
+"""The metric about the duration of a run."""
 
 import contextlib
 import logging
@@ -64,13 +64,12 @@ class TestSending(unittest.TestCase):
             send_duration("garbo", 1.5, logging.getLogger())
 
     def test_whatever_is_wrong_is_a_matter_of_debug(self):
-        for host, port in ("nowhere.invalid", "8125"), ("127.0.0.1", "x"):
-            config.push("test", f"[statsd]\nhost: {host}\nport: {port}\n")
-            self.addCleanup(config.pop, "test")
-            with self.assertLogs(level=logging.DEBUG) as logs:
-                send_duration("garbo", 1.5, logging.getLogger())
-            self.assertEqual(["DEBUG"], [
-                record.levelname for record in logs.records])
+        config.push("test", "[statsd]\nhost: nowhere.invalid\n")
+        self.addCleanup(config.pop, "test")
+        with self.assertLogs(level=logging.DEBUG) as logs:
+            send_duration("garbo", 1.5, logging.getLogger())
+        self.assertEqual(["DEBUG"], [
+            record.levelname for record in logs.records])
 
 
 class TestScripts(ScriptTestCase):

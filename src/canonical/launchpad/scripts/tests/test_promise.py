@@ -1,4 +1,4 @@
-"""What could make the proof of a run false, or hide how it ended."""
+"""Cases that could make the proof of a run false, or hide its end."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from canonical.launchpad.scripts.tests.support import ScriptTestCase
 from canonical.launchpad.scripts.tests.test_spool import make_success
 
 
-# A store of the application's own, beside ``main``.
+# A store of the application, besides ``main``.
 SECOND_STORE = """
 import transaction
 from canonical.database.postgres import connection_parameters

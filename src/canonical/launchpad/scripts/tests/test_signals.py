@@ -1,4 +1,4 @@
-"""What is cancelled for a signal, and what is not."""
+"""The statements that a signal cancels."""
 
 import threading
 import unittest

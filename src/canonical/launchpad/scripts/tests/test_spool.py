@@ -65,7 +65,7 @@ class TestFiles(unittest.TestCase):
         self.assertIn("größer", path.read_text())
 
     def test_a_directory_that_cannot_be_synced_has_the_file(self):
-        # It may be written to and not be read.
+        # It can be written to, but not be read.
         self.directory.chmod(0o300)
         if os.geteuid() == 0:
             os.chown(self.directory, 65534, -1)
@@ -132,7 +132,7 @@ class TestFiles(unittest.TestCase):
 class TestScripts(ScriptTestCase):
 
     def write_success(self, **changes):
-        """A success in the spool, of this database unless it is said."""
+        """Write a success to the spool, by default for this database."""
         self.ztm.begin()
         self.spool.mkdir(parents=True, exist_ok=True)
         values = dict(
@@ -148,7 +148,7 @@ class TestScripts(ScriptTestCase):
         return sorted(path.suffix for path in self.spool.iterdir())
 
     def run_other(self):
-        """A script of another name, that sends what it finds."""
+        """Run a script of another name, which sends the spool."""
         return self.run_script(
             "def main(self): pass", arguments="'other'")
 
@@ -167,11 +167,11 @@ class TestScripts(ScriptTestCase):
         self.assertEqual(
             'ERROR   The success is not recorded yet: relation'
             ' "scriptactivity" does not exist (make or upgrade the tables'
-            " with: scriptactivity init).  It is kept in"
-            f" {path}, and the next cron script on this host sends it.",
+            " with: scriptactivity init).  It is spooled in"
+            f" {path}, and the next cron script on this host records it.",
             line)
         self.assertEqual(["done"], self.work())
-        # The proof of its work is enough for whoever asks.
+        # The proof of its work is enough for all queries.
         self.assertEqual("tidy", self.last().name)
         self.assertEqual(
             (0,), main_store().execute(
@@ -218,7 +218,7 @@ class TestScripts(ScriptTestCase):
         for line in log:
             self.assertRegex(
                 line,
-                r"^ERROR   .*\.damaged is not recorded: it is no success")
+                r"^ERROR   .*\.damaged is not recorded: it is not a success")
         self.assertEqual([".damaged"] * 7, self.spooled())
         self.assertFalse(path.exists())
         self.assertEqual(START, self.last("garbo").date_started)

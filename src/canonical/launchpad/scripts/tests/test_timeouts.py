@@ -1,4 +1,4 @@
-"""A server that does not answer any more: the script ends nevertheless.
+"""A script ends even if the server does not answer any more.
 
 A run that does not end within a minute raises `Hung`.
 """
@@ -27,14 +27,14 @@ class TestTimeouts(FaultTestCase):
         return {"LPCONFIG": str(self.ground.configuration(name))}
 
     def succeeded(self):
-        """How many scripts of this test have their success on record."""
+        """The number of scripts of this test whose success is on record."""
         return len(
             self.ground.names("scriptactivity", self._testMethodName + "-"))
 
     def freeze_at_commit(self, *args, **settings):
-        """The script's status and log, if its COMMIT is not answered.
+        """The status and the log of a script whose COMMIT gets no answer.
 
-        It is on its way, and so is a request to cancel it; either may win.
+        The COMMIT and a request to cancel it are both sent; either may win.
         """
         with (
             tempfile.NamedTemporaryFile(mode="r") as log,
@@ -92,7 +92,7 @@ class TestLostCommits(FaultTestCase):
                     FAULT_OTHER_URI=self.ground.other_uri(second.directory))
                 self.assertTrue(proxy.has_cut or second.has_cut)
             self.assertEqual(1, answer["status"])
-            # There is no two-phase commit, so one of them may have it.
+            # There is no two-phase commit, so one of them may have committed.
             self.ground.query("DELETE FROM work"
                               f" WHERE name LIKE '{self._testMethodName}%'")
             self.assert_promises_kept()
@@ -114,6 +114,6 @@ class TestLostCommits(FaultTestCase):
         finally:
             self.ground.query("ALTER SYSTEM RESET ALL")
             self.ground.query("SELECT pg_reload_conf()")
-        # Mostly 1, for the work is lost.
+        # Usually 1, because the work is lost.
         self.assertIn(answer["status"], (0, 1))
         self.assert_promises_kept()

@@ -1,9 +1,9 @@
-"""Attacks real scripts, and counts the promises that are broken.
+"""Attacks real scripts, and counts broken promises.
 
-Each trial runs a script, or some, and does something terrible meanwhile.
-Then everything runs again, ``scriptactivity flush`` records what is proven,
-and what the script has left in the table ``work`` is compared with
-``scriptactivity``.
+Each trial runs one or more scripts, and injects a fault meanwhile.  Then the
+servers are started again, and ``scriptactivity flush`` records the successes
+that have a proof.  At the end, the trial compares the rows of the scripts in
+the table ``work`` with ``scriptactivity``.
 
 The exit status is 1 if there is a record without its work, work without its
 record, a second record, or a run that does not end.
@@ -25,7 +25,7 @@ from canonical.launchpad.scripts.tests.torture.failover import FAILOVERS
 from canonical.launchpad.scripts.tests.torture.surroundings import SURROUNDINGS
 
 
-# Attacks at a time.  Most of their time they wait.
+# How many attacks run at a time.  They wait most of the time.
 WORKERS = 3
 
 COLUMNS = ("trials", "worked", "false", "lost", "doubled", "hung")
@@ -33,7 +33,7 @@ COLUMNS = ("trials", "worked", "false", "lost", "doubled", "hung")
 
 @dataclass
 class Tally:
-    """What the trials of an attack have come to."""
+    """The results of the trials of an attack."""
 
     title: str
     trials: int = 0
@@ -56,7 +56,7 @@ class Tally:
         return f"{self.title:<62}{counts}  {self.note}".rstrip()
 
     def attack(self, ground, function, total):
-        """Have all trials of an attack."""
+        """Run all trials of an attack."""
         for number in range(total):
             self.try_once(ground, function, number / total)
             if self.note:
@@ -75,8 +75,8 @@ class Tally:
         except Hung:
             self.hung += 1
         for left in ground.spooled():
-            # To flush it is of another database: its host is a proxy that
-            # is gone, or a primary that is no more.
+            # For flush, this success belongs to another database: its host
+            # is a proxy or a primary that is gone.
             left.unlink()
         self.trials += not self.note
         worked = set(ground.names("work", name))
@@ -88,9 +88,9 @@ class Tally:
 
 
 def work_through(chosen, begun, factor, done):
-    """Make the attacks that no other process has begun.
+    """Run the attacks that no other process has begun.
 
-    :param begun: how many have been; shared.
+    :param begun: the number of attacks that have begun; shared.
     :param done: takes a `Tally` for each.
     """
     ground = Ground()

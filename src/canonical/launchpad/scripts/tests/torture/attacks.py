@@ -1,8 +1,9 @@
 """Attacks on a script and its server.
 
-An attack is a function of the ground, the name that its scripts begin with,
-and how far through its trials this one is, from 0 to less than 1.  It returns
-when its scripts have ended.  If it is not possible here, it returns why not.
+An attack is a function.  It takes the ground, the prefix of the names of its
+scripts, and the fraction of its trials that are done, from 0 to less than 1.
+It returns when its scripts have ended.  If it is not possible here, it returns
+the reason.
 """
 
 import os
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 
-# The COMMITs of a run: of its start, of the work, of the record.
+# The COMMITs of a run: for its start, for the work, for the record.
 COMMITS = range(1, 4)
 WORK = 2
 
@@ -38,16 +39,16 @@ OTHERS_USE_UP_TRANSACTION_IDS = """
         FOR i IN 1..300 LOOP PERFORM txid_current(); COMMIT; END LOOP;
     END $$"""
 
-# Seconds from a COMMIT within which its end lies.
+# How many seconds a COMMIT takes at most.
 SOON = 0.003
 
 def within(items, share):
-    """The item of a list that is so far through it."""
+    """The item of a list at this fraction of its length."""
     return items[int(share * len(items))]
 
 
 def moments(ground, name, first=None, **settings):
-    """The numbers of the moments of a run, from a label on."""
+    """The numbers of the moments of a run, starting at a label."""
     labels = ground.run(f"{name}-undisturbed", **settings)["moments"]
     start = 0 if first is None else labels.index(first)
     return range(start + 1, len(labels) + 1)
@@ -63,7 +64,7 @@ def through(ground, proxy, configuration="quick"):
 
 
 def at_moment(action, first="before main", configuration="quick"):
-    """Something happens at every moment in turn."""
+    """A fault is injected at every moment in turn."""
     def attack(ground, name, share):
         moment = within(moments(ground, name, first), share)
         ground.run(
@@ -98,7 +99,7 @@ def killed_while_it_sends_the_spool(ground, name, share):
 
 
 def killed_after_a_slow_start(ground, name, share):
-    """Its start is not on record when its work is committed."""
+    """The start of the run is not on record when its work is committed."""
     with tempfile.TemporaryDirectory() as directory:
         flag = Path(directory, "started")
         other = psycopg2.connect(**ground.parameters)
@@ -112,7 +113,7 @@ def killed_after_a_slow_start(ground, name, share):
 
 
 def others_go_on(ground):
-    """Start the server; others use up ids that a crash has set free."""
+    """Start the server; use up the transaction ids that a crash has freed."""
     ground.start_server()
     ground.query(OTHERS_USE_UP_TRANSACTION_IDS)
 
@@ -120,7 +121,8 @@ def others_go_on(ground):
 def crash_at_commit(when):
     """The server crashes around the COMMIT of the work.
 
-    In half of the trials it is there again while the script tries to find out.
+    In half of the trials, the server runs again while the script asks for the
+    result.
     """
     def attack(ground, name, share):
         def strike():
@@ -164,7 +166,7 @@ def backend_dies_at_commit(signum, when):
 
 @contextmanager
 def sessions(ground):
-    """A function that returns the pids of all sessions but its own."""
+    """A function that returns the pids of all other sessions."""
     connection = psycopg2.connect(**ground.parameters)
     connection.autocommit = True
     cursor = connection.cursor()
@@ -183,7 +185,7 @@ def sessions(ground):
 
 def cut_at_commit(when, for_good=False):
     """The network is gone around each COMMIT in turn."""
-    # Without a limit it would wait for the work's as long as it takes.
+    # Without a limit, the script would wait for this COMMIT for ever.
     configuration = "hasty" if when == "never" else "quick"
 
     def attack(ground, name, share):
@@ -197,7 +199,7 @@ def cut_at_commit(when, for_good=False):
 
 
 def crash_without_synchronous_commit(action):
-    """What was committed may be lost, and is not on record then."""
+    """Committed work may be lost.  Then no success is on record."""
     def attack(ground, name, share):
         ground.query("ALTER SYSTEM SET synchronous_commit = off")
         ground.query("ALTER SYSTEM SET wal_writer_delay = '10s'")
@@ -212,7 +214,7 @@ def crash_without_synchronous_commit(action):
     return attack
 
 
-# Title, function, and how many trials for each that is asked for.
+# The title, the function, and its trials for each requested trial.
 ATTACKS = [
     ("server frozen at every moment, commit_timeout",
      at_moment("freeze", "after main", configuration="hasty"), 1),

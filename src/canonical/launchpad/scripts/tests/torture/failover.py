@@ -1,7 +1,7 @@
-"""Failover to a standby that may not have everything.
+"""Failover to a standby that may lack transactions.
 
-The standby streams asynchronously.  From some COMMIT of the run on it may get
-nothing any more; and at some COMMIT the primary dies, and the standby takes
+The standby streams asynchronously.  At a COMMIT of the run, it may stop to
+receive.  At this or a later COMMIT, the primary dies, and the standby takes
 over.
 """
 
@@ -50,7 +50,7 @@ class Standby:
         owner = ground.cluster.stat()
         for path in [self.cluster, *self.cluster.rglob("*")]:
             os.chown(path, owner.st_uid, owner.st_gid)
-        # It copies this of a server that runs.
+        # pg_basebackup also copies the lock file of the running server.
         (self.cluster / ".s.PGSQL.5432.lock").unlink()
         self.parameters = embedded_parameters(self.cluster)
         self.wait_for_stream()
@@ -63,14 +63,14 @@ class Standby:
             time.sleep(0.02)
 
     def lag(self):
-        """Get nothing of the primary any more."""
+        """Stop to receive from the primary."""
         self.query("ALTER SYSTEM SET primary_conninfo = ''")
         self.query("SELECT pg_reload_conf()")
         while self.query("SELECT 1 FROM pg_stat_wal_receiver"):
             pass
 
     def catch_up(self):
-        """Have all that the primary has."""
+        """Wait until the standby has everything from the primary."""
         (position,), = self.ground.query("SELECT pg_current_wal_lsn()")
         while self.query(
             f"SELECT pg_last_wal_replay_lsn() < '{position}'"
@@ -78,7 +78,7 @@ class Standby:
             pass
 
     def take_over(self):
-        """The primary dies, and this takes its place."""
+        """Kill the primary, and promote the standby."""
         old = self.ground.cluster
         crash_server(old)
         self.query("SELECT pg_promote()")
@@ -89,7 +89,7 @@ class Standby:
 
 
 def run_lagging(ground, standby, name, **settings):
-    """Run a script; from some time on the standby gets nothing."""
+    """Run a script; at some COMMIT the standby stops to receive."""
     lags = random.choice(["never", "from the start", "from the work on"])
     if lags != "from the work on":
         standby.catch_up()
@@ -108,7 +108,7 @@ def run_lagging(ground, standby, name, **settings):
 
 
 def failover_at_commit(number, when, many_hosts=False):
-    """The script is led to the standby, or finds it in its URI."""
+    """The script reaches the standby through a proxy, or through its URI."""
     def attack(ground, name, share):
         standby = Standby(ground)
 

@@ -1,4 +1,4 @@
-"""Attacks from a script's surroundings; see `attacks`."""
+"""Attacks on the surroundings of a script; see `attacks`."""
 
 import random
 import subprocess
@@ -42,7 +42,7 @@ Talker({name!r}, test_args=["-v"]).lock_and_run()
 
 
 def one_of_two_stores_is_cut(ground, name, share):
-    """Without two-phase commit the other may be committed, but no success."""
+    """Without two-phase commit, one store may commit without a success."""
     when = random.choice(["before", "after"])
     where = within([(WORK, 0), (0, 1), (0, 0)], share)
     with (
@@ -53,8 +53,8 @@ def one_of_two_stores_is_cut(ground, name, share):
             name, main="two stores",
             FAULT_OTHER_URI=ground.other_uri(other.directory),
             **through(ground, main))
-    # If one is lost, and if nobody knows, the run has failed.  Then what one
-    # of them has committed is no work of a success.
+    # If one commit is lost, or its result is unknown, the run has failed.
+    # Then the rows that the other store has committed need no success.
     there = ground.query(
         f"SELECT 1 FROM work WHERE name = '{name}'", dbname="other")
     if answer["status"] != 0 or not there:

@@ -31,12 +31,12 @@ from canonical.config import locations
 locations.CHECKOUT = locations.SYSTEM = Path({!r})
 from canonical.database import postgres
 postgres.SYSTEM = locations.SYSTEM
-from canonical.launchpad.command import upkeep
-upkeep.SYSTEM = locations.SYSTEM
+from canonical.launchpad.command import init
+init.SYSTEM = locations.SYSTEM
 """
 
 
-class UpkeepTestCase(CommandTestCase):
+class InitTestCase(CommandTestCase):
 
     def setUp(self):
         self.directory = Path(tempfile.mkdtemp(prefix="scriptactivity-test-"))
@@ -63,7 +63,7 @@ class UpkeepTestCase(CommandTestCase):
         return stat.S_IMODE(path.stat().st_mode)
 
 
-class TestFile(UpkeepTestCase):
+class TestFile(InitTestCase):
 
     def init(self, *arguments, **environment):
         return self.run_command(
@@ -169,7 +169,7 @@ class TestFile(UpkeepTestCase):
             self.init("--system"), 2, "--system is for URI.*")
 
 
-class TestNothingConfigured(UpkeepTestCase):
+class TestNothingConfigured(InitTestCase):
     """An installed package that nobody has configured."""
 
     WAYS = (
@@ -200,7 +200,7 @@ class TestNothingConfigured(UpkeepTestCase):
         self.assertEqual((0, ""), (status, err))
 
 
-class TestCron(UpkeepTestCase):
+class TestCron(InitTestCase):
     """What runs as cron would start it: with /bin/sh and no environment."""
 
     def run_as_cron(self, line):

@@ -1,4 +1,4 @@
-"""Where the embedded cluster is, and who gets in."""
+"""The directory of the embedded cluster, and who can connect to it."""
 
 import importlib
 import os
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import psycopg2
 
-from canonical.database.clusterhome import STORE
-from canonical.database.clusterhome import server_uid
 from canonical.database.embedded import discard_embedded
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
+from canonical.database.embeddedhome import STORE
+from canonical.database.embeddedhome import server_uid
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.tests.test_postgres import query
 from canonical.testing.children import python_path
@@ -49,7 +49,7 @@ def rules(directory):
 
 
 def do_as(user, do, *args):
-    """What a function returns, or raises, when another user calls it.
+    """The result, or the error, of a function that another user calls.
 
     This process has all modules, which the user might not be able to read.
     """
@@ -288,7 +288,7 @@ class TestHomeOfRoot(ClusterCase):
 
 @as_root
 class TestOrdinaryUser(ClusterCase):
-    """One user starts it, and another wants to get in."""
+    """One user starts the cluster, and another tries to connect."""
 
     def setUp(self):
         super().setUp()

@@ -1,5 +1,6 @@
-"""What can be seen to be wrong with values, as they are read."""
+"""Mistakes in the values of configuration keys."""
 
+from canonical.config import ConfigError
 from canonical.config import LaunchpadConfig
 from canonical.config.tests.test_config import ConfigTestCase
 
@@ -55,11 +56,49 @@ class TestValues(ConfigTestCase):
                 host, LaunchpadConfig(str(path)).monitor.smtp_host)
 
     def test_urls_are_not_quoted(self):
-        for url in "ftp://secret", "https://me:secret@host/", "https://":
-            message = self.mistake(f"[monitor]\nwebhook_url: {url}\n")
-            self.assertTrue(message.startswith(
-                "line 2: [monitor] webhook_url: not an http: or https: URL"))
-            self.assertNotIn("secret", message)
+        for key in "webhook_url", "heartbeat_url":
+            for url in "ftp://secret", "https://me:secret@host/", "https://":
+                message = self.mistake(f"[monitor]\n{key}: {url}\n")
+                self.assertTrue(message.startswith(
+                    f"line 2: [monitor] {key}: not an http: or https: URL"))
+                self.assertNotIn("secret", message)
+
+    def test_encryption(self):
+        self.assert_wrong(
+            "monitor", "smtp_tls", "tls",
+            "not one of starttls, implicit and off: 'tls'")
+
+    def test_a_user_of_the_mail_server_needs_a_password(self):
+        self.assertEqual(
+            "line 2: [monitor] smtp_user: it needs a password; name its file"
+            " in smtp_password_file",
+            self.mistake_lines("[monitor]", "smtp_user: me"))
+
+    def test_a_password_does_not_cross_the_network_unencrypted(self):
+        lines = (
+            "[monitor]", "smtp_password_file: password", "smtp_user: me",
+            "smtp_host: smtp.example.com")
+        self.assertEqual(
+            "line 3: [monitor] smtp_user: the password would cross the"
+            " network unencrypted; set smtp_tls to starttls or implicit",
+            self.mistake_lines(*lines))
+        for right in (
+            [*lines, "smtp_tls: starttls"], [*lines, "smtp_tls: implicit"],
+            [*lines[:3], "smtp_host: localhost"],
+        ):
+            path = self.write("\n".join(right))
+            self.assertEqual(
+                "me", LaunchpadConfig(str(path)).monitor.smtp_user)
+
+    def test_the_keys_of_a_login_may_be_in_two_files(self):
+        self.write(
+            "[monitor]\nsmtp_user: me\nsmtp_password_file: x\n", "base.conf")
+        path = self.write(
+            "[meta]\nextends: base.conf\n[monitor]\nsmtp_host: far\n")
+        with self.assertRaises(ConfigError) as caught:
+            LaunchpadConfig(str(path)).monitor
+        self.assertTrue(str(caught.exception).startswith(
+            f"{self.directory}/base.conf: line 2: [monitor] smtp_user: "))
 
     def test_durations(self):
         for section, key in (

@@ -1,9 +1,9 @@
-"""Where the embedded cluster lives, and whom it lets in.
+"""The directory of the embedded cluster, and who may connect to it.
 
-PostgreSQL refuses to run as root.  For root the server runs as the system
-user ``pgserver``, who has to get to the cluster and to the programs.  Nothing
-that exists is opened for that: what ``pgserver`` cannot get to is kept
-elsewhere.
+PostgreSQL refuses to run as root.  For root, the server runs as the system
+user ``pgserver``, which must be able to reach the cluster and the programs.
+The permissions of existing directories are not changed for that.  If
+``pgserver`` cannot reach the directory, the cluster is kept elsewhere.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ __all__ = [
 
 SERVER_USER = "pgserver"
 
-# The clusters of root whose own directories are no place for them.
+# Holds the clusters of root whose directories pgserver cannot reach.
 STORE = Path("/var/lib/scriptactivity")
 
 # sun_path of sockaddr_un holds 104 bytes on BSD, 108 on Linux; one is NUL.
 LONGEST_SOCKET = 103
 
 HBA = """\
-# Written when the server starts: who owns the cluster gets in, as any role.
+# Written when the server starts: only the owner may connect, as any role.
 local all all peer map=owner
 """
 
 
 def server_uid() -> int:
-    """The user id that a server we start runs as."""
+    """The user id that the server runs as if this process starts it."""
     if os.geteuid() == 0:
-        # Until there is a cluster there may be no such user.
+        # The user is created with the first cluster.
         with suppress(KeyError):
             return pwd.getpwnam(SERVER_USER).pw_uid
     return os.geteuid()
@@ -61,8 +61,8 @@ def server_uid() -> int:
 def owner_of(directory: Path) -> str:
     """The name of the user who owns a directory.
 
-    :raises OSError: if there is none, or it belongs to somebody whose server
-        we would not start: what is in it would be theirs to say.
+    :raises OSError: if there is no such directory, or if it belongs to
+        another user, who could have put anything in it.
     """
     uid = directory.stat().st_uid
     if uid not in (os.geteuid(), server_uid()):
@@ -73,14 +73,15 @@ def owner_of(directory: Path) -> str:
 
 
 def find_home(directory: Path) -> Path:
-    """Where to keep the cluster that is wanted in `directory`.
+    """The directory to keep the cluster in.
 
-    That is `directory`, unless root wants it and ``pgserver`` could not get
-    there, or others could put something else there.  Then it is in `STORE`,
-    and `directory` becomes a symbolic link.
+    This is `directory`, with one exception.  If root asks, and ``pgserver``
+    cannot reach `directory` or others could replace it, the cluster is kept
+    in `STORE`, and `directory` becomes a symbolic link to it.
 
-    :raises OSError: if a directory cannot be made, or belongs to others.
-    :raises RuntimeError: if there is something else in `directory`.
+    :raises OSError: if a directory cannot be created, or belongs to others.
+    :raises RuntimeError: if `directory` has to become a link, but something
+        else is there.
     """
     _make_private(directory.parent)
     if directory.exists():
@@ -91,9 +92,9 @@ def find_home(directory: Path) -> Path:
 
 
 def _make_private(directory: Path) -> None:
-    """Make a directory, and those above it, if there are none.
+    """Create a directory and its parents, where they are missing.
 
-    Others cannot list them.  ``pgserver`` can pass through those of root.
+    Other users cannot list them.  ``pgserver`` can pass through those of root.
     """
     mode = 0o711 if os.geteuid() == 0 else 0o700
     missing = [
@@ -105,9 +106,9 @@ def _make_private(directory: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock of the user's own.
+    """Hold a lock on a file of this user.
 
-    :raises OSError: if it belongs to somebody else, or is a link.
+    :raises OSError: if the file belongs to another user, or is a link.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
@@ -122,7 +123,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def discard_home(directory: Path) -> None:
-    """Remove what `STORE` holds for `directory`, and the link to it."""
+    """Remove the cluster of `directory` from `STORE`, and the link to it."""
     home = directory.resolve()
     if not directory.is_symlink() or home.parent != STORE:
         return
@@ -135,11 +136,11 @@ def discard_home(directory: Path) -> None:
 
 
 def socket_directory(directory: Path) -> Path:
-    """Where the server of the cluster in `directory` has its socket.
+    """The directory of the server's socket.
 
-    That is `directory`, or if its name is too long, a new directory that
-    nobody else can enter.  It is in ``/tmp``, since TMPDIR may be long, or
-    closed to ``pgserver``.
+    This is `directory`.  If its name is too long for a socket, a new
+    directory is created, which no other user can enter.  It is in ``/tmp``,
+    since TMPDIR may be long too, or closed to ``pgserver``.
     """
     if len(os.fsencode(directory / ".s.PGSQL.65535")) <= LONGEST_SOCKET:
         return directory
@@ -149,19 +150,23 @@ def socket_directory(directory: Path) -> Path:
 
 
 def leave_socket_directory(directory: Path, sockets: str) -> None:
-    """Remove what `socket_directory` made, when the socket is gone."""
+    """Remove a directory that `socket_directory` created.
+
+    A directory that still holds a socket is left there.
+    """
     if sockets != str(directory):
         with suppress(OSError):
             os.rmdir(sockets)
 
 
 def admit_only_owner(directory: Path) -> bool:
-    """Let the owner of the cluster in, as any role, and nobody else.
+    """Let only the owner of the cluster connect, as any role.
 
-    The owner is who runs the server, and root, if it runs for root.
+    The owner is the user who runs the server.  If it runs for root, root is
+    an owner too.
 
-    :return: whether that was not so before; then the server has to read its
-        configuration again.
+    :return: whether a file has changed.  If so, the server has to reload its
+        configuration.
     """
     owner = owner_of(directory)
     names = ["root", owner] if owner == SERVER_USER else [owner]
@@ -181,7 +186,7 @@ def _name(uid: int) -> str:
 
 
 def _is_passable(directory: Path) -> bool:
-    """Can all pass through, and nobody rename what is in it?"""
+    """Can all users pass through, and can only owners rename its entries?"""
     mode = directory.stat().st_mode
     return bool(
         mode & stat.S_IXOTH
@@ -192,29 +197,32 @@ def _link_to_store(directory: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(directory)).hexdigest()
     home = STORE / digest[:16]
     _make_private(STORE)
-    # The umask may have closed it to the user who runs the server.
+    # The umask may have closed it to pgserver.
     STORE.chmod(0o711)
     with suppress(OSError):
-        # It may be there, but empty.
+        # Succeeds only if it exists and is empty.
         directory.rmdir()
     with suppress(FileExistsError):
         directory.symlink_to(home)
     if directory.resolve() != home:
         there = shlex.quote(str(directory))
         raise RuntimeError(
-            f"the user {SERVER_USER}, who is to run it, cannot get there, or"
+            f"the user {SERVER_USER}, who runs the server, cannot reach it, or"
             f' others can replace it; move it with "mv {there} {home}'
             f' && ln -s {home} {there}"')
     return home
 
 
 def _replace(path: Path, text: str) -> bool:
-    """Give a file of the cluster a text, at once and whatever is there."""
+    """Replace a file of the cluster atomically.
+
+    :return: whether the file differed before.
+    """
     wanted = text.encode(errors="surrogateescape")
     with suppress(FileNotFoundError):
         if path.read_bytes() == wanted:
             return False
-    # Root follows no link here that the server has made.
+    # A new file, because the server could have made a link at `path`.
     descriptor, written = tempfile.mkstemp(dir=path.parent)
     with open(descriptor, "wb") as stream:
         stream.write(wanted)

@@ -1,10 +1,8 @@
-"""The commands ``scriptactivity init`` and ``flush``."""
+"""The command ``scriptactivity init``: tables, grants, configuration."""
 
 from __future__ import annotations
 
 import argparse
-import logging
-import math
 import os
 import pwd
 import shlex
@@ -19,25 +17,19 @@ from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
 from canonical.config.locations import checkout
 from canonical.config.locations import user_directory
-from canonical.database.libpq import has_password
-from canonical.database.libpq import hidden
-from canonical.database.libpq import is_embedded
+from canonical.database.databaseuri import has_password
+from canonical.database.databaseuri import hidden
+from canonical.database.databaseuri import is_embedded
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
 from canonical.database.postgres import parameters_of
 from canonical.database.roles import grant
-from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.command.output import say
-from canonical.launchpad.scripts.spool import spooled_paths
-from canonical.launchpad.scripts.unrecorded import record_committed
-from canonical.launchpad.scripts.unrecorded import send_spool
 
 
 __all__ = [
-    "flush_spool",
     "init",
 ]
 
@@ -79,24 +71,6 @@ def init(args: argparse.Namespace) -> int:
         complain("LP_DATABASE_URI is set here, and overrides that file: unset"
                  " it")
     return 0
-
-
-def flush_spool(args: argparse.Namespace) -> int:
-    """Record what is committed and not recorded, here and in the spool."""
-    log_plainly()
-    logger = logging.getLogger("scriptactivity")
-    logger.setLevel(logging.DEBUG)
-    directory = config.directory_for("scripts", "spool_directory")
-    ztm = ZopelessTransactionManager._installed
-    assert ztm is not None
-    sent = recorded = 0
-    try:
-        sent = send_spool(ztm, directory, math.inf, logger)
-    finally:
-        recorded = record_committed(ztm, math.inf, logger)
-    left = len(spooled_paths(directory))
-    say(f"{sent + recorded} recorded, {left} left in {directory}")
-    return 1 if left else 0
 
 
 def _make_tables(

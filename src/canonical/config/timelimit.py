@@ -1,4 +1,4 @@
-"""Doing what may hang, for a bounded time."""
+"""A time limit for calls that may hang."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 def within(seconds: float, function: Callable[[], T]) -> T:
-    """What `function` returns or raises.
+    """Call `function`, and return or raise what it returns or raises.
 
-    It runs in a thread of its own, which is left to itself when the time is
-    over; so even a look-up of a host name, which has no time limit, is one
-    that can be given up.
+    The call runs in a new thread.  When the time is over, the thread is
+    abandoned.  So this can bound even the look-up of a host name, which takes
+    no timeout.
 
-    :raises TimeoutError: if the time is over.
+    :raises TimeoutError: if the call has not ended after `seconds`.
     """
     results: list[T] = []
     errors: list[BaseException] = []

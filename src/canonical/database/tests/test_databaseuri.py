@@ -1,9 +1,9 @@
-"""URIs, as people may see them."""
+"""URIs of databases in messages."""
 
 import unittest
 
-from canonical.database.libpq import has_password
-from canonical.database.libpq import hidden
+from canonical.database.databaseuri import has_password
+from canonical.database.databaseuri import hidden
 
 
 class TestHidden(unittest.TestCase):

@@ -1,32 +1,41 @@
-"""What can be seen to be wrong with the value of a key, as it is read."""
+"""Checks the values of configuration keys."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 from canonical.config.durations import parse_duration
 
 
 __all__ = [
+    "login_mistake",
     "parse_size",
     "value_mistake",
 ]
 
 
+PORT = re.compile(r"[0-9]{1,5}")
 HOST = re.compile(r"[\w.:%-]+")
 SIZE = re.compile(r"(\d+) ?(k?B|MB)?", re.ASCII)
 UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 1_000_000}
 LARGEST = 1_000_000
 PLAIN_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 
+# What smtp_tls may be.
+TLS = ("starttls", "implicit", "off")
+
+# A password that is sent there does not cross the network.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 def value_mistake(section: str, key: str, value: str) -> str | None:
-    """What is wrong with a value, if anything is.
+    """The mistake in a value, or `None`.
 
-    What may be a secret is not quoted.  A cron control file is another
-    matter: whatever is wrong with that, scripts run.
+    The text quotes nothing that may be a secret.  ``cron_control_url`` is not
+    checked here: scripts run even if it is wrong.
     """
     check = CHECKS.get((section, key))
     try:
@@ -34,6 +43,22 @@ def value_mistake(section: str, key: str, value: str) -> str | None:
             check(value)
     except ValueError as error:
         return str(error)
+    return None
+
+
+def login_mistake(monitor: Mapping[str, str]) -> str | None:
+    """What is wrong with [monitor] smtp_user, if anything is.
+
+    :param monitor: the values of all keys of the section.
+    """
+    if not monitor["smtp_user"]:
+        return None
+    if not monitor["smtp_password_file"]:
+        return "it needs a password; name its file in smtp_password_file"
+    if monitor["smtp_tls"] == "off" and monitor["smtp_host"] not in LOOPBACK:
+        return (
+            "the password would cross the network unencrypted; set smtp_tls"
+            " to starttls or implicit")
     return None
 
 
@@ -77,7 +102,7 @@ def _directory(value: str) -> None:
 
 
 def _port(value: str) -> None:
-    if not (value.isdecimal() and 0 < int(value) < 65536):
+    if not (PORT.fullmatch(value) and 0 < int(value) < 65536):
         raise ValueError("not a number from 1 to 65535")
 
 
@@ -91,10 +116,12 @@ def _host(value: str) -> None:
 def _address(value: str) -> None:
     text = value.strip()
     if not PLAIN_ADDRESS.fullmatch(text):
-        # Slow to import, and most addresses have no name before them.
+        # email is slow to import, and most addresses have no display name.
         from email.utils import parseaddr
         text = parseaddr(text)[1]
-    if "://" in value or not PLAIN_ADDRESS.fullmatch(text):
+    if "://" in value or not (
+        text.isascii() and PLAIN_ADDRESS.fullmatch(text)
+    ):
         raise ValueError(
             f"not an address: {_shown(value.strip())}; expected something like"
             " ops@example.com")
@@ -107,16 +134,23 @@ def _addresses(value: str) -> None:
 
 
 def _url(value: str) -> None:
-    # Slow to import, and most instances have no URL.
+    # weburl is slow to import, and most instances have no URL.
     from canonical.config.weburl import is_web_url
     if not is_web_url(value):
         raise ValueError(
-            "not an http: or https: URL, or one with a user in it; expected"
+            "not an http: or https: URL without a user; expected"
             " something like https://hooks.example.com/...")
 
 
+def _tls(value: str) -> None:
+    if value not in TLS:
+        raise ValueError(
+            f"not one of {', '.join(TLS[:-1])} and {TLS[-1]}:"
+            f" {_shown(value)}")
+
+
 def _shown(value: str) -> str:
-    """A value for a message; a URL may have a password in it."""
+    """A value for a message.  A URL is hidden: it may hold a password."""
     return "a URL" if "://" in value else repr(value)
 
 
@@ -132,7 +166,9 @@ CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
     ("monitor", "sender"): _address,
     ("monitor", "smtp_host"): _host,
     ("monitor", "smtp_port"): _port,
+    ("monitor", "smtp_tls"): _tls,
     ("monitor", "webhook_url"): _optional(_url),
+    ("monitor", "heartbeat_url"): _optional(_url),
     ("monitor", "repeat"): parse_duration,
     ("statsd", "host"): _optional(_host),
     ("statsd", "port"): _port,

@@ -1,4 +1,4 @@
-"""The URI of a database, as libpq reads it, and as a person may see it."""
+"""Reads the URI of a database, and hides its passwords in messages."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ __all__ = [
 
 EMBEDDED = "embedded:"
 
-# The parameters that messages show; those of libpq and the server do too.
+# The parameters that messages show, ours and those of libpq and the server.
 SHOWN = ("host", "port", "user", "dbname")
 
-# Those that no message shows, and what stands for them.
+# The parameters that no message shows, and the text shown in their place.
 SECRETS = ("password", "sslpassword")
 HIDDEN = "***"
 
 
 def parse_uri(source: str, uri: str) -> dict[str, str]:
-    """The parameters in a URI of libpq's.
+    """The connection parameters in a URI of libpq.
 
-    :param source: where it comes from, for messages.
-    :raises ConfigError: if it is not one; the text does not quote it.
+    :param source: where the URI comes from; messages quote it.
+    :raises ConfigError: if it is not such a URI.  The text does not quote
+        the URI.
     """
     _, scheme, rest = uri.partition("://")
     user, at, place = rest.partition("@")
     if scheme and at and ("/" in user or "@" in place):
-        # It would be taken for a host or a database, and end in a message.
+        # libpq would take a part of the password for a host or a database,
+        # which messages show.
         raise ConfigError(
             f"{source}: an @ or / in a user name, a password or a parameter"
             " has to be written as %40 or %2F")
@@ -61,10 +63,10 @@ def parse_uri(source: str, uri: str) -> dict[str, str]:
 
 
 def _check_shown(value: str) -> None:
-    """Check that a value is what it seems, before it ends in a message.
+    """Check that a value that messages show holds nothing else.
 
-    :raises ValueError: if a space is missing before the next parameter, or
-        if it is a URI of its own.
+    :raises ValueError: if it holds another parameter, because a space is
+        missing between them, or a URI.
     """
     if "=" in value or "://" in value:
         raise ValueError
@@ -76,7 +78,7 @@ def is_embedded(uri: str) -> bool:
 
 
 def hidden(uri: str) -> str:
-    """A URI without its passwords, as it may be shown."""
+    """A URI with its passwords hidden, for messages."""
     if is_embedded(uri):
         return uri
     try:
@@ -87,7 +89,7 @@ def hidden(uri: str) -> str:
     if not secrets:
         return uri
     shown = re.sub(r"(?<=://)([^:/@?]*):[^@/?]*(?=@)", rf"\1:{HIDDEN}", uri)
-    # Each that is left stands among the parameters.
+    # A password that is still there is among the parameters.
     if "://" not in uri or "password=" in shown:
         parameters.update(dict.fromkeys(secrets, HIDDEN))
         return str(make_dsn(**parameters))

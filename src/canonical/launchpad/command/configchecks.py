@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import smtplib
 import socket
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -21,16 +19,21 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.config.bounded import within
-from canonical.database.libpq import has_password
+from canonical.config.timelimit import within
+from canonical.database.databaseuri import has_password
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
 from canonical.database.postgres import is_up_to_date
 from canonical.database.postgres import name_of
 from canonical.database.roles import missing_rights
+from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import recipients
 from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import rules_file
+from canonical.launchpad.command.smtp import NOT_SENT
+from canonical.launchpad.command.smtp import connected
+from canonical.launchpad.command.smtp import in_words
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -42,7 +45,6 @@ from canonical.launchpad.zcml import execute_zcml
 __all__ = [
     "Finding",
     "diagnose",
-    "rules_file",
 ]
 
 
@@ -53,7 +55,7 @@ DATABASE_TIMEOUT = 90
 
 TROUBLE = (
     ConfigError, EmbeddedClusterError, ExpectationError, OSError, StormError,
-    ValueError, psycopg2.Error, smtplib.SMTPException)
+    ValueError, psycopg2.Error)
 
 
 class Finding(NamedTuple):
@@ -82,15 +84,10 @@ def diagnose() -> list[Finding]:
         _finding("lock directory", lambda: _directory("lock_directory")),
         _finding("spool directory", lambda: _directory("spool_directory")),
         _finding("mail server", _mail_server),
-        _finding("webhook", _webhook),
+        _finding("webhook", lambda: _web_server("webhook_url")),
+        _finding("heartbeat", lambda: _web_server("heartbeat_url")),
         _finding("statsd", _statsd),
     ]
-
-
-def rules_file() -> Path | None:
-    """The configured file of rules, if there is one."""
-    name = config.monitor.expectations
-    return config.directory / Path(name).expanduser() if name else None
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:
@@ -226,29 +223,32 @@ def _directory(key: str) -> str:
 def _mail_server() -> str:
     if not recipients():
         raise Nothing("not needed: [monitor] recipients names nobody")
-    host, port = config.monitor.smtp_host, int(config.monitor.smtp_port)
+    server = mail_server()
+    place = f"{server.host} port {server.port}"
 
     def greet() -> None:
-        with smtplib.SMTP(host, port, timeout=TIMEOUT) as server:
-            server.ehlo_or_helo_if_needed()
+        with connected(server, TIMEOUT):
+            pass
 
     try:
         within(TIMEOUT, greet)
-    except (OSError, smtplib.SMTPException) as error:
-        raise ValueError(f"{host} port {port}: {_reason(error)}") from None
-    return f"{host} port {port} answers"
+    except NOT_SENT as error:
+        raise ValueError(f"{place}: {in_words(error)}") from None
+    return f"{place} answers" + (
+        f", and knows {server.user}" if server.user else "")
 
 
-def _webhook() -> str:
-    url = config.monitor.webhook_url.strip()
+def _web_server(key: str) -> str:
+    """Check that the server of a URL of [monitor] answers."""
+    url = config.setting("monitor", key).value
     if not url:
-        raise Nothing("none: [monitor] webhook_url is empty")
+        raise Nothing(f"none: [monitor] {key} is empty")
     parts = urlsplit(url)
     host = parts.hostname or ""
     if getproxies().get(parts.scheme) and not proxy_bypass(host):
         raise Nothing(f"not checked: a proxy leads to {host}")
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    # Something that is sent would alert somebody.
+    # A request would alert somebody, or say that alert has run.
     try:
         within(TIMEOUT, lambda: socket.create_connection(
             (host, port), TIMEOUT).close())

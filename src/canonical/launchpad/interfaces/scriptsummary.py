@@ -1,4 +1,4 @@
-"""What runs now, what has failed, and the last runs of each script."""
+"""Running attempts, failed attempts, and the last runs of each script."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ class IRunningAttempt(IScriptAttempt):
     is_seen = Bool(
         title="Is seen",
         description=(
-            "Whether its process runs on this machine.  If not, it may run on"
-            " another: all that is known is that it has not reported its"
-            " end."),
+            "Whether its process was seen on this machine.  If not, it may run"
+            " on another machine: it has only not recorded its end."),
         readonly=True,
     )
 
@@ -90,7 +89,7 @@ class IScriptSummary(Interface):
 
     last_success = Datetime(
         title="Last success",
-        description="When the last one started; `None` if there is none.",
+        description="When the last success started; `None` if there is none.",
         required=False,
         readonly=True,
     )
@@ -104,7 +103,7 @@ class IScriptSummary(Interface):
 
     last_failure = Datetime(
         title="Last failure",
-        description="When the last one started; `None` if there is none.",
+        description="When the last failure started; `None` if there is none.",
         required=False,
         readonly=True,
     )
@@ -126,9 +125,9 @@ class IScriptSummary(Interface):
     running_since = Datetime(
         title="Running since",
         description=(
-            "When the attempt started that has not ended as far as is known:"
-            " the first whose process was seen on this machine, or else the"
-            " first; or `None`."),
+            "The start of the attempt that runs now, as far as is known;"
+            " `None` if there is none.  Of several, the first whose process"
+            " was seen on this machine, or else the first."),
         required=False,
         readonly=True,
     )
