@@ -58,10 +58,6 @@ MAIN = "main"
 # seconds
 ROLLBACK_TIMEOUT = 5
 
-# Equal URIs are one.
-_uris: dict[str, URI] = {}
-
-
 class ZopelessTransactionManager:
     """The transactions of a script, and its connection to the database.
 
@@ -284,11 +280,15 @@ def _zstorm() -> ZStorm:
 
 def _open_store(uri: URI) -> Store:
     """Connect the store ``main`` of this thread."""
+    zstorm = _zstorm()
+    # Storm takes the isolation out of a URI, and keeps each URI for ever.
+    used = uri.copy()
     try:
-        # Storm keeps each URI that it has seen.
-        return _zstorm().create(MAIN, _uris.setdefault(str(uri), uri))
+        return zstorm.create(MAIN, used)
     except (OperationalError, ProgrammingError) as error:
         raise connect_error(uri, error) from None
+    finally:
+        zstorm._databases.pop(used, None)
 
 
 def _opened_store() -> Store | None:
