@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from psycopg2.extensions import make_dsn
+
 from canonical.launchpad.scripts.tests.faults import crash_server
 from canonical.launchpad.scripts.tests.faults import freeze
 from canonical.launchpad.scripts.tests.ground import Hung
@@ -42,7 +44,10 @@ def start(ground, name, *command, **how):
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(""), "run", name, "--",
          *command],
-        env=ground.environment, stderr=subprocess.DEVNULL, **how)
+        # After a failover it is another server.
+        env=dict(
+            ground.environment, LP_DATABASE_URI=make_dsn(**ground.parameters)),
+        stderr=subprocess.DEVNULL, **how)
 
 
 def end(process):
