@@ -119,8 +119,6 @@ setup(
     install_requires=[
         "cronsim",
         "oncalendar",
-        # Below that, an empty HOME may be the root directory.
-        "platformdirs>=4.14.7",
         "prometheus_client",
         "psycopg2",
         "rich",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 
 from canonical.config.configfile import ConfigError
@@ -41,20 +42,40 @@ def shipped_instances() -> list[str]:
 def user_directory() -> Path:
     """The directory of the user's configuration file.  It may be missing.
 
-    It is below HOME.  Some cron daemons do not set HOME; then it is below the
-    home directory in the password database.
+    See the XDG Base Directory Specification.
     """
-    # platformdirs is slow to import, and with LPCONFIG it is not needed.
-    import platformdirs
-    return platformdirs.user_config_path("scriptactivity", appauthor=False)
+    return _base_directory("XDG_CONFIG_HOME", ".config") / "scriptactivity"
 
 
 def state_home() -> Path:
     """The directory that holds the state directories of this user."""
     if checkout() is not None:
         return CHECKOUT / "var"
-    import platformdirs
-    return platformdirs.user_state_path("scriptactivity", appauthor=False)
+    return _base_directory("XDG_STATE_HOME", ".local/state") / "scriptactivity"
+
+
+def _base_directory(variable: str, default: str) -> Path:
+    """The directory that a variable names, or one below the home directory.
+
+    The specification says to ignore a relative path.  platformdirs has the
+    same rules, but every script would wait for its import.
+    """
+    named = os.environ.get(variable, "")
+    return Path(named) if os.path.isabs(named) else _home() / default
+
+
+def _home() -> Path:
+    """The user's home directory.
+
+    Some cron daemons do not set HOME.  Then the password database says which
+    it is; for a user who is not in it, it is Debian's for users without one.
+    """
+    if home := os.environ.get("HOME"):
+        return Path(home)
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        return Path("/nonexistent")
 
 
 def default_instance() -> str | None:

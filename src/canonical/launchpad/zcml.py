@@ -7,11 +7,14 @@ import threading
 
 from zope.component import queryUtility
 from zope.configuration import xmlconfig
+from zope.interface import Interface
 
+from canonical.launchpad import interfaces
 from canonical.launchpad.interfaces import IScriptActivitySet
 
 
 __all__ = [
+    "execute_recording_zcml",
     "execute_zcml",
 ]
 
@@ -20,16 +23,25 @@ __all__ = [
 _lock = threading.Lock()
 
 
-def execute_zcml() -> None:
-    """Register the utilities of the package, if they are not registered yet.
+def execute_recording_zcml() -> None:
+    """Register what a script needs to record its runs.
 
-    If an application includes the package in its ``site.zcml``, they are
+    If an application includes the package in its ``site.zcml``, it is
     registered already, and this does nothing.
     """
+    _execute("recording.zcml", IScriptActivitySet)
+
+
+def execute_zcml() -> None:
+    """Register all utilities of the package, unless they are registered."""
+    _execute("configure.zcml", interfaces.IScriptHistorySet)
+
+
+def _execute(file: str, registers: type[Interface]) -> None:
     with _lock:
-        if queryUtility(IScriptActivitySet) is None:
+        if queryUtility(registers) is None:
             import canonical.launchpad
-            xmlconfig.file("configure.zcml", canonical.launchpad)
+            xmlconfig.file(file, canonical.launchpad)
 
 
 def _in_forked_child() -> None:

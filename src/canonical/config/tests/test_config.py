@@ -172,11 +172,24 @@ print(config.file, config.database.uri, config.state_directory)
                 [f"{home}/.config/scriptactivity",
                  f"{home}/.local/state/scriptactivity"], found)
 
-    def test_with_lpconfig_nothing_is_imported_to_look(self):
-        self.assertEqual(["False"], self.look(
-            "import sys; from canonical.config import config;"
-            " config.database.uri; print('platformdirs' in sys.modules)",
-            LPCONFIG="testrunner"))
+    def test_a_user_that_passwd_does_not_know_needs_no_home(self):
+        self.assertEqual(
+            ["/nonexistent/.config/scriptactivity"], self.look(
+                "import os; del os.environ['HOME'];"
+                " os.geteuid = lambda: 4_000_000;"
+                " from canonical.config import locations;"
+                " print(locations.user_directory())"))
+
+    def test_a_relative_xdg_directory_is_ignored(self):
+        code = (
+            "from canonical.config import locations;"
+            " print(locations.user_directory())")
+        self.assertEqual(
+            ["/elsewhere/scriptactivity"],
+            self.look(code, XDG_CONFIG_HOME="/elsewhere"))
+        self.assertEqual(
+            [f"{self.directory}/.config/scriptactivity"],
+            self.look(code, XDG_CONFIG_HOME="elsewhere"))
 
 
 class TestMistakes(ConfigTestCase):

@@ -48,6 +48,7 @@ from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.logger import script_logger
+from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -84,6 +85,8 @@ class AlertScript(LaunchpadCronScript):
 
     def main(self) -> None:
         """See `LaunchpadScript`."""
+        # A script registers only what it needs to record its runs.
+        execute_zcml()
         try:
             self._alert()
         except ExpectationError as error:

@@ -7,6 +7,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -21,31 +22,30 @@ from canonical.launchpad.database.process import this_process
 from canonical.launchpad.database.validation import checked_datetime
 from canonical.launchpad.database.validation import shortened
 from canonical.launchpad.interfaces import OUTCOMES
-from canonical.launchpad.interfaces import IFailedAttempt
-from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
-from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.interfaces import KeptOutput
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.interfaces import checked_text
 
 
+if TYPE_CHECKING:
+    from canonical.launchpad.database import scriptsummary
+
+
 __all__ = [
-    "FailedAttempt",
-    "RunningAttempt",
     "ScriptAttempt",
     "ScriptAttemptSet",
-    "ScriptSummary",
 ]
 
 
 FIELDS = getFields(IScriptAttempt)
 
 
-# Dataclasses could share fields, but every script would import inspect.
+# Dataclasses could share fields, but every script would import inspect.  What
+# only readers get is in `scriptsummary`; scripts do not import it.
 
 @implementer(IScriptAttempt)
 class ScriptAttempt(NamedTuple):
@@ -60,57 +60,6 @@ class ScriptAttempt(NamedTuple):
     outcome: str | None
     exit_status: int | None
     reason: str | None
-
-
-@implementer(IRunningAttempt)
-class RunningAttempt(NamedTuple):
-    """See `IRunningAttempt`."""
-
-    id: int
-    name: str
-    hostname: str
-    pid: int
-    date_started: datetime.datetime
-    date_ended: datetime.datetime | None
-    outcome: str | None
-    exit_status: int | None
-    reason: str | None
-    usual_duration: datetime.timedelta | None
-    is_seen: bool
-    also_on: tuple[str, ...]
-
-
-@implementer(IFailedAttempt)
-class FailedAttempt(NamedTuple):
-    """See `IFailedAttempt`."""
-
-    id: int
-    name: str
-    hostname: str
-    pid: int
-    date_started: datetime.datetime
-    date_ended: datetime.datetime | None
-    outcome: str | None
-    exit_status: int | None
-    reason: str | None
-    failures_in_a_row: int
-    stdout: str | None
-    stderr: str | None
-
-
-@implementer(IScriptSummary)
-class ScriptSummary(NamedTuple):
-    """See `IScriptSummary`."""
-
-    name: str
-    hostname: str
-    last_success: datetime.datetime | None
-    last_duration: datetime.timedelta | None
-    last_failure: datetime.datetime | None
-    last_reason: str | None
-    failures_in_a_row: int
-    running_since: datetime.datetime | None
-    running_is_seen: bool
 
 
 @implementer(IScriptAttemptSet)
@@ -214,10 +163,11 @@ class ScriptAttemptSet:
 
     def getRunning(
         self, name: str | None = None, hostname: str | None = None
-    ) -> list[RunningAttempt]:
+    ) -> list[scriptsummary.RunningAttempt]:
         """See `IScriptAttemptSet`."""
+        from canonical.launchpad.database import scriptsummary
         return [
-            RunningAttempt(*_utc([*row, tuple(hosts)]))
+            scriptsummary.RunningAttempt(*_utc([*row, tuple(hosts)]))
             for *row, hosts in _ask(
                 sql.RUNNING, name=name, hostname=hostname)]
 
@@ -227,10 +177,11 @@ class ScriptAttemptSet:
         hostname: str | None = None,
         limit: int | None = None,
         since: datetime.datetime | None = None,
-    ) -> list[FailedAttempt]:
+    ) -> list[scriptsummary.FailedAttempt]:
         """See `IScriptAttemptSet`."""
+        from canonical.launchpad.database import scriptsummary
         return [
-            FailedAttempt(*_utc(row)) for row in _ask(
+            scriptsummary.FailedAttempt(*_utc(row)) for row in _ask(
                 sql.FAILURES, name=name, hostname=hostname, limit=limit,
                 since=None if since is None else checked_datetime(
                     FIELDS["date_started"], since))]
@@ -247,7 +198,7 @@ class ScriptAttemptSet:
 
     def getLastFailure(
         self, name: str, hostname: str | None = None
-    ) -> FailedAttempt | None:
+    ) -> scriptsummary.FailedAttempt | None:
         """See `IScriptAttemptSet`."""
         return next(iter(self.getFailures(name, hostname, limit=1)), None)
 
@@ -275,10 +226,11 @@ class ScriptAttemptSet:
 
     def getSummaries(
         self, name: str | None = None, hostname: str | None = None
-    ) -> list[ScriptSummary]:
+    ) -> list[scriptsummary.ScriptSummary]:
         """See `IScriptAttemptSet`."""
+        from canonical.launchpad.database import scriptsummary
         return [
-            ScriptSummary(*_utc(row)) for row in _ask(
+            scriptsummary.ScriptSummary(*_utc(row)) for row in _ask(
                 sql.SUMMARIES, name=name, hostname=hostname)]
 
 

@@ -17,15 +17,15 @@ once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptAlertSet` keeps what people were notified of.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+from typing import Any
+
 from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
 from canonical.launchpad.interfaces.scriptactivity import checked_str
 from canonical.launchpad.interfaces.scriptactivity import checked_text
-from canonical.launchpad.interfaces.scriptalert import CHANNELS
-from canonical.launchpad.interfaces.scriptalert import CLAIM_MINUTES
-from canonical.launchpad.interfaces.scriptalert import Alert
-from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
 from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
@@ -33,21 +33,30 @@ from canonical.launchpad.interfaces.scriptattempt import IScriptAttemptSet
 from canonical.launchpad.interfaces.scriptattempt import KeptOutput
 from canonical.launchpad.interfaces.scriptattempt import Output
 from canonical.launchpad.interfaces.scriptattempt import UnrecordedRun
-from canonical.launchpad.interfaces.scriptexpectation import HORIZON
-from canonical.launchpad.interfaces.scriptexpectation import IScriptExpectation
-from canonical.launchpad.interfaces.scriptfigures import Figures
-from canonical.launchpad.interfaces.scriptfigures import Inquiry
-from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
-from canonical.launchpad.interfaces.scripthistory import EndedRun
-from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
-from canonical.launchpad.interfaces.scripthistory import Run
-from canonical.launchpad.interfaces.scriptpause import FOREVER
-from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
-from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
-from canonical.launchpad.interfaces.scriptpause import Pause
-from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
-from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
-from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
+
+
+if TYPE_CHECKING:
+    from canonical.launchpad.interfaces.scriptalert import CHANNELS
+    from canonical.launchpad.interfaces.scriptalert import CLAIM_MINUTES
+    from canonical.launchpad.interfaces.scriptalert import Alert
+    from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
+    from canonical.launchpad.interfaces.scriptexpectation import HORIZON
+    from canonical.launchpad.interfaces.scriptexpectation import (
+        IScriptExpectation,
+    )
+    from canonical.launchpad.interfaces.scriptfigures import Figures
+    from canonical.launchpad.interfaces.scriptfigures import Inquiry
+    from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
+    from canonical.launchpad.interfaces.scripthistory import EndedRun
+    from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
+    from canonical.launchpad.interfaces.scripthistory import Run
+    from canonical.launchpad.interfaces.scriptpause import FOREVER
+    from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
+    from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
+    from canonical.launchpad.interfaces.scriptpause import Pause
+    from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
+    from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
+    from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
 
 
 __all__ = [
@@ -83,3 +92,25 @@ __all__ = [
     "checked_str",
     "checked_text",
 ]
+
+
+# What only readers of the records use.  A script does not wait for it.
+_OF_READERS = (
+    "scriptalert",
+    "scriptexpectation",
+    "scriptfigures",
+    "scripthistory",
+    "scriptpause",
+    "scriptsummary",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only readers use, at the first use of any of it."""
+    if name in __all__:
+        for module in _OF_READERS:
+            found = importlib.import_module(f"{__name__}.{module}")
+            globals().update(
+                (each, getattr(found, each)) for each in found.__all__)
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

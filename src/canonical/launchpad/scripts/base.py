@@ -48,7 +48,7 @@ from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.scripts.unrecorded import others_may_wait
 from canonical.launchpad.scripts.unrecorded import record_runs
 from canonical.launchpad.scripts.unrecorded import send_spool
-from canonical.launchpad.zcml import execute_zcml
+from canonical.launchpad.zcml import execute_recording_zcml
 
 
 __all__ = [
@@ -353,7 +353,7 @@ class LaunchpadScript:
     @contextmanager
     def _connected(self, isolation: str) -> Iterator[None]:
         """Execute the ZCML, and install the transaction manager."""
-        execute_zcml()
+        execute_recording_zcml()
         was_installed = ZopelessTransactionManager._installed
         try:
             self.txn = initZopeless(self.dbuser, isolation)

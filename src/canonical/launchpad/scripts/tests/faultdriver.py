@@ -34,7 +34,7 @@ from canonical.launchpad.scripts.tests.faults import ACTIONS
 
 
 CALLS = [
-    (base, "execute_zcml"),
+    (base, "execute_recording_zcml"),
     (base, "initZopeless"),
     (base, "send_spool"),
     (spool, "write_success"),

@@ -91,7 +91,9 @@ class FaultTestCase(unittest.TestCase):
 
 class TestFaults(FaultTestCase):
 
-    def kill_at_every_moment(self, first="before execute_zcml", **settings):
+    def kill_at_every_moment(
+        self, first="before execute_recording_zcml", **settings
+    ):
         labels = self.moments(**settings)
         committing = labels.index("after main") + 1
         for number in range(labels.index(first) + 1, len(labels) + 1):
