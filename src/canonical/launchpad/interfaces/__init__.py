@@ -14,7 +14,8 @@ An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptPauseSet` keeps when one script was switched off or snoozed.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
-`IScriptAlertSet` keeps what people were notified of.
+`IScriptTimelineSet` counts them and pages through them, for what people look
+at.  `IScriptAlertSet` keeps what people were notified of.
 """
 
 import importlib
@@ -57,12 +58,21 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
+    from canonical.launchpad.interfaces.scripttimeline import Column
+    from canonical.launchpad.interfaces.scripttimeline import Counts
+    from canonical.launchpad.interfaces.scripttimeline import (
+        IScriptTimelineSet,
+    )
+    from canonical.launchpad.interfaces.scripttimeline import PastRun
+    from canonical.launchpad.interfaces.scripttimeline import Track
 
 
 __all__ = [
     "Alert",
     "CHANNELS",
     "CLAIM_MINUTES",
+    "Column",
+    "Counts",
     "EndedRun",
     "FAILED",
     "FOREVER",
@@ -83,11 +93,14 @@ __all__ = [
     "IScriptHistorySet",
     "IScriptPauseSet",
     "IScriptSummary",
+    "IScriptTimelineSet",
     "Inquiry",
     "KeptOutput",
     "Output",
+    "PastRun",
     "Pause",
     "Run",
+    "Track",
     "UnrecordedRun",
     "checked_str",
     "checked_text",
@@ -102,6 +115,7 @@ _OF_READERS = (
     "scripthistory",
     "scriptpause",
     "scriptsummary",
+    "scripttimeline",
 )
 
 
