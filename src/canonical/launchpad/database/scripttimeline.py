@@ -55,6 +55,7 @@ class ScriptTimelineSet:
             **_period(since, width, buckets),
             "gone": open_attempts()["gone"],
             "slots": [numbers[id(each.slots)] for each in tracks],
+            "skew": [each.skew for each in tracks],
             "shortest": [each.shortest for each in tracks],
             "longest": [each.longest for each in tracks],
             "slot_numbers": list(numbers.values()),
@@ -91,9 +92,11 @@ class ScriptTimelineSet:
         if not is_storable(track.name):
             return []
         return [
-            Column(*counted, tuple(map(_utc, starts or ())),
-                   tuple(durations or ()))
-            for *counted, starts, durations in _execute(
+            Column(
+                bucket, runs, least, median, greatest,
+                tuple(map(_utc, starts or ())), tuple(durations or ()))
+            for bucket, runs, least, median, greatest, starts, durations
+            in _execute(
                 sql.columns(track.hostname is None), {
                     **_period(since, width, buckets),
                     "name": track.name, "hostname": track.hostname,

@@ -85,9 +85,9 @@ TOOK = "date_part('epoch', date_completed - date_started)"
 COUNTS = f"""
     WITH {ASKED}, usual AS (
         SELECT * FROM unnest(
-            :numbers::integer[], :slots::integer[], :shortest::float8[],
-            :longest::float8[]
-        ) AS usual (number, slots, shortest, longest)
+            :numbers::integer[], :slots::integer[], :skew::interval[],
+            :shortest::float8[], :longest::float8[]
+        ) AS usual (number, slots, skew, shortest, longest)
     ), slots AS MATERIALIZED (
         SELECT number, starts::timestamptz[] AS starts
         FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
@@ -114,9 +114,10 @@ COUNTS = f"""
                     ) AS unusual
                 FROM ({_either(
                     "cardinality(slots.starts) > 0"
-                    " AND date_started >= slots.starts[1]"
+                    " AND date_started >= slots.starts[1] - usual.skew"
                     " AND date_started < :until",
-                    "width_bucket(date_started, slots.starts) AS slot,"
+                    "width_bucket(date_started + usual.skew, slots.starts)"
+                    " AS slot,"
                     f" date_completed AS completed, {TOOK} AS took")}) AS run
                 GROUP BY slot
             ) AS in_slot

@@ -21,9 +21,11 @@ class Track(NamedTuple):
     """A script on a host, with what its past runs are compared with.
 
     :ivar hostname: `None` for any host.
-    :ivar slots: aware datetimes in ascending order, as in `Inquiry`.  Empty
-        for a script without a schedule.
-    :ivar patience: how long after its slot a run may complete.
+    :ivar slots: aware datetimes in ascending order.  Empty for a script
+        without a schedule.
+    :ivar skew: how long before its slot a run may start.
+    :ivar patience: how long after its slot a run may complete; without a
+        schedule, how long after the last completion.
     :ivar shortest: the shortest usual duration, in seconds, or `None`.
     :ivar longest: the longest one.
     """
@@ -31,6 +33,7 @@ class Track(NamedTuple):
     name: str
     hostname: str | None
     slots: tuple[datetime.datetime, ...] = ()
+    skew: datetime.timedelta = datetime.timedelta()
     patience: datetime.timedelta = datetime.timedelta()
     shortest: float | None = None
     longest: float | None = None

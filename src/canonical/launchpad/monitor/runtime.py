@@ -19,6 +19,7 @@ __all__ = [
     "durations",
     "runtime_is_off",
     "runtime_sentence",
+    "usual_range",
 ]
 
 
@@ -112,14 +113,37 @@ def runtime_sentence(
     return f"average runtime {text} over {runs}{limit}"
 
 
+def usual_range(
+    expectation: IScriptExpectation, earlier: Sequence[float]
+) -> tuple[float | None, float | None]:
+    """The durations, in seconds, between which a run is as it should be.
+
+    :param earlier: as in `runtime_is_off`.
+    :return: the shortest and the longest; `None` if there is no limit.
+    """
+    if not expectation.learned:
+        return tuple(  # type: ignore[return-value]
+            None if limit is None else limit.total_seconds()
+            for limit in (expectation.average_min, expectation.average_max))
+    if len(earlier) < FEWEST_RUNS:
+        return None, None
+    usual = statistics.median(earlier)
+    allowed = DEVIATIONS * _deviation(earlier, usual)
+    return max(0.0, min(usual / RATIO, usual - allowed)), max(
+        usual * RATIO, usual + allowed)
+
+
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:
     usual = statistics.median(earlier)
     shorter, longer = sorted((statistics.median(recent), usual))
     if longer <= RATIO * shorter:
         return False
-    deviation = SCALE * statistics.median(
-        abs(duration - usual) for duration in earlier)
-    return longer - shorter > DEVIATIONS * deviation
+    return longer - shorter > DEVIATIONS * _deviation(earlier, usual)
+
+
+def _deviation(durations: Sequence[float], usual: float) -> float:
+    return SCALE * statistics.median(
+        abs(duration - usual) for duration in durations)
 
 
 def _average(durations: Sequence[float]) -> datetime.timedelta:

@@ -54,7 +54,7 @@ class TestCounts(TimelineTestCase):
         self.run_at(0.9)
         self.run_at(2.1)
         self.run_at(2.2)
-        track = Track("garbo", None, HOURLY, 5 * MINUTE)
+        track = Track("garbo", None, HOURLY, MINUTE, 5 * MINUTE)
         self.assertEqual([{
             0: Counts(runs=1, met=1, late=1), 2: Counts(runs=2, met=1, late=1),
         }], self.counts(track))
@@ -62,9 +62,17 @@ class TestCounts(TimelineTestCase):
     def test_a_run_that_completes_in_its_grace_is_not_late(self):
         self.run_at(1, minutes=5)
         self.run_at(2, minutes=6)
-        track = Track("garbo", None, HOURLY, 5 * MINUTE)
+        track = Track("garbo", None, HOURLY, MINUTE, 5 * MINUTE)
         (found,) = self.counts(track)
         self.assertEqual([0, 1], [found[1].late, found[2].late])
+
+    def test_a_run_that_starts_just_before_its_slot_counts_for_it(self):
+        self.run_at(0.99)
+        self.run_at(1.97)
+        track = Track("garbo", None, HOURLY, MINUTE, 5 * MINUTE)
+        (found,) = self.counts(track)
+        self.assertEqual([1], sorted(found))
+        self.assertEqual((2, 1, 0), found[1][:3])
 
     def test_without_a_schedule_each_run_counts_when_it_starts(self):
         self.run_at(0.9)
@@ -78,7 +86,7 @@ class TestCounts(TimelineTestCase):
             self.run_at(hour, minutes)
         for slots in (), HOURLY:
             (found,) = self.counts(Track(
-                "garbo", None, slots, HOUR, 90.0, 180.0))
+                "garbo", None, slots, MINUTE, HOUR, 90.0, 180.0))
             self.assertEqual(
                 [1, 0, 1], [found[hour].unusual for hour in range(3)])
 
@@ -110,7 +118,7 @@ class TestGaps(TimelineTestCase):
     def test_gaps_are_longer_than_the_patience(self):
         for hour in -3, 1, 1.5, 3:
             self.run_at(hour, 0)
-        track = Track("garbo", None, (), HOUR)
+        track = Track("garbo", None, (), MINUTE, HOUR)
         self.assertEqual([[
             (START - 3 * HOUR, START + HOUR),
             (START + 1.5 * HOUR, START + 3 * HOUR),
