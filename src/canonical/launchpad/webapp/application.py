@@ -84,7 +84,7 @@ def make_application(
     refresh: float,
     now: Callable[[], datetime.datetime] | None = None,
 ) -> Any:
-    """The WSGI application.
+    """The WSGI application; its ``registry.keeper`` is to be closed.
 
     :param rules: the rules file, or `None`.
     :param refresh: how many seconds an assessment is used.
@@ -107,4 +107,5 @@ def make_application(
                 f"{__package__}.{view}", route_name=name,
                 decorator=f"{__package__}.responses.of_snapshot"
                 if name not in PUBLIC else None)
+        configurator.registry.keeper = keeper
         return configurator.make_wsgi_app()

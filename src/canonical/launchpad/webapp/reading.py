@@ -17,6 +17,7 @@ from canonical.database.sqlbase import main_store
 
 __all__ = [
     "GONE",
+    "forget_store",
     "reading",
 ]
 
@@ -48,14 +49,14 @@ def reading() -> Iterator[None]:
         main_store().execute(READ_ONLY, (LONGEST,))
         yield
     except GONE:
-        _forget_store()
+        forget_store()
         raise
     finally:
         transaction.abort()
 
 
-def _forget_store() -> None:
-    """Let the next transaction of this thread connect again."""
+def forget_store() -> None:
+    """Close the connection of this thread; the next transaction connects."""
     zstorm = getUtility(IZStorm)
     for _, store in list(zstorm.iterstores()):
         transaction.abort()

@@ -71,3 +71,4 @@ def serve(
         server.run()
     finally:
         server.close()
+        application.registry.keeper.close()

@@ -31,6 +31,7 @@ from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.proposals import Proposal
 from canonical.launchpad.webapp.proposals import proposal_for
 from canonical.launchpad.webapp.reading import GONE
+from canonical.launchpad.webapp.reading import forget_store
 from canonical.launchpad.webapp.reading import reading
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import counted
@@ -153,7 +154,7 @@ class Keeper:
         self.refresh = refresh
         self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
         self._changed = threading.Condition()
-        self._wanted = False
+        self._wanted = self._closed = False
         self._snapshot: Snapshot | None = None
         self._computed = 0.0
         self._started = 0
@@ -178,6 +179,14 @@ class Keeper:
             assert self._snapshot is not None
             return self._snapshot
 
+    def close(self) -> None:
+        """End the thread, and wait for that."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
     def _want(self) -> None:
         self._wanted = True
         if self._thread is None:
@@ -199,7 +208,9 @@ class Keeper:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._wanted)
+                self._changed.wait_for(lambda: self._wanted or self._closed)
+                if self._closed:
+                    break
                 self._wanted = False
                 self._started += 1
                 number = self._started
@@ -219,6 +230,7 @@ class Keeper:
                 self._changed.notify_all()
             if snapshot is not None:
                 self._propose(snapshot)
+        forget_store()
 
     def proposal(self, name: str, at: datetime.datetime) -> Proposal:
         """What suggest proposes for a script without a rule.
@@ -241,7 +253,8 @@ class Keeper:
         begun = time.monotonic()
         try:
             for row in snapshot.rows:
-                if self._wanted or time.monotonic() - begun > self.refresh / 5:
+                late = time.monotonic() - begun > self.refresh / 5
+                if self._wanted or self._closed or late:
                     return
                 if row.rule is None and not self.proposed(row.name):
                     with reading():
