@@ -50,6 +50,7 @@ __all__ = [
     "Alarm",
     "alarms",
     "changes",
+    "replay",
     "replay_all",
     "stretches",
 ]
@@ -113,6 +114,25 @@ def replay_all(
                 case, runs[case.hostname], begin, end) for case in asked])
         for number, *pieces in zip(numbers, *found, strict=True):
             yield number, alarms(cases[number], pieces, since)
+
+
+def replay(
+    case: Case,
+    runs: Iterable[Run],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    length: datetime.timedelta = STRETCH,
+) -> list[Alarm]:
+    """Replay a case over runs that are at hand, without the database.
+
+    :param runs: all runs of the script, in any order; those on other hosts
+        are left out.
+    :param length: of the stretches; at least the `reach` of the case.
+    """
+    known = [run for run in runs if case.hostname in (None, run.hostname)]
+    return alarms(case, [
+        changes(case, known, *stretch)
+        for stretch in stretches(case.pauses, since, until, length)], since)
 
 
 def stretches(
