@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import math
 import statistics
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -25,13 +26,20 @@ __all__ = [
 # A learned runtime is judged only with this many earlier runs.
 FEWEST_RUNS = 10
 
-# A runtime is off if it differs by more than this many scaled median absolute
-# deviations, and by more than this ratio.  For a normal distribution, the
-# scaled deviation equals the standard deviation; see Rousseeuw and Croux,
-# "Alternatives to the Median Absolute Deviation" (1993).
+# A runtime is off if its logarithm differs from the median by more than this
+# many scaled median absolute deviations, and if it differs by more than this
+# ratio.  Durations are multiplicative: half and double are equally far from
+# usual.  For a normal distribution, the scaled deviation equals the standard
+# deviation; see Rousseeuw and Croux, "Alternatives to the Median Absolute
+# Deviation" (1993).  The limit of three is from Leys and others, "Detecting
+# outliers" (2013).
 DEVIATIONS = 3.0
 SCALE = 1.4826
 RATIO = 1.5
+
+# A shorter duration counts as this many seconds.  Below that, a duration says
+# more about the machine than about the script.
+SHORTEST = 0.01
 
 
 def runtime_is_off(
@@ -113,13 +121,17 @@ def runtime_sentence(
 
 
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:
-    usual = statistics.median(earlier)
-    shorter, longer = sorted((statistics.median(recent), usual))
-    if longer <= RATIO * shorter:
+    usual = _log(statistics.median(earlier))
+    distance = abs(_log(statistics.median(recent)) - usual)
+    if distance <= math.log(RATIO):
         return False
     deviation = SCALE * statistics.median(
-        abs(duration - usual) for duration in earlier)
-    return longer - shorter > DEVIATIONS * deviation
+        abs(_log(duration) - usual) for duration in earlier)
+    return distance > DEVIATIONS * deviation
+
+
+def _log(seconds: float) -> float:
+    return math.log(max(seconds, SHORTEST))
 
 
 def _average(durations: Sequence[float]) -> datetime.timedelta:
