@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
     from canonical.launchpad.interfaces.scripthistory import EndedRun
     from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
+    from canonical.launchpad.interfaces.scripthistory import PastAttempt
     from canonical.launchpad.interfaces.scripthistory import Run
     from canonical.launchpad.interfaces.scriptpause import FOREVER
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
@@ -86,6 +87,7 @@ __all__ = [
     "Inquiry",
     "KeptOutput",
     "Output",
+    "PastAttempt",
     "Pause",
     "Run",
     "UnrecordedRun",

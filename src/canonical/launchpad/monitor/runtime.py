@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from canonical.config.durations import duration_text
+from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.matching import earlier_runs
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
+    "RATIO_RUNNING",
     "durations",
+    "longest_run",
+    "running_sentence",
+    "runs_too_long",
     "runtime_is_off",
     "runtime_sentence",
 ]
@@ -36,6 +42,10 @@ FEWEST_RUNS = 10
 DEVIATIONS = 3.0
 SCALE = 1.4826
 RATIO = 1.5
+
+# A run that still runs is judged alone, and single runs scatter more than the
+# median of several.  So it is too long only beyond this ratio.
+RATIO_RUNNING = 3.0
 
 # A shorter duration counts as this many seconds.  Below that, a duration says
 # more about the machine than about the script.
@@ -62,6 +72,40 @@ def runtime_is_off(
     took = _average(recent)
     return (low is not None and took < low) or (
         high is not None and took > high)
+
+
+def runs_too_long(
+    expectation: IScriptExpectation,
+    earlier: Sequence[float],
+    running: datetime.timedelta | None,
+) -> bool:
+    """Has a run been running for longer than it should?
+
+    :param running: for how long; `None` if there is none.
+    """
+    if running is None:
+        return False
+    longest = longest_run(expectation, earlier)
+    return longest is not None and running > longest
+
+
+def longest_run(
+    expectation: IScriptExpectation, earlier: Sequence[float]
+) -> datetime.timedelta | None:
+    """How long a run may take before it is reported while it still runs.
+
+    :param earlier: see `runtime_is_off`.
+    :return: `None` for any time.
+    """
+    if not expectation.learned:
+        limit: datetime.timedelta | None = expectation.average_max
+        return limit
+    if len(earlier) < FEWEST_RUNS:
+        return None
+    usual = _log(statistics.median(earlier))
+    distance = max(
+        math.log(RATIO_RUNNING), DEVIATIONS * _deviation(earlier, usual))
+    return datetime.timedelta(seconds=math.exp(usual + distance))
 
 
 def durations(
@@ -120,14 +164,38 @@ def runtime_sentence(
     return f"average runtime {text} over {runs}{limit}"
 
 
+def running_sentence(
+    expectation: IScriptExpectation,
+    figures: Figures,
+    at: datetime.datetime,
+) -> str:
+    """The answer about a run that runs for too long, as a sentence."""
+    since = figures.longest_running
+    assert since is not None, "what does not run does not run for too long"
+    runs = "still running" if figures.running_is_seen else (
+        "has not reported its end")
+    if expectation.learned:
+        earlier = figures.durations[expectation.runs:]
+        expected = f"usually {_text(statistics.median(earlier))}"
+    else:
+        expected = f"expected at most {duration_text(expectation.average_max)}"
+    return (
+        f"{runs} after {duration_text(at - since)}, since {time_text(since)}"
+        f" (process {figures.longest_pid}; {expected})")
+
+
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:
     usual = _log(statistics.median(earlier))
     distance = abs(_log(statistics.median(recent)) - usual)
     if distance <= math.log(RATIO):
         return False
-    deviation = SCALE * statistics.median(
+    return distance > DEVIATIONS * _deviation(earlier, usual)
+
+
+def _deviation(earlier: Sequence[float], usual: float) -> float:
+    """The scaled median absolute deviation of logarithms from `usual`."""
+    return SCALE * statistics.median(
         abs(_log(duration) - usual) for duration in earlier)
-    return distance > DEVIATIONS * deviation
 
 
 def _log(seconds: float) -> float:
