@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
     from canonical.launchpad.interfaces.scripthistory import EndedRun
     from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
+    from canonical.launchpad.interfaces.scripthistory import PastAttempt
     from canonical.launchpad.interfaces.scripthistory import Run
     from canonical.launchpad.interfaces.scriptpause import FOREVER
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
@@ -97,6 +98,7 @@ __all__ = [
     "Inquiry",
     "KeptOutput",
     "Output",
+    "PastAttempt",
     "PastRun",
     "Pause",
     "Run",
