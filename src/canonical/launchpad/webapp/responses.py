@@ -54,12 +54,12 @@ def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
     def answer(request: Any) -> Any:
         try:
             response = _allowed(request, handler)
+            if isinstance(response, HTTPException):
+                response = _http(request, response)
         except BadParameter as error:
             response = _sentence(request, 400, str(error))
         except UnknownScript as error:
             response = _sentence(request, 404, str(error))
-        except HTTPException as error:
-            response = _http(request, error)
         except (*GONE, TimeoutError) as error:
             logging.getLogger(__name__).warning(
                 "503 %r: %s", request.path, str(error).strip())
@@ -75,11 +75,7 @@ def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
 
 
 def _http(request: Any, error: HTTPException) -> Any:
-    if error.code < 400:
-        return error
-    if error.code == 404 and request.method not in ("GET", "HEAD"):
-        return _sentence(request, 405)
-    return _sentence(request, error.code)
+    return error if error.code < 400 else _sentence(request, error.code)
 
 
 def _allowed(request: Any, handler: Callable[[Any], Any]) -> Any:
@@ -98,6 +94,10 @@ def _allowed(request: Any, handler: Callable[[Any], Any]) -> Any:
         response = _sentence(request, 401)
         response.headers["WWW-Authenticate"] = (
             'Basic realm="scriptactivity", charset="UTF-8"')
+        return response
+    if request.method not in ("GET", "HEAD"):
+        response = _sentence(request, 405)
+        response.headers["Allow"] = "GET, HEAD"
         return response
     request.viewer = viewer
     return handler(request)

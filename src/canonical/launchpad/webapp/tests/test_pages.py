@@ -185,7 +185,7 @@ class TestScript(WebTestCase):
     def test_another_rule_is_tried(self):
         page = self.get("/scripts/garbo?average=..2m&grace=10m").text
         self.assertRegex(
-            page, r"It would have alerted <b>\d+</b> times?; the rule as it is")
+            page, r"would have alerted <b>\d+</b> times?; the rule as it is")
 
     def test_wrong_parameters_and_unknown_scripts(self):
         application = self.application()
