@@ -11,6 +11,7 @@ import datetime
 from pathlib import Path
 
 from canonical.config.durations import parse_duration
+from canonical.config.valuechecks import value_mistake
 from canonical.launchpad.plaintext import is_printable
 
 
@@ -19,6 +20,7 @@ __all__ = [
     "failure_count",
     "file_name",
     "file_path",
+    "host_and_port",
     "host_and_script",
     "minutes",
     "period",
@@ -134,6 +136,14 @@ def host_and_script(value: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(
             f"not a host and a script with one colon between: {value!r}")
     return parts[0], parts[1]
+
+
+def host_and_port(value: str) -> str:
+    """Where to listen, as in ``127.0.0.1:8080``."""
+    mistake = value_mistake("web", "listen", value)
+    if mistake:
+        raise argparse.ArgumentTypeError(mistake)
+    return value
 
 
 def uri(value: str) -> str:

@@ -51,6 +51,7 @@ from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
+    "rule_text",
     "show",
 ]
 
@@ -129,7 +130,7 @@ def _about(args: argparse.Namespace) -> About:
 def _as_dict(about: About) -> dict[str, Any]:
     return {
         "name": about.name,
-        "rule": about.rule and _rule_text(about.rule),
+        "rule": about.rule and rule_text(about.rule),
         "declared_in": about.rule and place_of(about.rule),
         "trouble": about.trouble,
         "assessments": [
@@ -184,10 +185,10 @@ def _rule_lines(about: About) -> list[str]:
     if about.rule is None:
         return [f"none: {about.trouble}" if about.trouble else "none"]
     place = place_of(about.rule)
-    return [_rule_text(about.rule), *([place] if place else [])]
+    return [rule_text(about.rule), *([place] if place else [])]
 
 
-def _rule_text(rule: IScriptExpectation) -> str:
+def rule_text(rule: IScriptExpectation) -> str:
     """A rule as a person reads it."""
     when = f"every {duration_text(rule.every)}" if rule.every else (
         f"schedule {rule.schedule} {rule.timezone}")

@@ -9,17 +9,17 @@ import time
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
-from optparse import OptionParser
-from optparse import Values
 from typing import TYPE_CHECKING
 
 from canonical.launchpad.plainlog import PlainFormatter
 
 
 if TYPE_CHECKING:
-    # Slow to import, and of no use to most scripts.
+    # Slow to import.  A script uses one of them, and `run` the other.
     from argparse import ArgumentParser
     from argparse import Namespace
+    from optparse import OptionParser
+    from optparse import Values
 
 
 __all__ = [

@@ -5,11 +5,11 @@ import random
 import unittest
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor import replay as replaying
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.inference.infer import suggest_expectation
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import interval_span
+from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.schedule import slots_between
 
 
@@ -17,15 +17,6 @@ MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
 WINTER = datetime.datetime(2007, 1, 8, tzinfo=datetime.UTC)
-
-
-def replay(case, runs, since, until, length=replaying.STRETCH):
-    """The alarms of a case, without the database."""
-    known = [run for run in runs if case.hostname in (None, run.hostname)]
-    stretches = replaying.stretches(case.pauses, since, until, length)
-    return replaying.alarms(case, [
-        replaying.changes(case, known, *stretch) for stretch in stretches
-    ], since)
 
 
 def seconds(number):

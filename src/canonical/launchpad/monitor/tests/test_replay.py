@@ -21,9 +21,9 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import QUESTIONS
+from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
-from canonical.launchpad.monitor.tests.histories import replay
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
