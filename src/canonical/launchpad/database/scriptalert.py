@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import CLAIM_MINUTES
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
@@ -28,13 +29,23 @@ PATIENCE = "SET LOCAL lock_timeout = '2min'"
 # This mode does not block sessions that read, and they do not block it.
 LOCK = "LOCK TABLE scriptalert IN SHARE ROW EXCLUSIVE MODE"
 
+COLUMNS = """
+    id, channel, name, hostname, state, answers, date_opened, date_told,
+    date_closed, date_good, date_unstable, pending
+"""
+
 UNSETTLED = f"""
-    SELECT id, channel, name, hostname, state, answers, date_opened, date_told,
-        date_closed, date_good, date_unstable, pending,
+    SELECT {COLUMNS},
         claimed_by IS NOT NULL AND claimed_by IS DISTINCT FROM :claimant
             AND date_claimed > now() - interval '{CLAIM_MINUTES} minutes'
     FROM scriptalert WHERE date_settled IS NULL
     ORDER BY name, hostname, date_opened, channel
+"""
+
+LATEST = f"""
+    SELECT {COLUMNS}, false
+    FROM scriptalert WHERE (:name::text IS NULL OR name = :name)
+    ORDER BY date_opened DESC, id DESC LIMIT :limit
 """
 
 OPENINGS = """
@@ -106,14 +117,7 @@ class ScriptAlertSet:
 
     def getUnsettled(self, claimant: str | None = None) -> list[Alert]:
         """See `IScriptAlertSet`."""
-        return [
-            Alert(
-                *which, _answers(answers), *map(_in_utc, dates),
-                tuple(pending or ()), is_claimed)
-            for *which, answers, opened, told, closed, good, unstable,
-                pending, is_claimed
-            in main_store().execute(*bind(UNSETTLED, {"claimant": claimant}))
-            for dates in [(opened, told, closed, good, unstable)]]
+        return _alerts(UNSETTLED, {"claimant": claimant})
 
     def getOpenings(
         self, since: datetime.datetime
@@ -121,12 +125,20 @@ class ScriptAlertSet:
         """See `IScriptAlertSet`."""
         found: dict[
             tuple[str, str, str | None], list[datetime.datetime]] = {}
-        for *key, opened in main_store().execute(
+        for channel, name, hostname, opened in main_store().execute(
             *bind(OPENINGS, {"since": since})
         ):
-            found.setdefault(tuple(key), []).append(
+            found.setdefault((channel, name, hostname), []).append(
                 opened.astimezone(datetime.UTC))
         return found
+
+    def getLatest(
+        self, name: str | None = None, limit: int = 100
+    ) -> list[Alert]:
+        """See `IScriptAlertSet`."""
+        if name is not None and not is_storable(name):
+            return []
+        return _alerts(LATEST, {"name": name, "limit": limit})
 
     def open(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""
@@ -172,8 +184,16 @@ class ScriptAlertSet:
             "pending": list(pending)})
 
 
-def _answers(stored: list[dict[str, Any]]) -> tuple[BadAnswer, ...]:
-    return tuple(BadAnswer(**each) for each in stored)
+def _alerts(statement: str, values: dict[str, Any]) -> list[Alert]:
+    return [
+        Alert(
+            number, channel, name, hostname, state,
+            tuple(BadAnswer(**each) for each in answers),
+            opened.astimezone(datetime.UTC), _in_utc(told), _in_utc(closed),
+            _in_utc(good), _in_utc(unstable), tuple(pending or ()), is_claimed)
+        for number, channel, name, hostname, state, answers, opened, told,
+            closed, good, unstable, pending, is_claimed
+        in main_store().execute(*bind(statement, values))]
 
 
 def _as_json(alert: Alert) -> str:

@@ -45,13 +45,13 @@ ASKED = """
 # An attempt runs until its work is committed.  If it ended after that time, it
 # certainly ran then, unless it was found to have vanished.
 SINCE_THEN = """
-    SELECT date_started, reason, is_open AND NOT is_gone AS runs,
+    SELECT date_started, pid, reason, is_open AND NOT is_gone AS runs,
         is_open AND (
             is_seen OR date_committed IS NOT NULL
             OR outcome IS NOT NULL AND outcome <> 'vanished') AS is_seen,
         CASE WHEN is_gone THEN 'vanished' ELSE outcome END AS outcome
     FROM (
-        SELECT date_started, date_committed, outcome, reason,
+        SELECT date_started, pid, date_committed, outcome, reason,
             coalesce(least(date_committed, date_ended) > :at, true)
                 AS is_open,
             date_ended IS NULL AND date_committed IS NULL
@@ -84,7 +84,8 @@ def _figures(run: str) -> str:
         {ASKED}
         SELECT asked.number, recent.last_started, completed.last_completed,
             often.met, often.runs, recent.durations, begun.since,
-            begun.is_seen, begun.failures, begun.outcome, begun.reason
+            begun.is_seen, begun.failures, begun.outcome, begun.reason,
+            begun.longest, begun.pid
         FROM asked JOIN slots ON slots.number = asked.slots
         LEFT JOIN LATERAL (
             SELECT max(date_started) AS last_started,
@@ -112,6 +113,9 @@ def _figures(run: str) -> str:
                     min(date_started) FILTER (WHERE runs)) AS since,
                 coalesce(bool_or(runs AND is_seen), false) AS is_seen,
                 count(*) FILTER (WHERE failed) AS failures,
+                min(date_started) FILTER (WHERE runs) AS longest,
+                (array_agg(pid ORDER BY date_started)
+                    FILTER (WHERE runs))[1] AS pid,
                 (array_agg(outcome ORDER BY date_started DESC)
                     FILTER (WHERE NOT runs))[1] AS outcome,
                 (array_agg(reason ORDER BY date_started DESC)
@@ -181,9 +185,10 @@ def _ask(
     return {
         number: Figures(
             _utc(started), _utc(completed), met, runs, tuple(durations or ()),
-            _utc(since), is_seen, failures, outcome, reason)
+            _utc(since), is_seen, failures, outcome, reason, _utc(longest),
+            pid)
         for number, started, completed, met, runs, durations, since, is_seen,
-        failures, outcome, reason in rows}
+        failures, outcome, reason, longest, pid in rows}
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import EndedRun
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.interfaces import checked_str
 
@@ -93,6 +94,30 @@ BEFORE_ON_A_HOST = _runs_before("name = :name AND hostname = :hostname")
 BEFORE_ON_ANY_HOST = _runs_before("name = :name")
 
 
+# As in `IScriptFiguresSet`: an attempt whose process is gone has vanished.
+ATTEMPTS = """
+    SELECT hostname, date_started, date_ended, has_failed
+    FROM (
+        SELECT name, hostname, date_started,
+            CASE WHEN is_gone THEN date_started
+                ELSE least(date_committed, date_ended) END AS date_ended,
+            is_gone OR coalesce(
+                outcome IN ('failure', 'killed', 'vanished'), false
+            ) AS has_failed
+        FROM (
+            SELECT *, date_ended IS NULL AND date_committed IS NULL
+                AND id = ANY (:gone) AS is_gone
+            FROM scriptattempt
+        ) AS known
+    ) AS attempt
+    WHERE name = :name AND date_started < :until
+        AND date_started >= :since
+        AND (has_failed OR :longer_than::interval IS NOT NULL AND (
+            date_ended IS NULL
+            OR date_ended - date_started > :longer_than::interval))
+    ORDER BY date_started
+"""
+
 LATEST_FIRST = "ORDER BY date_started DESC LIMIT :count"
 
 # A success may have an attempt or not, so successes come from the first part.
@@ -148,6 +173,24 @@ class ScriptHistorySet:
             BEFORE_ON_ANY_HOST if hostname is None else BEFORE_ON_A_HOST,
             {"name": name, "hostname": hostname, "before": before, "at": at,
              "count": count})
+
+    def getAttempts(
+        self,
+        name: str,
+        since: datetime.datetime,
+        until: datetime.datetime,
+        longer_than: datetime.timedelta | None,
+    ) -> list[PastAttempt]:
+        """See `IScriptHistorySet`."""
+        text, parameters = bind(ATTEMPTS, {
+            **open_attempts(), "name": name, "since": since, "until": until,
+            "longer_than": longer_than})
+        return [
+            PastAttempt(
+                hostname, started.astimezone(datetime.UTC),
+                ended and ended.astimezone(datetime.UTC), has_failed)
+            for hostname, started, ended, has_failed
+            in main_store().execute(text, parameters)]
 
     def getLatest(self, name: str, count: int) -> list[EndedRun]:
         """See `IScriptHistorySet`."""

@@ -14,7 +14,8 @@ An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptPauseSet` keeps when one script was switched off or snoozed.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
-`IScriptAlertSet` keeps what people were notified of.
+`IScriptTimelineSet` counts them and pages through them, for what people look
+at.  `IScriptAlertSet` keeps what people were notified of.
 """
 
 import importlib
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptfigures import IScriptFiguresSet
     from canonical.launchpad.interfaces.scripthistory import EndedRun
     from canonical.launchpad.interfaces.scripthistory import IScriptHistorySet
+    from canonical.launchpad.interfaces.scripthistory import PastAttempt
     from canonical.launchpad.interfaces.scripthistory import Run
     from canonical.launchpad.interfaces.scriptpause import FOREVER
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
@@ -58,6 +60,13 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
+    from canonical.launchpad.interfaces.scripttimeline import Column
+    from canonical.launchpad.interfaces.scripttimeline import Counts
+    from canonical.launchpad.interfaces.scripttimeline import (
+        IScriptTimelineSet,
+    )
+    from canonical.launchpad.interfaces.scripttimeline import PastRun
+    from canonical.launchpad.interfaces.scripttimeline import Track
 
 
 __all__ = [
@@ -65,6 +74,8 @@ __all__ = [
     "BadAnswer",
     "CHANNELS",
     "CLAIM_MINUTES",
+    "Column",
+    "Counts",
     "EndedRun",
     "FAILED",
     "FOREVER",
@@ -85,11 +96,15 @@ __all__ = [
     "IScriptHistorySet",
     "IScriptPauseSet",
     "IScriptSummary",
+    "IScriptTimelineSet",
     "Inquiry",
     "KeptOutput",
     "Output",
+    "PastAttempt",
+    "PastRun",
     "Pause",
     "Run",
+    "Track",
     "UnrecordedRun",
     "checked_str",
     "checked_text",
@@ -104,6 +119,7 @@ _OF_READERS = (
     "scripthistory",
     "scriptpause",
     "scriptsummary",
+    "scripttimeline",
 )
 
 

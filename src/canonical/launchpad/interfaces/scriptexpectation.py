@@ -108,6 +108,16 @@ class IScriptExpectation(Interface):
         readonly=True,
     )
 
+    failures = Int(
+        title="Failures",
+        description=(
+            "How many failed attempts in a row are critical, even before the"
+            " grace has passed; `None` for any number."),
+        min=1,
+        required=False,
+        readonly=True,
+    )
+
     window = Timedelta(
         title="Window",
         description="How far back slots are counted.",

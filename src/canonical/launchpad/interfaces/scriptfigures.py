@@ -51,6 +51,9 @@ class Figures(NamedTuple):
         the first that may have run.
     :ivar running_is_seen: whether that attempt certainly ran: its process was
         seen on this machine, or it has recorded its end since.
+    :ivar longest_running: the start of the attempt that ran longest at that
+        time, or may have run; `None` if there is none.
+    :ivar longest_pid: the id of its process.
     :ivar failures: the number of attempts that failed since the last success.
     :ivar last_outcome: the outcome of the last attempt that has ended since
         the last success, or `None`.
@@ -68,6 +71,8 @@ class Figures(NamedTuple):
     failures: int = 0
     last_outcome: str | None = None
     last_reason: str | None = None
+    longest_running: datetime.datetime | None = None
+    longest_pid: int | None = None
 
 
 class IScriptFiguresSet(Interface):

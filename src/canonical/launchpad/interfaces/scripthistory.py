@@ -11,6 +11,7 @@ from zope.interface import Interface
 __all__ = [
     "EndedRun",
     "IScriptHistorySet",
+    "PastAttempt",
     "Run",
 ]
 
@@ -38,6 +39,21 @@ class EndedRun(NamedTuple):
     date_ended: datetime.datetime | None
     outcome: str
     reason: str | None
+
+
+class PastAttempt(NamedTuple):
+    """An attempt, as a replay needs it.
+
+    :ivar date_started: aware, in UTC, as is `date_ended`.
+    :ivar date_ended: when it ended, or when its work was committed; `None`
+        while it runs.
+    :ivar has_failed: whether it then failed, was killed, or vanished.
+    """
+
+    hostname: str
+    date_started: datetime.datetime
+    date_ended: datetime.datetime | None
+    has_failed: bool
 
 
 class IScriptHistorySet(Interface):
@@ -78,6 +94,21 @@ class IScriptHistorySet(Interface):
         :param at: an aware datetime.
         :return: a list of `Run`, in order of `date_started`, from one
             statement.
+        """
+
+    def getAttempts(name, since, until, longer_than):
+        """The attempts of a script that may have made an answer bad.
+
+        These are attempts that have failed, and attempts that ran for a long
+        time or still run.
+
+        :param name: `str`.
+        :param since: an aware datetime.
+        :param until: an aware datetime; an attempt that started exactly then
+            is left out.
+        :param longer_than: a `timedelta`; attempts that ran longer are
+            returned.  `None` for failed attempts only.
+        :return: a list of `PastAttempt`, in order of `date_started`.
         """
 
     def getLatest(name, count):

@@ -20,6 +20,8 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import slots_at
 from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.runtime import running_sentence
+from canonical.launchpad.monitor.runtime import runs_too_long
 from canonical.launchpad.monitor.runtime import runtime_sentence
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.monitor.states import intervals_met
@@ -107,7 +109,7 @@ def assess(
     """
     recently = _recently(case, figures, at)
     often = _often(case, figures, at)
-    runtime = _runtime(case.expectation, figures)
+    runtime = _runtime(case.expectation, figures, at)
     pause = pause_at(case.pauses, at)
     if pause is not None:
         said = _paused(pause)
@@ -131,11 +133,15 @@ def _recently(
         due = next_slot(expectation.schedule, expectation.timezone, at)
     elif completed is not None:
         due = completed + expectation.every
-    state = recently_state(case, slot, last, completed, at)
-    if state in ("ok", "paused"):
+    state = recently_state(
+        case, slot, last, completed, at, figures.failures)
+    punctual = recently_state(case, slot, last, completed, at)
+    if punctual in ("ok", "paused"):
         sentence = f"last succeeded at {time_text(last)}" if last else (
             "has never succeeded, and is not due yet")
-        if state == "paused":
+        if state == "critical":
+            sentence = f"{_failures(figures)}; {sentence}"
+        elif state == "paused":
             sentence += "; was paused, and is not due again yet"
     else:
         sentence = _late(case, slot, figures, at)
@@ -173,15 +179,16 @@ def _why(figures: Figures, at: datetime.datetime) -> str:
         return f"still running, for {running}, since {time_text(since)}"
     if figures.last_outcome == "skipped":
         return "skipped, since another run held its lock"
-    if figures.failures:
-        times = "once" if figures.failures == 1 else (
-            f"{figures.failures} times in a row")
-        if figures.last_outcome == "vanished":
-            return f"vanished; failed {times}"
-        return f"failed {times}" + (
-            f", last with {figures.last_reason}" if figures.last_reason
-            else "")
-    return ""
+    return _failures(figures) if figures.failures else ""
+
+
+def _failures(figures: Figures) -> str:
+    times = "once" if figures.failures == 1 else (
+        f"{figures.failures} times in a row")
+    if figures.last_outcome == "vanished":
+        return f"vanished; failed {times}"
+    return f"failed {times}" + (
+        f", last with {figures.last_reason}" if figures.last_reason else "")
 
 
 def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
@@ -205,12 +212,21 @@ def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
     return Often(state, sentence, due, met, extra)
 
 
-def _runtime(expectation: IScriptExpectation, figures: Figures) -> Runtime:
+def _runtime(
+    expectation: IScriptExpectation,
+    figures: Figures,
+    at: datetime.datetime,
+) -> Runtime:
     recent = figures.durations[:expectation.runs]
     earlier = figures.durations[expectation.runs:]
+    since = figures.longest_running
+    running = None if since is None else at - since
+    sentence = runtime_sentence(expectation, recent, earlier)
+    if since is not None and runs_too_long(expectation, earlier, running):
+        sentence = f"{running_sentence(expectation, figures, at)}; {sentence}"
     return Runtime(
-        runtime_state(expectation, recent, earlier),
-        runtime_sentence(expectation, recent, earlier),
+        runtime_state(expectation, recent, earlier, running),
+        sentence,
         len(recent),
         statistics.fmean(recent) if recent else None)
 

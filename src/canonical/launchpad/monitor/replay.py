@@ -22,6 +22,7 @@ from zope.component import getUtility
 
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.incidents import Change
@@ -34,6 +35,12 @@ from canonical.launchpad.monitor.matching import matched
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.matching import runs_counted
 from canonical.launchpad.monitor.matching import slots_of_stretch
+from canonical.launchpad.monitor.pastattempts import MOMENT
+from canonical.launchpad.monitor.pastattempts import Event
+from canonical.launchpad.monitor.pastattempts import attempts_of
+from canonical.launchpad.monitor.pastattempts import failures_events
+from canonical.launchpad.monitor.pastattempts import running_events
+from canonical.launchpad.monitor.pastattempts import with_limits
 from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between
@@ -57,11 +64,6 @@ __all__ = [
 
 # History is replayed in stretches of this length, to limit the memory.
 STRETCH = datetime.timedelta(days=90)
-
-MOMENT = operator.itemgetter(0)
-
-# A moment, a figure by name, and the value that it has from that moment on.
-Event = tuple[datetime.datetime, str, Any]
 
 
 def replay_all(
@@ -87,8 +89,12 @@ def replay_all(
         found = []
         for begin, end in stretches(asked[0].pauses, since, until, length):
             runs = _runs(asked, begin, end)
+            attempts = attempts_of(asked, runs, begin, end)
             found.append([changes(
-                case, runs[case.hostname], begin, end) for case in asked])
+                case, runs[case.hostname], begin, end, [
+                    each for each in attempts
+                    if case.hostname in (None, each.hostname)]
+            ) for case in asked])
         for number, *pieces in zip(numbers, *found, strict=True):
             yield number, _incidents(cases[number], pieces, since)
 
@@ -148,18 +154,21 @@ def changes(
     runs: Iterable[Run],
     begin: datetime.datetime,
     until: datetime.datetime,
+    attempts: Sequence[PastAttempt] = (),
 ) -> dict[str, list[Change]]:
     """The states of the answer to each question in a stretch.
 
     :param runs: runs on the host of the case, in any order: all runs that a
         check at any moment of the stretch would count.
+    :param attempts: attempts on that host that may make an answer bad; see
+        `IScriptHistorySet.getAttempts`.
     """
     expectation = case.expectation
     runs = sorted(runs, key=operator.attrgetter("date_completed"))
     started = itertools.accumulate((run.date_started for run in runs), max)
-    last = (
+    last: list[Event] = [
         (run.date_completed, "last", (latest, run.date_completed))
-        for run, latest in zip(runs, started, strict=True))
+        for run, latest in zip(runs, started, strict=True)]
     ends, steps = (_slots if expectation.schedule else _intervals)(
         case, runs, begin, until)
     pauses: list[Event] = []
@@ -170,7 +179,9 @@ def changes(
 
     def recently(at: datetime.datetime, figures: dict[str, Any]) -> str:
         started, completed = figures["last"]
-        return recently_state(case, figures["slot"], started, completed, at)
+        return recently_state(
+            case, figures["slot"], started, completed, at,
+            figures["failures"])
 
     def often(at: datetime.datetime, figures: dict[str, Any]) -> str:
         due, runs = figures["due"], figures["runs"]
@@ -179,13 +190,21 @@ def changes(
         met = 0 if expectation.schedule else intervals_met(due, runs)
         return often_state(expectation, due - met, runs - met)
 
+    def runtime(at: datetime.datetime, figures: dict[str, Any]) -> str:
+        since = figures["running"]
+        recent, earlier = figures["durations"]
+        return runtime_state(
+            expectation, recent, earlier,
+            None if since is None else at - since)
+
     def states(
         ask: Callable[..., str], *series: Iterable[Event]
     ) -> list[Change]:
         """The state that a check would find, at each moment it changes."""
         figures: dict[str, Any] = {
             "paused": False, "slot": None, "last": (None, None),
-            "due": 0, "runs": 0, "durations": ((), ())}
+            "due": 0, "runs": 0, "failures": 0, "running": None,
+            "durations": ((), ())}
         found = []
         at, state = begin, ""
         events = heapq.merge(*series, pauses, key=MOMENT)
@@ -202,12 +221,13 @@ def changes(
         return found
 
     return {
-        "recently": states(recently, last, ends),
+        "recently": states(
+            recently, last, ends, failures_events(attempts, last)),
         "often": states(often, _totals(steps)),
-        "runtime": states(lambda at, figures: runtime_state(
-            expectation, *figures["durations"]), (
-                (at, "durations", seconds)
-                for at, seconds in durations(expectation, runs))),
+        "runtime": states(runtime, with_limits(expectation, heapq.merge(
+            ((at, "durations", seconds)
+             for at, seconds in durations(expectation, runs)),
+            running_events(attempts, last), key=MOMENT))),
     }
 
 

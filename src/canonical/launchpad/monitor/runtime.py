@@ -4,34 +4,53 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import math
 import statistics
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 from canonical.config.durations import duration_text
+from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.matching import earlier_runs
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
+    "RATIO_RUNNING",
     "durations",
+    "longest_run",
+    "running_sentence",
+    "runs_too_long",
     "runtime_is_off",
     "runtime_sentence",
+    "usual_range",
 ]
 
 
 # A learned runtime is judged only with this many earlier runs.
 FEWEST_RUNS = 10
 
-# A runtime is off if it differs by more than this many scaled median absolute
-# deviations, and by more than this ratio.  For a normal distribution, the
-# scaled deviation equals the standard deviation; see Rousseeuw and Croux,
-# "Alternatives to the Median Absolute Deviation" (1993).
+# A runtime is off if its logarithm differs from the median by more than this
+# many scaled median absolute deviations, and if it differs by more than this
+# ratio.  Durations are multiplicative: half and double are equally far from
+# usual.  For a normal distribution, the scaled deviation equals the standard
+# deviation; see Rousseeuw and Croux, "Alternatives to the Median Absolute
+# Deviation" (1993).  The limit of three is from Leys and others, "Detecting
+# outliers" (2013).
 DEVIATIONS = 3.0
 SCALE = 1.4826
 RATIO = 1.5
+
+# A run that still runs is judged alone, and single runs scatter more than the
+# median of several.  So it is too long only beyond this ratio.
+RATIO_RUNNING = 3.0
+
+# A shorter duration counts as this many seconds.  Below that, a duration says
+# more about the machine than about the script.
+SHORTEST = 0.01
 
 
 def runtime_is_off(
@@ -54,6 +73,40 @@ def runtime_is_off(
     took = _average(recent)
     return (low is not None and took < low) or (
         high is not None and took > high)
+
+
+def runs_too_long(
+    expectation: IScriptExpectation,
+    earlier: Sequence[float],
+    running: datetime.timedelta | None,
+) -> bool:
+    """Has a run been running for longer than it should?
+
+    :param running: for how long; `None` if there is none.
+    """
+    if running is None:
+        return False
+    longest = longest_run(expectation, earlier)
+    return longest is not None and running > longest
+
+
+def longest_run(
+    expectation: IScriptExpectation, earlier: Sequence[float]
+) -> datetime.timedelta | None:
+    """How long a run may take before it is reported while it still runs.
+
+    :param earlier: see `runtime_is_off`.
+    :return: `None` for any time.
+    """
+    if not expectation.learned:
+        limit: datetime.timedelta | None = expectation.average_max
+        return limit
+    if len(earlier) < FEWEST_RUNS:
+        return None
+    usual = _log(statistics.median(earlier))
+    distance = max(
+        math.log(RATIO_RUNNING), DEVIATIONS * _deviation(earlier, usual))
+    return datetime.timedelta(seconds=math.exp(usual + distance))
 
 
 def durations(
@@ -112,14 +165,62 @@ def runtime_sentence(
     return f"average runtime {text} over {runs}{limit}"
 
 
+def usual_range(
+    expectation: IScriptExpectation, earlier: Sequence[float]
+) -> tuple[float | None, float | None]:
+    """The durations, in seconds, between which a run is as it should be.
+
+    :param earlier: as in `runtime_is_off`.
+    :return: the shortest and the longest; `None` if there is no limit.
+    """
+    if not expectation.learned:
+        low, high = (
+            None if limit is None else limit.total_seconds()
+            for limit in (expectation.average_min, expectation.average_max))
+        return low, high
+    if len(earlier) < FEWEST_RUNS:
+        return None, None
+    usual = _log(statistics.median(earlier))
+    distance = max(math.log(RATIO), DEVIATIONS * _deviation(earlier, usual))
+    return math.exp(usual - distance), math.exp(usual + distance)
+
+
+def running_sentence(
+    expectation: IScriptExpectation,
+    figures: Figures,
+    at: datetime.datetime,
+) -> str:
+    """The answer about a run that runs for too long, as a sentence."""
+    since = figures.longest_running
+    assert since is not None, "what does not run does not run for too long"
+    runs = "still running" if figures.running_is_seen else (
+        "has not reported its end")
+    if expectation.learned:
+        earlier = figures.durations[expectation.runs:]
+        expected = f"usually {_text(statistics.median(earlier))}"
+    else:
+        expected = f"expected at most {duration_text(expectation.average_max)}"
+    return (
+        f"{runs} after {duration_text(at - since)}, since {time_text(since)}"
+        f" (process {figures.longest_pid}; {expected})")
+
+
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:
-    usual = statistics.median(earlier)
-    shorter, longer = sorted((statistics.median(recent), usual))
-    if longer <= RATIO * shorter:
+    usual = _log(statistics.median(earlier))
+    distance = abs(_log(statistics.median(recent)) - usual)
+    if distance <= math.log(RATIO):
         return False
-    deviation = SCALE * statistics.median(
-        abs(duration - usual) for duration in earlier)
-    return longer - shorter > DEVIATIONS * deviation
+    return distance > DEVIATIONS * _deviation(earlier, usual)
+
+
+def _deviation(earlier: Sequence[float], usual: float) -> float:
+    """The scaled median absolute deviation of logarithms from `usual`."""
+    return SCALE * statistics.median(
+        abs(_log(duration) - usual) for duration in earlier)
+
+
+def _log(seconds: float) -> float:
+    return math.log(max(seconds, SHORTEST))
 
 
 def _average(durations: Sequence[float]) -> datetime.timedelta:

@@ -16,6 +16,7 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import is_due
 from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.runtime import runs_too_long
 from canonical.launchpad.monitor.runtime import runtime_is_off
 from canonical.launchpad.monitor.schedule import CACHED
 from canonical.launchpad.monitor.schedule import INSTANT
@@ -64,14 +65,19 @@ def recently_state(
     started: datetime.datetime | None,
     completed: datetime.datetime | None,
     at: datetime.datetime,
+    failures: int = 0,
 ) -> str:
     """The state of the first question: has the script run recently?
 
     :param slot: the latest slot of a schedule that is due; see `latest_due`.
     :param started: the start of the success that started last.
     :param completed: the last completion of a success.
+    :param failures: the number of attempts that failed since then.
     :return: ``paused`` if the script is late and a pause forgives it.
     """
+    allowed = case.expectation.failures
+    if allowed is not None and failures >= allowed:
+        return "critical"
     if case.expectation.schedule is not None:
         if slot is None or (
             started is not None and started >= slot - case.skew
@@ -111,10 +117,16 @@ def runtime_state(
     expectation: IScriptExpectation,
     recent: Sequence[float],
     earlier: Sequence[float],
+    running: datetime.timedelta | None = None,
 ) -> str:
-    """The state of the third question; see `runtime_is_off`."""
+    """The state of the third question.
+
+    :param recent, earlier: see `runtime_is_off`.
+    :param running: how long a run has been running; see `longest_run`.
+    """
     severity: str = expectation.severity
-    wrong = runtime_is_off(expectation, recent, earlier)
+    wrong = runtime_is_off(expectation, recent, earlier) or runs_too_long(
+        expectation, earlier, running)
     return severity if wrong else "ok"
 
 

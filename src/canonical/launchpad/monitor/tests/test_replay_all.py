@@ -1,9 +1,11 @@
 """A replay of records finds the same alerts as checks."""
 
+import random
 import unittest
 
 from zope.component import getUtility
 
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.registry import assess_all
@@ -33,6 +35,28 @@ class TestReplayAll(unittest.TestCase):
         found = dict(replay_all(cases, since, until))
         return [(cases[number], found[number]) for number in sorted(found)]
 
+    def assert_same(self, case, incidents, since, moments, checks):
+        """They are what alert finds if it runs at each of these minutes."""
+        which = case.expectation.name, case.hostname
+        begin = replayed_from(case, since)
+        found = incidents_by_hand(case, since, (
+            (now, assessment)
+            for now, check in zip(moments, checks, strict=True)
+            for assessment in check
+            if now >= begin
+            and (assessment.name, assessment.hostname) == which))
+        self.assertEqual(len(incidents), len(found), which)
+        for replayed, checked in zip(incidents, found, strict=True):
+            self.assertEqual(
+                (replayed.state, set(replayed.answers)),
+                (checked.state, set(checked.answers)))
+            for exact, seen in (
+                (replayed.opened, checked.opened),
+                (replayed.closed, checked.closed),
+            ):
+                self.assertEqual(exact is None, seen is None)
+                self.assertTrue(exact is None or seen - exact < MINUTE)
+
     def test_it_is_what_check_says_at_every_minute(self):
         for host, skipped in ("a", (12, 13)), ("b", (11, 15)):
             for hour in range(20):
@@ -57,27 +81,56 @@ class TestReplayAll(unittest.TestCase):
         moments = moments_between(since - HOUR, until, [at(7, 30)])
         checks = [assess_all(expectations, now, MINUTE) for now in moments]
         for case, incidents in self.replay(expectations, since, until):
-            which = case.expectation.name, case.hostname
             self.assertTrue(incidents)
-            begin = replayed_from(case, since)
-            found = incidents_by_hand(case, since, (
-                (now, assessment)
-                for now, check in zip(moments, checks, strict=True)
-                for assessment in check
-                if now >= begin
-                and (assessment.name, assessment.hostname) == which))
-            # A check each minute is up to a minute late.
-            self.assertEqual(len(incidents), len(found), which)
-            for replayed, checked in zip(incidents, found, strict=True):
-                self.assertEqual(
-                    (replayed.state, set(replayed.answers)),
-                    (checked.state, set(checked.answers)))
-                for exact, seen in (
-                    (replayed.opened, checked.opened),
-                    (replayed.closed, checked.closed),
-                ):
-                    self.assertEqual(exact is None, seen is None)
-                    self.assertLess((seen or until) - (exact or until), MINUTE)
+            self.assert_same(case, incidents, since, moments, checks)
+
+    def attempted(self, name, host, started, minutes, outcome="success"):
+        """An attempt; `None` for minutes if it has not ended."""
+        ended = None if minutes is None else started + minutes * MINUTE
+        main_store().execute(
+            "INSERT INTO scriptattempt (run_key, name, hostname, pid,"
+            " date_started, date_committed, date_ended, outcome)"
+            " VALUES (gen_random_uuid(), ?, ?, 1, ?, ?, ?, ?)",
+            (name, host, started, ended if outcome == "success" else None,
+             ended, None if minutes is None else outcome))
+        if outcome == "success" and minutes is not None:
+            self.ran(name, host, started, minutes)
+
+    def test_attempts_fail_and_take_long(self):
+        random.seed(2007)
+        for host in "a", "b":
+            for hour in range(11):
+                outcome = random.choice(
+                    ["success"] * 4 + ["failure", "killed", "vanished"])
+                for repetition in range(1 if outcome == "success" else 3):
+                    self.attempted(
+                        "garbo", host,
+                        at(hour, random.randrange(9) + 20 * repetition),
+                        random.choice([1, 1, 2, 5, 17, 40, 90]), outcome)
+        self.attempted("garbo", "b", at(11, 8), None)
+        for number in range(52):
+            # While a run holds the lock, no other starts.
+            if number not in (31, 32, 33):
+                self.attempted(
+                    "mail", "a", at(1) + 9 * number * MINUTE,
+                    35 if number == 30 else random.choice([1, 2, 3]))
+        expectations = [
+            expectation_from_text(
+                "garbo", schedule="0 * * * *", hosts="a b", window="3h",
+                grace="2h", failures="2", average="..10m", runs=2),
+            expectation_from_text(
+                "mail", every="40m", average="learned", runs=2, failures="1")]
+        since, until = at(5), at(12)
+        moments = moments_between(since - HOUR, until)
+        checks = [assess_all(expectations, now, MINUTE) for now in moments]
+        for case, incidents in self.replay(expectations, since, until):
+            self.assertIn("runtime", [
+                answer.question for each in incidents
+                for answer in each.answers])
+            self.assert_same(case, incidents, since, moments, checks)
+        self.assertTrue(any(
+            "has not reported its end after" in each.runtime.sentence
+            for check in checks for each in check))
 
     def test_runs_count_however_long_ago_they_were(self):
         # The durations of the last two runs, and a run of two days.

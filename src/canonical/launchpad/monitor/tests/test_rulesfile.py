@@ -124,6 +124,7 @@ class TestMistakes(unittest.TestCase):
             ('<lp:script name="x" zzz="1" />',
              "unknown attribute 'zzz' of lp:script; expected one of name,"
              " schedule, timezone, every, grace, hosts, missed, extra,"
+            " failures,"
              " window, runs, severity, average, oncalendar"),
             ('<lp:script name="x" schedule="@daily" oncalendar="daily" />',
              "one of schedule, oncalendar and every is needed, and only one"),
