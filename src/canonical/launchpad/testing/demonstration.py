@@ -195,15 +195,16 @@ def write_rules(path: Path) -> None:
     path.write_text("\n".join([*lines, "</configure>", ""]))
 
 
-def fill(connection: Any) -> int:
+def fill(connection: Any, days: int = DAYS) -> int:
     """Put the history into empty tables, and commit it.
 
     :param connection: of psycopg2.
+    :param days: how many of the last days.
     :return: the number of runs.
     """
     runs = [
         run for script in SCRIPTS for host in script.hosts
-        for run in _runs(script, host)]
+        for run in _runs(script, host, days)]
     runs.sort(key=lambda run: (run.started, run.script.name, run.hostname))
     with connection, connection.cursor() as cursor:
         _copy(cursor, "scriptactivity (name, hostname, date_started,"
@@ -231,12 +232,12 @@ def _ended(run: Past) -> datetime.datetime:
     return run.started + datetime.timedelta(seconds=run.seconds)
 
 
-def _runs(script: Script, host: str) -> Iterator[Past]:
+def _runs(script: Script, host: str, days: int) -> Iterator[Past]:
     """The runs of a script on a host, with its trouble and that of others."""
     source = random.Random(f"{script.name} on {host}")
     change = TROUBLES.get(script.trouble, _as_it_is)
     for slot in slots_between(
-        script.schedule, script.timezone, END - DAYS * DAY, END
+        script.schedule, script.timezone, END - days * DAY, END
     ):
         if slot.weekday() == 6 and slot.hour == 8:
             # Everything is down on Sundays.
