@@ -17,12 +17,19 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
+from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.replay import replay_all
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.schedule import slots_between
 
 
 __all__ = [
     "END",
     "fill",
+    "fill_alerts",
     "write_rules",
 ]
 
@@ -52,6 +59,12 @@ ImportError: cannot import name 'Person' from 'app.models'
 
 # What would end a field or a row, as COPY reads it.
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
+
+
+SENTENCES = {
+    "recently": "did not run when it was due",
+    "often": "missed more runs than the rule allows",
+    "runtime": "took longer or shorter than the rule allows"}
 
 
 @dataclass(frozen=True)
@@ -226,6 +239,27 @@ def fill(connection: Any, days: int = DAYS) -> int:
             (END - 5 * HOUR, END + 3 * HOUR))
         cursor.execute("ANALYZE")
     return len(runs)
+
+
+def fill_alerts(connection: Any, rules: Path, days: int = 10) -> None:
+    """Record what people would have been notified of, and commit it.
+
+    The utilities are registered, and there is a transaction manager.
+    """
+    with registered_apart():
+        load_expectations(rules)
+        cases = registered_cases(
+            registered_expectations(), END - HORIZON, END, MINUTE)
+        alarms = [
+            alarm for _, each in replay_all(cases, END - days * DAY, END)
+            for alarm in each]
+    alarms.sort(key=lambda each: (each.opened, each.name))
+    with connection, connection.cursor() as cursor:
+        _copy(cursor, "scriptalert (channel, name, hostname, question, state,"
+              " sentence, date_opened, date_told, date_closed, date_settled)",
+              [("mail", each.name, each.hostname, each.question, each.state,
+                SENTENCES[each.question], each.opened, each.opened + MINUTE,
+                each.closed, each.closed) for each in alarms])
 
 
 def _ended(run: Past) -> datetime.datetime:

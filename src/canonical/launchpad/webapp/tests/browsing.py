@@ -1,5 +1,6 @@
 """A server of the pages and a browser, for tests; what they need."""
 
+import contextlib
 import importlib.util
 import shutil
 import threading
@@ -15,7 +16,7 @@ CHROMIUM = shutil.which("chromium")
 CHECKOUT = Path(__file__).resolve().parents[5]
 AXE = CHECKOUT / ".venv" / "axe-core" / "package" / "axe.min.js"
 
-# What is missing for these tests, or nothing; `make test` prints it.
+# What is missing for these tests, or nothing.
 MISSING = ", ".join(filter(None, [
     "" if CHROMIUM else "Debian's chromium",
     "" if importlib.util.find_spec("playwright") else "playwright",
@@ -34,11 +35,9 @@ class Server:
         self._thread.start()
 
     def _run(self):
-        try:
+        # Its sockets may be closed while it waits for them.
+        with contextlib.suppress(OSError):
             self._server.run()
-        except OSError:
-            # Its sockets are closed while it waits for them.
-            pass
 
     def close(self):
         self._server.task_dispatcher.shutdown()
@@ -46,3 +45,8 @@ class Server:
         wasyncore.close_all(self._server._map)
         self._thread.join()
         self.application.registry.keeper.close()
+
+
+if __name__ == "__main__" and MISSING:
+    # `make test` calls this.
+    print(f"Left out: tests of the pages in a browser; they need {MISSING}")

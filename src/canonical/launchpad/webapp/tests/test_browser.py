@@ -180,8 +180,6 @@ class TestPages(BrowserTestCase):
             for _ in range(40):
                 page.keyboard.press("Tab")
                 if page.evaluate(
-                    "document.activeElement.closest('tbody th.script')?.tagName"
-                ) == "TH" and page.evaluate(
                     "document.activeElement.textContent") == "send-mails":
                     break
             page.keyboard.press("Enter")
