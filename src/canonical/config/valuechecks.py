@@ -85,7 +85,8 @@ def _patterns(value: str) -> None:
             raise ValueError(
                 f"not a regular expression: {line!r}: {error}") from None
         if match:
-            raise ValueError(f"it matches nothing at all: {line!r}")
+            raise ValueError(
+                f"it matches the empty text, and so everywhere: {line!r}")
 
 
 def _optional(check: Callable[[str], object]) -> Callable[[str], object]:

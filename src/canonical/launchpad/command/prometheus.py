@@ -6,6 +6,7 @@ import datetime
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from canonical.launchpad.monitor.answers import STATES
@@ -91,6 +92,9 @@ def write_metrics(path: Path, assessments: list[Assessment]) -> None:
     """
     umask = os.umask(0o022)
     try:
+        # A link that leads to itself exists not, but can be replaced.
+        with suppress(FileNotFoundError):
+            path.stat()
         if path.exists() and not path.is_file():
             raise OSError(
                 "not a regular file; --prometheus without FILE prints the"

@@ -15,7 +15,6 @@ from zope.component import getUtility
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
-from canonical.launchpad.command.history import complain_of_unknown
 from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.openalerts import alert_as_dict
@@ -30,6 +29,7 @@ from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import zone_name
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert
@@ -112,6 +112,8 @@ def _about(args: argparse.Namespace) -> About:
         rules = all_expected(args.expectations)
     except ExpectationError as error:
         # At three in the morning the rest still helps.
+        if args.expectations is not None:
+            raise
         trouble = str(error)
     rules = [each for each in rules if each.name == args.name]
     attempt_set = getUtility(IScriptAttemptSet)
