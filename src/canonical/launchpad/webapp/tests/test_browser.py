@@ -7,6 +7,7 @@ import psycopg2
 
 from canonical.database.embedded import embedded_parameters
 from canonical.database.embedded import stop_embedded
+from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.testing.demonstration import END
 from canonical.launchpad.testing.demonstration import fill
 from canonical.launchpad.testing.demonstration import write_rules
@@ -241,6 +242,8 @@ class TestRefresh(BrowserTestCase):
 
     def test_the_database_is_stopped_and_started(self):
         page = self.go("/")
+        # Of this thread, which would commit on a lost connection.
+        ZopelessTransactionManager._installed.disconnect()
         stop_embedded(PostgresLayer.directory)
         page.wait_for_selector("text=The database cannot be reached")
         self.assertNotIn("Traceback", page.content())
