@@ -11,7 +11,8 @@ skipped because another run held its lock.
 
 An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptDowntime` says when nothing is expected of any script.
-`IScriptPauseSet` keeps when one script was switched off or snoozed.
+`IScriptPauseSet` keeps when one script was switched off or snoozed, and
+`IScriptRuleSet` when a rule was first seen.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptAlertSet` keeps what people were notified of.
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
     from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
     from canonical.launchpad.interfaces.scriptpause import Pause
+    from canonical.launchpad.interfaces.scriptrule import IScriptRuleSet
+    from canonical.launchpad.interfaces.scriptrule import SeenRule
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
@@ -83,6 +86,7 @@ __all__ = [
     "IScriptFiguresSet",
     "IScriptHistorySet",
     "IScriptPauseSet",
+    "IScriptRuleSet",
     "IScriptSummary",
     "Inquiry",
     "KeptOutput",
@@ -90,6 +94,7 @@ __all__ = [
     "PastAttempt",
     "Pause",
     "Run",
+    "SeenRule",
     "UnrecordedRun",
     "checked_str",
     "checked_text",
@@ -103,6 +108,7 @@ _OF_READERS = (
     "scriptfigures",
     "scripthistory",
     "scriptpause",
+    "scriptrule",
     "scriptsummary",
 )
 

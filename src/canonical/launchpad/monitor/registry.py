@@ -14,13 +14,17 @@ from zope.component import hooks
 from zope.interface.registry import Components
 
 from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
+from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
@@ -115,10 +119,32 @@ def assess_all(
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
-    figures = getUtility(IScriptFiguresSet).getFigures(
-        [inquiry(case, at) for case in cases], at)
     assessments = [
-        assess(case, each, at)
-        for case, each in zip(cases, figures, strict=True)]
+        assess(case, each, at) for case, each in _with_figures(cases, at)]
     return sorted(assessments, key=lambda each: (
         -STATES.index(each.state), each.name, each.hostname or ""))
+
+
+def _with_figures(
+    cases: Iterable[Case], at: datetime.datetime
+) -> list[tuple[Case, Figures]]:
+    """The cases with the slots that count, and their figures."""
+    figures_set = getUtility(IScriptFiguresSet)
+    seen: dict[tuple[str, str | None], dict[SeenRule, datetime.datetime]] = {}
+    for rule, since in getUtility(IScriptRuleSet).getSeen().items():
+        seen.setdefault((rule.name, rule.hostname), {})[rule] = since
+    asked = list(cases)
+    found = list(zip(asked, figures_set.getFigures(
+        [inquiry(case, at) for case in asked], at), strict=True))
+    # A few scripts among many are new.
+    new = {
+        number: case for number, (asked_case, figures) in enumerate(found)
+        if (case := counted(
+            asked_case, figures, seen.get(
+                (asked_case.expectation.name, asked_case.hostname), {}), at)
+            ) is not asked_case}
+    again = figures_set.getFigures(
+        [inquiry(case, at) for case in new.values()], at)
+    for (number, case), figures in zip(new.items(), again, strict=True):
+        found[number] = case, figures
+    return found

@@ -17,6 +17,7 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
@@ -58,7 +59,10 @@ def figures_by_hand(asked, runs, now):
         if asked.slots and asked.slots[0] <= run.date_started < asked.until]
     counted = [each for each in numbers if each not in asked.skipped]
     latest = known[:asked.runs]
+    first = min((run.date_started for run in known), default=None)
     return Figures(
+        first_started=first if first and asked.slots and (
+            first >= asked.slots[0]) else None,
         last_started=max((run.date_started for run in latest), default=None),
         last_completed=max(
             (run.date_completed for run in known), default=None),
@@ -81,8 +85,14 @@ def replayed_from(case, since):
 def open_at(case, runs, moments, figures=figures_by_hand):
     """The questions with an open alert at each moment, from checks."""
     return questions_open(
-        assess(case, figures(inquiry(case, now), runs, now), now)
-        for now in moments)
+        assessed(case, runs, now, figures) for now in moments)
+
+
+def assessed(case, runs, now, figures):
+    """The assessment of a check."""
+    found = figures(inquiry(case, now), runs, now)
+    case = counted(case, found, {}, now)
+    return assess(case, figures(inquiry(case, now), runs, now), now)
 
 
 def questions_open(assessments):
