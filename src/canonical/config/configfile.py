@@ -30,6 +30,9 @@ __all__ = [
 
 SCHEMA = Path(__file__).with_name("schema.conf")
 
+# Nobody extends so many.
+DEEPEST = 10
+
 SECTION = re.compile(r"\[(.+)\]")
 KEY = re.compile(r"\s*([^:=\s][^:=]*?)\s*[:=]")
 
@@ -73,8 +76,12 @@ def read_file(path: Path, extended: tuple[Path, ...] = ()) -> Values:
     if base is None:
         return values
     other = Path(os.path.normpath(path.parent / base.value))
-    why = "it extends itself" if path in extended else (
-        "" if other.is_file() else f"there is no file {other}")
+    why = (
+        "it is empty" if not base.value
+        else "it extends itself" if path in extended
+        else f"more than {DEEPEST} files extend each other"
+        if len(extended) == DEEPEST
+        else "" if other.is_file() else f"there is no file {other}")
     if why:
         raise ConfigError(f"{path}: line {base.line}: [meta] extends: {why}")
     return merged(read_file(other, (*extended, path)), values)
@@ -206,7 +213,6 @@ def _wrong(values: Values) -> Iterator[tuple[int, str]]:
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
-    # difflib is slow to import, and most files have no mistake.
-    import difflib
-    found = difflib.get_close_matches(name, names, 1)
-    return f"; do you mean {found[0]}?" if found else ""
+    # Slow to import, and most files have no mistake.
+    from canonical.launchpad.plaintext import nearest
+    return nearest(name, names)

@@ -85,7 +85,8 @@ def _patterns(value: str) -> None:
             raise ValueError(
                 f"not a regular expression: {line!r}: {error}") from None
         if match:
-            raise ValueError(f"it matches nothing at all: {line!r}")
+            raise ValueError(
+                f"it matches the empty text, and so everywhere: {line!r}")
 
 
 def _optional(check: Callable[[str], object]) -> Callable[[str], object]:
@@ -142,6 +143,33 @@ def _url(value: str) -> None:
             " something like https://hooks.example.com/...")
 
 
+def _listen(value: str) -> None:
+    host, colon, port = value.rpartition(":")
+    if not colon:
+        raise ValueError(
+            f"not an address with a port: {_shown(value)}; expected something"
+            " like 127.0.0.1:8080")
+    _host(host.strip("[]"))
+    # The system chooses a port for 0.
+    if port != "0":
+        _port(port)
+
+
+def _ip_address(value: str) -> None:
+    import ipaddress
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(
+            f"not an IP address: {_shown(value)}; expected something like"
+            " 127.0.0.1") from None
+
+
+def _refresh(value: str) -> None:
+    if not 1 <= parse_duration(value).total_seconds() <= 3600:
+        raise ValueError(f"must be from 1s to 1h, not {value}")
+
+
 def _tls(value: str) -> None:
     if value not in TLS:
         raise ValueError(
@@ -170,6 +198,9 @@ CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
     ("monitor", "webhook_url"): _optional(_url),
     ("monitor", "heartbeat_url"): _optional(_url),
     ("monitor", "repeat"): parse_duration,
+    ("web", "listen"): _listen,
+    ("web", "trusted_proxy"): _optional(_ip_address),
+    ("web", "refresh"): _refresh,
     ("statsd", "host"): _optional(_host),
     ("statsd", "port"): _port,
 }

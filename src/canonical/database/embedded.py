@@ -27,6 +27,7 @@ from canonical.database.embeddedhome import owner_of
 from canonical.database.embeddedhome import server_uid
 from canonical.database.embeddedhome import socket_directory
 from canonical.database.embeddedprograms import run_program
+from canonical.database.errors import first_line
 from canonical.database.postgres import EmbeddedClusterError
 
 
@@ -72,7 +73,8 @@ def embedded_parameters(directory: Path) -> dict[str, str]:
     except OSError as error:
         raise EmbeddedClusterError(
             f"the embedded PostgreSQL in {directory} may let other users"
-            f" connect, and this cannot be changed: {error}") from error
+            f" connect, and this cannot be changed:"
+            f" {first_line(error)}") from error
     return running
 
 
@@ -169,7 +171,7 @@ def _start(directory: Path) -> dict[str, str]:
                 time.sleep(0.02)
             return running
     except (OSError, RuntimeError) as error:
-        raise _does_not_start(directory, str(error)) from error
+        raise _does_not_start(directory, first_line(error)) from error
 
 
 def _try_to_start(server: Any, directory: Path) -> None:

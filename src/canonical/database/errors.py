@@ -8,6 +8,8 @@ from storm.exceptions import IntegrityError
 from storm.exceptions import NotSupportedError
 from storm.exceptions import ProgrammingError
 
+from canonical.launchpad.plaintext import shortened
+
 
 __all__ = [
     "first_line",
@@ -23,8 +25,15 @@ REFUSED = (
 
 
 def first_line(error: BaseException) -> str:
-    """The text of an error on one line, with advice if there is any."""
+    """The text of an error on one line, with advice if there is any.
+
+    Long words in it are `shortened`.
+    """
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, OSError) and text.startswith("[Errno "):
+        about = f": {error.filename}" if error.filename else ""
+        text = f"{error.strerror}{about}"
+    text = shortened(text)
     detail = getattr(getattr(error, "diag", None), "message_detail", None)
     if detail:
         text += f": {' '.join(detail.split())}"

@@ -8,6 +8,7 @@ its letters in another order.
 from __future__ import annotations
 
 import datetime
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -16,6 +17,7 @@ __all__ = [
     "is_printable",
     "nearest",
     "printable",
+    "shortened",
     "single_line",
     "time_text",
 ]
@@ -24,6 +26,11 @@ __all__ = [
 # The Unicode categories that a name must not contain: control characters, line
 # and paragraph separators, and surrogates, which UTF-8 cannot encode.
 UNPRINTABLE = frozenset(["Cc", "Zl", "Zp", "Cs"])
+
+
+# No name is longer (see `IScriptActivity`), and few paths are.
+LONGEST = 300
+LONG_WORD = re.compile(r"\S{%s,}" % (LONGEST + 1))
 
 
 def is_printable(text: str) -> bool:
@@ -52,6 +59,12 @@ def printable(text: str, keep: str = "") -> str:
 def single_line(text: str) -> str:
     """`printable` text, with a space for every line break or tab."""
     return printable(" ".join(text.split()))
+
+
+def shortened(text: str) -> str:
+    """`text` with the middle left out of each word that nobody would read."""
+    return LONG_WORD.sub(
+        lambda word: f"{word[0][:60]}...{word[0][-20:]}", text)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

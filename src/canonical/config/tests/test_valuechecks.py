@@ -118,7 +118,7 @@ class TestValues(ConfigTestCase):
     def test_the_line_is_that_of_the_section(self):
         self.assertEqual(
             "line 4: [statsd] port: not a number from 1 to 65535; line 5:"
-            " [statsd] has no key portt; do you mean port?",
+            " [statsd] has no key portt; do you mean 'port'?",
             self.mistake_lines(
                 "[monitor]", "smtp_port: 25", "[statsd]", "port: x",
                 "portt: 25"))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from canonical.config.durations import parse_duration
+from canonical.config.valuechecks import value_mistake
 from canonical.launchpad.plaintext import is_printable
 
 
@@ -21,8 +20,8 @@ __all__ = [
     "failure_count",
     "file_name",
     "file_path",
+    "host_and_port",
     "host_and_script",
-    "joined",
     "minutes",
     "period",
     "purpose_and_role",
@@ -44,23 +43,6 @@ LARGEST_ID = 2**63 - 1
 
 # Hardly a history is longer.
 LONGEST = datetime.timedelta(days=3650)
-
-
-def joined(argv: Iterable[str]) -> list[str]:
-    """The arguments, with ``--since -1d`` as ``--since=-1d``.
-
-    `argparse` would take ``-1d`` for an option, and not say what is wrong
-    with it.
-    """
-    arguments: list[str] = []
-    for each in argv:
-        if re.match("-[0-9]", each) and arguments and re.fullmatch(
-            "--[a-z-]+", arguments[-1]
-        ):
-            arguments[-1] += f"={each}"
-        else:
-            arguments.append(each)
-    return arguments
 
 
 def duration(text: str) -> datetime.timedelta:
@@ -138,8 +120,9 @@ def minutes(value: str) -> int:
 
 
 def _number(value: str, most: int) -> int:
+    # int() refuses thousands of digits.
     if not (value.isascii() and value.isdecimal()) or not (
-        0 < int(value) <= most
+        len(value) < 30 and 0 < int(value) <= most
     ):
         raise argparse.ArgumentTypeError(
             f"not a number from 1 to {most}: {value!r}")
@@ -153,6 +136,14 @@ def host_and_script(value: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(
             f"not a host and a script with one colon between: {value!r}")
     return parts[0], parts[1]
+
+
+def host_and_port(value: str) -> str:
+    """Where to listen, as in ``127.0.0.1:8080``."""
+    mistake = value_mistake("web", "listen", value)
+    if mistake:
+        raise argparse.ArgumentTypeError(mistake)
+    return value
 
 
 def uri(value: str) -> str:

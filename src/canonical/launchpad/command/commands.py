@@ -207,6 +207,30 @@ COMMANDS = {
         {"scriptactivity snooze tidy-uploads --for 8h": "until the morning",
          "scriptactivity snooze tidy-uploads --for 0s": "no longer"},
         "snooze", "snooze", options.add_snooze_options),
+    "serve": Command(
+        "serve pages that people look at",
+        "Serves pages that show all scripts on one time axis, the past runs"
+        " of each, and incidents, and the same for programs.  It only reads."
+        "  It listens on this machine alone, unless [web] token_file or"
+        " trusted_proxy says who may look.",
+        {"scriptactivity serve": "on http://127.0.0.1:8080/",
+         "scriptactivity serve --listen 0.0.0.0:8080":
+         "for others too; it needs a token or a proxy"},
+        "serve", "serve", options.add_serve_options),
+    "token": Command(
+        "make a token for the pages",
+        "Makes a token, by which a person or a program may look at the pages,"
+        " and prints it once.  Only its hash is kept, in [web] token_file.",
+        {"scriptactivity token ops": "a token for the operators"},
+        "serve", "token", options.add_token_options, database=False),
+    "grafana": Command(
+        "print a dashboard or alert rules for the metrics",
+        "Prints a dashboard for Grafana, or alert rules for Prometheus, over"
+        " the metrics of \"serve\" and of \"check --prometheus\".",
+        {"scriptactivity grafana > dashboard.json": "a dashboard",
+         "scriptactivity grafana --rules > scriptactivity.yml":
+         "alert rules"},
+        "grafana", "grafana", options.add_grafana_options, database=False),
     "flush": Command(
         "record the successes that this host has spooled",
         "Records successes that are committed and not on record yet: those in"

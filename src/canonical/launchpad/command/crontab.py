@@ -15,6 +15,7 @@ from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
+from canonical.config import config
 from canonical.config.timelimit import within
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import connection_parameters
@@ -37,6 +38,7 @@ from canonical.launchpad.zcml import execute_zcml
 
 __all__ = [
     "TroubleError",
+    "check_named_config",
     "crontab",
     "text_of",
     "zone_of",
@@ -45,6 +47,9 @@ __all__ = [
 
 ZONES = "zoneinfo/"
 
+
+# The bytes of a file.  Devices have no end.
+LARGEST = 10_000_000
 
 # Seconds to wait for the names on record, which are no more than a help.
 TIMEOUT = 10
@@ -65,6 +70,7 @@ def crontab(args: argparse.Namespace) -> int:
     something about, or there is no line at all; 2 if a file could not be
     read.
     """
+    check_named_config(args)
     try:
         timezone = zone_of(args.timezone)
         names = [] if args.names is None else _names(args.names)
@@ -164,10 +170,10 @@ def _names_on_record() -> set[str]:
 def _files(given: str) -> Iterator[str]:
     """The file, or the files of a directory that cron would read."""
     path = Path(given)
-    if given == "-" or not path.is_dir():
-        yield given
-        return
     try:
+        if given == "-" or not path.is_dir():
+            yield given
+            return
         files = sorted(each for each in path.iterdir() if not each.is_dir())
     except OSError as error:
         raise TroubleError(f"{path}: {error.strerror}") from None
@@ -180,16 +186,30 @@ def _files(given: str) -> Iterator[str]:
             complain(f"{each}: left out; cron reads no file of such a name")
 
 
+def check_named_config(args: argparse.Namespace) -> None:
+    """Check the file that --config names, which little is taken from.
+
+    :raises ConfigError: if it is missing or wrong.
+    """
+    if args.config is not None:
+        config.setting("database", "uri")
+
+
 def text_of(file: str) -> str:
     """What a file has in it; bytes that are not UTF-8 as surrogates."""
     try:
-        data = sys.stdin.buffer.read() if file == "-" else (
-            Path(file).read_bytes())
+        if file == "-":
+            data = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with open(file, "rb") as stream:
+                data = stream.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise TroubleError(f"{file}: {reason}") from None
     if b"\0" in data:
         raise TroubleError(f"{file}: not a text file")
+    if len(data) > LARGEST:
+        raise TroubleError(f"{file}: larger than {LARGEST // 10**6} MB")
     return data.decode(errors="surrogateescape")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Container
-from collections.abc import Iterable
 from typing import Any
 
 from zope.component import getUtility
@@ -18,6 +17,7 @@ from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import for_people
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
+from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import FutureActivities
@@ -27,12 +27,10 @@ from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptSummary
-from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "complain_of_unknown",
     "failures",
     "last",
     "list_scripts",
@@ -185,6 +183,8 @@ def _why_it_failed(attempt: Any) -> str:
 
 def last(args: argparse.Namespace) -> int:
     """Print the last success of a script, or of each."""
+    if args.host is not None and args.name is None:
+        args.parser.error("--host goes with NAME")
     print_future(args.name and [args.name])
     activity_set = getUtility(IScriptActivitySet)
     if args.name is None:
@@ -218,27 +218,6 @@ def _is_late(attempt: Any, now: datetime.datetime) -> bool:
     """Does it run for more than twice its usual time?"""
     usual = attempt.usual_duration
     return usual is not None and now - attempt.date_started > 2 * usual
-
-
-def complain_of_unknown(
-    name: str | None,
-    hostname: str | None = None,
-    others: Iterable[str] = (),
-) -> None:
-    """Print a line that nothing is on record, with the nearest that is.
-
-    :param others: names that are known beside those on record.
-    """
-    summaries = getUtility(IScriptAttemptSet).getSummaries()
-    names = {each.name for each in summaries}.union(others)
-    hosts = {each.hostname for each in summaries}
-    said = f"nothing is on record of {name!r}" if name else (
-        "nothing is on record")
-    if hostname:
-        said += f" on {hostname!r}"
-    wanted, known = (name, names) if name and name not in names else (
-        hostname, hosts)
-    complain(said + nearest(wanted or "", known))
 
 
 def print_future(names: Container[str] | None = None) -> None:

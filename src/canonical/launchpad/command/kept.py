@@ -13,6 +13,7 @@ from zope.component import getUtility
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.monitor.incidents import Notice
 from canonical.launchpad.monitor.message import Message
@@ -35,7 +36,11 @@ SCRIPTS = 10
 
 def output(args: argparse.Namespace) -> int:
     """Print what was kept of the output of a command."""
-    kept = getUtility(IScriptAttemptSet).getOutput(args.name, args.run)
+    attempt_set = getUtility(IScriptAttemptSet)
+    kept = attempt_set.getOutput(args.name, args.run)
+    if kept is None and not attempt_set.getSummaries(args.name):
+        complain_of_unknown(args.name)
+        return 1
     if kept is None and args.run is None:
         complain(f"no output of {args.name!r} is kept")
         return 1

@@ -14,6 +14,7 @@ from canonical.launchpad.command.arguments import duration
 from canonical.launchpad.command.arguments import failure_count
 from canonical.launchpad.command.arguments import file_name
 from canonical.launchpad.command.arguments import file_path
+from canonical.launchpad.command.arguments import host_and_port
 from canonical.launchpad.command.arguments import host_and_script
 from canonical.launchpad.command.arguments import minutes
 from canonical.launchpad.command.arguments import period
@@ -32,15 +33,18 @@ __all__ = [
     "add_config_options",
     "add_crontab_options",
     "add_failures_options",
+    "add_grafana_options",
     "add_init_options",
     "add_kept_options",
     "add_last_options",
     "add_monitor_options",
     "add_output_options",
+    "add_serve_options",
     "add_show_options",
     "add_snooze_options",
     "add_suggest_options",
     "add_timers_options",
+    "add_token_options",
 ]
 
 
@@ -234,6 +238,27 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-file", metavar="[LEVEL:]FILE", type=file_name,
         help="write the log to this file as well; LEVEL is such as DEBUG")
+
+
+def add_serve_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``serve`` takes."""
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", type=host_and_port,
+        help="where to listen; by default what [web] listen says")
+    _add_expectations_option(parser)
+
+
+def add_grafana_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``grafana`` takes."""
+    parser.add_argument(
+        "--rules", action="store_true",
+        help="print alert rules for Prometheus instead of the dashboard")
+
+
+def add_token_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``token`` takes."""
+    parser.add_argument(
+        "name", metavar="NAME", type=text, help="who will use the token")
 
 
 def add_snooze_options(parser: argparse.ArgumentParser) -> None:

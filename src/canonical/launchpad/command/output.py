@@ -22,6 +22,7 @@ from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.plainlog import PlainFormatter
 from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import shortened
 from canonical.launchpad.plaintext import time_text
 
 
@@ -108,7 +109,8 @@ def _in_local_zone(match: re.Match[str]) -> str:
 
 def complain(text: str, program: str = "scriptactivity") -> None:
     """Print a line that says what is wrong to standard error."""
-    print(f"{program}: {printable(in_zone(text))}", file=sys.stderr)
+    said = printable(in_zone(shortened(text)))
+    print(f"{program}: {said}", file=sys.stderr)
 
 
 def in_a_line(error: Exception) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 from typing import NoReturn
 
-from canonical.launchpad.command.arguments import joined
 from canonical.launchpad.command.commands import COMMANDS
 from canonical.launchpad.command.commands import DESCRIPTION
 from canonical.launchpad.command.commands import EPILOG
@@ -21,6 +21,7 @@ from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.commands import VERSION
 from canonical.launchpad.command.options import add_config_file_option
 from canonical.launchpad.command.options import add_monitor_options
+from canonical.launchpad.command.runoptions import joined
 
 
 __all__ = [
@@ -100,15 +101,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     args, unknown = main_parser().parse_known_args(argv)
     args.config = file
     if unknown:
-        where = "" if argv[0] in COMMANDS else "; they follow the command"
+        early = list(takewhile(lambda each: each not in COMMANDS, argv))
+        where = "; they follow the command" if early else ""
         args.parser.error(
-            f"unrecognized arguments: {' '.join(unknown)}{where}")
+            f"unrecognized arguments: {' '.join(early or unknown)}{where}")
     return args
 
 
 def _config_file(argv: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     """The value of --config, wherever it is, and the other arguments."""
     parser = Parser(prog="scriptactivity", add_help=False, allow_abbrev=False)
+    parser.trouble = next(
+        (COMMANDS[each].trouble for each in argv if each in COMMANDS), 2)
     add_config_file_option(parser)
     args, rest = parser.parse_known_args(argv)
     return args.config, rest

@@ -33,10 +33,13 @@ def scriptactivity() -> int:
         # It leaves standard streams and signals to what it runs.  Nothing
         # that is imported for it is garbage.
         gc.disable()
-        from canonical.launchpad.command.run import is_run
-        from canonical.launchpad.command.run import run
-        if is_run(sys.argv[1:]):
-            run(sys.argv[1:])
+        try:
+            from canonical.launchpad.command.run import is_run
+            from canonical.launchpad.command.run import run
+            if is_run(sys.argv[1:]):
+                run(sys.argv[1:])
+        except KeyboardInterrupt as interrupt:
+            return _interrupted("scriptactivity", interrupt)
     return _run("scriptactivity", "main", "main")
 
 
@@ -63,14 +66,19 @@ def _run(program: str, module: str, function: str) -> int:
             print(f"{program}: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt as interrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # What is written already may be in the buffer still.
-        discard(1)
-        signum = getattr(interrupt, "signum", signal.SIGINT)
-        name = signal.Signals(signum).name
-        print(f"{program}: interrupted by {name}", file=sys.stderr)
-        return int(KILLED + signum)
+        return _interrupted(program, interrupt)
     return status
+
+
+def _interrupted(program: str, interrupt: KeyboardInterrupt) -> int:
+    """Print a line about it; returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is written already may be in the buffer still.
+    discard(1)
+    signum = getattr(interrupt, "signum", signal.SIGINT)
+    name = signal.Signals(signum).name
+    print(f"{program}: interrupted by {name}", file=sys.stderr)
+    return int(KILLED + signum)
 
 
 def _call(module: str, function: str) -> int:

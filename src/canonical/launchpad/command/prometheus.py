@@ -6,12 +6,8 @@ import datetime
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-
-from prometheus_client import CollectorRegistry
-from prometheus_client import Gauge
-from prometheus_client import generate_latest
-from prometheus_client import write_to_textfile
 
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
@@ -56,9 +52,33 @@ METRICS: list[tuple[str, str, Callable[[Assessment], float | None]]] = [
 
 
 def exposition(assessments: list[Assessment]) -> str:
-    """The metrics in Prometheus' exposition format."""
-    text: bytes = generate_latest(_metrics(assessments))
-    return text.decode()
+    """The metrics in Prometheus' exposition format.
+
+    A host that does not matter is an empty label.  The format is simple, and
+    with 10,000 scripts a client library would take seconds.
+    """
+    labels = [_labels(each) for each in assessments]
+    lines = []
+    for name, words, value in METRICS:
+        lines += _heading(name, words)
+        samples = map(value, assessments)
+        lines += [
+            f"scriptactivity_{name}{{{label}}} {float(sample)!r}"
+            for label, sample in zip(labels, samples, strict=True)
+            if sample is not None]
+    lines += _heading("state", "The script is in this state, or is not.")
+    lines += [
+        f'scriptactivity_state{{{label},state="{name}"}}'
+        f" {float(each.state == name)!r}"
+        for label, each in zip(labels, assessments, strict=True)
+        for name in STATES]
+    return "\n".join([*lines, ""])
+
+
+def _heading(name: str, words: str) -> list[str]:
+    return [
+        f"# HELP scriptactivity_{name} {words}",
+        f"# TYPE scriptactivity_{name} gauge"]
 
 
 def write_metrics(path: Path, assessments: list[Assessment]) -> None:
@@ -72,6 +92,9 @@ def write_metrics(path: Path, assessments: list[Assessment]) -> None:
     """
     umask = os.umask(0o022)
     try:
+        # A link that leads to itself exists not, but can be replaced.
+        with suppress(FileNotFoundError):
+            path.stat()
         if path.exists() and not path.is_file():
             raise OSError(
                 "not a regular file; --prometheus without FILE prints the"
@@ -81,33 +104,22 @@ def write_metrics(path: Path, assessments: list[Assessment]) -> None:
         with tempfile.TemporaryDirectory(
             dir=os.path.dirname(target), prefix=".scriptactivity-"
         ) as directory:
-            write_to_textfile(target, _metrics(assessments), tmpdir=directory)
+            whole = Path(directory) / "metrics"
+            whole.write_text(exposition(assessments), encoding="utf-8")
+            whole.replace(target)
     except OSError as error:
         raise OSError(f"{path}: {error.strerror or error}") from None
     finally:
         os.umask(umask)
 
 
-def _metrics(assessments: list[Assessment]) -> CollectorRegistry:
-    """A host that does not matter is an empty label."""
-    registry = CollectorRegistry()
-    for name, words, value in METRICS:
-        gauge = Gauge(
-            f"scriptactivity_{name}", words, ["script", "host"],
-            registry=registry)
-        for each in assessments:
-            sample = value(each)
-            if sample is not None:
-                gauge.labels(*_labels(each)).set(sample)
-    state = Gauge(
-        "scriptactivity_state", "The script is in this state, or is not.",
-        ["script", "host", "state"], registry=registry)
-    for each in assessments:
-        for name in STATES:
-            state.labels(*_labels(each), name).set(each.state == name)
-    return registry
+def _labels(assessment: Assessment) -> str:
+    """Which script, and on which host, as labels."""
+    return (
+        f'script="{_escaped(assessment.name)}",'
+        f'host="{_escaped(assessment.hostname or "")}"')
 
 
-def _labels(assessment: Assessment) -> tuple[str, str]:
-    """Which script, and on which host."""
-    return printable(assessment.name), printable(assessment.hostname or "")
+def _escaped(text: str) -> str:
+    """The value of a label."""
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"')

@@ -15,6 +15,7 @@ from pathlib import Path
 from zope.component import getUtility
 
 from canonical.config import config
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -34,8 +35,9 @@ __all__ = [
     "all_expected",
     "check_host",
     "check_names",
-    "clock_skew",
     "channels",
+    "clock_skew",
+    "complain_of_unknown",
     "expected",
     "notice_rules",
     "notice_switches",
@@ -108,6 +110,27 @@ def check_host(
     if hostname not in known:
         raise ExpectationError(
             f"unknown host {hostname!r}{nearest(hostname, known)}")
+
+
+def complain_of_unknown(
+    name: str | None,
+    hostname: str | None = None,
+    others: Iterable[str] = (),
+) -> None:
+    """Print a line that nothing is on record, with the nearest that is.
+
+    :param others: names that are known beside those on record.
+    """
+    summaries = _summaries()
+    names = {each.name for each in summaries}.union(others)
+    hosts = {each.hostname for each in summaries}
+    said = f"nothing is on record of {name!r}" if name else (
+        "nothing is on record")
+    if hostname:
+        said += f" on {hostname!r}"
+    wanted, known = (name, names) if name and name not in names else (
+        hostname, hosts)
+    complain(said + nearest(wanted or "", known))
 
 
 def _summaries() -> list[IScriptSummary]:

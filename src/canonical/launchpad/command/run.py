@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from canonical.config import config
 from canonical.launchpad.command.runoptions import add_run_options
+from canonical.launchpad.command.runoptions import joined
 from canonical.launchpad.scripts.run import Order
 from canonical.launchpad.scripts.run import run as run_order
 
@@ -36,9 +37,10 @@ class _Parser(argparse.ArgumentParser):
         """See `argparse.ArgumentParser`."""
         # Slow to import, and mostly nothing is wrong.
         from canonical.launchpad.plaintext import printable
+        from canonical.launchpad.plaintext import shortened
         print(
-            f"scriptactivity: {printable(message)} (see: scriptactivity run"
-            " --help)", file=sys.stderr, flush=True)
+            f"scriptactivity: {printable(shortened(message))} (see:"
+            " scriptactivity run --help)", file=sys.stderr, flush=True)
         os._exit(USAGE)
 
 
@@ -55,7 +57,7 @@ def run(argv: Sequence[str]) -> NoReturn:
     parser.add_argument("--config")
     parser.add_argument("run")
     add_run_options(parser)
-    args, unknown = parser.parse_known_args(head)
+    args, unknown = parser.parse_known_args(joined(head))
     if unknown and command is None:
         parser.error("expected -- between NAME and COMMAND")
     if unknown:

@@ -7,17 +7,37 @@ them too; so this imports little, and nothing that has to be installed.
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterable
 
 from canonical.config.durations import parse_duration
 
 
 __all__ = [
     "add_run_options",
+    "joined",
 ]
 
 
 # As long as a name may be; see `IScriptActivity`.
 LONGEST = 255
+
+
+def joined(argv: Iterable[str]) -> list[str]:
+    """The arguments, with ``--since -1d`` as ``--since=-1d``.
+
+    `argparse` would take ``-1d`` for an option, and not say what is wrong
+    with it.
+    """
+    arguments: list[str] = []
+    for each in argv:
+        if re.match("-[0-9]", each) and arguments and re.fullmatch(
+            "--[a-z-]+", arguments[-1]
+        ):
+            arguments[-1] += f"={each}"
+        else:
+            arguments.append(each)
+    return arguments
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +108,8 @@ def _timeout(value: str) -> tuple[float, str]:
 def _statuses(value: str) -> frozenset[int]:
     parts = [part.strip() for part in value.split(",")]
     if not all(
-        part.isascii() and part.isdecimal() and int(part) < 256
+        part.isascii() and part.isdecimal() and len(part) < 4
+        and int(part) < 256
         for part in parts
     ):
         raise argparse.ArgumentTypeError(

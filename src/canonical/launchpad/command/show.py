@@ -15,7 +15,6 @@ from zope.component import getUtility
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
-from canonical.launchpad.command.history import complain_of_unknown
 from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.openalerts import alert_as_dict
@@ -30,6 +29,7 @@ from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import zone_name
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert
@@ -51,6 +51,7 @@ from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
+    "rule_text",
     "show",
 ]
 
@@ -111,6 +112,8 @@ def _about(args: argparse.Namespace) -> About:
         rules = all_expected(args.expectations)
     except ExpectationError as error:
         # At three in the morning the rest still helps.
+        if args.expectations is not None:
+            raise
         trouble = str(error)
     rules = [each for each in rules if each.name == args.name]
     attempt_set = getUtility(IScriptAttemptSet)
@@ -127,7 +130,7 @@ def _about(args: argparse.Namespace) -> About:
 def _as_dict(about: About) -> dict[str, Any]:
     return {
         "name": about.name,
-        "rule": about.rule and _rule_text(about.rule),
+        "rule": about.rule and rule_text(about.rule),
         "declared_in": about.rule and place_of(about.rule),
         "trouble": about.trouble,
         "assessments": [
@@ -182,10 +185,10 @@ def _rule_lines(about: About) -> list[str]:
     if about.rule is None:
         return [f"none: {about.trouble}" if about.trouble else "none"]
     place = place_of(about.rule)
-    return [_rule_text(about.rule), *([place] if place else [])]
+    return [rule_text(about.rule), *([place] if place else [])]
 
 
-def _rule_text(rule: IScriptExpectation) -> str:
+def rule_text(rule: IScriptExpectation) -> str:
     """A rule as a person reads it."""
     when = f"every {duration_text(rule.every)}" if rule.every else (
         f"schedule {rule.schedule} {rule.timezone}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from canonical.launchpad.command.crontab import TroubleError
+from canonical.launchpad.command.crontab import check_named_config
 from canonical.launchpad.command.crontab import text_of
 from canonical.launchpad.command.crontab import zone_of
 from canonical.launchpad.command.output import complain
@@ -30,6 +32,7 @@ def timers(args: argparse.Namespace) -> int:
     standard error.  Exit status: 0; 1 if a timer was not understood, or there
     is none; 2 if a file could not be read or systemctl failed.
     """
+    check_named_config(args)
     try:
         timezone = zone_of(args.timezone)
         found = (
@@ -56,10 +59,10 @@ def _of_file(path: Path) -> Timer:
     if path.suffix != ".timer":
         raise TroubleError(f"{path}: expected a file such as backup.timer")
     text = text_of(str(path))
-    service = path.with_name(service_of(path.name, text))
+    service = path.parent / service_of(path.name, text)
     return Timer(
         str(path), path.name, text,
-        text_of(str(service)) if service.is_file() else "")
+        text_of(str(service)) if os.path.isfile(service) else "")
 
 
 def _of_unit(unit: str) -> Timer:

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import CLAIM_MINUTES
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
@@ -33,6 +34,13 @@ UNSETTLED = f"""
             AND date_claimed > now() - interval '{CLAIM_MINUTES} minutes'
     FROM scriptalert WHERE date_settled IS NULL
     ORDER BY name, hostname, question, date_opened, channel
+"""
+
+LATEST = """
+    SELECT id, channel, name, hostname, question, state, sentence,
+        date_opened, date_told, date_closed
+    FROM scriptalert WHERE (:name::text IS NULL OR name = :name)
+    ORDER BY date_opened DESC, id DESC LIMIT :limit
 """
 
 OPEN = """
@@ -97,6 +105,18 @@ class ScriptAlertSet:
                 pending=tuple(pending or ()), is_claimed=is_claimed)
             for *values, opened, notified, closed, pending, is_claimed
             in main_store().execute(*bind(UNSETTLED, {"claimant": claimant}))
+            for dates in [(opened, notified, closed)]]
+
+    def getLatest(
+        self, name: str | None = None, limit: int = 100
+    ) -> list[Alert]:
+        """See `IScriptAlertSet`."""
+        if name is not None and not is_storable(name):
+            return []
+        return [
+            Alert(*values, *map(_in_utc, dates))
+            for *values, opened, notified, closed in main_store().execute(
+                *bind(LATEST, {"name": name, "limit": limit}))
             for dates in [(opened, notified, closed)]]
 
     def open(self, alerts: Sequence[Alert]) -> None:

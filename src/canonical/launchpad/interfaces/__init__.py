@@ -15,7 +15,8 @@ An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptRuleSet` when a rule was first seen.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
-`IScriptAlertSet` keeps what people were notified of.
+`IScriptTimelineSet` counts them and pages through them, for what people look
+at.  `IScriptAlertSet` keeps what people were notified of.
 """
 
 import importlib
@@ -61,12 +62,21 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
+    from canonical.launchpad.interfaces.scripttimeline import Column
+    from canonical.launchpad.interfaces.scripttimeline import Counts
+    from canonical.launchpad.interfaces.scripttimeline import (
+        IScriptTimelineSet,
+    )
+    from canonical.launchpad.interfaces.scripttimeline import PastRun
+    from canonical.launchpad.interfaces.scripttimeline import Track
 
 
 __all__ = [
     "Alert",
     "CHANNELS",
     "CLAIM_MINUTES",
+    "Column",
+    "Counts",
     "EndedRun",
     "FAILED",
     "FOREVER",
@@ -88,13 +98,16 @@ __all__ = [
     "IScriptPauseSet",
     "IScriptRuleSet",
     "IScriptSummary",
+    "IScriptTimelineSet",
     "Inquiry",
     "KeptOutput",
     "Output",
     "PastAttempt",
+    "PastRun",
     "Pause",
     "Run",
     "SeenRule",
+    "Track",
     "UnrecordedRun",
     "checked_str",
     "checked_text",
@@ -110,6 +123,7 @@ _OF_READERS = (
     "scriptpause",
     "scriptrule",
     "scriptsummary",
+    "scripttimeline",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import reprlib
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ __all__ = [
     "checked_str",
     "checked_text",
 ]
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class IScriptActivity(Interface):
@@ -173,7 +177,8 @@ def checked_text(field: TextLine, value: object) -> str:
             f"{field.__name__} must have at most {field.max_length}"
             f" characters, not {len(text)}: {shown}")
     if not is_printable(text):
-        raise ValueError(
-            f"{field.__name__} must not have line breaks or control"
-            f" characters: {shown}")
+        # A surrogate stands for a byte that is not UTF-8.
+        wrong = "not have line breaks or control characters" if (
+            SURROGATE.search(text) is None) else "be in UTF-8"
+        raise ValueError(f"{field.__name__} must {wrong}: {shown}")
     return text

@@ -95,6 +95,14 @@ class IScriptAlertSet(Interface):
         :return: a list of `Alert`, by name, host and question.
         """
 
+    def getLatest(name=None, limit=100):
+        """Alerts that are open or closed, the latest first.
+
+        :param name: the name of a script; `None` for all.
+        :param limit: the greatest number of alerts.
+        :return: a list of `Alert`, by when they opened.
+        """
+
     def open(alerts):
         """Record alerts.
 

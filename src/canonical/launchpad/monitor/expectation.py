@@ -107,6 +107,9 @@ def _band(text: str) -> Any:
 def _value(attribute: str, field: Field, text: Any) -> Any:
     """The value of a field, from its text."""
     if isinstance(field, Tuple):
+        if "," in text:
+            raise ValueError(
+                f"{attribute} are separated by spaces, not commas: {text!r}")
         return tuple(text.split())
     try:
         if isinstance(field, Timedelta):

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from xml.sax import SAXParseException
+from xml.sax import make_parser
+from xml.sax.handler import feature_namespaces
 from xml.sax.saxutils import quoteattr
+from xml.sax.xmlreader import InputSource
 
 from zope.configuration import xmlconfig
 from zope.configuration.config import ConfigurationConflictError
@@ -23,6 +26,7 @@ from canonical.launchpad.monitor.directives import DIRECTIVES
 from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.plaintext import printable
+from canonical.launchpad.plaintext import shortened
 from canonical.launchpad.plaintext import single_line
 
 
@@ -57,6 +61,9 @@ UNWRITABLE = re.compile(
 
 # How `zope.configuration` writes the place of a directive.
 PLACE = re.compile(r'File "(.*)", line (\d+)')
+
+# The classes of errors, which it puts before what an error says.
+CLASSES = re.compile(r"(?<= )(zope\.[\w.]+|ImportError): ")
 
 
 @dataclass(frozen=True)
@@ -142,9 +149,12 @@ def load_expectations(path: Path) -> None:
     path = path.absolute()
     try:
         _execute(path)
-    except (ConfigurationError, LookupError, OSError, ValueError) as error:
+    except (
+        ConfigurationError, LookupError, OSError, SAXParseException, ValueError
+    ) as error:
         where, what = _explained(error, str(path))
-        raise ExpectationError(f"{where}: {single_line(what)}") from None
+        raise ExpectationError(
+            f"{printable(where)}: {single_line(what)}") from None
 
 
 def _execute(path: Path) -> None:
@@ -153,9 +163,29 @@ def _execute(path: Path) -> None:
     xmlconfig.registerCommonDirectives(context)
     context.basepath = str(path.parent)
     context.processFile(str(path))
+    parser = make_parser()
+    parser.setContentHandler(_Handler(context))
+    parser.setFeature(feature_namespaces, True)
     with path.open("rb") as file:
-        xmlconfig.processxmlfile(file, context)
+        source = InputSource(str(path))
+        source.setByteStream(file)
+        parser.parse(source)
     context.execute_actions()
+
+
+class _Handler(xmlconfig.ConfigurationHandler):
+    """Refuses text, which is a directive that lost its ``<`` perhaps.
+
+    `zope.configuration` ignores text, and nobody would miss the rule.
+    """
+
+    def characters(self, text: str) -> None:
+        """See `xml.sax.handler.ContentHandler`."""
+        if not text.isspace():
+            raise ExpectationError(
+                f"{printable(self.locator.getSystemId())}:"
+                f"{self.locator.getLineNumber()}: text outside all directives:"
+                f" {shortened(text.strip())!r}")
 
 
 def _explained(error: Exception, path: str) -> tuple[str, str]:
@@ -194,11 +224,16 @@ def _directive_problem(error: ConfigurationError) -> str:
         return "it is inside a directive, which has to be closed with /> first"
     if error.args[0] != "Unknown directive":
         lines = [line.strip() for line in str(error).splitlines()]
-        return ": ".join(line for line in lines if not PLACE.match(line))
+        return CLASSES.sub(
+            "", ": ".join(line for line in lines if not PLACE.match(line)))
     _, namespace, name = error.args
     if namespace == NAMESPACE and name in DIRECTIVES:
         return (
             f"unknown directive lp:{name}; put before it: {INCLUDE.strip()}")
+    if not namespace:
+        return (
+            f"unknown directive {name!r}; a rules file begins with"
+            f" {single_line(START)}")
     known = [f"lp:{each}" for each in DIRECTIVES]
     said = f"lp:{name}" if namespace == NAMESPACE else name
     return (

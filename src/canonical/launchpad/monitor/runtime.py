@@ -26,6 +26,7 @@ __all__ = [
     "runs_too_long",
     "runtime_is_off",
     "runtime_sentence",
+    "usual_range",
 ]
 
 
@@ -162,6 +163,26 @@ def runtime_sentence(
         # The rounded average would equal the limit.
         text = f"{took.total_seconds():.9g}s"
     return f"average runtime {text} over {runs}{limit}"
+
+
+def usual_range(
+    expectation: IScriptExpectation, earlier: Sequence[float]
+) -> tuple[float | None, float | None]:
+    """The durations, in seconds, between which a run is as it should be.
+
+    :param earlier: as in `runtime_is_off`.
+    :return: the shortest and the longest; `None` if there is no limit.
+    """
+    if not expectation.learned:
+        low, high = (
+            None if limit is None else limit.total_seconds()
+            for limit in (expectation.average_min, expectation.average_max))
+        return low, high
+    if len(earlier) < FEWEST_RUNS:
+        return None, None
+    usual = _log(statistics.median(earlier))
+    distance = max(math.log(RATIO), DEVIATIONS * _deviation(earlier, usual))
+    return math.exp(usual - distance), math.exp(usual + distance)
 
 
 def running_sentence(

@@ -152,6 +152,8 @@ def _level_and_path(
         parser.error(
             f"--log-file: no level {name!r}; there are {', '.join(LEVELS)}."
             f"  A file of that name is ./{value}")
+    if not path:
+        parser.error(f"--log-file: there is no file after {value!r}")
     return LEVELS[name.upper()], path
 
 

@@ -114,7 +114,10 @@ def run(order: Order) -> NoReturn:
                 "SCRIPTACTIVITY_RUN_KEY": record.run_key},
             streams, closed)
     except CannotStart as error:
-        print(f"scriptactivity: {error}", file=sys.stderr, flush=True)
+        from canonical.launchpad.plaintext import shortened
+        print(
+            f"scriptactivity: {shortened(str(error))}", file=sys.stderr,
+            flush=True)
         _begin(record, settings)
         _end(record, settings, Ending("failure", error.status, str(error)))
         os._exit(error.status)
@@ -239,10 +242,12 @@ def _end(
 ) -> None:
     """Record the end, and log what is not kept."""
     import logging
+
+    from canonical.launchpad.plaintext import shortened
     warning = record.end(ending) if settings.mistake is None else (
         f"This run is not on record: {settings.mistake}")
     if warning is not None:
-        logging.getLogger().warning("%s", warning)
+        logging.getLogger().warning("%s", shortened(warning))
 
 
 def _ending(

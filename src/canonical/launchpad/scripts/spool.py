@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from canonical.database.errors import first_line
+
 
 __all__ = [
     "DamagedFile",
@@ -113,7 +115,8 @@ def spool_success(directory: Path, success: Success, why: str) -> str:
         path = write_success(directory, success)
     except OSError as error:
         raise NotSpooled(
-            f"{why}.  It cannot be spooled either: {error}.  Put this line"
+            f"{why}.  It cannot be spooled either:"
+            f" {first_line(error)}.  Put this line"
             " into a file in the spool that ends in .json, then run"
             f" scriptactivity flush: {as_json(success, indent=None)}"
         ) from None

@@ -76,15 +76,18 @@ class TestKept(unittest.TestCase):
 
     def test_output_of_what_is_not_there(self):
         self.assertEqual(
-            (1, "", "scriptactivity: no output of 'garbo' is kept\n"),
+            (1, "", "scriptactivity: nothing is on record of 'garbo'\n"),
             call("output", "garbo"))
+        self.attempt(None)
+        (number,), = [(each.id,) for each in getUtility(
+            IScriptAttemptSet).getFailures("garbo")]
         self.assertEqual(
             (1, "",
              "scriptactivity: run 9 of 'garbo' is not on record\n"),
             call("output", "garbo", "--run", "9"))
-        self.attempt(None)
-        (number,), = [(each.id,) for each in getUtility(
-            IScriptAttemptSet).getFailures("garbo")]
+        self.assertEqual(
+            (1, "", "scriptactivity: no output of 'garbo' is kept\n"),
+            call("output", "garbo"))
         self.assertEqual(
             (1, "",
              f"scriptactivity: no output of run {number} of 'garbo' is"

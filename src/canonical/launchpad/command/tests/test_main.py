@@ -172,7 +172,7 @@ class TestCommand(CommandTestCase):
         status, out, err = self.run_command("last", "garbo", LPCONFIG="/no")
         self.assertEqual(2, status)
         self.assertEqual("", out)
-        self.assertRegex(err, "^scriptactivity: LPCONFIG: no instance '/no'")
+        self.assertRegex(err, "^scriptactivity: LPCONFIG: no such file: '/no'")
         self.assertEqual(1, err.count("\n"))
 
     def test_wrong_use_is_status_2(self):

@@ -3,13 +3,16 @@
 import datetime
 import json
 
+from psycopg2.extensions import make_dsn
 from zope.component import getUtility
 
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.tests.test_check import CheckTestCase
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import PostgresLayer
 
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -81,7 +84,15 @@ class TestShow(CheckTestCase):
 
     def test_rules_that_cannot_be_read_do_not_hide_the_rest(self):
         self.write("expectations.zcml", "<configure>")
-        out = self.show("fine")
+        self.write(
+            "scriptactivity.conf",
+            f"[monitor]\nexpectations: {self.expectations}\n")
+        status, out, err = self.run_command(
+            "show", "fine",
+            LPCONFIG=str(self.expectations.parent / "scriptactivity.conf"),
+            LP_DATABASE_URI=make_dsn(
+                **embedded_parameters(PostgresLayer.directory)))
+        self.assertEqual((0, ""), (status, err))
         self.assertRegex(out, r"\nrule      none: .*expectations\.zcml")
         self.assertIn("2007-02-01 10:00:00", out)
 

@@ -122,7 +122,7 @@ class TestConfig(CommandTestCase):
         self.assertEqual((2, ""), (status, out))
         self.assertEqual(
             f"scriptactivity: {self.path}: line 1: no section [datbase]; do"
-            " you mean database?\n", err)
+            " you mean 'database'?\n", err)
 
     def test_what_is_out_of_reach(self):
         status, checks = self.checks(

@@ -109,7 +109,7 @@ class TestDatabase(RunTestCase):
         ):
             self.assert_unhurt(self.configure(text), words)
         self.assert_unhurt(
-            {"LPCONFIG": "/nowhere"}, "LPCONFIG: no instance '/nowhere'")
+            {"LPCONFIG": "/nowhere"}, "LPCONFIG: no such file: '/nowhere'")
         self.assert_unhurt(
             {"LP_DATABASE_URI": "nonsense"}, "not a PostgreSQL URI")
 

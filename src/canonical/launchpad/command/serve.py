@@ -1,0 +1,86 @@
+"""The commands ``serve`` and ``token``."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import re
+from pathlib import Path
+
+from canonical.config import ConfigError
+from canonical.config import config
+from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.output import log_plainly
+from canonical.launchpad.command.output import say
+from canonical.launchpad.command.rules import rules_file
+
+
+__all__ = [
+    "serve",
+    "token",
+]
+
+
+# What `serve` needs and other commands do not.
+PACKAGES = ("chameleon", "pyramid", "waitress")
+
+# A server lives long.  Its garbage is looked for, but not with each request.
+THRESHOLDS = (50_000, 20, 50)
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serve the pages, until a signal ends it."""
+    try:
+        from canonical.launchpad.webapp.application import configured_access
+        from canonical.launchpad.webapp.application import make_application
+        from canonical.launchpad.webapp.server import may_listen
+        from canonical.launchpad.webapp.server import serve as run
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in PACKAGES:
+            raise
+        complain(
+            f"the pages need the package {error.name}; install it with:"
+            " pip install 'scriptactivity[web]'")
+        return 2
+    host, _, port = (args.listen or config.web.listen).rpartition(":")
+    host = host.strip("[]")
+    access = configured_access()
+    if not may_listen(host, access):
+        raise ConfigError(
+            f"listening on {host} would show the pages to others; say who may"
+            " look: name a file of tokens in [web] token_file and run"
+            " \"scriptactivity token NAME\", or name a web server that passes"
+            " users on in [web] trusted_proxy")
+    log_plainly()
+    gc.set_threshold(*THRESHOLDS)
+    gc.enable()
+    application = make_application(
+        args.expectations or rules_file(), access,
+        config.duration_of("web", "refresh"))
+    run(application, host, int(port), config.web.trusted_proxy)
+    return 0
+
+
+def token(args: argparse.Namespace) -> int:
+    """Make a token, print it, and keep its hash."""
+    from canonical.launchpad.webapp.access import hash_of
+    from canonical.launchpad.webapp.access import new_token
+    if not re.fullmatch(r"\S+", args.name):
+        complain(f"a name without spaces is needed, not {args.name!r}")
+        return 2
+    name = config.web.token_file
+    if not name:
+        raise ConfigError(
+            "[web] token_file names no file that could keep the hash of a"
+            " token; name one, such as tokens")
+    path = config.directory / Path(name).expanduser()
+    made = new_token()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(descriptor, "a", encoding="utf-8") as file:
+        file.write(f"{args.name} sha256:{hash_of(made)}\n")
+    say(f"{made}")
+    complain(
+        f"{path} keeps only the hash of this token; nobody can print the"
+        " token again")
+    return 0

@@ -1,0 +1,168 @@
+"""Implements `IScriptTimelineSet`."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from zope.interface import implementer
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.database import scripttimeline_sql as sql
+from canonical.launchpad.database.openattempts import open_attempts
+from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.validation import is_storable
+from canonical.launchpad.interfaces import Column
+from canonical.launchpad.interfaces import Counts
+from canonical.launchpad.interfaces import IScriptTimelineSet
+from canonical.launchpad.interfaces import PastRun
+from canonical.launchpad.interfaces import Track
+
+
+__all__ = [
+    "ScriptTimelineSet",
+]
+
+
+# The start, the table and the id of a run.
+KEY = re.compile(r"([0-9T:.-]{19,26})Z-([12])-([0-9]{1,18})", re.ASCII)
+
+
+@implementer(IScriptTimelineSet)
+class ScriptTimelineSet:
+    """See `IScriptTimelineSet`."""
+
+    def getNames(self) -> list[str]:
+        """See `IScriptTimelineSet`."""
+        return sorted(name for name, in main_store().execute(sql.NAMES))
+
+    def getCounts(
+        self,
+        tracks: Sequence[Track],
+        since: datetime.datetime,
+        width: datetime.timedelta,
+        buckets: int,
+    ) -> list[dict[int, Counts]]:
+        """See `IScriptTimelineSet`."""
+        found: list[dict[int, Counts]] = [{} for _ in tracks]
+        # Scripts with the same schedule share one tuple of slots.
+        slots = {id(each.slots): each.slots for each in tracks}
+        numbers = {key: number for number, key in enumerate(slots)}
+        for number, bucket, *counts in _execute(sql.COUNTS, {
+            **_asked(tracks),
+            **_period(since, width, buckets),
+            "gone": open_attempts()["gone"],
+            "slots": [numbers[id(each.slots)] for each in tracks],
+            "skew": [each.skew for each in tracks],
+            "shortest": [each.shortest for each in tracks],
+            "longest": [each.longest for each in tracks],
+            "slot_numbers": list(numbers.values()),
+            "slot_starts": [
+                "{" + ",".join(f'"{start}"' for start in each) + "}"
+                for each in slots.values()],
+        }):
+            found[number][bucket] = Counts(*counts)
+        return found
+
+    def getGaps(
+        self,
+        tracks: Sequence[Track],
+        since: datetime.datetime,
+        until: datetime.datetime,
+    ) -> list[list[tuple[datetime.datetime, datetime.datetime]]]:
+        """See `IScriptTimelineSet`."""
+        found: list[list[Any]] = [[] for _ in tracks]
+        for number, begin, end in _execute(sql.GAPS, {
+            **_asked(tracks), "since": since, "until": until
+        }):
+            found[number].append((_utc(begin), _utc(end)))
+        return found
+
+    def getColumns(
+        self,
+        track: Track,
+        since: datetime.datetime,
+        width: datetime.timedelta,
+        buckets: int,
+        few: int,
+    ) -> list[Column]:
+        """See `IScriptTimelineSet`."""
+        if not is_storable(track.name):
+            return []
+        return [
+            Column(
+                bucket, runs, least, median, greatest,
+                tuple(map(_utc, starts or ())), tuple(durations or ()))
+            for bucket, runs, least, median, greatest, starts, durations
+            in _execute(
+                sql.columns(track.hostname is None), {
+                    **_period(since, width, buckets),
+                    "name": track.name, "hostname": track.hostname,
+                    "few": few})]
+
+    def getPage(
+        self,
+        name: str,
+        hostname: str | None,
+        since: datetime.datetime | None,
+        until: datetime.datetime | None,
+        before: str | None,
+        limit: int,
+    ) -> list[PastRun]:
+        """See `IScriptTimelineSet`."""
+        moment, table, number = _key(before)
+        if not is_storable(name) or not is_storable(hostname or ""):
+            return []
+        rows = _execute(sql.page(hostname is None), {
+            "name": name, "hostname": hostname, "limit": limit,
+            "since": since or sql.FIRST, "until": until or sql.LAST,
+            "before": moment, "before_table": table, "before_id": number,
+            "gone": open_attempts()["gone"]})
+        return [
+            PastRun(
+                f"{_utc(started).replace(tzinfo=None).isoformat()}Z"
+                f"-{table}-{number}",
+                host, _utc(started), ended and _utc(ended), outcome, reason)
+            for started, table, number, host, ended, outcome, reason in rows]
+
+
+def _key(text: str | None) -> tuple[datetime.datetime, int, int]:
+    """The parts of the key of a run; of one after all runs for `None`.
+
+    :raises ValueError: if it is not a key.
+    """
+    if text is None:
+        return sql.LAST, 3, 0
+    match = KEY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not the key of a run: {text!r}")
+    moment = datetime.datetime.fromisoformat(match[1])
+    return (
+        moment.replace(tzinfo=datetime.UTC), int(match[2]), int(match[3]))
+
+
+def _asked(tracks: Sequence[Track]) -> dict[str, Any]:
+    return {
+        "numbers": list(range(len(tracks))),
+        "names": [each.name for each in tracks],
+        "hostnames": [each.hostname for each in tracks],
+        "patience": [each.patience for each in tracks],
+    }
+
+
+def _period(
+    since: datetime.datetime, width: datetime.timedelta, buckets: int
+) -> dict[str, Any]:
+    return {
+        "since": since, "until": since + buckets * width,
+        "width": width.total_seconds()}
+
+
+def _execute(statement: str, values: dict[str, Any]) -> Any:
+    return main_store().execute(*bind(statement, values)).get_all()
+
+
+def _utc(moment: datetime.datetime) -> datetime.datetime:
+    return moment.astimezone(datetime.UTC)

@@ -1,0 +1,233 @@
+"""The SQL statements of `scripttimeline`.
+
+``:name`` stands for a value; see `scriptattempt_sql.bind`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+
+from canonical.launchpad.database.scriptattempt_sql import IS_OPEN
+from canonical.launchpad.database.successes import VALID
+from canonical.launchpad.database.successes import successes
+
+
+# Bounds of all runs.
+FIRST = datetime.datetime(1, 12, 31, tzinfo=datetime.UTC)
+LAST = datetime.datetime(9999, 1, 2, tzinfo=datetime.UTC)
+
+
+def _names(table: str) -> str:
+    """Steps from each name in a table to the next by index."""
+    return f"""
+        {table}_names AS (
+            (SELECT name FROM {table} ORDER BY name LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT next.name FROM {table} AS next
+                WHERE next.name > {table}_names.name
+                ORDER BY next.name LIMIT 1
+            )
+            FROM {table}_names WHERE {table}_names.name IS NOT NULL
+        )
+    """
+
+
+NAMES = f"""
+    WITH RECURSIVE {_names("scriptactivity")}, {_names("scriptattempt")}
+    SELECT name FROM scriptactivity_names WHERE name IS NOT NULL
+    UNION SELECT name FROM scriptattempt_names WHERE name IS NOT NULL
+"""
+
+ASKED = """
+    asked AS (
+        SELECT * FROM unnest(
+            :numbers::integer[], :names::text[], :hostnames::text[],
+            :patience::interval[]
+        ) AS asked (number, name, hostname, patience)
+    )
+"""
+
+# Each part is planned apart, and skipped for a script that it is not for.  So
+# each part walks over its own index.
+ON_A_HOST = "run.name = asked.name AND run.hostname = asked.hostname"
+ON_ANY_HOST = "asked.hostname IS NULL AND run.name = asked.name"
+
+
+def _either(text: str, columns: str, tail: str = "") -> str:
+    """Successes of a row of ``asked``, on its host or on any."""
+    return " UNION ALL ".join(
+        successes(columns, f"{run} AND {text}", tail)
+        for run in (ON_A_HOST, ON_ANY_HOST))
+
+
+def _failed() -> str:
+    """The starts of failed attempts of a row of ``asked``."""
+    return " UNION ALL ".join(
+        "SELECT run.date_started FROM scriptattempt AS run"
+        f" WHERE {which} AND {state}"
+        " AND run.date_started >= :since AND run.date_started < :until"
+        for which in (ON_A_HOST, ON_ANY_HOST)
+        for state in (
+            "run.outcome IN ('failure', 'killed', 'vanished')",
+            "run.id = ANY (:gone) AND"
+            f" {IS_OPEN.replace('attempt.', 'run.')}"))
+
+
+BUCKET = (
+    "floor(extract(epoch FROM {} - :since::timestamptz) / :width)::integer")
+IN_PERIOD = "date_started >= :since AND date_started < :until"
+TOOK = "date_part('epoch', date_completed - date_started)"
+
+# As in `scriptfigures`, the slots of a schedule are sent once, and
+# `width_bucket` finds the slot of a run.
+COUNTS = f"""
+    WITH {ASKED}, usual AS (
+        SELECT * FROM unnest(
+            :numbers::integer[], :slots::integer[], :skew::interval[],
+            :shortest::float8[], :longest::float8[]
+        ) AS usual (number, slots, skew, shortest, longest)
+    ), slots AS MATERIALIZED (
+        SELECT number, starts::timestamptz[] AS starts
+        FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
+            AS slots (number, starts)
+    )
+    SELECT number, bucket, sum(runs)::integer, sum(met)::integer,
+        sum(late)::integer, sum(unusual)::integer, sum(failed)::integer
+    FROM (
+        SELECT asked.number, counted.bucket, counted.runs, counted.met,
+            counted.late, counted.unusual, 0 AS failed
+        FROM asked JOIN usual USING (number)
+        JOIN slots ON slots.number = usual.slots
+        CROSS JOIN LATERAL (
+            SELECT {BUCKET.format("slots.starts[slot]")} AS bucket,
+                sum(runs) AS runs, count(*) AS met,
+                count(*) FILTER (
+                    WHERE completed > slots.starts[slot] + asked.patience
+                ) AS late,
+                sum(unusual) AS unusual
+            FROM (
+                SELECT slot, count(*) AS runs, min(completed) AS completed,
+                    count(*) FILTER (
+                        WHERE took < usual.shortest OR took > usual.longest
+                    ) AS unusual
+                FROM ({_either(
+                    "cardinality(slots.starts) > 0"
+                    " AND date_started >= slots.starts[1] - usual.skew"
+                    " AND date_started < :until",
+                    "width_bucket(date_started + usual.skew, slots.starts)"
+                    " AS slot,"
+                    f" date_completed AS completed, {TOOK} AS took")}) AS run
+                GROUP BY slot
+            ) AS in_slot
+            GROUP BY 1
+            UNION ALL
+            SELECT {BUCKET.format("date_started")}, count(*), 0, 0,
+                count(*) FILTER (
+                    WHERE took < usual.shortest OR took > usual.longest)
+            FROM ({_either(
+                f"cardinality(slots.starts) = 0 AND {IN_PERIOD}",
+                f"date_started, {TOOK} AS took")}) AS run
+            GROUP BY 1
+        ) AS counted
+        UNION ALL
+        SELECT asked.number, failure.bucket, 0, 0, 0, 0, failure.failed
+        FROM asked CROSS JOIN LATERAL (
+            SELECT {BUCKET.format("date_started")} AS bucket,
+                count(*) AS failed
+            FROM ({_failed()}) AS attempt
+            GROUP BY 1
+        ) AS failure
+    ) AS counted
+    WHERE bucket >= 0
+    GROUP BY number, bucket
+"""
+
+# The last completion before the period, and those in it.
+GAPS = f"""
+    WITH {ASKED}
+    SELECT asked.number, gap.begun, gap.ended
+    FROM asked CROSS JOIN LATERAL (
+        SELECT completed AS begun, coalesce(lead(completed) OVER (
+            ORDER BY completed), :until) AS ended
+        FROM (
+            SELECT max(completed) AS completed FROM ({_either(
+                "date_completed < :since", "date_completed AS completed",
+                "ORDER BY date_completed DESC LIMIT 1")}) AS last
+            UNION ALL
+            SELECT completed FROM ({_either(
+                "date_completed >= :since AND date_completed < :until",
+                "date_completed AS completed")}) AS later
+        ) AS completions
+        WHERE completed IS NOT NULL
+    ) AS gap
+    WHERE gap.ended - gap.begun > asked.patience
+    ORDER BY asked.number, gap.begun
+"""
+
+
+@functools.cache
+def columns(any_host: bool) -> str:
+    """The text of the statement of `getColumns`."""
+    where = "run.name = :name" + (
+        "" if any_host else " AND run.hostname = :hostname")
+    return f"""
+        SELECT {BUCKET.format("date_started")} AS bucket,
+            count(*)::integer, min(took),
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY took), max(took),
+            CASE WHEN count(*) <= :few
+                THEN array_agg(date_started ORDER BY date_started) END,
+            CASE WHEN count(*) <= :few
+                THEN array_agg(took ORDER BY date_started) END
+        FROM ({successes(
+            f"date_started, {TOOK} AS took", f"{where} AND {IN_PERIOD}"
+        )}) AS run
+        GROUP BY 1 ORDER BY 1
+    """
+
+
+@functools.cache
+def page(any_host: bool) -> str:
+    """The text of the statement of `getPage`.
+
+    Successes come from the table of successes, and all other runs from that
+    of attempts.  Each part stops at the limit.
+    """
+    where = "run.name = :name" + (
+        "" if any_host else " AND run.hostname = :hostname")
+    in_period = (
+        f"{where} AND {IN_PERIOD} AND date_started <= :before")
+    latest = "ORDER BY date_started DESC, id DESC LIMIT :limit"
+    attempt = IS_OPEN.replace("attempt.", "run.")
+    return f"""
+        SELECT * FROM (
+            (SELECT date_started, 1 AS place, id, hostname,
+                date_completed AS date_ended, 'success' AS outcome,
+                NULL AS reason
+            FROM scriptactivity AS run
+            WHERE {in_period} AND {VALID}
+                AND (date_started, 1, id)
+                    < (:before, :before_table::integer, :before_id::bigint)
+            {latest})
+            UNION ALL
+            (SELECT date_started, 2, id, hostname, CASE
+                    WHEN date_ended IS NOT NULL THEN date_ended
+                    WHEN NOT ({attempt})
+                    THEN greatest(date_started, date_committed) END,
+                CASE WHEN outcome IS NOT NULL THEN outcome
+                    WHEN NOT ({attempt}) THEN 'success'
+                    WHEN id = ANY (:gone) THEN 'vanished' END,
+                reason
+            FROM scriptattempt AS run
+            WHERE {in_period}
+                AND outcome IS DISTINCT FROM 'success'
+                AND NOT EXISTS (
+                    SELECT FROM scriptactivity AS recorded
+                    WHERE recorded.run_key = run.run_key)
+                AND (date_started, 2, id)
+                    < (:before, :before_table::integer, :before_id::bigint)
+            {latest})
+        ) AS run
+        ORDER BY date_started DESC, place DESC, id DESC LIMIT :limit
+    """

@@ -1,0 +1,236 @@
+"""What happened in each part of a period: the states that pictures show."""
+
+from __future__ import annotations
+
+import bisect
+import datetime
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zope.component import getUtility
+
+from canonical.launchpad.interfaces import Counts
+from canonical.launchpad.interfaces import IScriptTimelineSet
+from canonical.launchpad.interfaces import Track
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.pauses import is_due
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.pauses import pauses_between
+from canonical.launchpad.monitor.runtime import usual_range
+from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import latest_slot
+from canonical.launchpad.monitor.schedule import slots_of_period
+from canonical.launchpad.monitor.states import interval_ends
+from canonical.launchpad.webapp.rows import Row
+
+
+__all__ = [
+    "BLANK",
+    "Bucket",
+    "HAPPENED",
+    "Period",
+    "buckets_of",
+    "period_until",
+    "track_of",
+    "usual_of",
+]
+
+
+# From the worst to the best.
+HAPPENED = ("failed", "missed", "late", "slow", "met", "paused")
+BLANK = ""
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Period:
+    """A period that is cut into buckets of the same width."""
+
+    since: datetime.datetime
+    width: datetime.timedelta
+    buckets: int
+
+    @property
+    def until(self) -> datetime.datetime:
+        """The end of the last bucket."""
+        return self.edge(self.buckets)
+
+    def edge(self, number: int) -> datetime.datetime:
+        """The start of a bucket."""
+        return self.since + number * self.width
+
+    def place(self, moment: datetime.datetime) -> float:
+        """Where a moment is: 0 at the start, and `buckets` at the end."""
+        return (moment - self.since) / self.width
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What happened in a bucket.
+
+    :ivar state: the worst of `HAPPENED`, or `BLANK`.
+    :ivar missed: the number of slots that were missed; 1 if the script was
+        overdue that has no schedule.
+    """
+
+    state: str
+    counts: Counts = Counts()
+    missed: int = 0
+
+
+NOTHING = Bucket(BLANK)
+PAUSED = Bucket("paused")
+
+
+def period_until(
+    at: datetime.datetime, length: datetime.timedelta, buckets: int
+) -> Period:
+    """A period whose last bucket contains a time.
+
+    Buckets begin at multiples of their width, so that a picture does not
+    change with each second.
+    """
+    width = length / buckets
+    until = EPOCH + ((at - EPOCH) // width + 1) * width
+    return Period(until - length, width, buckets)
+
+
+def usual_of(row: Row) -> tuple[float | None, float | None]:
+    """The durations, in seconds, between which the script's runs should be."""
+    rule = row.rule
+    if rule is None:
+        return None, None
+    return usual_range(rule, row.figures.durations[rule.runs:])
+
+
+def track_of(row: Row, period: Period) -> Track:
+    """What the past runs of a script are compared with."""
+    case, (low, high) = row.case, usual_of(row)
+    if case is None:
+        return Track(row.name, row.hostname)
+    rule = case.expectation
+    if rule.schedule is None:
+        return Track(
+            row.name, row.hostname, (), case.skew, rule.every + rule.grace,
+            low, high)
+    return Track(
+        row.name, row.hostname,
+        _slots(rule.schedule, rule.timezone, period), case.skew, rule.grace,
+        low, high)
+
+
+@functools.lru_cache(256)
+def _slots(
+    schedule: str, timezone: str, period: Period
+) -> tuple[datetime.datetime, ...]:
+    """The slot before a period, and those in it."""
+    before = latest_slot(schedule, timezone, period.since - INSTANT)
+    return (
+        before,
+        *slots_of_period(schedule, timezone, period.since, period.until))
+
+
+def buckets_of(
+    rows: Sequence[Row], period: Period, at: datetime.datetime
+) -> list[list[Bucket]]:
+    """What happened to each script, in each bucket; three statements.
+
+    :param at: the time at which what is due is decided.
+    """
+    timeline = getUtility(IScriptTimelineSet)
+    tracks = [track_of(row, period) for row in rows]
+    counts = timeline.getCounts(
+        tracks, period.since, period.width, period.buckets)
+    by_interval = [
+        number for number, row in enumerate(rows)
+        if row.rule is not None and row.rule.schedule is None]
+    gaps = dict(zip(by_interval, timeline.getGaps(
+        [tracks[number] for number in by_interval], period.since,
+        min(at, period.until)), strict=True))
+    return [
+        _buckets(row, period, at, counts[number], gaps.get(number, ()))
+        for number, row in enumerate(rows)]
+
+
+def _buckets(
+    row: Row,
+    period: Period,
+    at: datetime.datetime,
+    counts: dict[int, Counts],
+    gaps: Sequence[tuple[datetime.datetime, datetime.datetime]],
+) -> list[Bucket]:
+    missed = [0] * period.buckets
+    if row.case is not None and row.case.expectation.schedule is not None:
+        due = _due(row.case, period, at)
+        missed = [
+            max(0, number - counts[bucket].met) if bucket in counts else number
+            for bucket, number in enumerate(due)]
+    elif row.case is not None:
+        for begin, end in gaps:
+            late = max(interval_ends(row.case, begin), period.since)
+            first = int(period.place(late))
+            # A gap that ends at the start of a bucket is not in it.
+            last = -int(-period.place(end) // 1) - 1
+            if late < end:
+                for bucket in range(first, min(last + 1, period.buckets)):
+                    missed[bucket] = 1
+    paused = _paused(row.case, period, at)
+    return [
+        _bucket(counts.get(bucket, Counts()), missed[bucket])
+        if bucket in counts or missed[bucket]
+        else PAUSED if bucket in paused else NOTHING
+        for bucket in range(period.buckets)]
+
+
+def _due(
+    case: Case, period: Period, at: datetime.datetime
+) -> list[int]:
+    """The number of slots in each bucket that count, and are due."""
+    rule = case.expectation
+    slots = _slots(rule.schedule, rule.timezone, period)[1:]
+    edges = _edges(period)
+    if pauses_between(case.pauses, period.since - rule.grace, period.until):
+        slots = tuple(
+            slot for slot in slots
+            if is_due(case.pauses, slot, rule.grace, at))
+        end = len(slots)
+    else:
+        end = bisect.bisect_right(slots, at - rule.grace)
+    places = [min(bisect.bisect_left(slots, edge), end) for edge in edges]
+    return [
+        later - earlier
+        for earlier, later in zip(places, places[1:], strict=False)]
+
+
+@functools.lru_cache(32)
+def _edges(period: Period) -> list[datetime.datetime]:
+    return [period.edge(bucket) for bucket in range(period.buckets + 1)]
+
+
+def _bucket(counts: Counts, missed: int) -> Bucket:
+    return Bucket(_state(counts, missed), counts, missed)
+
+
+def _state(counts: Counts, missed: int) -> str:
+    """The worst state of a bucket in which something happened."""
+    numbers = (
+        counts.failed, missed, counts.late, counts.unusual, counts.runs)
+    return next(
+        (state for state, number in zip(HAPPENED, numbers, strict=False)
+         if number), BLANK)
+
+
+def _paused(
+    case: Case | None, period: Period, at: datetime.datetime
+) -> set[int]:
+    """The buckets of which a pause covers the middle."""
+    if case is None or not pauses_between(
+        case.pauses, period.since, period.until
+    ):
+        return set()
+    return {
+        bucket for bucket in range(period.buckets)
+        if period.edge(bucket) < at
+        and pause_at(case.pauses, period.edge(bucket) + period.width / 2)}

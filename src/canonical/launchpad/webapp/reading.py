@@ -1,0 +1,64 @@
+"""Transactions that only read, of any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import transaction
+from storm.exceptions import DisconnectionError
+from storm.exceptions import OperationalError
+from storm.zope.interfaces import IZStorm
+from zope.component import getUtility
+
+from canonical.database.sqlbase import main_store
+
+
+__all__ = [
+    "GONE",
+    "forget_store",
+    "reading",
+]
+
+
+# No page may need longer than this, in milliseconds.
+LONGEST = "20000"
+
+# In one statement, because it costs each page a round trip.  A role that may
+# only read needs no more.
+READ_ONLY = """
+    SELECT set_config('transaction_read_only', 'on', true),
+        set_config('statement_timeout', ?, true)
+"""
+
+# What is raised while the database cannot be reached.
+GONE = (
+    DisconnectionError, OperationalError, psycopg2.OperationalError,
+    psycopg2.InterfaceError)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """A transaction of this thread that only reads, in bounded time.
+
+    A connection that was lost is opened again when it is next needed.
+    """
+    transaction.begin()
+    try:
+        main_store().execute(READ_ONLY, (LONGEST,))
+        yield
+    except GONE:
+        forget_store()
+        raise
+    finally:
+        transaction.abort()
+
+
+def forget_store() -> None:
+    """Close the connection of this thread; the next transaction connects."""
+    zstorm = getUtility(IZStorm)
+    for _, store in list(zstorm.iterstores()):
+        transaction.abort()
+        zstorm.remove(store)
+        store.close()

@@ -1,0 +1,185 @@
+"""Strips: the past of a script as a row of bars, the worst of each bucket."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from canonical.launchpad.webapp.buckets import BLANK
+from canonical.launchpad.webapp.buckets import HAPPENED
+from canonical.launchpad.webapp.buckets import Bucket
+from canonical.launchpad.webapp.buckets import Period
+from canonical.launchpad.webapp.words import short_time
+
+
+__all__ = [
+    "BUCKETS",
+    "Line",
+    "Strip",
+    "Trouble",
+    "bar_path",
+    "lines_of",
+    "strip_of",
+]
+
+
+# The number of bars of a strip: a quarter of an hour each in a day.
+BUCKETS = 96
+
+# What is filled of the bar of a state, from and to a height of 10.  So a state
+# is seen without its colour too: what was missed has a gap.
+BARS: dict[str, list[tuple[float, float]]] = {
+    "failed": [(0, 10)], "missed": [(0, 3), (7, 10)], "late": [(2.5, 10)],
+    "slow": [(4.5, 10)], "met": [(6.5, 10)], "paused": [(9, 10)]}
+
+# What somebody has to look at.
+BAD = ("failed", "missed", "late", "slow")
+
+WORDS = {
+    "failed": "failed", "missed": "missed", "late": "late",
+    "slow": "unusual duration", "met": "met", "paused": "paused"}
+
+
+class Trouble(NamedTuple):
+    """Some bars beside each other that are not as they should be.
+
+    :ivar first: the number of the first bucket.
+    :ivar width: the number of buckets.
+    """
+
+    first: int
+    width: int
+    since: datetime.datetime
+    title: str
+
+
+class Strip(NamedTuple):
+    """A strip, to be drawn 96 wide and 10 high.
+
+    :ivar paths: the data of a path for each state.
+    :ivar troubles: where bars are linked.
+    :ivar words: what it shows, as a sentence.
+    """
+
+    paths: dict[str, str]
+    troubles: list[Trouble]
+    words: str
+
+
+class Line(NamedTuple):
+    """A line through all strips.
+
+    :ivar place: where it is, of a width of 96.
+    :ivar kind: ``midnight`` or ``clocks``.
+    """
+
+    place: float
+    kind: str
+    title: str
+
+
+def strip_of(buckets: Sequence[Bucket], period: Period) -> Strip:
+    """The strip of what happened in each bucket."""
+    paths: dict[str, list[str]] = {}
+    places = list(enumerate(bucket.state for bucket in buckets))
+    for state, first, count in _groups(places, lambda state: state):
+        if state != BLANK:
+            paths.setdefault(state, []).append(bar_path(state, first, count))
+    troubles = []
+    for bad, first, count in _groups(places, lambda state: state in BAD):
+        if bad:
+            begin, end = period.edge(first), period.edge(first + count)
+            found = {state for _, state in places[first:first + count]}
+            words = ", ".join(
+                WORDS[state] for state in HAPPENED if state in found)
+            troubles.append(Trouble(
+                first, count, begin,
+                f"{words}, {short_time(begin)} to {short_time(end)}"))
+    counts = Counter(bucket.state for bucket in buckets)
+    said = ", ".join(
+        f"{counts[state]} {WORDS[state]}" for state in HAPPENED
+        if counts[state])
+    return Strip(
+        {state: "".join(each) for state, each in paths.items()}, troubles,
+        f"Of {len(buckets)} bars: {said or 'nothing was due'}.")
+
+
+def _groups(
+    places: Iterable[tuple[int, str]], key: Callable[[str], Any]
+) -> Iterator[tuple[Any, int, int]]:
+    """Neighbours with the same key: the key, the first, and how many."""
+    for value, group in groupby(places, key=lambda each: key(each[1])):
+        first, *others = group
+        yield value, first[0], 1 + len(others)
+
+
+def bar_path(state: str, first: int, count: int) -> str:
+    """The data of a path for some bars beside each other."""
+    return "".join(
+        f"M{first} {top}h{count}V{bottom}h-{count}z"
+        for top, bottom in BARS[state])
+
+
+def lines_of(period: Period, timezones: Iterable[str]) -> list[Line]:
+    """Midnights in UTC, and when the clocks of any of the zones change."""
+    lines = []
+    day = datetime.timedelta(days=1)
+    midnight = period.since.replace(hour=0, minute=0, second=0, microsecond=0)
+    while (midnight := midnight + day) < period.until:
+        lines.append(Line(
+            round(period.place(midnight), 2), "midnight",
+            f"{midnight.day} {midnight:%b}"))
+    for moment, zones in sorted(_changes(
+        tuple(sorted(set(timezones))), period.since, period.until
+    ).items()):
+        lines.append(Line(
+            round(period.place(moment), 2), "clocks",
+            f"the clocks change in {', '.join(zones)},"
+            f" {short_time(moment)}"))
+    return lines
+
+
+@functools.lru_cache(32)
+def _changes(
+    timezones: tuple[str, ...],
+    since: datetime.datetime,
+    until: datetime.datetime,
+) -> dict[datetime.datetime, list[str]]:
+    """When clocks change in a period, with the zones in which they do."""
+    found: dict[datetime.datetime, list[str]] = {}
+    minute = datetime.timedelta(minutes=1)
+    start = since.replace(minute=0, second=0, microsecond=0)
+    for name in timezones:
+        zone = ZoneInfo(name)
+        low = start
+        while low < until:
+            # Hardly a zone changes its clocks twice a week.
+            high = low + 7 * 24 * 60 * minute
+            following = high
+            if _offset(zone, low) != _offset(zone, high):
+                while high - low > minute:
+                    middle = low + (high - low) / 2
+                    if _offset(zone, middle) == _offset(zone, low):
+                        low = middle
+                    else:
+                        high = middle
+                moment = high.replace(second=0, microsecond=0)
+                if since <= moment < until:
+                    found.setdefault(moment, []).append(name)
+            low = following
+    return found
+
+
+def _offset(
+    zone: ZoneInfo, moment: datetime.datetime
+) -> datetime.timedelta | None:
+    return moment.astimezone(zone).utcoffset()

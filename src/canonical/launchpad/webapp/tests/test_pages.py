@@ -1,0 +1,334 @@
+"""The pages, as a WSGI server sees them."""
+
+import datetime
+import re
+import threading
+import xml.etree.ElementTree
+from html import unescape
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+from zope.component import getUtility
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.webapp.tests.support import AT
+from canonical.launchpad.webapp.tests.support import HOUR
+from canonical.launchpad.webapp.tests.support import MINUTE
+from canonical.launchpad.webapp.tests.support import Statements
+from canonical.launchpad.webapp.tests.support import WebTestCase
+
+
+def scripts_of(response):
+    """The names of the scripts on the fleet page, in order."""
+    return [unescape(name) for name in re.findall(
+        r'<th scope="row" class="script"><a [^>]*>([^<]*)', response.text)]
+
+
+class TestFleet(WebTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write_rules(
+            'name="fine" schedule="0 * * * *" window="1h"',
+            'name="late" schedule="0 * * * *" window="1h" hosts="a b"',
+            'name="slow" schedule="0 * * * *" window="1h" average="..10s"'
+            ' severity="warning"')
+        for name in "fine", "slow":
+            self.run_at(name, 30 * MINUTE)
+        self.run_at("late", 30 * MINUTE, hostname="a")
+        self.run_at("other", 2 * HOUR)
+
+    def test_the_worst_come_first_and_each_state_is_counted(self):
+        response = self.get("/")
+        self.assertEqual(
+            ["late", "slow", "other", "fine", "late"], scripts_of(response))
+        self.assertEqual(
+            [("1", "critical"), ("1", "warning"), ("1", "unknown"),
+             ("2", "ok")],
+            re.findall(r"<b>(\d+)</b> (\w{2,8})</a>", response.text))
+        self.assertIn("<title>✕ 1 critical", response.text)
+
+    def test_filters(self):
+        application = self.application()
+        for query, names in (
+            ("search=LATE", ["late", "late"]), ("search=late+b", ["late"]),
+            ("host=a", ["late"]), ("state=ok", ["fine", "late"]),
+            ("search=nope", []), ("state=unknown", ["other"]),
+        ):
+            self.assertEqual(
+                names, scripts_of(self.get(f"/?{query}", application)), query)
+
+    def test_every_column_sorts_both_ways(self):
+        application = self.application()
+        for column in (
+            "state", "script", "host", "last", "due", "runs", "duration"
+        ):
+            there, back = (
+                scripts_of(self.get(f"/?sort={sign}{column}", application))
+                for sign in ("", "-"))
+            self.assertEqual(sorted(there), sorted(back))
+        self.assertEqual(
+            ["slow", "other", "late", "late", "fine"],
+            scripts_of(self.get("/?sort=-script", application)))
+
+    def test_pages_of_fifty(self):
+        for number in range(60):
+            self.run_at(f"script-{number:02}", 3 * HOUR)
+        application = self.application()
+        first = self.get("/?sort=script&search=script", application)
+        second = self.get("/?sort=script&search=script&page=2", application)
+        self.assertEqual(50, len(scripts_of(first)))
+        self.assertEqual("script-50", scripts_of(second)[0])
+        self.assertIn("1–50 of 60", first.text)
+        self.assertIn("page=2", first.text)
+        self.get("/?page=3&search=script", application, 400)
+
+    def test_a_script_without_a_rule_is_shown_with_what_suggest_proposes(self):
+        for number in range(40):
+            self.run_at("other", (number + 1) * HOUR - 30 * MINUTE)
+        application = self.application()
+        page = self.get("/scripts/other", application).text
+        self.assertIn("suggest proposes:".capitalize(), page)
+        self.assertIn('&lt;lp:script name="other"', page)
+
+    def test_wrong_parameters_are_named(self):
+        application = self.application()
+        for query, words in (
+            ("sort=size", "sort must be one of"),
+            ("page=0", "page must be a number"), ("page=x", "page must be"),
+            ("range=decade", "range must be one of day, week, month"),
+            ("state=bad", "state must be one of"),
+            ("sate=ok", "do you mean &#39;state&#39;"),
+            ("state=ok&state=ok", "given twice"),
+            ("search=%00", "search must be printable"),
+            ("search=" + 300 * "x", "255 letters"),
+        ):
+            page = self.get(f"/?{query}", application, 400).text
+            self.assertIn(words, page.replace("&#x27;", "&#39;").replace(
+                "'", "&#39;"), query)
+
+    def test_an_empty_database_greets_a_newcomer(self):
+        self.write_rules()
+        main_store().execute("TRUNCATE scriptactivity")
+        page = self.get("/").text
+        self.assertIn("Nothing is on record yet", page)
+        self.assertIn("scriptactivity run", page)
+
+    def test_the_wall_shows_only_what_is_not_well(self):
+        page = self.get("/wall").text
+        self.assertIn("late", page)
+        self.assertNotIn("fine", page)
+        self.write_rules('name="fine" schedule="0 * * * *" window="1h"')
+        self.assertIn("all 1 scripts are well", self.get("/wall").text)
+
+    def test_the_number_of_statements_does_not_depend_on_the_scripts(self):
+        self.write_rules(*(
+            f'name="{name}" schedule="0 * * * *"'
+            for name in ["other", "fine", "slow", "late"]))
+        application = self.application()
+        with Statements() as few:
+            self.get("/", application)
+        names = [f"script-{number}" for number in range(60)]
+        for name in names:
+            self.run_at(name, 3 * HOUR)
+        self.write_rules(*(
+            f'name="{name}" schedule="*/20 * * * *"'
+            for name in [*names, "other", "fine", "slow", "late"]))
+        application = self.application()
+        with Statements() as many:
+            self.get("/?sort=-script", application)
+        self.assertEqual(few.texts, many.texts)
+        self.assertEqual(11, len(many.texts))
+
+
+class TestScript(WebTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write_rules(
+            'name="garbo" schedule="0 * * * *" window="1h" average="..30s"')
+        for hour in range(30):
+            self.run_at("garbo", hour * HOUR + 30 * MINUTE)
+        self.fail_at("garbo", 10 * MINUTE, "disk full", "no space left")
+
+    def test_answers_plot_failures_and_history(self):
+        page = self.get("/scripts/garbo").text
+        self.assertIn("average runtime 1m over 20 runs", page)
+        self.assertIn("disk full", page)
+        self.assertEqual(24, len(re.findall('class="dot out"', page)))
+        self.assertEqual(1, len(re.findall('class="cross"', page)))
+        self.assertIn("Try another rule", page)
+
+    def test_each_range(self):
+        application = self.application()
+        for length in "day", "week", "month", "quarter", "year":
+            page = self.get(f"/scripts/garbo?range={length}", application).text
+            self.assertIn('class="plot"', page)
+
+    def test_history_is_paged_by_key(self):
+        application = self.application()
+        first = self.get("/scripts/garbo", application).text
+        (path,) = re.findall(r'rel="next" href="([^"]*)"', first)
+        second = self.get(unescape(path), application).text
+        times = [re.findall(
+            r'<td><time datetime="([^"]*)"', page) for page in (first, second)]
+        self.assertEqual([25, 6], [len(each) for each in times])
+        self.assertGreater(times[0][-1], times[1][0])
+
+    def test_at_leads_to_the_runs_of_that_time(self):
+        page = self.get("/scripts/garbo?at=2007-01-31T12:00Z").text
+        (first, *_) = re.findall(r'<td><time datetime="([^"]*)"', page)
+        self.assertEqual("2007-01-31T12:00:00+00:00", first)
+
+    def test_another_rule_is_tried(self):
+        page = self.get("/scripts/garbo?average=..2m&grace=10m").text
+        self.assertRegex(
+            page, r"would have alerted <b>\d+</b> times?; the rule as it is")
+
+    def test_wrong_parameters_and_unknown_scripts(self):
+        application = self.application()
+        for query in (
+            "at=yesterday", "before=1", "range=1", "grace=soon",
+            "average=9m..2m", "nope=1", "at=2007-01-01", "host=%00",
+        ):
+            self.get(f"/scripts/garbo?{query}", application, 400)
+        page = self.get("/scripts/gabro", application, 404).text
+        self.assertIn("do you mean", page)
+
+    def test_the_number_of_statements_does_not_depend_on_the_runs(self):
+        application = self.application()
+        self.get("/", application)
+        with Statements() as few:
+            self.get("/scripts/garbo", application)
+        for minute in range(100):
+            self.run_at("garbo", minute * MINUTE)
+        application = self.application()
+        self.get("/", application)
+        with Statements() as many:
+            self.get("/scripts/garbo?range=year", application)
+        self.assertEqual(len(few.texts), len(many.texts))
+        self.assertLessEqual(len(few.texts), 16)
+
+
+class TestIncidents(WebTestCase):
+
+    def setUp(self):
+        super().setUp()
+        getUtility(IScriptAlertSet).open([Alert(
+            None, "mail", "garbo", "host", "recently", "critical",
+            "was due & <did> not run", AT - HOUR)])
+
+    def test_open_ones_and_what_happened(self):
+        page = self.get("/incidents").text
+        self.assertIn("was due &amp; &lt;did&gt; not run", page)
+        self.assertIn("1 open incident", page)
+        self.assertIn("nobody yet", page)
+
+    def test_the_feed_is_atom(self):
+        response = self.get("/feed")
+        feed = xml.etree.ElementTree.fromstring(response.body)
+        entry = feed.find("{*}entry")
+        self.assertEqual(
+            "critical: garbo on host", entry.find("{*}title").text)
+        self.assertEqual("application/atom+xml", response.content_type)
+
+
+class Reader(HTMLParser):
+    """Finds elements and attributes that only a name can have brought."""
+
+    def __init__(self):
+        super().__init__()
+        self.bad = set()
+
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        if (tag == "script" and "src" not in names) or any(
+            name.startswith("on") or name == "style" for name in names
+        ):
+            self.bad.add(tag)
+
+
+class TestNames(WebTestCase):
+
+    NAMES = (
+        "<script>alert(1)</script>", "'; DROP TABLE scriptactivity; --",
+        "a\u202eb", 'x" onload="y', "né/../%2e%2e?&#", 255 * "n", "${1/0}",
+        "C:\\temp")
+
+    def assert_harmless(self, text):
+        self.assertNotIn("\u202e", text)
+        reader = Reader()
+        reader.feed(text)
+        self.assertEqual(set(), reader.bad)
+
+    def test_names_are_shown_harmlessly(self):
+        for name in self.NAMES:
+            self.run_at(name, HOUR)
+            self.fail_at(name, HOUR, reason=f"{name}: {name}")
+        getUtility(IScriptAlertSet).open([
+            Alert(None, "mail", name, None, "recently", "critical", name, AT)
+            for name in self.NAMES])
+        self.write_rules('name="C:\\temp" every="5m" hosts="&lt;b&gt;"')
+        application = self.application()
+        for path in "/", "/incidents", "/wall", "/feed":
+            text = self.get(path, application).text
+            self.assert_harmless(text)
+        for name in self.NAMES:
+            quoted = quote(name, safe="")
+            text = self.get(f"/scripts/{quoted}", application).text
+            self.assert_harmless(text)
+            badge = self.get(f"/badge/{quoted}.svg", application)
+            xml.etree.ElementTree.fromstring(badge.body)
+            self.get(f"/api/scripts/{quoted}", application)
+            self.get(f"/api/scripts/{quoted}/runs", application)
+        self.get("/metrics", application)
+
+
+class TestSnapshots(WebTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write_rules('name="garbo" every="1h" window="1h"')
+        self.run_at("garbo", 10 * MINUTE)
+
+    def test_a_hundred_viewers_cost_what_one_costs(self):
+        application = self.application()
+        with Statements() as one:
+            self.get("/", application)
+        application = self.application()
+        with Statements() as all_of_them:
+            viewers = [
+                threading.Thread(target=self.get, args=("/", application))
+                for _ in range(100)]
+            self.get("/", application)
+            for viewer in viewers:
+                viewer.start()
+            for viewer in viewers:
+                viewer.join()
+        self.assertEqual(len(one.texts), len(all_of_them.texts))
+
+    def test_what_has_not_changed_is_not_sent_again(self):
+        application = self.application()
+        for path in "/", "/scripts/garbo", "/api/scripts", "/metrics":
+            tag = self.get(path, application).headers["ETag"]
+            response = self.get(
+                path, application, 304, {"If-None-Match": tag})
+            self.assertEqual(b"", response.body)
+
+    def test_rules_are_read_again_when_their_file_changes(self):
+        application = self.application(refresh=0)
+        self.assertIn("1</b> ok", self.get("/", application).text)
+        self.write_rules('name="garbo" every="1m" grace="0s"')
+        self.assertIn("1</b> critical", self.get("/", application).text)
+        self.rules.write_text("<configure>")
+        page = self.get("/", application).text
+        self.assertIn("1</b> critical", page)
+        self.assertIn("The rules could not be read again", page)
+
+    def test_the_clock_goes_on(self):
+        application = self.application(refresh=0)
+        self.assertIn("1</b> ok", self.get("/", application).text)
+        self.now = AT + datetime.timedelta(hours=5)
+        self.assertIn("1</b> critical", self.get("/", application).text)

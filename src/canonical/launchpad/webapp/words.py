@@ -1,0 +1,85 @@
+"""Times, durations and numbers as pages show them."""
+
+from __future__ import annotations
+
+import datetime
+
+from canonical.config.durations import duration_text
+
+
+__all__ = [
+    "ago_words",
+    "band_words",
+    "marks",
+    "seconds_words",
+    "short_time",
+    "shown_time",
+]
+
+
+# The shape of each state.  Nobody needs to see its colour.
+MARKS = {
+    "critical": "\u2715", "warning": "\u25b2", "unknown": "?",
+    "paused": "\u2016", "ok": "\u2713", "running": "\u25b6",
+    "success": "\u2713", "failure": "\u2715", "killed": "\u2715",
+    "vanished": "\u25cc", "skipped": "\u2013"}
+
+UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def marks(state: str) -> str:
+    """The shape of a state or an outcome."""
+    return MARKS.get(state, "")
+
+
+def ago_words(
+    moment: datetime.datetime | None, at: datetime.datetime
+) -> str:
+    """How long ago something was, or when it will be."""
+    if moment is None:
+        return "never"
+    seconds = (at - moment).total_seconds()
+    size = abs(seconds)
+    if size < 1:
+        return "now"
+    for unit, length in UNITS:
+        # "90 minutes" says more than "1 hour".
+        if size >= 2 * length or length == 1:
+            number = int(size // length)
+            words = f"{number} {unit}{'s' * (number != 1)}"
+            return f"{words} ago" if seconds > 0 else f"in {words}"
+    raise AssertionError(size)
+
+
+def seconds_words(seconds: float | None) -> str:
+    """A duration, with as many digits as say something."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 10:
+        return f"{seconds:.1f}".removesuffix(".0") + "s"
+    whole = 60 if seconds >= 600 else 1
+    return duration_text(
+        datetime.timedelta(seconds=round(seconds / whole) * whole))
+
+
+def band_words(low: float | None, high: float | None) -> str:
+    """A band, such as ``2s..4m``; empty if there is no limit."""
+    if low is None and high is None:
+        return ""
+    return "..".join(
+        "" if each is None or each <= 0 else seconds_words(each)
+        for each in (low, high))
+
+
+def shown_time(moment: datetime.datetime | None) -> str:
+    """A time to the second, without its zone, which the page names."""
+    return f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}" if (
+        moment) else ""
+
+
+def short_time(moment: datetime.datetime) -> str:
+    """A time to the minute, without the year."""
+    moment = moment.astimezone(datetime.UTC)
+    return f"{moment.day} {moment:%b %H:%M}"
