@@ -25,6 +25,7 @@ __all__ = [
     "counted",
     "counted_from_run",
     "seen_rule",
+    "since_change",
 ]
 
 
@@ -37,24 +38,37 @@ def seen_rule(case: Case) -> SeenRule:
         else f"{rule.schedule} {rule.timezone}")
 
 
+def since_change(
+    case: Case,
+    seen: Mapping[SeenRule, datetime.datetime],
+    at: datetime.datetime,
+) -> Case:
+    """The case without slots from before its schedule has changed.
+
+    :param seen: when each rule of the script on that host was first seen.
+    """
+    since = seen.get(seen_rule(case), at)
+    if since < at and any(before < since for before in seen.values()):
+        return _from(case, since)
+    return case
+
+
 def counted(
     case: Case,
     figures: Figures,
     seen: Mapping[SeenRule, datetime.datetime],
     at: datetime.datetime,
 ) -> Case:
-    """The case without slots from before anything was due.
+    """The case without slots from before the script was there.
 
-    :param figures: of the case as it is.
-    :param seen: when each rule of the script on that host was first seen.
-    :return: the same case if all its slots count.
+    Its figures are the same, since these slots have no runs.
+
+    :param figures: of the case.
+    :param seen: as in `since_change`.
     """
-    rule = seen_rule(case)
-    since = seen.get(rule, at)
-    if since < at and any(before < since for before in seen.values()):
-        case = _from(case, since)
     if figures.first_started is not None:
         return counted_from_run(case, figures.first_started)
+    since = seen.get(seen_rule(case), at)
     if figures.last_started is None and since < at:
         return _from(case, since)
     return case

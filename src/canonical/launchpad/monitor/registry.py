@@ -6,6 +6,7 @@ import contextlib
 import datetime
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from zope.component import getGlobalSiteManager
 from zope.component import getUtilitiesFor
@@ -25,6 +26,7 @@ from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.firstseen import counted
+from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
@@ -126,25 +128,20 @@ def assess_all(
 
 
 def _with_figures(
-    cases: Iterable[Case], at: datetime.datetime
+    cases: Sequence[Case], at: datetime.datetime
 ) -> list[tuple[Case, Figures]]:
     """The cases with the slots that count, and their figures."""
-    figures_set = getUtility(IScriptFiguresSet)
     seen: dict[tuple[str, str | None], dict[SeenRule, datetime.datetime]] = {}
     for rule, since in getUtility(IScriptRuleSet).getSeen().items():
         seen.setdefault((rule.name, rule.hostname), {})[rule] = since
-    asked = list(cases)
-    found = list(zip(asked, figures_set.getFigures(
-        [inquiry(case, at) for case in asked], at), strict=True))
-    # A few scripts among many are new.
-    new = {
-        number: case for number, (asked_case, figures) in enumerate(found)
-        if (case := counted(
-            asked_case, figures, seen.get(
-                (asked_case.expectation.name, asked_case.hostname), {}), at)
-            ) is not asked_case}
-    again = figures_set.getFigures(
-        [inquiry(case, at) for case in new.values()], at)
-    for (number, case), figures in zip(new.items(), again, strict=True):
-        found[number] = case, figures
-    return found
+    known = [
+        seen.get((case.expectation.name, case.hostname), {})
+        for case in cases]
+    asked = [
+        since_change(case, its, at)
+        for case, its in zip(cases, known, strict=True)]
+    found = getUtility(IScriptFiguresSet).getFigures(
+        [inquiry(case, at) for case in asked], at)
+    return [
+        (counted(case, figures, its, at), figures)
+        for case, figures, its in zip(asked, found, known, strict=True)]

@@ -91,8 +91,7 @@ def open_at(case, runs, moments, figures=figures_by_hand):
 def assessed(case, runs, now, figures):
     """The assessment of a check."""
     found = figures(inquiry(case, now), runs, now)
-    case = counted(case, found, {}, now)
-    return assess(case, figures(inquiry(case, now), runs, now), now)
+    return assess(counted(case, found, {}, now), found, now)
 
 
 def questions_open(assessments):
