@@ -1,12 +1,14 @@
 """Serve the pages over a demonstration: 40 scripts, 90 days.
 
-`make serve` calls this.  The clock of the pages begins where the history ends.
+`make serve` calls this with a port, and `make screenshots` with a directory
+for pictures.  The clock of the pages begins where the history ends.
 """
 
 import datetime
 import os
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -18,6 +20,7 @@ from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.testing.demonstration import END
 from canonical.launchpad.testing.demonstration import fill
+from canonical.launchpad.testing.demonstration import fill_alerts
 from canonical.launchpad.testing.demonstration import write_rules
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
@@ -25,33 +28,73 @@ from canonical.launchpad.webapp.server import serve
 from canonical.launchpad.zcml import execute_zcml
 
 
-def main(port):
+# The name of a file, the path of a page, and how high the picture is.
+PICTURES = [
+    ("fleet.png", "/?range=week", 1000, "light"),
+    ("fleet-dark.png", "/?range=week", 1000, "dark"),
+    ("script.png", "/scripts/update-search-index?range=quarter", 900, "light"),
+]
+WIDTH = 1360
+
+
+@contextmanager
+def demonstration(refresh=5):
+    """The application, over a fresh demonstration."""
     directory = config.state_directory / "demonstration"
     directory.mkdir(parents=True, exist_ok=True)
-    cluster = directory / "postgresql"
     rules = directory / "rules.zcml"
     write_rules(rules)
-    parameters = embedded_parameters(cluster)
+    parameters = embedded_parameters(directory / "postgresql")
+    os.environ["LP_DATABASE_URI"] = f"embedded:{directory / 'postgresql'}"
     apply_schema(parameters)
+    begun = time.monotonic()
     connection = psycopg2.connect(**parameters)
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "TRUNCATE scriptactivity, scriptattempt, scriptpause, scriptalert")
-    begun = time.monotonic()
     count = fill(connection)
-    connection.close()
-    print(f"{count:,} runs made in {time.monotonic() - begun:.1f} s")
-    os.environ["LP_DATABASE_URI"] = f"embedded:{cluster}"
     execute_zcml()
     ztm = initZopeless()
+    fill_alerts(connection, rules)
+    connection.close()
+    print(f"{count:,} runs made in {time.monotonic() - begun:.1f} s")
     started = datetime.datetime.now(datetime.UTC)
-    application = make_application(
-        Path(rules), Access(None), 5,
-        lambda: END + (datetime.datetime.now(datetime.UTC) - started))
-    with DeadlySignals():
+    try:
+        yield make_application(
+            rules, Access(None), refresh,
+            lambda: END + (datetime.datetime.now(datetime.UTC) - started))
+    finally:
+        ztm.uninstall()
+
+
+def serve_pages(port):
+    with demonstration() as application, DeadlySignals():
         serve(application, "127.0.0.1", port, "")
-    ztm.uninstall()
+
+
+def take_pictures(directory):
+    # Only this needs a browser.
+    from playwright.sync_api import sync_playwright
+
+    from canonical.launchpad.webapp.tests.browsing import CHROMIUM
+    from canonical.launchpad.webapp.tests.browsing import Server
+    with demonstration(refresh=3600) as application, sync_playwright() as play:
+        server = Server(application)
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name, path, height, scheme in PICTURES:
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": height},
+                color_scheme=scheme)
+            page.goto(server.url + path)
+            page.screenshot(path=directory / name)
+            print(directory / name)
+        browser.close()
+        server.close()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 8080)
+    if sys.argv[1].isdecimal():
+        serve_pages(int(sys.argv[1]))
+    else:
+        take_pictures(Path(sys.argv[1]))

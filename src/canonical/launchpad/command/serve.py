@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import re
+import sys
 from pathlib import Path
 
 from canonical.config import ConfigError
@@ -79,7 +80,8 @@ def token(args: argparse.Namespace) -> int:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with open(descriptor, "a", encoding="utf-8") as file:
         file.write(f"{args.name} sha256:{hash_of(made)}\n")
-    say(f"{made}")
+    say(made)
+    sys.stdout.flush()
     complain(
         f"{path} keeps only the hash of this token; nobody can print the"
         " token again")

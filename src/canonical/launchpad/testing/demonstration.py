@@ -17,12 +17,19 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
+from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.replay import replay_all
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.schedule import slots_between
 
 
 __all__ = [
     "END",
     "fill",
+    "fill_alerts",
     "write_rules",
 ]
 
@@ -52,6 +59,12 @@ ImportError: cannot import name 'Person' from 'app.models'
 
 # What would end a field or a row, as COPY reads it.
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
+
+
+SENTENCES = {
+    "recently": "did not run when it was due",
+    "often": "missed more runs than the rule allows",
+    "runtime": "took longer or shorter than the rule allows"}
 
 
 @dataclass(frozen=True)
@@ -195,15 +208,16 @@ def write_rules(path: Path) -> None:
     path.write_text("\n".join([*lines, "</configure>", ""]))
 
 
-def fill(connection: Any) -> int:
+def fill(connection: Any, days: int = DAYS) -> int:
     """Put the history into empty tables, and commit it.
 
     :param connection: of psycopg2.
+    :param days: how many of the last days.
     :return: the number of runs.
     """
     runs = [
         run for script in SCRIPTS for host in script.hosts
-        for run in _runs(script, host)]
+        for run in _runs(script, host, days)]
     runs.sort(key=lambda run: (run.started, run.script.name, run.hostname))
     with connection, connection.cursor() as cursor:
         _copy(cursor, "scriptactivity (name, hostname, date_started,"
@@ -227,16 +241,37 @@ def fill(connection: Any) -> int:
     return len(runs)
 
 
+def fill_alerts(connection: Any, rules: Path, days: int = 10) -> None:
+    """Record what people would have been notified of, and commit it.
+
+    The utilities are registered, and there is a transaction manager.
+    """
+    with registered_apart():
+        load_expectations(rules)
+        cases = registered_cases(
+            registered_expectations(), END - HORIZON, END, MINUTE)
+        alarms = [
+            alarm for _, each in replay_all(cases, END - days * DAY, END)
+            for alarm in each]
+    alarms.sort(key=lambda each: (each.opened, each.name))
+    with connection, connection.cursor() as cursor:
+        _copy(cursor, "scriptalert (channel, name, hostname, question, state,"
+              " sentence, date_opened, date_told, date_closed, date_settled)",
+              [("mail", each.name, each.hostname, each.question, each.state,
+                SENTENCES[each.question], each.opened, each.opened + MINUTE,
+                each.closed, each.closed) for each in alarms])
+
+
 def _ended(run: Past) -> datetime.datetime:
     return run.started + datetime.timedelta(seconds=run.seconds)
 
 
-def _runs(script: Script, host: str) -> Iterator[Past]:
+def _runs(script: Script, host: str, days: int) -> Iterator[Past]:
     """The runs of a script on a host, with its trouble and that of others."""
     source = random.Random(f"{script.name} on {host}")
     change = TROUBLES.get(script.trouble, _as_it_is)
     for slot in slots_between(
-        script.schedule, script.timezone, END - DAYS * DAY, END
+        script.schedule, script.timezone, END - days * DAY, END
     ):
         if slot.weekday() == 6 and slot.hour == 8:
             # Everything is down on Sundays.

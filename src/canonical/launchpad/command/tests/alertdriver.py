@@ -30,7 +30,7 @@ CALLS = [
     (ScriptAlertSet, "lock"),
     (ScriptAlertSet, "getUnsettled"),
     (ScriptAlertSet, "open"),
-    (ScriptAlertSet, "close"),
+    (ScriptAlertSet, "update"),
     (ScriptAlertSet, "claim"),
     (ScriptAlertSet, "recordNotified"),
     (ZopelessTransactionManager, "commit"),
