@@ -21,6 +21,7 @@ from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.incidents import QUESTIONS
+from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.matching import Case
@@ -153,11 +154,11 @@ def incidents_by_hand(case, since, assessments):
     """
     found, current = [], None
     for now, assessment in assessments:
-        (script, answers), = answers_of([assessment]).items()
+        script = assessment.name, assessment.hostname
         over, current = followed(
             current, script, {
-                question: each._replace(sentence="")
-                for question, each in answers.items()},
+                question: Answer(each.state) for question, each
+                in answers_of([assessment])[script].items()},
             max(now, since), case.expectation.grace,
             [each.opened for each in [*found, current] if each])
         found += [over] if over else []
