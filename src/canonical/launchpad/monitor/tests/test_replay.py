@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies
 from zope.component import getUtility
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -32,6 +33,7 @@ from canonical.launchpad.monitor.replay import pieces
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -422,6 +424,9 @@ def expectations(draw):
         values.update(schedule=draw(often), timezone=draw(
             strategies.sampled_from(
                 ["UTC", "Europe/London", "America/New_York"])))
+        most = min(shortest_period(values["schedule"]) / 8, 2 * HOUR)
+        values["early"] = duration_text(
+            draw(strategies.integers(0, 4)) * most / 4)
     else:
         values["every"] = draw(durations(7, 30, 60, 100))
     return expectation_from_text("garbo", **values)
