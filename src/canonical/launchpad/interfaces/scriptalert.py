@@ -43,12 +43,15 @@ class BadAnswer(NamedTuple):
     :ivar state: ``warning`` or ``critical``, as last seen.
     :ivar sentence: why the answer was bad, as first seen.
     :ivar is_over: whether the answer is good again.
+    :ivar recorded_late: if the script was fine, and its success was recorded
+        after the incident had opened: when it ran, for people.
     """
 
     question: str
     state: str
     sentence: str
     is_over: bool = False
+    recorded_late: str | None = None
 
 
 class Alert(NamedTuple):

@@ -20,34 +20,35 @@ import operator
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 from typing import NamedTuple
 
-from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
+    "ALL",
     "BROKEN",
     "DAY",
     "QUESTIONS",
     "Answer",
     "Answers",
     "Change",
-    "Changes",
     "Incident",
     "Key",
     "answers_of",
-    "changes",
     "followed",
     "incidents_of",
+    "worst",
 ]
 
 
 QUESTIONS = ("recently", "often", "runtime")
+
+# The name of what is wrong with many scripts at once; see `blind`.
+ALL = "all scripts"
 
 BROKEN = ("warning", "critical")
 
@@ -63,10 +64,14 @@ Change = tuple[datetime.datetime, str]
 
 
 class Answer(NamedTuple):
-    """The answer to a question, as in `Assessment`."""
+    """The answer to a question, as in `Assessment`.
+
+    :ivar ran: when the last success started and completed, or `None`.
+    """
 
     state: str
     sentence: str = ""
+    ran: tuple[datetime.datetime, datetime.datetime] | None = None
 
 
 # The answers about a script, by question.
@@ -94,18 +99,6 @@ class Incident(NamedTuple):
     unstable: datetime.datetime | None = None
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The changes that bring the alerts on record up to date.
-
-    :ivar opened: new alerts.
-    :ivar updated: alerts on record that have changed or are over.
-    """
-
-    opened: list[Alert] = field(default_factory=list)
-    updated: list[Alert] = field(default_factory=list)
-
-
 def followed(
     incident: Incident | None,
     script: Key,
@@ -126,13 +119,14 @@ def followed(
     if incident is not None and _is_over(incident, at, grace):
         over, incident = incident, None
     bad = [
-        BadAnswer(question, *answer) for question, answer in answers.items()
+        BadAnswer(question, answer.state, answer.sentence)
+        for question, answer in answers.items()
         if answer.state in BROKEN]
     if incident is None:
         if bad:
             recent = [each for each in earlier if each > at - DAY]
             incident = Incident(
-                *script, bad[0].question, _worst(bad), at, None, tuple(bad),
+                *script, bad[0].question, worst(bad), at, None, tuple(bad),
                 min(recent) if len(recent) + 1 >= UNSTABLE else None)
         return over, incident
     incident = _updated(incident, bad, answers, at)
@@ -148,7 +142,8 @@ def _is_over(
     return incident.closed is not None and at - incident.closed >= patience
 
 
-def _worst(bad: Iterable[BadAnswer]) -> str:
+def worst(bad: Iterable[BadAnswer]) -> str:
+    """The worst state of answers."""
     return max((each.state for each in bad), key=STATES.index)
 
 
@@ -161,18 +156,28 @@ def _updated(
     """An incident with the answers of a moment."""
     known = {each.question: each for each in incident.answers}
     for question, answer in answers.items():
-        if question in known and answer.state == "ok":
-            known[question] = known[question]._replace(is_over=True)
+        if question in known and answer.state == "ok" and (
+            not known[question].is_over
+        ):
+            known[question] = known[question]._replace(
+                is_over=True, recorded_late=_ran_before(incident, answer))
     for each in bad:
         before = known.get(each.question, each)
         known[each.question] = before._replace(
-            state=each.state, is_over=False)
+            state=each.state, is_over=False, recorded_late=None)
     closed = None
     if all(each.is_over for each in known.values()):
         closed = incident.closed or at
     return incident._replace(
         answers=tuple(known.values()), closed=closed,
-        state=_worst([*bad, BadAnswer("", incident.state, "")]))
+        state=worst([*bad, BadAnswer("", incident.state, "")]))
+
+
+def _ran_before(incident: Incident, answer: Answer) -> str | None:
+    """When the script ran, if it had succeeded before the incident opened."""
+    if answer.ran is None or answer.ran[1] >= incident.opened:
+        return None
+    return time_text(answer.ran[0])
 
 
 def incidents_of(
@@ -216,87 +221,24 @@ def incidents_of(
 
 
 def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answers]:
-    """The answers about each script."""
-    return {
+    """The answers about each script, and about all scripts of each host."""
+    assessments = list(assessments)
+    hosts = {each.hostname for each in assessments} | {None}
+    found: dict[Key, Answers] = {
+        (ALL, host): {"recently": Answer("ok")} for host in hosts}
+    found.update({
         (each.name, each.hostname): {
-            question: Answer(answer.state, answer.sentence)
-            for question, answer in (
-                ("recently", each.recently), ("often", each.often),
-                ("runtime", each.runtime))}
-        for each in assessments}
+            "recently": Answer(
+                each.recently.state, each.recently.sentence, _ran(each)),
+            "often": Answer(each.often.state, each.often.sentence),
+            "runtime": Answer(each.runtime.state, each.runtime.sentence)}
+        for each in assessments})
+    return found
 
 
-def changes(
-    recorded: Iterable[Alert],
-    openings: Mapping[tuple[str, str, str | None], Sequence[
-        datetime.datetime]],
-    answers: Mapping[Key, Answers],
-    graces: Mapping[str, datetime.timedelta],
-    channels: Sequence[str],
-    at: datetime.datetime,
-) -> Changes:
-    """The changes of the alerts on record.
-
-    An alert that another process has claimed does not change.  An alert
-    without a rule is closed.  Alerts of other channels are left alone:
-    another configuration may have these channels.
-
-    :param recorded: the alerts that are not settled.
-    :param openings: when the incidents of the last day opened; see
-        `IScriptAlertSet`.
-    :param graces: the grace of the rule of each script.
-    """
-    changed = Changes()
-    known = {
-        (each.channel, each.name, each.hostname): each for each in recorded
-        if each.date_closed is None and each.id is not None
-        and each.channel in channels}
-    for alert in known.values():
-        if not alert.is_claimed and (
-            (alert.name, alert.hostname) not in answers
-        ):
-            changed.updated.append(alert._replace(date_closed=at))
-    for channel in channels:
-        for script, its in answers.items():
-            known_alert = known.get((channel, *script))
-            if known_alert is not None and known_alert.is_claimed:
-                continue
-            over, current = followed(
-                known_alert and _incident(known_alert), script, its, at,
-                graces[script[0]], openings.get((channel, *script), ()))
-            if known_alert is not None:
-                now = over or current
-                assert now is not None, "what is on record goes on or is over"
-                alert = _brought_to(known_alert, now)
-                if over is not None:
-                    alert = alert._replace(date_closed=over.closed)
-                if alert != known_alert:
-                    changed.updated.append(alert)
-            if current is not None and (known_alert is None or over):
-                changed.opened.append(Alert(
-                    None, channel, *script, current.state, current.answers,
-                    at, date_unstable=current.unstable))
-    return changed
-
-
-def _incident(alert: Alert) -> Incident:
-    return Incident(
-        alert.name, alert.hostname, alert.question, alert.state,
-        alert.date_opened, alert.date_good, alert.answers,
-        alert.date_unstable)
-
-
-def _brought_to(alert: Alert, incident: Incident) -> Alert:
-    """An alert with what has become of its incident.
-
-    If it is critical now and was not, people are to be notified again.
-    """
-    bad = [each for each in incident.answers if not each.is_over]
-    state = _worst(bad) if bad else alert.state
-    alert = alert._replace(
-        answers=incident.answers, date_good=incident.closed)
-    if state == alert.state:
-        return alert
-    if state == "critical":
-        return alert._replace(state=state, date_told=None, pending=())
-    return alert._replace(state=state)
+def _ran(
+    assessment: Assessment
+) -> tuple[datetime.datetime, datetime.datetime] | None:
+    started = assessment.figures.last_started
+    completed = assessment.figures.last_completed
+    return (started, completed) if started and completed else None

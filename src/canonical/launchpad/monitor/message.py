@@ -16,6 +16,7 @@ from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.notices import Notice
@@ -177,7 +178,8 @@ def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
          "sentence": each.sentence} for each in alert.answers]
     if alert.date_closed is None:
         answers = [
-            {"question": question, **answer._asdict()}
+            {"question": question, "state": answer.state,
+             "sentence": answer.sentence}
             for question, answer in _bad(notice, alert).items()]
     return {
         "name": alert.name,
@@ -258,7 +260,11 @@ def _over(notice: Notice, alert: Alert) -> list[str]:
     lasted = duration_text(alert.date_closed - alert.date_opened)
     since = "" if alert.date_told else f", from {_when(alert.date_opened)} on"
     what = ", ".join(OVER[each.question] for each in alert.answers)
-    return [*_unstable(alert), f"{what} for {lasted}{since}"]
+    if alert.name == ALL:
+        what = "silent"
+    return [*_unstable(alert), f"{what} for {lasted}{since}", *(
+        f"was recorded late: it ran at {each.recorded_late}"
+        for each in alert.answers if each.recorded_late)]
 
 
 def _still(notice: Notice, alert: Alert) -> list[str]:

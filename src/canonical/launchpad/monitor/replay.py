@@ -257,7 +257,7 @@ def _slots(
     grace, window = case.expectation.grace, case.expectation.window
     dues, steps = [], []
     slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
-    for slot, completed in matched(slots, runs, case.skew):
+    for slot, completed in matched(slots, runs, case.lead):
         if pause_at(case.pauses, slot) is not None:
             continue
         due = patience_ends(case.pauses, slot, grace)

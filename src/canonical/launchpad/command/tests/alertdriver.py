@@ -23,7 +23,7 @@ from canonical.launchpad.scripts.tests.faults import kill
 
 CALLS = [
     (alert, "expected"),
-    (alert, "assess_all"),
+    (alert, "assess_fleet"),
     (alert, "send"),
     (smtp.smtplib.SMTP, "getreply"),
     (smtp.smtplib.SMTP, "quit"),

@@ -5,8 +5,8 @@ import unittest
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
+from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.incidents import Answer
-from canonical.launchpad.monitor.incidents import changes
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.message import notice_id
 from canonical.launchpad.monitor.message import notice_message
@@ -204,6 +204,20 @@ class TestChanges(unittest.TestCase):
         self.assertEqual(
             ([("mail", "garbo", "critical")], [1], []),
             self.changes([good], answers(), grace=1))
+
+    def test_what_was_recorded_late_is_said(self):
+        for completed, is_late in (2.1, True), (1, False):
+            ran = NOW - 3 * HOUR, NOW - completed * HOUR
+            now = {("garbo", None): {"recently": Answer("ok", "", ran)}}
+            changed = changes(
+                [make_alert(notified=1)], {}, now, {"garbo": 0 * HOUR},
+                ["mail"], NOW)
+            text = notice_text(*notices_of(
+                changed.updated, now, "mail", DAY, NOW))
+            self.assertIn("* garbo\n  was late for 2h\n", text)
+            self.assertEqual(is_late, (
+                "\n  was recorded late: it ran at 2007-02-01 07:00:00 UTC\n"
+            ) in text)
 
     def test_the_third_in_a_day_is_unstable(self):
         for hours, unstable in (

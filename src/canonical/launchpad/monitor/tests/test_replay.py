@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies
 from zope.component import getUtility
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -20,6 +21,7 @@ from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import QUESTIONS
+from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.matching import Case
@@ -30,6 +32,7 @@ from canonical.launchpad.monitor.replay import changes
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -144,11 +147,11 @@ def incidents_by_hand(case, since, assessments):
     """
     found, current = [], None
     for now, assessment in assessments:
-        (script, answers), = answers_of([assessment]).items()
+        script = assessment.name, assessment.hostname
         over, current = followed(
             current, script, {
-                question: each._replace(sentence="")
-                for question, each in answers.items()},
+                question: Answer(each.state) for question, each
+                in answers_of([assessment])[script].items()},
             max(now, since), case.expectation.grace,
             [each.opened for each in [*found, current] if each])
         found += [over] if over else []
@@ -412,6 +415,9 @@ def expectations(draw):
         values.update(schedule=draw(often), timezone=draw(
             strategies.sampled_from(
                 ["UTC", "Europe/London", "America/New_York"])))
+        most = min(shortest_period(values["schedule"]) / 8, 2 * HOUR)
+        values["early"] = duration_text(
+            draw(strategies.integers(0, 4)) * most / 4)
     else:
         values["every"] = draw(durations(7, 30, 60, 100))
     return expectation_from_text("garbo", **values)
