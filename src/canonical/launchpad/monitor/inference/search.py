@@ -65,8 +65,8 @@ FORTNIGHT = 14 * DAY
 # the number of runs doubles, and one for each run of the shorter part.
 CHANGE_BITS = 24.0
 
-# Lateness drifts, so the times between starts are steadier than it.  So a timer
-# costs so many bits more for each run; and more with a period of cron's.
+# Lateness drifts, so the times between starts are steadier than it.  So a
+# timer costs so many bits more for each run; and more with a period of cron's.
 DRIFT = 2.0
 DRIFT_OF_CRON = 6.0
 
