@@ -213,6 +213,10 @@ def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     _add_names_argument(parser)
     _add_since_option(parser, "infer from a history of this length")
     _add_at_option(parser, "infer from what was until this time")
+    parser.add_argument(
+        "--timezone", metavar="ZONE", type=text, default="UTC",
+        help="the time zone of a schedule where the history does not show it;"
+             " the default is UTC")
 
 
 def add_backtest_options(parser: argparse.ArgumentParser) -> None:
