@@ -17,6 +17,7 @@ from typing import Any
 from zope.component import getUtility
 from zope.component import hooks
 
+from canonical.database.replica import replayed_until
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -266,6 +267,9 @@ class Keeper:
         self._load()
         at = self._now()
         with reading():
+            replica = replayed_until(at)
+            if replica is not None:
+                at = min(at, replica[0])
             rows = snapshot_at(at, self._skew)
         return Snapshot(number, at, rows, self._trouble)
 
