@@ -1,5 +1,7 @@
 # make run      build, start the embedded PostgreSQL, run the example script
 # make test     build, run everything that tests
+# make serve    the pages over a demonstration, on http://127.0.0.1:8080/;
+#               PORT=8081 chooses another port
 # make lint     ruff, mypy and import-linter
 # make torture  attack scripts, servers and networks; this takes ten minutes,
 #               with TRIALS=2 about one
@@ -9,6 +11,7 @@
 # PYTHON=python3.12 chooses the interpreter.  It must be 3.11 or newer.
 
 PYTHON ?= python3
+PORT ?= 8080
 version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 enough := $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))')
 ifneq ($(enough),True)
@@ -19,10 +22,12 @@ endif
 venv := .venv/made-by-python-$(version)
 built := .venv/built-by-buildout
 tools := .venv/has-lint-tools
+page_tools := .venv/has-page-tools
+axe := axe-core@4.11.0
 built_files := bin build develop-eggs dist eggs parts .installed.cfg \
     src/scriptactivity.egg-info
 
-.PHONY: run test lint torture bench clean
+.PHONY: run serve screenshots test lint torture bench clean
 
 # Use the checkout's instance, even if a configuration file is found.
 run: export LPCONFIG ?= development
@@ -31,8 +36,18 @@ run: $(built)
 	@bin/py examples/demonstrate.py
 	@bin/scriptactivity check --expectations examples/expectations.zcml
 
-test: $(built)
+serve: export LPCONFIG ?= development
+serve: $(built)
+	@bin/py examples/serve_demonstration.py $(PORT)
+
+# The pictures of the README and the manual, from the demonstration.
+screenshots: export LPCONFIG ?= development
+screenshots: $(built) $(page_tools)
+	@bin/py examples/serve_demonstration.py docs
+
+test: $(built) $(page_tools)
 	bin/test -j2
+	@bin/py -m canonical.launchpad.webapp.tests.browsing
 
 lint: $(built) $(tools)
 	.venv/bin/ruff check .
@@ -50,6 +65,7 @@ bench: $(built)
 	bin/py bench/check.py
 	bin/py bench/backtest.py
 	bin/py bench/alert.py
+	bin/py bench/pages.py
 
 # Stop the embedded PostgreSQL before its programs are removed.  For root, its
 # directory may be a link; then its files are removed elsewhere.
@@ -85,6 +101,16 @@ $(built): $(venv) buildout.cfg versions.cfg setup.py
 	@.venv/bin/pip install -qq -c .venv/constraints.txt zc.buildout
 	@echo 'Running the buildout; the first time takes about a minute'
 	@PYTHONWARNINGS=ignore .venv/bin/buildout -q
+	@touch $@
+
+# What looks at the pages.  Without npm or Debian's chromium, `make test` says
+# what it left out.
+$(page_tools): $(venv) versions.cfg
+	@.venv/bin/pip install -qq -c .venv/constraints.txt \
+	    playwright schemathesis
+	@rm -rf .venv/axe-core && mkdir .venv/axe-core
+	@if command -v npm > /dev/null; then cd .venv/axe-core && \
+	    npm pack --silent $(axe) > /dev/null && tar -xzf *.tgz; fi
 	@touch $@
 
 $(tools): $(venv) versions.cfg

@@ -82,20 +82,19 @@ IF to_regclass('scriptalert') IS NULL THEN
         channel text NOT NULL,
         name text NOT NULL,
         hostname text,
-        question text NOT NULL,
         state text NOT NULL,
-        sentence text NOT NULL,
+        answers jsonb NOT NULL,
         date_opened timestamptz NOT NULL,
         date_told timestamptz,
         date_closed timestamptz,
         date_settled timestamptz,
+        date_good timestamptz,
+        date_unstable timestamptz,
         pending text[],
         claimed_by text,
         date_claimed timestamptz,
         CONSTRAINT scriptalert__channel__check
             CHECK (channel IN ('mail', 'webhook', 'output')),
-        CONSTRAINT scriptalert__question__check
-            CHECK (question IN ('recently', 'often', 'runtime')),
         CONSTRAINT scriptalert__state__check
             CHECK (state IN ('warning', 'critical')),
         CONSTRAINT scriptalert__closes_after_it_opens__check
@@ -285,7 +284,7 @@ END
 $$;
 
 
--- Upgrade an older scriptalert, whose rows cannot be claimed.
+-- Upgrade an older scriptalert, whose rows cannot be claimed, or are questions.
 
 DO $$
 DECLARE
@@ -304,6 +303,58 @@ BEGIN
 
     IF changes IS NOT NULL THEN
         EXECUTE 'ALTER TABLE scriptalert ' || changes;
+    END IF;
+
+    -- In an older one, a row was a question.  Now it is an incident: all that
+    -- is wrong with a script on a host.  The first of the open rows becomes
+    -- the incident.  The others, and what is closed of a script that is still
+    -- broken, have nothing more to say.
+    IF EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = 'scriptalert'::regclass AND attname = 'question'
+            AND NOT attisdropped
+    ) THEN
+        LOCK TABLE scriptalert IN ACCESS EXCLUSIVE MODE;
+        DROP INDEX IF EXISTS scriptalert__open__key;
+        ALTER TABLE scriptalert
+            ADD answers jsonb, ADD date_good timestamptz,
+            ADD date_unstable timestamptz;
+        UPDATE scriptalert SET answers = jsonb_build_array(
+            jsonb_build_object(
+                'question', question, 'state', state, 'sentence', sentence,
+                'is_over', date_closed IS NOT NULL));
+        UPDATE scriptalert SET date_settled = now()
+        WHERE date_settled IS NULL AND date_closed IS NOT NULL AND EXISTS (
+            SELECT FROM scriptalert AS other
+            WHERE other.date_closed IS NULL
+                AND (other.channel, other.name) =
+                    (scriptalert.channel, scriptalert.name)
+                AND other.hostname IS NOT DISTINCT FROM scriptalert.hostname);
+        UPDATE scriptalert SET
+            state = script.state, answers = script.answers,
+            date_told = worst.date_told, pending = worst.pending
+        FROM (
+            -- Critical sorts before warning.  People know of an incident if
+            -- they know of the worst in it.
+            SELECT (array_agg(id ORDER BY date_opened, id))[1] AS id,
+                (array_agg(id ORDER BY state, date_told DESC NULLS LAST))[1]
+                    AS worst_id,
+                min(state) AS state,
+                jsonb_agg(answers -> 0 ORDER BY date_opened, id) AS answers
+            FROM scriptalert WHERE date_closed IS NULL
+            GROUP BY channel, name, hostname
+        ) AS script
+        JOIN scriptalert AS worst ON worst.id = worst_id
+        WHERE scriptalert.id = script.id;
+        DELETE FROM scriptalert USING scriptalert AS first
+        WHERE scriptalert.date_closed IS NULL AND first.date_closed IS NULL
+            AND (first.channel, first.name) =
+                (scriptalert.channel, scriptalert.name)
+            AND first.hostname IS NOT DISTINCT FROM scriptalert.hostname
+            AND (first.date_opened, first.id) <
+                (scriptalert.date_opened, scriptalert.id);
+        ALTER TABLE scriptalert
+            ALTER answers SET NOT NULL, DROP question, DROP sentence;
     END IF;
 END
 $$;
@@ -385,9 +436,9 @@ BEGIN
             ('scriptpause', 'UNIQUE INDEX', 'scriptpause__switched_off__key',
              '(name) WHERE cause = ''cron control'' AND date_ended IS NULL'),
 
-            -- Only one row can be open for a question.
+            -- Only one row can be open for a script on a host.
             ('scriptalert', 'UNIQUE INDEX', 'scriptalert__open__key',
-             '(channel, name, coalesce(hostname, ''''), question)'
+             '(channel, name, coalesce(hostname, ''''))'
              ' WHERE date_closed IS NULL'),
 
             -- The alerts that are not settled are a few rows among many.
@@ -507,9 +558,9 @@ BEGIN
              ' snooze ends.  Null while it is switched off.'),
 
             ('scriptalert', NULL,
-             'One row for each bad answer to a question about a script, from'
-             ' when it turned bad to when it turned good, and when people were'
-             ' notified of it.'),
+             'One row for each incident and channel: what is wrong with a'
+             ' script on a host, from the first answer that turned bad to the'
+             ' last that turned good, and when people were notified of it.'),
             ('scriptalert', 'id',
              'Identifies the row.'),
             ('scriptalert', 'channel',
@@ -519,20 +570,25 @@ BEGIN
             ('scriptalert', 'hostname',
              'The host that the script is expected on.  Null if any host will'
              ' do.'),
-            ('scriptalert', 'question',
-             'Which of the three questions has a bad answer.'),
             ('scriptalert', 'state',
-             'How bad the answer is: warning or critical.'),
-            ('scriptalert', 'sentence',
-             'Why the answer is bad, as first seen.'),
+             'How bad the worst answer is: warning or critical.'),
+            ('scriptalert', 'answers',
+             'The answers that are or were bad, the first one first: an array'
+             ' of objects with question, state, sentence and is_over.'),
             ('scriptalert', 'date_opened',
-             'When the answer was first seen to be bad.'),
+             'When an answer was first seen to be bad.'),
             ('scriptalert', 'date_told',
-             'When people were last notified that the answer is bad.  Null'
+             'When people were last notified that the script is broken.  Null'
              ' before.'),
             ('scriptalert', 'date_closed',
-             'When the answer was first seen to be good again, or no longer'
+             'When all answers were good again for good, or no longer'
              ' expected.  Null while the row is open.'),
+            ('scriptalert', 'date_good',
+             'Since when all answers are good again.  They may turn bad again'
+             ' while the row is open.  Null before.'),
+            ('scriptalert', 'date_unstable',
+             'Since when the script broke again and again.  Null if it did'
+             ' not.'),
             ('scriptalert', 'date_settled',
              'When people were notified that the row is closed, or when it'
              ' became clear that nobody had to be.  Null before.'),

@@ -36,19 +36,19 @@ class Bench(test_alert_kills.KillTestCase):
         self.write_expectations(LATE)
         config.setInstance(str(self.configuration))
         times = []
-        assess_all = alert.assess_all
+        assess_fleet = alert.assess_fleet
 
         def timed(*args):
             times.append(time.perf_counter())
-            assessments = assess_all(*args)
+            assessments = assess_fleet(*args)
             times.append(time.perf_counter())
             return assessments
 
-        alert.assess_all = timed
+        alert.assess_fleet = timed
         self.mail.before = lambda: times.append(time.perf_counter())
         alert.AlertScript(
             "scriptactivity-alert", test_args=["-q"]).lock_and_run()
-        alert.assess_all = assess_all
+        alert.assess_fleet = assess_fleet
         assessed, sent = times[1] - times[0], times[2] - times[1]
         mail, = self.mail.received
         assert mail.as_string().count("* script-") == LATE

@@ -106,14 +106,16 @@ def find_instance(name: str, named_by: str) -> Path:
             return path / FILE_NAME
         if path.is_file():
             return path
+        if path.is_dir():
+            # It is not there, or this user cannot enter the directory.
+            os.lstat(path / FILE_NAME)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"{named_by}: no instance {name!r}: {without_quotes(error)}"
         ) from None
     if "/" in name:
-        what = f"no {FILE_NAME} in" if path.is_dir() else (
-            "not a regular file:" if path.exists() else "no such file:")
-        raise ConfigError(f"{named_by}: {what} {str(path)!r}")
+        what = "not a regular file" if path.exists() else "no such file"
+        raise ConfigError(f"{named_by}: {what}: {str(path)!r}")
     raise ConfigError(
         f"{named_by}: no instance {name!r}: it is neither shipped"
         f" ({', '.join(shipped_instances())}), nor a file {str(path)!r},"

@@ -99,7 +99,9 @@ class TestInstances(ConfigTestCase):
             "LPCONFIG: no such file: '/no/such/place'", str(caught.exception))
 
     def test_a_directory_without_the_file_is_no_instance(self):
-        with self.assertRaisesRegex(ConfigError, "no scriptactivity.conf in "):
+        with self.assertRaisesRegex(
+            ConfigError, "No such file or directory: .*/scriptactivity.conf"
+        ):
             LaunchpadConfig(str(self.directory)).database
 
     def test_the_next_instance_is_read_afresh(self):

@@ -139,6 +139,31 @@ WITHOUT_CONSTRAINTS = """
 """
 
 # All columns, constraints, indexes and comments of the tables.
+# Alerts as an older version had them: a row was a question.
+OLD_ALERTS = """
+    DROP INDEX scriptalert__open__key;
+    ALTER TABLE scriptalert {} DROP answers, DROP date_good,
+        DROP date_unstable, ADD question text, ADD sentence text,
+        ADD CONSTRAINT scriptalert__question__check
+            CHECK (question IN ('recently', 'often', 'runtime'));
+    CREATE UNIQUE INDEX scriptalert__open__key ON scriptalert
+        (channel, name, coalesce(hostname, ''), question)
+        WHERE date_closed IS NULL;
+    INSERT INTO scriptalert (
+        channel, name, hostname, question, state, sentence, date_opened,
+        date_told, date_closed)
+    SELECT channel, 'garbo', hostname, question, state, question,
+        '2007-02-01Z'::timestamptz + opened * interval '1 min',
+        told::timestamptz, closed::timestamptz
+    FROM (VALUES
+        ('mail', NULL, 'often', 'warning', 0, NULL, '2007-02-02Z'),
+        ('mail', NULL, 'often', 'warning', 1, NULL, NULL),
+        ('webhook', NULL, 'often', 'warning', 1, NULL, NULL),
+        ('mail', NULL, 'recently', 'critical', 2, '2007-02-03Z', NULL),
+        ('mail', 'a', 'recently', 'critical', 2, NULL, '2007-02-02Z')
+    ) AS old (channel, hostname, question, state, opened, told, closed)
+"""
+
 CATALOGUE = """
     SELECT attrelid::regclass::text || '.' || attname,
         format_type(atttypid, atttypmod), attnotnull::text, attidentity::text,
@@ -363,15 +388,35 @@ two');
     def test_an_older_scriptalert_is_upgraded(self):
         apply_schema(self.database)
         fresh = query(self.database, CATALOGUE)
-        query(self.database, """
-            ALTER TABLE scriptalert
-                DROP pending, DROP claimed_by, DROP date_claimed;
-            INSERT INTO scriptalert
-                (channel, name, question, state, sentence, date_opened)
-            VALUES ('mail', 'garbo', 'often', 'warning', 'is late', now())""")
-        self.assertNotEqual(fresh, query(self.database, CATALOGUE))
-        apply_schema(self.database)
-        self.assertEqual(fresh, query(self.database, CATALOGUE))
+        for claims in "", "DROP pending, DROP claimed_by, DROP date_claimed,":
+            query(self.database, "TRUNCATE scriptalert;" + OLD_ALERTS.format(
+                claims))
+            self.assertNotEqual(fresh, query(self.database, CATALOGUE))
+            apply_schema(self.database)
+            self.assertEqual(fresh, query(self.database, CATALOGUE))
+            found = query(self.database, """
+                SELECT channel, name, hostname, state, answers,
+                    date_told IS NULL, date_closed IS NULL,
+                    date_settled IS NULL
+                FROM scriptalert ORDER BY id""")
+            bad = [
+                {"question": question, "state": state, "sentence": question,
+                 "is_over": is_over}
+                for question, state, is_over in (
+                    ("often", "warning", True), ("often", "warning", False),
+                    ("recently", "critical", False),
+                    ("recently", "critical", True))]
+            self.assertEqual([
+                # Of what was closed, people know that more is broken.
+                ("mail", "garbo", None, "warning", bad[:1], True, False,
+                 False),
+                ("mail", "garbo", None, "critical", bad[1:3], False, True,
+                 True),
+                ("webhook", "garbo", None, "warning", bad[1:2], True, True,
+                 True),
+                ("mail", "garbo", "a", "critical", bad[3:], True, False,
+                 True),
+            ], found)
 
     def test_only_a_success_has_its_work_committed(self):
         apply_schema(self.database)

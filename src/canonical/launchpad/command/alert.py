@@ -34,15 +34,16 @@ from canonical.launchpad.command.rules import notice_switches
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
 from canonical.launchpad.interfaces import IScriptAlertSet
-from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.alertchanges import changes
+from canonical.launchpad.monitor.incidents import DAY
+from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Key
-from canonical.launchpad.monitor.incidents import Notice
 from canonical.launchpad.monitor.incidents import answers_of
-from canonical.launchpad.monitor.incidents import changes
-from canonical.launchpad.monitor.incidents import notices_of
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
-from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.notices import Notice
+from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
@@ -248,7 +249,7 @@ def _dry_run(script: AlertScript) -> int:
 
 def _bring_up_to_date(
     path: Path | None, claimant: str
-) -> tuple[datetime.datetime, dict[Key, Answer]]:
+) -> tuple[datetime.datetime, dict[Key, Answers]]:
     """Assess all scripts, and bring the alerts on record up to date.
 
     It commits nothing.
@@ -264,11 +265,11 @@ def _bring_up_to_date(
     alert_set = getUtility(IScriptAlertSet)
     alert_set.lock()
     at = datetime.datetime.now(datetime.UTC)
-    answers = answers_of(assess_all(expectations, at, clock_skew()))
+    answers = answers_of(assess_fleet(expectations, at, clock_skew()))
     changed = changes(
-        alert_set.getUnsettled(claimant), answers, channels(), at)
-    for state, ids in changed.states.items():
-        alert_set.setState(ids, state)
-    alert_set.close(changed.closed, at)
+        alert_set.getUnsettled(claimant), alert_set.getOpenings(at - DAY),
+        answers, {each.name: each.grace for each in expectations}, channels(),
+        at)
+    alert_set.update(changed.updated)
     alert_set.open(changed.opened)
     return at, answers

@@ -22,12 +22,12 @@ from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
+from canonical.launchpad.monitor.incidents import QUESTIONS
+from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import unpaused
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.registry import registered_cases
-from canonical.launchpad.monitor.replay import QUESTIONS
-from canonical.launchpad.monitor.replay import Alarm
 from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import HORIZON
@@ -53,10 +53,10 @@ TITLES = ["script", "host", "question", "state", "opened", "closed"]
 
 
 def backtest(args: argparse.Namespace) -> int:
-    """List the alerts that the rules would have raised over past runs.
+    """List the incidents that the rules would have found in past runs.
 
     The rules are checked as check does, at every moment of the period.  With
-    --against, each alert that only one of the two rules files raises is
+    --against, each incident that only one of the two rules files raises is
     listed; "only" names which: "expectations" or "against".
     """
     until = args.at or datetime.datetime.now(datetime.UTC)
@@ -77,7 +77,7 @@ def backtest(args: argparse.Namespace) -> int:
         ours, theirs = map(_flat, found)
         _print_differences(ours, theirs, args.json)
     elif args.json:
-        print_json(each._asdict() for each in _flat(found[0]))
+        print_json(map(_as_dict, _flat(found[0])))
     else:
         _print_all(asked[0], found[0], since, until)
     return 0
@@ -94,8 +94,8 @@ def _replay(
     asked: Sequence[Sequence[Case]],
     since: datetime.datetime,
     until: datetime.datetime,
-) -> list[list[list[Alarm]]]:
-    """The alarms of each case, for each set of cases."""
+) -> list[list[list[Incident]]]:
+    """The incidents of each case, for each set of cases."""
     cases = [case for each in asked for case in each]
     found = dict(with_progress(
         replay_all(cases, since, until), len(cases), "Replaying"))
@@ -103,28 +103,42 @@ def _replay(
     return [[found[next(numbers)] for _ in each] for each in asked]
 
 
-def _flat(found: Iterable[Iterable[Alarm]]) -> list[Alarm]:
-    """All alarms, by the time they opened."""
+def _flat(found: Iterable[Iterable[Incident]]) -> list[Incident]:
+    """All incidents, by the time they opened."""
     return sorted(
-        (alarm for alarms in found for alarm in alarms),
+        (incident for incidents in found for incident in incidents),
         key=lambda each: (each.opened, *_which(each)))
 
 
-def _which(alarm: Alarm) -> tuple[str, str, int]:
+def _which(incident: Incident) -> tuple[str, str, int]:
     return (
-        alarm.name, alarm.hostname or "", QUESTIONS.index(alarm.question))
+        incident.name, incident.hostname or "",
+        QUESTIONS.index(incident.question))
 
 
-def _row(alarm: Alarm) -> list[Any]:
+def _row(incident: Incident) -> list[Any]:
     return [
-        alarm.name, alarm.hostname, alarm.question, alarm.state,
-        alarm.opened, alarm.closed]
+        incident.name, incident.hostname, incident.question, incident.state,
+        incident.opened, incident.closed]
+
+
+def _as_dict(incident: Incident) -> dict[str, Any]:
+    """An incident as programs read it."""
+    return {
+        "name": incident.name, "hostname": incident.hostname,
+        "question": incident.question, "state": incident.state,
+        "opened": incident.opened, "closed": incident.closed,
+        "unstable_since": incident.unstable,
+        "answers": [
+            {"question": each.question, "state": each.state}
+            for each in incident.answers],
+    }
 
 
 def _print_differences(
-    ours: Sequence[Alarm], theirs: Sequence[Alarm], as_json: bool
+    ours: Sequence[Incident], theirs: Sequence[Incident], as_json: bool
 ) -> None:
-    """Print the alarms that only one of two sets of rules raises."""
+    """Print the incidents that only one of two sets of rules raises."""
     apart = [
         *(("expectations", each) for each in set(ours).difference(theirs)),
         *(("against", each) for each in set(theirs).difference(ours))]
@@ -132,27 +146,27 @@ def _print_differences(
         *_which(each[1]), each[1].opened, each[0] == "against"))
     if as_json:
         print_json(
-            {"only": which, **alarm._asdict()} for which, alarm in apart)
+            {"only": which, **_as_dict(each)} for which, each in apart)
         return
     print_table(
-        ["only", *TITLES], [[which, *_row(alarm)] for which, alarm in apart],
+        ["only", *TITLES], [[which, *_row(each)] for which, each in apart],
         "Both rules files raise the same alerts.",
         lambda row: STYLES[apart[row][1].state])
 
 
 def _print_all(
     cases: Sequence[Case],
-    found: Sequence[Sequence[Alarm]],
+    found: Sequence[Sequence[Incident]],
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> None:
-    alarms = _flat(found)
+    incidents = _flat(found)
     print_table(
-        TITLES, [_row(each) for each in alarms],
+        TITLES, [_row(each) for each in incidents],
         "The rules would have raised no alert.",
-        lambda row: STYLES[alarms[row].state])
+        lambda row: STYLES[incidents[row].state])
     print()
-    titles = ["script", "host", *QUESTIONS, "open"]
+    titles = ["script", "host", *QUESTIONS, "incidents", "open"]
     rows = [
         [case.expectation.name, case.hostname, *_counts(each),
          _time_open(each, until)]
@@ -162,29 +176,25 @@ def _print_all(
         _print_pictures(cases, found, since, until)
 
 
-def _counts(alarms: Iterable[Alarm]) -> list[int]:
-    counts = Counter(alarm.question for alarm in alarms)
-    return [counts[question] for question in QUESTIONS]
+def _counts(incidents: Sequence[Incident]) -> list[int]:
+    """The number of incidents in which each answer was bad, and of all."""
+    counts = Counter(
+        answer.question for each in incidents for answer in each.answers)
+    return [*(counts[question] for question in QUESTIONS), len(incidents)]
 
 
 def _time_open(
-    alarms: Iterable[Alarm], until: datetime.datetime
+    incidents: Iterable[Incident], until: datetime.datetime
 ) -> datetime.timedelta:
-    """For how long there was one at least."""
-    total = datetime.timedelta()
-    counted = None
-    for alarm in sorted(alarms, key=lambda each: each.opened):
-        closed = alarm.closed or until
-        start = max(alarm.opened, counted or alarm.opened)
-        if closed > start:
-            total += closed - start
-            counted = closed
-    return total
+    """For how long there was one; incidents of a script follow each other."""
+    return sum(
+        ((each.closed or until) - each.opened for each in incidents),
+        datetime.timedelta())
 
 
 def _print_pictures(
     cases: Sequence[Case],
-    found: Sequence[Sequence[Alarm]],
+    found: Sequence[Sequence[Incident]],
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> None:
@@ -201,25 +211,25 @@ def _print_pictures(
     edges = [
         since + (until - since) * (number / columns)
         for number in range(columns)]
-    for case, alarms in zip(cases, found, strict=True):
+    for case, incidents in zip(cases, found, strict=True):
         console.print(Text(
             f"\n{script_on_host(case.expectation.name, case.hostname)}"))
         # What opens at the very end is seen as well.
         console.print(Text.assemble(*(
-            MARKS[_state_between(case, alarms, start, end)]
+            MARKS[_state_between(case, incidents, start, end)]
             for start, end in pairwise([*edges, until + INSTANT]))))
 
 
 def _state_between(
     case: Case,
-    alarms: Iterable[Alarm],
+    incidents: Iterable[Incident],
     start: datetime.datetime,
     end: datetime.datetime,
 ) -> str:
     states = [
-        alarm.state for alarm in alarms
-        if alarm.opened < end
-        and (alarm.closed is None or alarm.closed > start)]
+        incident.state for incident in incidents
+        if incident.opened < end
+        and (incident.closed is None or incident.closed > start)]
     if not states and unpaused(case.pauses, start, end) < end - start:
         states = ["paused"]
     return max(states, key=STATES.index, default="ok")

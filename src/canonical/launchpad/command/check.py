@@ -24,7 +24,7 @@ from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import script_on_host
-from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 
 
@@ -36,7 +36,8 @@ __all__ = [
 
 
 # By the Monitoring Plugins Development Guidelines.
-STATUS = {"ok": 0, "paused": 0, "warning": 1, "critical": 2}
+# Where scripts are unknown, the line about all of them is critical.
+STATUS = {"ok": 0, "paused": 0, "unknown": 0, "warning": 1, "critical": 2}
 
 # More would not fit in what Nagios reads, which are some kilobytes.
 LISTED = 10
@@ -63,7 +64,7 @@ def check(args: argparse.Namespace) -> int:
         _report_lag(known_until, lag)
     elif args.at is None and notice_switches(at):
         transaction.commit()
-    assessments = assess_all(expectations, at, clock_skew(), args.host)
+    assessments = assess_fleet(expectations, at, clock_skew(), args.host)
     if not assessments:
         raise ExpectationError(f"no rule is for the host {args.host!r}")
     print_future({each.name for each in assessments})

@@ -224,7 +224,8 @@ COMMANDS = {
         "make a token for the pages",
         "Makes a token, by which a person or a program may look at the pages,"
         " and prints it once.  Only its hash is kept, in [web] token_file.",
-        {"scriptactivity token ops": "a token for the operators"},
+        {"scriptactivity token ops": "a token for the operators",
+         "scriptactivity token grafana": "another for a program"},
         "serve", "token", options.add_token_options, database=False),
     "grafana": Command(
         "print a dashboard or alert rules for the metrics",

@@ -178,7 +178,8 @@ def failures(args: argparse.Namespace) -> int:
 def _why_it_failed(attempt: Any) -> str:
     status = None if attempt.exit_status is None else (
         f"exit status {attempt.exit_status}")
-    return ", ".join(filter(None, [attempt.reason, status]))
+    # Each once: of many runs the status is all that is known.
+    return ", ".join(filter(None, dict.fromkeys([attempt.reason, status])))
 
 
 def last(args: argparse.Namespace) -> int:

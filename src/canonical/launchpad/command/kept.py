@@ -15,9 +15,9 @@ from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.interfaces import IScriptAttemptSet
-from canonical.launchpad.monitor.incidents import Notice
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import notice_message
+from canonical.launchpad.monitor.notices import Notice
 from canonical.launchpad.plaintext import printable
 
 
@@ -84,7 +84,9 @@ def message_of(notice: Notice) -> Message:
     outputs: dict[tuple[str, str | None], list[str]] = {}
     for alert in [*notice.broken, *notice.still]:
         script = alert.name, alert.hostname
-        if script in outputs or alert.question == "runtime":
+        if script in outputs or all(
+            each.question == "runtime" for each in alert.answers
+        ):
             continue
         if len(outputs) == SCRIPTS:
             break

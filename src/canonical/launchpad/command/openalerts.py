@@ -39,6 +39,8 @@ def alert_as_dict(alert: Alert) -> dict[str, Any]:
         "question": alert.question, "state": alert.state,
         "opened": alert.date_opened, "told": alert.date_told,
         "channel": alert.channel, "sentence": alert.sentence,
+        "good_since": alert.date_good, "unstable_since": alert.date_unstable,
+        "answers": [each._asdict() for each in alert.answers],
     }
 
 

@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import re
+import sys
 from pathlib import Path
 
 from canonical.config import ConfigError
@@ -37,10 +38,11 @@ def serve(args: argparse.Namespace) -> int:
         from canonical.launchpad.webapp.server import may_listen
         from canonical.launchpad.webapp.server import serve as run
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in PACKAGES:
+        package = str(error.name).partition(".")[0]
+        if package not in PACKAGES:
             raise
         complain(
-            f"the pages need the package {error.name}; install it with:"
+            f"the pages need the package {package}; install it with:"
             " pip install 'scriptactivity[web]'")
         return 2
     host, _, port = (args.listen or config.web.listen).rpartition(":")
@@ -79,7 +81,8 @@ def token(args: argparse.Namespace) -> int:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with open(descriptor, "a", encoding="utf-8") as file:
         file.write(f"{args.name} sha256:{hash_of(made)}\n")
-    say(f"{made}")
+    say(made)
+    sys.stdout.flush()
     complain(
         f"{path} keeps only the hash of this token; nobody can print the"
         " token again")

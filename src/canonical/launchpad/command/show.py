@@ -190,12 +190,13 @@ def _rule_lines(about: About) -> list[str]:
 
 def rule_text(rule: IScriptExpectation) -> str:
     """A rule as a person reads it."""
+    misses = "1 miss" if rule.missed == 1 else f"{rule.missed} misses"
     when = f"every {duration_text(rule.every)}" if rule.every else (
         f"schedule {rule.schedule} {rule.timezone}")
     return ", ".join(filter(None, [
         when,
         f"grace {duration_text(rule.grace)}",
-        f"{rule.missed} missed allowed in {duration_text(rule.window)}",
+        f"{misses} allowed in {duration_text(rule.window)}",
         None if rule.extra is None else f"{rule.extra} extra allowed",
         _average_text(rule),
         f"on {' '.join(rule.hosts)}" if rule.hosts else None,

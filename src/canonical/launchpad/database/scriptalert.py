@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from canonical.launchpad.database.scriptattempt_sql import bind
 from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import CLAIM_MINUTES
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 
 
@@ -27,42 +29,57 @@ PATIENCE = "SET LOCAL lock_timeout = '2min'"
 # This mode does not block sessions that read, and they do not block it.
 LOCK = "LOCK TABLE scriptalert IN SHARE ROW EXCLUSIVE MODE"
 
+COLUMNS = """
+    id, channel, name, hostname, state, answers, date_opened, date_told,
+    date_closed, date_good, date_unstable, pending
+"""
+
 UNSETTLED = f"""
-    SELECT id, channel, name, hostname, question, state, sentence,
-        date_opened, date_told, date_closed, pending,
+    SELECT {COLUMNS},
         claimed_by IS NOT NULL AND claimed_by IS DISTINCT FROM :claimant
             AND date_claimed > now() - interval '{CLAIM_MINUTES} minutes'
     FROM scriptalert WHERE date_settled IS NULL
-    ORDER BY name, hostname, question, date_opened, channel
+    ORDER BY name, hostname, date_opened, channel
 """
 
-LATEST = """
-    SELECT id, channel, name, hostname, question, state, sentence,
-        date_opened, date_told, date_closed
+LATEST = f"""
+    SELECT {COLUMNS}, false
     FROM scriptalert WHERE (:name::text IS NULL OR name = :name)
     ORDER BY date_opened DESC, id DESC LIMIT :limit
 """
 
+OPENINGS = """
+    SELECT channel, name, hostname, date_opened FROM scriptalert
+    WHERE date_opened > :since ORDER BY date_opened
+"""
+
 OPEN = """
-    INSERT INTO scriptalert
-        (channel, name, hostname, question, state, sentence, date_opened)
+    INSERT INTO scriptalert (
+        channel, name, hostname, state, answers, date_opened, date_unstable)
     SELECT * FROM unnest(
         :channels::text[], :names::text[], :hostnames::text[],
-        :questions::text[], :states::text[], :sentences::text[],
-        :dates_opened::timestamptz[])
+        :states::text[], :answers::jsonb[], :dates_opened::timestamptz[],
+        :dates_unstable::timestamptz[])
 """
 
-SET_STATE = """
-    UPDATE scriptalert SET state = :state,
-        date_told = CASE WHEN :state = 'critical' THEN NULL ELSE date_told END,
-        pending = CASE WHEN :state = 'critical' THEN NULL ELSE pending END
-    WHERE id = ANY (:ids)
-"""
-
-CLOSE = """
+# Who is pending is pending for an alert as it was.
+UPDATE = """
     UPDATE scriptalert SET
-        date_closed = greatest(date_opened, :at), pending = NULL
-    WHERE id = ANY (:ids) AND date_closed IS NULL
+        pending = CASE
+            WHEN scriptalert.date_told IS DISTINCT FROM changed.date_told
+                OR changed.date_closed IS NOT NULL
+            THEN NULL ELSE pending END,
+        state = changed.state, answers = changed.answers,
+        date_told = changed.date_told, date_good = changed.date_good,
+        date_closed = CASE
+            WHEN changed.date_closed IS NOT NULL
+            THEN greatest(date_opened, changed.date_closed) END
+    FROM unnest(
+        :ids::bigint[], :states::text[], :answers::jsonb[],
+        :dates_told::timestamptz[], :dates_good::timestamptz[],
+        :dates_closed::timestamptz[]
+    ) AS changed (id, state, answers, date_told, date_good, date_closed)
+    WHERE scriptalert.id = changed.id AND scriptalert.date_closed IS NULL
 """
 
 CLAIM = """
@@ -100,12 +117,20 @@ class ScriptAlertSet:
 
     def getUnsettled(self, claimant: str | None = None) -> list[Alert]:
         """See `IScriptAlertSet`."""
-        return [
-            Alert(*values, *map(_in_utc, dates))._replace(
-                pending=tuple(pending or ()), is_claimed=is_claimed)
-            for *values, opened, notified, closed, pending, is_claimed
-            in main_store().execute(*bind(UNSETTLED, {"claimant": claimant}))
-            for dates in [(opened, notified, closed)]]
+        return _alerts(UNSETTLED, {"claimant": claimant})
+
+    def getOpenings(
+        self, since: datetime.datetime
+    ) -> dict[tuple[str, str, str | None], list[datetime.datetime]]:
+        """See `IScriptAlertSet`."""
+        found: dict[
+            tuple[str, str, str | None], list[datetime.datetime]] = {}
+        for channel, name, hostname, opened in main_store().execute(
+            *bind(OPENINGS, {"since": since})
+        ):
+            found.setdefault((channel, name, hostname), []).append(
+                opened.astimezone(datetime.UTC))
+        return found
 
     def getLatest(
         self, name: str | None = None, limit: int = 100
@@ -113,11 +138,7 @@ class ScriptAlertSet:
         """See `IScriptAlertSet`."""
         if name is not None and not is_storable(name):
             return []
-        return [
-            Alert(*values, *map(_in_utc, dates))
-            for *values, opened, notified, closed in main_store().execute(
-                *bind(LATEST, {"name": name, "limit": limit}))
-            for dates in [(opened, notified, closed)]]
+        return _alerts(LATEST, {"name": name, "limit": limit})
 
     def open(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""
@@ -125,19 +146,22 @@ class ScriptAlertSet:
             "channels": [each.channel for each in alerts],
             "names": [each.name for each in alerts],
             "hostnames": [each.hostname for each in alerts],
-            "questions": [each.question for each in alerts],
             "states": [each.state for each in alerts],
-            "sentences": [each.sentence for each in alerts],
+            "answers": [_as_json(each) for each in alerts],
             "dates_opened": [each.date_opened for each in alerts],
+            "dates_unstable": [each.date_unstable for each in alerts],
         })
 
-    def setState(self, ids: Sequence[int], state: str) -> None:
+    def update(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""
-        _execute(SET_STATE, {"ids": list(ids), "state": state})
-
-    def close(self, ids: Sequence[int], at: datetime.datetime) -> None:
-        """See `IScriptAlertSet`."""
-        _execute(CLOSE, {"ids": list(ids), "at": at})
+        _execute(UPDATE, {
+            "ids": [each.id for each in alerts],
+            "states": [each.state for each in alerts],
+            "answers": [_as_json(each) for each in alerts],
+            "dates_told": [each.date_told for each in alerts],
+            "dates_good": [each.date_good for each in alerts],
+            "dates_closed": [each.date_closed for each in alerts],
+        })
 
     def claim(self, ids: Sequence[int], claimant: str) -> None:
         """See `IScriptAlertSet`."""
@@ -158,6 +182,22 @@ class ScriptAlertSet:
         _execute(NOTIFIED, {
             "ids": list(ids), "claimant": claimant, "at": at,
             "pending": list(pending)})
+
+
+def _alerts(statement: str, values: dict[str, Any]) -> list[Alert]:
+    return [
+        Alert(
+            number, channel, name, hostname, state,
+            tuple(BadAnswer(**each) for each in answers),
+            opened.astimezone(datetime.UTC), _in_utc(told), _in_utc(closed),
+            _in_utc(good), _in_utc(unstable), tuple(pending or ()), is_claimed)
+        for number, channel, name, hostname, state, answers, opened, told,
+            closed, good, unstable, pending, is_claimed
+        in main_store().execute(*bind(statement, values))]
+
+
+def _as_json(alert: Alert) -> str:
+    return json.dumps([each._asdict() for each in alert.answers])
 
 
 def _in_utc(date: datetime.datetime | None) -> datetime.datetime | None:

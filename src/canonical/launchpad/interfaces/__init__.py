@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptalert import CHANNELS
     from canonical.launchpad.interfaces.scriptalert import CLAIM_MINUTES
     from canonical.launchpad.interfaces.scriptalert import Alert
+    from canonical.launchpad.interfaces.scriptalert import BadAnswer
     from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
     from canonical.launchpad.interfaces.scriptexpectation import HORIZON
     from canonical.launchpad.interfaces.scriptexpectation import (
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alert",
+    "BadAnswer",
     "CHANNELS",
     "CLAIM_MINUTES",
     "Column",

@@ -1,10 +1,10 @@
-"""Alerts: bad answers about scripts, and whether people were notified.
+"""Alerts: incidents, and whether people were notified of them.
 
-An alert is opened when a question about a script gets a bad answer, and
-closed when the answer is good again.  People are notified when the script
-breaks, again after some time if it is still broken, and when it has
-recovered.  Each channel, such as mail, has separate alerts.  So a channel
-that does not work does not delay another, and no alert is lost.
+An incident is what is wrong with a script on a host, from the first answer
+that turns bad to the last that turns good.  People are notified when it
+begins, again after some time if it lasts, and when it is over.  Each channel,
+such as mail, has separate alerts: one row an incident and channel.  So a
+channel that does not work does not delay another, and no alert is lost.
 
 A process that notifies people claims the alerts first, and commits.  Then it
 sends the messages with no transaction open, and records the result.  No other
@@ -24,6 +24,7 @@ __all__ = [
     "CHANNELS",
     "CLAIM_MINUTES",
     "Alert",
+    "BadAnswer",
     "IScriptAlertSet",
 ]
 
@@ -35,8 +36,26 @@ CHANNELS = ("mail", "webhook", "output")
 CLAIM_MINUTES = 45
 
 
+class BadAnswer(NamedTuple):
+    """An answer that is bad, or was bad, in an incident.
+
+    :ivar question: ``recently``, ``often`` or ``runtime``.
+    :ivar state: ``warning`` or ``critical``, as last seen.
+    :ivar sentence: why the answer was bad, as first seen.
+    :ivar is_over: whether the answer is good again.
+    :ivar recorded_late: if the script was fine, and its success was recorded
+        after the incident had opened: when it ran, for people.
+    """
+
+    question: str
+    state: str
+    sentence: str
+    is_over: bool = False
+    recorded_late: str | None = None
+
+
 class Alert(NamedTuple):
-    """A bad answer to a question about a script.
+    """An incident, and who was notified of it by a channel.
 
     All dates are aware datetimes.
 
@@ -45,14 +64,18 @@ class Alert(NamedTuple):
     :ivar name: the name of the script.
     :ivar hostname: the host that the script is expected on; `None` if any
         host will do.
-    :ivar question: ``recently``, ``often`` or ``runtime``.
-    :ivar state: ``warning`` or ``critical``.
-    :ivar sentence: why the answer is bad, as first seen.
-    :ivar date_opened: when the answer was first seen to be bad.
-    :ivar date_told: when people were last notified that the answer is bad, or
+    :ivar state: ``warning`` or ``critical``: the worst of the answers that are
+        bad now, or were bad last.
+    :ivar answers: the answers that are or were bad, the first one first.
+    :ivar date_opened: when an answer was first seen to be bad.
+    :ivar date_told: when people were last notified that the script is broken,
+        or `None`.
+    :ivar date_closed: when the incident was over for good, or no longer
+        expected; `None` while the alert is open.
+    :ivar date_good: since when all answers are good again, or `None`.  The
+        alert stays open for a while: the script may break again.
+    :ivar date_unstable: since when the script broke again and again, or
         `None`.
-    :ivar date_closed: when the answer was first seen to be good again, or no
-        longer expected; `None` while the alert is open.
     :ivar pending: the only addresses that are still to be notified of the
         alert as it is.  The mail server has refused them temporarily.
     :ivar is_claimed: whether another process is notifying people of it now.
@@ -62,14 +85,25 @@ class Alert(NamedTuple):
     channel: str
     name: str
     hostname: str | None
-    question: str
     state: str
-    sentence: str
+    answers: tuple[BadAnswer, ...]
     date_opened: datetime.datetime
     date_told: datetime.datetime | None = None
     date_closed: datetime.datetime | None = None
+    date_good: datetime.datetime | None = None
+    date_unstable: datetime.datetime | None = None
     pending: tuple[str, ...] = ()
     is_claimed: bool = False
+
+    @property
+    def question(self) -> str:
+        """The question whose answer turned bad first."""
+        return self.answers[0].question
+
+    @property
+    def sentence(self) -> str:
+        """Why that answer was bad, as first seen."""
+        return self.answers[0].sentence
 
 
 class IScriptAlertSet(Interface):
@@ -92,7 +126,15 @@ class IScriptAlertSet(Interface):
         """Alerts that are open, or whose end is still to be reported.
 
         :param claimant: a claimant whose alerts are returned as not claimed.
-        :return: a list of `Alert`, by name, host and question.
+        :return: a list of `Alert`, by name and host.
+        """
+
+    def getOpenings(since):
+        """When incidents opened lately.
+
+        :param since: an aware datetime.
+        :return: a dictionary: by channel, name and host, a list of dates in
+            ascending order.
         """
 
     def getLatest(name=None, limit=100):
@@ -109,20 +151,11 @@ class IScriptAlertSet(Interface):
         :param alerts: a sequence of `Alert`; their ids do not matter.
         """
 
-    def setState(ids, state):
-        """Change the state of alerts.
+    def update(alerts):
+        """Record what has become of alerts.
 
-        If the new state is critical, people are to be notified again.
-
-        :param ids: a sequence of ids.
-        :param state: ``warning`` or ``critical``.
-        """
-
-    def close(ids, at):
-        """Close alerts.
-
-        :param ids: a sequence of ids.
-        :param at: when the answers were seen to be good; an aware datetime.
+        :param alerts: a sequence of `Alert` that are on record.  Their ids,
+            names and hosts, and the dates they opened, do not change.
         """
 
     def claim(ids, claimant):

@@ -80,6 +80,18 @@ class IScriptExpectation(Interface):
         readonly=True,
     )
 
+    early = Timedelta(
+        title="Early",
+        description=(
+            "How long before its slot a run may start and meet it: at most an"
+            " eighth of the time between two slots, and at most two hours."
+            "  More is refused."),
+        min=datetime.timedelta(),
+        max=datetime.timedelta(hours=2),
+        default=datetime.timedelta(),
+        readonly=True,
+    )
+
     hosts = Tuple(
         title="Hosts",
         description=(

@@ -1,184 +1,244 @@
-"""Decides what people are to be notified of.
+"""Makes incidents of answers.
 
-These are pure functions.  They take the alerts on record, answers and a time,
-and return what has to change.
+An incident is what is wrong with a script on a host, from the first answer
+that turns bad to the last that turns good.  A paused or unknown answer neither
+begins nor ends one.
+
+- If an answer turns bad again within the grace of the rule, it is the same
+  incident.  So an incident is over for good only after the grace.
+- The third incident of a script and host within a day is reported as
+  "unstable since".  It is over after a day without a bad answer.
+
+`followed` decides this, one moment after the other.  ``alert`` asks it at each
+of its runs, and `incidents_of` at each moment at which an answer changed.
 """
 
 from __future__ import annotations
 
 import datetime
+import operator
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from typing import NamedTuple
 
-from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import BadAnswer
+from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
+    "ALL",
     "BROKEN",
+    "DAY",
+    "QUESTIONS",
     "Answer",
-    "Changes",
+    "Answers",
+    "Change",
+    "Incident",
     "Key",
-    "Notice",
     "answers_of",
-    "changes",
-    "notices_of",
+    "followed",
+    "incidents_of",
+    "worst",
 ]
 
 
-# A script, a host and a question.  A host of `None` means any.
-Key = tuple[str, str | None, str]
+QUESTIONS = ("recently", "often", "runtime")
+
+# The name of what is wrong with many scripts at once; see `blind`.
+ALL = "all scripts"
 
 BROKEN = ("warning", "critical")
 
+# A script is unstable if so many incidents opened within a day.
+DAY = datetime.timedelta(days=1)
+UNSTABLE = 3
 
-@dataclass(frozen=True)
-class Answer:
-    """The answer to a question, as in `Assessment`."""
+# A script, and a host; `None` means any.
+Key = tuple[str, str | None]
+
+# A moment, and the state that an answer has from that moment on.
+Change = tuple[datetime.datetime, str]
+
+
+class Answer(NamedTuple):
+    """The answer to a question, as in `Assessment`.
+
+    :ivar ran: when the last success started and completed, or `None`.
+    """
 
     state: str
-    sentence: str
+    sentence: str = ""
+    ran: tuple[datetime.datetime, datetime.datetime] | None = None
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The changes that bring the alerts on record up to date.
+# The answers about a script, by question.
+Answers = Mapping[str, Answer]
 
-    :ivar opened: new alerts.
-    :ivar closed: the ids of alerts to close.
-    :ivar states: the ids of alerts whose state has changed, by the new state.
+
+class Incident(NamedTuple):
+    """What is or was wrong with a script on a host.
+
+    :ivar question: the question whose answer turned bad first.
+    :ivar state: ``warning`` or ``critical``: the worst that it was.
+    :ivar opened: when an answer turned bad.
+    :ivar closed: since when all answers are good again, or `None`.
+    :ivar answers: the answers that are or were bad, the first one first.
+    :ivar unstable: since when the script broke again and again, or `None`.
     """
 
-    opened: list[Alert] = field(default_factory=list)
-    closed: list[int] = field(default_factory=list)
-    states: dict[str, list[int]] = field(default_factory=dict)
+    name: str
+    hostname: str | None
+    question: str
+    state: str
+    opened: datetime.datetime
+    closed: datetime.datetime | None
+    answers: tuple[BadAnswer, ...]
+    unstable: datetime.datetime | None = None
 
 
-@dataclass(frozen=True)
-class Notice:
-    """The content of one message to people.
-
-    :ivar at: the time of the answers; an aware datetime.
-    :ivar broken: open alerts that people were not notified of yet.
-    :ivar recovered: closed alerts of scripts whose other answers are good.
-    :ivar eased: closed alerts of scripts that have another bad answer.
-    :ivar forgotten: closed alerts of scripts that have no rule any more.
-    :ivar still: open alerts that people are to be notified of again.
-    :ivar answers: the answers at that time.
-    :ivar recipients: the only addresses that get the message; if empty, all
-        recipients get it.
-    """
-
-    at: datetime.datetime
-    broken: list[Alert]
-    recovered: list[Alert]
-    eased: list[Alert]
-    forgotten: list[Alert]
-    still: list[Alert]
-    answers: dict[Key, Answer]
-    recipients: tuple[str, ...] = ()
-
-    @property
-    def alerts(self) -> list[Alert]:
-        """All alerts of the notice."""
-        return [
-            *self.broken, *self.recovered, *self.eased, *self.forgotten,
-            *self.still]
-
-
-def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answer]:
-    """The answers to each question about each script."""
-    return {
-        (each.name, each.hostname, name): Answer(
-            question.state, question.sentence)
-        for each in assessments
-        for name, question in (
-            ("recently", each.recently), ("often", each.often),
-            ("runtime", each.runtime))}
-
-
-def changes(
-    recorded: Iterable[Alert],
-    answers: dict[Key, Answer],
-    channels: Sequence[str],
+def followed(
+    incident: Incident | None,
+    script: Key,
+    answers: Answers,
     at: datetime.datetime,
-) -> Changes:
-    """The changes of the alerts on record.
+    grace: datetime.timedelta,
+    earlier: Sequence[datetime.datetime],
+) -> tuple[Incident | None, Incident | None]:
+    """What becomes of the incident of a script at a moment.
 
-    An alert whose answer is paused does not change, nor does one that another
-    process has claimed.  An alert without a rule is closed.  Alerts of other
-    channels are left alone: another configuration may have these channels.
-
-    :param recorded: the alerts that are not settled.
+    :param incident: the one that is not over yet, if there is one.
+    :param answers: all answers at that moment.
+    :param grace: that of the rule.
+    :param earlier: when the incidents of the last day opened.
+    :return: the incident that is over now, and the one that is not.
     """
-    changed = Changes()
-    known = set()
-    for alert in recorded:
-        if alert.date_closed is not None or alert.id is None or (
-            alert.channel not in channels
+    over = None
+    if incident is not None and _is_over(incident, at, grace):
+        over, incident = incident, None
+    bad = [
+        BadAnswer(question, answer.state, answer.sentence)
+        for question, answer in answers.items()
+        if answer.state in BROKEN]
+    if incident is None:
+        if bad:
+            recent = [each for each in earlier if each > at - DAY]
+            incident = Incident(
+                *script, bad[0].question, worst(bad), at, None, tuple(bad),
+                min(recent) if len(recent) + 1 >= UNSTABLE else None)
+        return over, incident
+    incident = _updated(incident, bad, answers, at)
+    if _is_over(incident, at, grace):
+        return incident, None
+    return over, incident
+
+
+def _is_over(
+    incident: Incident, at: datetime.datetime, grace: datetime.timedelta
+) -> bool:
+    patience = max(grace, DAY) if incident.unstable else grace
+    return incident.closed is not None and at - incident.closed >= patience
+
+
+def worst(bad: Iterable[BadAnswer]) -> str:
+    """The worst state of answers."""
+    return max((each.state for each in bad), key=STATES.index)
+
+
+def _updated(
+    incident: Incident,
+    bad: Sequence[BadAnswer],
+    answers: Answers,
+    at: datetime.datetime,
+) -> Incident:
+    """An incident with the answers of a moment."""
+    known = {each.question: each for each in incident.answers}
+    for question, answer in answers.items():
+        if question in known and answer.state == "ok" and (
+            not known[question].is_over
         ):
-            continue
-        key = (alert.name, alert.hostname, alert.question)
-        known.add((alert.channel, *key))
-        if alert.is_claimed:
-            continue
-        answer = answers.get(key)
-        if answer is None or answer.state == "ok":
-            changed.closed.append(alert.id)
-        elif answer.state in BROKEN and answer.state != alert.state:
-            changed.states.setdefault(answer.state, []).append(alert.id)
-    for channel in channels:
-        changed.opened.extend(
-            Alert(None, channel, *key, answer.state, answer.sentence, at)
-            for key, answer in answers.items()
-            if answer.state in BROKEN and (channel, *key) not in known)
-    return changed
+            known[question] = known[question]._replace(
+                is_over=True, recorded_late=_ran_before(incident, answer))
+    for each in bad:
+        before = known.get(each.question, each)
+        known[each.question] = before._replace(
+            state=each.state, is_over=False, recorded_late=None)
+    closed = None
+    if all(each.is_over for each in known.values()):
+        closed = incident.closed or at
+    return incident._replace(
+        answers=tuple(known.values()), closed=closed,
+        state=worst([*bad, BadAnswer("", incident.state, "")]))
 
 
-def notices_of(
-    recorded: Iterable[Alert],
-    answers: dict[Key, Answer],
-    channel: str,
-    repeat: datetime.timedelta,
-    at: datetime.datetime,
-) -> list[Notice]:
-    """The notices to send by a channel.
+def _ran_before(incident: Incident, answer: Answer) -> str | None:
+    """When the script ran, if it had succeeded before the incident opened."""
+    if answer.ran is None or answer.ran[1] >= incident.opened:
+        return None
+    return time_text(answer.ran[0])
 
-    An alert that is pending for some recipients is in a separate notice for
-    them.
 
-    :param recorded: the alerts that are not settled.
-    :param repeat: how long until people are notified again of a script that
-        is still broken.  Paused scripts are left out.
+def incidents_of(
+    script: Key,
+    grace: datetime.timedelta,
+    pieces: Iterable[Mapping[str, Sequence[Change]]],
+    since: datetime.datetime,
+) -> list[Incident]:
+    """The incidents of a script in a period.
+
+    :param pieces: stretches of time in order; for each question, the state of
+        the answer from the start of the stretch on, at each moment it changed.
+    :param since: the start of the period.  What was wrong before it opens
+        with it.
+    :return: in order of time.  ``closed`` is `None` for the last one if an
+        answer was bad at the end.
     """
-    notices: dict[tuple[str, ...], Notice] = {}
-    bad = {
-        (name, hostname) for (name, hostname, _), answer in answers.items()
-        if answer.state in BROKEN}
-    for alert in recorded:
-        if alert.channel != channel or alert.is_claimed:
-            continue
-        answer = answers.get((alert.name, alert.hostname, alert.question))
-        recipients = alert.pending
-        if alert.date_closed is not None and answer is None:
-            part = "forgotten"
-        elif alert.date_closed is not None:
-            part = "eased" if (
-                (alert.name, alert.hostname) in bad) else "recovered"
-        elif answer is None or answer.state not in BROKEN:
-            continue
-        elif alert.date_told is None:
-            part = "broken"
-        elif alert.date_told + repeat <= at:
-            part = "still"
-            recipients = ()
-        elif alert.pending:
-            part = "broken"
-        else:
-            continue
-        notice = notices.setdefault(recipients, Notice(
-            at, [], [], [], [], [], answers, recipients))
-        getattr(notice, part).append(alert)
-    return list(notices.values())
+    found: list[Incident] = []
+    current = None
+    answers: dict[str, Answer] = {}
+    for piece in pieces:
+        moments: dict[datetime.datetime, dict[str, Answer]] = {}
+        for question in QUESTIONS:
+            for at, state in piece[question]:
+                moments.setdefault(at, {})[question] = Answer(state)
+        for at, changed in sorted(
+            moments.items(), key=operator.itemgetter(0)
+        ):
+            answers = {**answers, **changed}
+            if current is None and not any(
+                each.state in BROKEN for each in changed.values()
+            ):
+                continue
+            over, current = followed(
+                current, script, answers, max(at, since), grace,
+                [each.opened for each in found[1 - UNSTABLE:]]
+                + ([current.opened] if current else []))
+            if over is not None:
+                found.append(over)
+    return found if current is None else [*found, current]
+
+
+def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answers]:
+    """The answers about each script, and about all scripts of each host."""
+    assessments = list(assessments)
+    hosts = {each.hostname for each in assessments} | {None}
+    found: dict[Key, Answers] = {
+        (ALL, host): {"recently": Answer("ok")} for host in hosts}
+    found.update({
+        (each.name, each.hostname): {
+            "recently": Answer(
+                each.recently.state, each.recently.sentence, _ran(each)),
+            "often": Answer(each.often.state, each.often.sentence),
+            "runtime": Answer(each.runtime.state, each.runtime.sentence)}
+        for each in assessments})
+    return found
+
+
+def _ran(
+    assessment: Assessment
+) -> tuple[datetime.datetime, datetime.datetime] | None:
+    started = assessment.figures.last_started
+    completed = assessment.figures.last_completed
+    return (started, completed) if started and completed else None

@@ -63,6 +63,12 @@ class Case:
     skew: datetime.timedelta = datetime.timedelta(minutes=1)
 
     @functools.cached_property
+    def lead(self) -> datetime.timedelta:
+        """How long before its slot a run may start and meet it."""
+        early: datetime.timedelta = self.expectation.early
+        return max(self.skew, early)
+
+    @functools.cached_property
     def forgiving(self) -> tuple[Pause, ...]:
         """The pauses that forgive missed slots from before them."""
         return tuple(pause for pause in self.pauses if pause.forgives)
@@ -73,7 +79,7 @@ class Slots:
     """The slots that are due in a window.
 
     :ivar starts: for each slot, the earliest start of a run that meets it:
-        the slot minus the skew.
+        the slot minus the lead of the case.
     :ivar until: the end of the last slot.
     :ivar skipped: the numbers of slots that do not count; the first slot has
         the number 1.
@@ -95,7 +101,7 @@ def slots_at(case: Case, at: datetime.datetime) -> Slots:
             case.pauses, at)
     return _scheduled(
         expectation.schedule, expectation.timezone, expectation.window,
-        expectation.grace, case.pauses, case.skew, at)
+        expectation.grace, case.pauses, case.lead, at)
 
 
 def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
@@ -133,21 +139,22 @@ def slots_of_stretch(
 def matched(
     slots: Sequence[datetime.datetime],
     runs: Iterable[Run],
-    skew: datetime.timedelta,
+    lead: datetime.timedelta,
 ) -> Iterator[tuple[datetime.datetime, list[datetime.datetime]]]:
     """Each slot, with the completions of the runs that belong to it.
 
     A run belongs to the last slot that is not later than its start plus the
-    skew.  (An `Inquiry` makes the database match in the same way.)  The run
+    lead.  (An `Inquiry` makes the database match in the same way.)  The run
     that completes first meets the slot.  The others are extra.
 
     :param slots: in order.
     :param runs: in any order.
+    :param lead: of the case.
     :return: the slots in order, each with its completions in order.
     """
     completed: dict[int, list[datetime.datetime]] = {}
     for run in runs:
-        number = bisect.bisect_right(slots, run.date_started + skew)
+        number = bisect.bisect_right(slots, run.date_started + lead)
         completed.setdefault(number, []).append(run.date_completed)
     for number, slot in enumerate(slots, 1):
         yield slot, sorted(completed.get(number, ()))
@@ -174,7 +181,7 @@ def reach(case: Case) -> datetime.timedelta:
     expectation = case.expectation
     window = expectation.window if expectation.schedule else (
         interval_span(expectation))
-    reach: datetime.timedelta = expectation.grace + window + case.skew
+    reach: datetime.timedelta = expectation.grace + window + case.lead
     return reach
 
 
@@ -233,7 +240,7 @@ def _scheduled(
     window: datetime.timedelta,
     grace: datetime.timedelta,
     pauses: tuple[Pause, ...],
-    skew: datetime.timedelta,
+    lead: datetime.timedelta,
     at: datetime.datetime,
 ) -> Slots:
     until = at - grace
@@ -243,8 +250,8 @@ def _scheduled(
         number for number, slot in enumerate(slots, 1)
         if not is_due(pauses, slot, grace, at)) if pauses else ()
     return Slots(
-        tuple(slot - skew for slot in slots),
-        next_slot(schedule, timezone, until) - skew,
+        tuple(slot - lead for slot in slots),
+        next_slot(schedule, timezone, until) - lead,
         skipped, len(slots) - len(skipped))
 
 

@@ -16,8 +16,10 @@ from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
-from canonical.launchpad.monitor.incidents import Notice
+from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.notices import Notice
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
 
@@ -99,7 +101,7 @@ def plain_message(
 
     :param instance: as in `notice_message`.
     """
-    nothing = Notice(at, [], [], [], [], [], {})
+    nothing = Notice(at, [], [], [], [], {})
     digest = hashlib.sha256(f"{instance}\n{subject}\n{text}".encode())
     return Message(
         digest.hexdigest()[:32], at, _subject(instance, subject),
@@ -166,14 +168,30 @@ def notice_text(
 
 
 def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
+    """An alert as programs read it.
+
+    The question and the sentence are those of the first answer that is bad
+    now, or was bad.
+    """
+    answers = [
+        {"question": each.question, "state": each.state,
+         "sentence": each.sentence} for each in alert.answers]
+    if alert.date_closed is None:
+        answers = [
+            {"question": question, "state": answer.state,
+             "sentence": answer.sentence}
+            for question, answer in _bad(notice, alert).items()]
     return {
         "name": alert.name,
         "hostname": alert.hostname,
-        "question": alert.question,
+        "question": answers[0]["question"],
         "state": alert.state,
-        "sentence": _sentence(notice, alert),
+        "sentence": answers[0]["sentence"],
         "opened": alert.date_opened.isoformat(),
         "closed": alert.date_closed and alert.date_closed.isoformat(),
+        "unstable_since":
+            alert.date_unstable and alert.date_unstable.isoformat(),
+        "answers": answers,
     }
 
 
@@ -181,7 +199,8 @@ def _parts(notice: Notice) -> list[tuple[str, list[Alert]]]:
     return [
         ("broken", notice.broken),
         ("recovered", notice.recovered),
-        ("partly recovered", notice.eased),
+        # A key that programs know.  An incident is over as a whole.
+        ("partly recovered", []),
         ("no longer expected", notice.forgotten),
         ("still broken", notice.still),
     ]
@@ -204,59 +223,63 @@ def _plural(notice: Notice) -> str:
 def _block(
     notice: Notice,
     alerts: Sequence[Alert],
-    describe: Callable[[Notice, Alert], str],
+    describe: Callable[[Notice, Alert], list[str]],
     outputs: Mapping[tuple[str, str | None], Sequence[str]],
 ) -> list[str]:
-    """The lines about alerts, grouped by script, the worst first."""
+    """The lines about alerts, the worst first."""
     order = {script: number for number, script in enumerate(_scripts(alerts))}
-    questions = list(OVER)
     lines = []
     for script, group in itertools.groupby(
-        sorted(alerts, key=lambda each: (
-            order[_script(each)], questions.index(each.question))),
-        key=_script,
+        sorted(alerts, key=lambda each: order[_script(each)]), key=_script,
     ):
         lines.append(f"* {script}")
         of_script = list(group)
-        lines += [f"  {describe(notice, each)}" for each in of_script]
+        for each in of_script:
+            lines += [f"  {line}" for line in describe(notice, each)]
         lines += [f"  {line}" for line in outputs.get(
             (of_script[0].name, of_script[0].hostname), ())]
-        if alerts is notice.eased:
-            lines += _still_bad(notice, of_script[0])
     return lines
 
 
-def _broken(notice: Notice, alert: Alert) -> str:
-    return f"{alert.state}: {_sentence(notice, alert)}"
+def _broken(notice: Notice, alert: Alert) -> list[str]:
+    return [*_unstable(alert), *(
+        f"{answer.state}: {answer.sentence}"
+        for answer in _bad(notice, alert).values())]
 
 
-def _still_bad(notice: Notice, alert: Alert) -> list[str]:
-    """The lines about other answers of the script that are still bad."""
+def _unstable(alert: Alert) -> list[str]:
+    if alert.date_unstable is None:
+        return []
     return [
-        f"  still {answer.state}: {answer.sentence}"
-        for question in OVER
-        if (answer := notice.answers[
-            alert.name, alert.hostname, question]).state in BROKEN]
+        f"unstable since {_when(alert.date_unstable)}: it broke again and"
+        " again"]
 
 
-def _over(notice: Notice, alert: Alert) -> str:
+def _over(notice: Notice, alert: Alert) -> list[str]:
     assert alert.date_closed is not None
     lasted = duration_text(alert.date_closed - alert.date_opened)
     since = "" if alert.date_told else f", from {_when(alert.date_opened)} on"
-    return f"{OVER[alert.question]} for {lasted}{since}"
+    what = ", ".join(OVER[each.question] for each in alert.answers)
+    if alert.name == ALL:
+        what = "silent"
+    return [*_unstable(alert), f"{what} for {lasted}{since}", *(
+        f"was recorded late: it ran at {each.recorded_late}"
+        for each in alert.answers if each.recorded_late)]
 
 
-def _still(notice: Notice, alert: Alert) -> str:
+def _still(notice: Notice, alert: Alert) -> list[str]:
     lasts = duration_text(notice.at - alert.date_opened)
-    return f"{alert.state} for {lasts}: {_sentence(notice, alert)}"
+    return [*_unstable(alert), *(
+        f"{answer.state} for {lasts}: {answer.sentence}"
+        for answer in _bad(notice, alert).values())]
 
 
-def _sentence(notice: Notice, alert: Alert) -> str:
-    """The current sentence, or the first one for a closed alert."""
-    answer = notice.answers.get((alert.name, alert.hostname, alert.question))
-    if answer is None or alert.date_closed is not None:
-        return alert.sentence
-    return answer.sentence
+def _bad(notice: Notice, alert: Alert) -> dict[str, Answer]:
+    """The answers about a script that are bad now, by question."""
+    answers = notice.answers[alert.name, alert.hostname]
+    return {
+        question: answer for question, answer in answers.items()
+        if answer.state in BROKEN}
 
 
 def _when(moment: datetime.datetime) -> str:

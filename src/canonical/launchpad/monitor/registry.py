@@ -21,6 +21,7 @@ from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.blind import with_blind
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
@@ -29,6 +30,7 @@ from canonical.launchpad.monitor.pauses import merged
 
 __all__ = [
     "assess_all",
+    "assess_fleet",
     "place_of",
     "registered_apart",
     "registered_cases",
@@ -108,17 +110,49 @@ def assess_all(
 ) -> list[Assessment]:
     """The assessments of rules: the worst first, then by name and host.
 
+    Each script is assessed by itself.
+
     :param skew: how far the clocks of hosts may differ.
     :param hostname: only rules for this host or for any host; `None` for all
         rules.
     """
+    return _sorted(
+        assessment
+        for _, assessment in _assessed(expectations, at, skew, hostname))
+
+
+def assess_fleet(
+    expectations: Iterable[IScriptExpectation],
+    at: datetime.datetime,
+    skew: datetime.timedelta,
+    hostname: str | None = None,
+) -> list[Assessment]:
+    """As `assess_all`, but scripts that are silent together are one.
+
+    There is one more assessment, named `ALL`, for each group of scripts that
+    is blind; see `canonical.launchpad.monitor.blind`.
+
+    :param expectations, at, skew, hostname: as for `assess_all`.
+    """
+    return _sorted(with_blind(_assessed(expectations, at, skew, hostname)))
+
+
+def _assessed(
+    expectations: Iterable[IScriptExpectation],
+    at: datetime.datetime,
+    skew: datetime.timedelta,
+    hostname: str | None,
+) -> list[tuple[Case, Assessment]]:
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
     figures = getUtility(IScriptFiguresSet).getFigures(
         [inquiry(case, at) for case in cases], at)
-    assessments = [
-        assess(case, each, at)
+    return [
+        (case, assess(case, each, at))
         for case, each in zip(cases, figures, strict=True)]
+
+
+def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:
     return sorted(assessments, key=lambda each: (
         -STATES.index(each.state), each.name, each.hostname or ""))

@@ -1,4 +1,4 @@
-"""Replays rules over history: which alerts would have opened, and when.
+"""Replays rules over history: which answers were bad, and when.
 
 An answer can change only when a run completes, when a slot or an interval
 becomes due or leaves the window, and when a pause begins or ends.  At each of
@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 from zope.component import getUtility
 
@@ -26,6 +25,9 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.incidents import Change
+from canonical.launchpad.monitor.incidents import Incident
+from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import interval_runs
 from canonical.launchpad.monitor.matching import intervals_due
@@ -53,9 +55,6 @@ from canonical.launchpad.monitor.states import runtime_state
 
 
 __all__ = [
-    "QUESTIONS",
-    "Alarm",
-    "alarms",
     "changes",
     "replay",
     "replay_all",
@@ -63,43 +62,20 @@ __all__ = [
 ]
 
 
-QUESTIONS = ("recently", "often", "runtime")
-
 # History is replayed in stretches of this length, to limit the memory.
 STRETCH = datetime.timedelta(days=90)
-
-# A moment, and the state that the answer has from that moment on.
-Change = tuple[datetime.datetime, str]
-
-
-class Alarm(NamedTuple):
-    """An alert that would have opened.
-
-    :ivar hostname: the host; `None` if any host will do.
-    :ivar state: ``warning`` or ``critical``, as it opened.
-    :ivar opened: the exact time; or the start of the period, if the alert was
-        open then.
-    :ivar closed: the exact time; `None` if the alert was open at the end.
-    """
-
-    name: str
-    hostname: str | None
-    question: str
-    state: str
-    opened: datetime.datetime
-    closed: datetime.datetime | None
 
 
 def replay_all(
     cases: Sequence[Case],
     since: datetime.datetime,
     until: datetime.datetime,
-) -> Iterator[tuple[int, list[Alarm]]]:
+) -> Iterator[tuple[int, list[Incident]]]:
     """Replay cases over a period.
 
     :param since: an aware datetime.
     :param until: an aware datetime; the period includes it.
-    :return: the number of each case, from 0 on, and its alarms.
+    :return: the number of each case, from 0 on, and its incidents.
     """
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
@@ -120,7 +96,7 @@ def replay_all(
                     if case.hostname in (None, each.hostname)]
             ) for case in asked])
         for number, *pieces in zip(numbers, *found, strict=True):
-            yield number, alarms(cases[number], pieces, since)
+            yield number, _incidents(cases[number], pieces, since)
 
 
 def replay(
@@ -129,7 +105,7 @@ def replay(
     since: datetime.datetime,
     until: datetime.datetime,
     length: datetime.timedelta = STRETCH,
-) -> list[Alarm]:
+) -> list[Incident]:
     """Replay a case over runs that are at hand, without the database.
 
     :param runs: all runs of the script, in any order; those on other hosts
@@ -137,9 +113,20 @@ def replay(
     :param length: of the stretches; at least the `reach` of the case.
     """
     known = [run for run in runs if case.hostname in (None, run.hostname)]
-    return alarms(case, [
+    return _incidents(case, [
         changes(case, known, *stretch)
         for stretch in stretches(case.pauses, since, until, length)], since)
+
+
+def _incidents(
+    case: Case,
+    pieces: Iterable[dict[str, list[Change]]],
+    since: datetime.datetime,
+) -> list[Incident]:
+    """The incidents that the `changes` of each of the `stretches` make."""
+    expectation = case.expectation
+    return incidents_of(
+        (expectation.name, case.hostname), expectation.grace, pieces, since)
 
 
 def stretches(
@@ -160,35 +147,6 @@ def stretches(
         yield since, since + length
         since += length
     yield since, until
-
-
-def alarms(
-    case: Case,
-    pieces: Iterable[dict[str, list[Change]]],
-    since: datetime.datetime,
-) -> list[Alarm]:
-    """The alerts that would have been open in a period.
-
-    An alert opens when an answer becomes warning or critical, and closes when
-    it becomes ok.  A pause neither opens nor closes one.
-
-    :param pieces: the `changes` of each of the `stretches`.
-    :return: in order of the questions, and then of time.
-    """
-    found = []
-    for question in QUESTIONS:
-        opened = None
-        for at, state in itertools.chain(*(each[question] for each in pieces)):
-            if opened is None and state not in ("ok", "paused"):
-                opened = Alarm(
-                    case.expectation.name, case.hostname, question, state,
-                    max(at, since), None)
-            elif opened is not None and state == "ok":
-                found.append(opened._replace(closed=at))
-                opened = None
-        if opened is not None:
-            found.append(opened)
-    return found
 
 
 def changes(
@@ -283,7 +241,7 @@ def _slots(
     grace, window = case.expectation.grace, case.expectation.window
     dues, steps = [], []
     slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
-    for slot, completed in matched(slots, runs, case.skew):
+    for slot, completed in matched(slots, runs, case.lead):
         if pause_at(case.pauses, slot) is not None:
             continue
         due = patience_ends(case.pauses, slot, grace)

@@ -215,7 +215,8 @@ def _explained(error: Exception, path: str) -> tuple[str, str]:
     if isinstance(error, OSError) and error.filename is not None:
         name = f"{error.filename}: " * (str(error.filename) != path)
         return path, f"{name}{error.strerror}"
-    return path, str(error) or type(error).__name__
+    return path, (
+        getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
 
 def _directive_problem(error: ConfigurationError) -> str:

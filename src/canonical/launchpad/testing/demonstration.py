@@ -17,12 +17,24 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
+from zope.component import getUtility
+
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.replay import replay_all
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.schedule import slots_between
 
 
 __all__ = [
     "END",
     "fill",
+    "fill_alerts",
     "write_rules",
 ]
 
@@ -52,6 +64,12 @@ ImportError: cannot import name 'Person' from 'app.models'
 
 # What would end a field or a row, as COPY reads it.
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
+
+
+SENTENCES = {
+    "recently": "did not run when it was due",
+    "often": "missed more runs than the rule allows",
+    "runtime": "took longer or shorter than the rule allows"}
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,7 @@ SCRIPTS = [
             average="learned", grace="30m"),
     _script("garbo-daily", LOGAN, "20 2 * * *", 4200, average="..2h",
             grace="2h"),
-    _script("garbo-frequently", BLACK, "*/5 * * * *", 8, average="..1m",
+    _script("garbo-frequently", BLACK, "*/10 * * * *", 8, average="..1m",
             missed="3"),
     _script("send-invoices", BLACK, "0 6 * * *", 95, "drift",
             average="..10m", grace="10m", severity="warning"),
@@ -132,7 +150,7 @@ SCRIPTS = [
             grace="30m", average="..40m"),
     _script("poppy-upload", GOOSE, "*/5 * * * *", 11, average="..1m",
             missed="2"),
-    _script("process-upload", GOOSE, "*/5 * * * *", 29, average="..3m",
+    _script("process-upload", GOOSE, "*/10 * * * *", 29, average="..3m",
             missed="2"),
     _script("publish-distro", BLACK, "3 * * * *", 1500, average="..40m",
             grace="45m"),
@@ -195,15 +213,16 @@ def write_rules(path: Path) -> None:
     path.write_text("\n".join([*lines, "</configure>", ""]))
 
 
-def fill(connection: Any) -> int:
+def fill(connection: Any, days: int = DAYS) -> int:
     """Put the history into empty tables, and commit it.
 
     :param connection: of psycopg2.
+    :param days: how many of the last days.
     :return: the number of runs.
     """
     runs = [
         run for script in SCRIPTS for host in script.hosts
-        for run in _runs(script, host)]
+        for run in _runs(script, host, days)]
     runs.sort(key=lambda run: (run.started, run.script.name, run.hostname))
     with connection, connection.cursor() as cursor:
         _copy(cursor, "scriptactivity (name, hostname, date_started,"
@@ -227,16 +246,45 @@ def fill(connection: Any) -> int:
     return len(runs)
 
 
+def fill_alerts(rules: Path, days: int = 10) -> None:
+    """Record what people would have been notified of.
+
+    The utilities are registered, and there is a transaction manager; the
+    caller commits.
+    """
+    with registered_apart():
+        load_expectations(rules)
+        cases = registered_cases(
+            registered_expectations(), END - HORIZON, END, MINUTE)
+        incidents = [
+            incident for _, each in replay_all(cases, END - days * DAY, END)
+            for incident in each]
+    incidents.sort(key=lambda each: (each.opened, each.name))
+    for each in incidents:
+        # Only one can be open for a script.
+        getUtility(IScriptAlertSet).open([Alert(
+            None, "mail", each.name, each.hostname, each.state,
+            tuple(answer._replace(sentence=SENTENCES[answer.question])
+                  for answer in each.answers),
+            each.opened, date_unstable=each.unstable)])
+        main_store().execute(
+            "UPDATE scriptalert SET date_told = ?, date_good = ?,"
+            " date_closed = ?, date_settled = ? WHERE name = ?"
+            " AND hostname IS NOT DISTINCT FROM ? AND date_opened = ?",
+            (each.opened + MINUTE, each.closed, each.closed, each.closed,
+             each.name, each.hostname, each.opened))
+
+
 def _ended(run: Past) -> datetime.datetime:
     return run.started + datetime.timedelta(seconds=run.seconds)
 
 
-def _runs(script: Script, host: str) -> Iterator[Past]:
+def _runs(script: Script, host: str, days: int) -> Iterator[Past]:
     """The runs of a script on a host, with its trouble and that of others."""
     source = random.Random(f"{script.name} on {host}")
     change = TROUBLES.get(script.trouble, _as_it_is)
     for slot in slots_between(
-        script.schedule, script.timezone, END - DAYS * DAY, END
+        script.schedule, script.timezone, END - days * DAY, END
     ):
         if slot.weekday() == 6 and slot.hour == 8:
             # Everything is down on Sundays.

@@ -49,6 +49,8 @@ def scripts(request: Any, snapshot: Snapshot) -> Response:
     """Scripts by name, with the filters of the page."""
     known(request, "limit", "after", *FILTERS)
     limit = number(request, "limit", 1, MOST, DEFAULT_LIMIT)
+    if request.GET.get("state") == "":
+        raise BadParameter("state must not be empty.")
     chosen = {name: text(request, name) for name in FILTERS}
     after = text(request, "after")
     rows = sorted_rows(selection(snapshot, chosen), "script")
@@ -86,8 +88,7 @@ def runs(request: Any, snapshot: Snapshot) -> Response:
     with reading():
         try:
             found: list[PastRun] = getUtility(IScriptTimelineSet).getPage(
-                name, host, since, until, text(request, "before") or None,
-                limit + 1)
+                name, host, since, until, request.GET.get("before"), limit + 1)
         except ValueError:
             raise BadParameter(
                 "before must be the key of a run, as an earlier answer gave"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pyramid.config import Configurator
 
 from canonical.config import config
 from canonical.launchpad.command.notify import instance_name
@@ -14,15 +15,9 @@ from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
-from canonical.launchpad.webapp.snapshot import Keeper
+from canonical.launchpad.webapp.keeper import Keeper
 from canonical.launchpad.webapp.templating import compile_templates
 from canonical.launchpad.zcml import execute_zcml
-
-
-# Of a package that Pyramid needs, and that this cannot change.
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "pkg_resources is deprecated")
-    from pyramid.config import Configurator
 
 
 __all__ = [

@@ -76,7 +76,8 @@ def _parameter(name: str, words: str, schema: Any) -> dict[str, Any]:
 def _text(name: str, words: str) -> dict[str, Any]:
     # Without line breaks and control characters.
     return _parameter(name, words, {
-        "type": "string", "maxLength": LONGEST, "pattern": "^[ -~]*$"})
+        "type": "string", "maxLength": LONGEST,
+        "pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"})
 
 
 LIMIT = _parameter("limit", "The greatest number of entries.", {

@@ -37,6 +37,9 @@ RANGE_WORDS = {
     "day": "1 day", "week": "1 week", "month": "1 month",
     "quarter": "3 months", "year": "1 year"}
 
+# All runs are in between.
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+
 # As of a name of a script.
 LONGEST = 255
 
@@ -58,7 +61,7 @@ def known(request: Any, *names: str) -> None:
 
 def text(request: Any, name: str) -> str:
     """A text, such as the name of a host; empty if it is not given."""
-    value: str = request.GET.get(name, "").strip()
+    value: str = request.GET.get(name, "")
     if len(value) > LONGEST or not is_printable(value):
         raise BadParameter(
             f"{name} must be printable, and at most {LONGEST} letters long.")
@@ -80,7 +83,7 @@ def number(
     request: Any, name: str, least: int, most: int, default: int
 ) -> int:
     """A whole number."""
-    value: str = request.GET.get(name) or str(default)
+    value: str = request.GET.get(name, str(default))
     if not (value.isascii() and value.isdecimal() and len(value) < 10) or not (
         least <= int(value) <= most
     ):
@@ -91,20 +94,24 @@ def number(
 
 def time(request: Any, name: str) -> datetime.datetime | None:
     """A time with its zone, as in ISO 8601; `None` if it is not given."""
-    value: str = request.GET.get(name, "")
-    if not value:
+    if name not in request.GET:
         return None
+    value: str = request.GET[name]
     try:
         # The plus of a zone is a space in an address.
         moment = datetime.datetime.fromisoformat(
             re.sub(r" (?=\d\d:\d\d$)", "+", value))
-        if moment.utcoffset() is None or not 1970 <= moment.year < 3000:
+        if moment.utcoffset() is None:
             raise ValueError
-        return moment.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise BadParameter(
             f"{name} must be a time with its zone, such as"
             f" 2007-02-01T10:00Z, not {value!r}.") from None
+    # In other years, a time may not exist in another zone.
+    year = min(max(moment.year, FIRST_YEAR), LAST_YEAR)
+    if moment.year != year:
+        moment = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+    return moment.astimezone(datetime.UTC)
 
 
 def address(path: str, values: dict[str, Any], **changes: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 from waitress.server import create_server
@@ -65,8 +66,10 @@ def serve(
         } if proxy else {}))
     # What is asked while all threads are busy is no warning.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    application.registry.keeper.prepare()
     # The system chooses a port if none was given.
     say(f"Serving on http://{_in_address(host)}:{_port(server)}/")
+    sys.stdout.flush()
     try:
         server.run()
     finally:

@@ -13,7 +13,7 @@ from canonical.config.durations import parse_band
 from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.expectation import ScriptExpectation
-from canonical.launchpad.monitor.replay import Alarm
+from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.parameters import BadParameter
@@ -36,8 +36,8 @@ class Trial(NamedTuple):
 
     grace: str
     average: str
-    now: list[Alarm]
-    then: list[Alarm]
+    now: list[Incident]
+    then: list[Incident]
 
 
 def trial(request: Any, row: Row, at: datetime.datetime) -> Trial | None:

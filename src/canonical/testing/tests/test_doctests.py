@@ -146,7 +146,7 @@ def set_up_night(test):
     def time_goes_by(hours):
         for table, columns in (
             ("scriptactivity", ("date_started", "date_completed")),
-            ("scriptalert", ("date_opened", "date_told")),
+            ("scriptalert", ("date_opened", "date_told", "date_good")),
         ):
             main_store().execute(f"UPDATE {table} SET " + ", ".join(
                 f"{column} = {column} - interval '{hours} hours'"

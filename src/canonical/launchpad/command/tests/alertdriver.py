@@ -23,14 +23,14 @@ from canonical.launchpad.scripts.tests.faults import kill
 
 CALLS = [
     (alert, "expected"),
-    (alert, "assess_all"),
+    (alert, "assess_fleet"),
     (alert, "send"),
     (smtp.smtplib.SMTP, "getreply"),
     (smtp.smtplib.SMTP, "quit"),
     (ScriptAlertSet, "lock"),
     (ScriptAlertSet, "getUnsettled"),
     (ScriptAlertSet, "open"),
-    (ScriptAlertSet, "close"),
+    (ScriptAlertSet, "update"),
     (ScriptAlertSet, "claim"),
     (ScriptAlertSet, "recordNotified"),
     (ZopelessTransactionManager, "commit"),

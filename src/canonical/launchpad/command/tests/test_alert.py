@@ -29,8 +29,9 @@ EXPECTATIONS = """
     <configure xmlns="http://namespaces.zope.org/zope"
                xmlns:lp="http://namespaces.canonical.com/lp">
       <include package="canonical.launchpad" file="meta.zcml" />
-      <lp:script name="garbo" every="1h" missed="999" />
-      <lp:script name="update" every="1h" missed="999" severity="warning" />
+      <lp:script name="garbo" every="1h" missed="999" grace="0s" />
+      <lp:script name="update" every="1h" missed="999" grace="0s"
+                 severity="warning" />
     </configure>
 """
 
@@ -81,7 +82,8 @@ class AlertTestCase(CommandTestCase):
         main_store().execute(
             "UPDATE scriptalert SET"
             f" date_opened = date_opened - interval '{hours} hours',"
-            f" date_told = date_told - interval '{hours} hours'")
+            f" date_told = date_told - interval '{hours} hours',"
+            f" date_good = date_good - interval '{hours} hours'")
         self.ztm.commit()
 
     def command(self, *arguments):
@@ -113,7 +115,7 @@ class TestMail(AlertTestCase):
         self.assertRegex(
             text, r"\AScript: 1 broken\.\nAs of 2\S+ \S+ UTC\.\n\n"
             r"BROKEN\n\* garbo\n"
-            r"  critical: no success for more than 1h5m; last succeeded"
+            r"  critical: no success for more than 1h; last succeeded"
             r" at .*: not started since then\n\Z")
         self.assertEqual([], self.subjects())
         self.age(hours=23)
@@ -487,7 +489,8 @@ class TestAlerts(AlertTestCase):
         self.assertEqual(found["opened"], found["told"])
         self.assertEqual(
             ["name", "hostname", "question", "state", "opened", "told",
-             "channel", "sentence"], list(found))
+             "channel", "sentence", "good_since", "unstable_since",
+             "answers"], list(found))
         status, out, err = self.command("alerts")
         self.assertEqual((0, ""), (status, err))
         titles, line = out.splitlines()

@@ -14,7 +14,7 @@ from canonical.launchpad.command.kept import message_of
 from canonical.launchpad.command.main import main
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
-from canonical.launchpad.monitor.incidents import notices_of
+from canonical.launchpad.monitor.notices import notices_of
 from canonical.launchpad.monitor.tests.test_incidents import DAY
 from canonical.launchpad.monitor.tests.test_incidents import NOW
 from canonical.launchpad.monitor.tests.test_incidents import answers

@@ -42,7 +42,7 @@ class TestShow(CheckTestCase):
              "running", "runs", "failures", "alerts", "pauses"],
             list(about))
         self.assertEqual(
-            "every 1h, grace 5m, 0 missed allowed in 1h, average ..1s,"
+            "every 1h, grace 5m, 0 misses allowed in 1h, average ..1s,"
             " warning", about["rule"])
         self.assertEqual(f"{self.expectations}:6", about["declared_in"])
         self.assertEqual(

@@ -43,6 +43,8 @@ CASES = [
      "{}/none: No such file or directory"),
     (["check", "--expectations", "{}/a\nb"], 3,
      "{}/a\\nb: No such file or directory"),
+    (["check", "--expectations", "/proc/self/mem"], 3,
+     "/proc/self/mem: Input/output error"),
     (["check", "--expectations", "{}/good.zcml", "--prometheus", "{}/loop"], 3,
      "{}/loop: Too many levels of symbolic links"),
     (["failures", "--limit", LONG], 2,

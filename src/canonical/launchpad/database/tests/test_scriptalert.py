@@ -11,12 +11,14 @@ from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.scriptalert import LOCK
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.testing import LaunchpadZopelessLayer
 
 
 START = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
+LATE = (BadAnswer("recently", "critical", "is late"),)
 
 
 class TestAlerts(unittest.TestCase):
@@ -28,9 +30,11 @@ class TestAlerts(unittest.TestCase):
 
     def open(self, name="garbo", hostname=None):
         self.set.open([Alert(
-            None, "mail", name, hostname, "recently", "critical", "is late",
-            START)])
+            None, "mail", name, hostname, "critical", LATE, START)])
         return self.only(name, hostname).id
+
+    def close(self, at):
+        self.set.update([self.only()._replace(date_closed=at)])
 
     def notify(self, ids, at, pending=()):
         self.set.claim(ids, "me")
@@ -39,7 +43,8 @@ class TestAlerts(unittest.TestCase):
     def only(self, name="garbo", hostname=None):
         found, = (
             each for each in self.set.getUnsettled()
-            if (each.name, each.hostname) == (name, hostname))
+            if (each.name, each.hostname) == (name, hostname)
+            and each.channel == "mail")
         return found
 
     def test_the_utility_is_what_its_interface_says(self):
@@ -48,32 +53,61 @@ class TestAlerts(unittest.TestCase):
     def test_an_alert_is_there_until_people_know_its_end(self):
         number = self.open()
         self.assertEqual(
-            Alert(number, "mail", "garbo", None, "recently", "critical",
-                  "is late", START), self.only())
+            Alert(number, "mail", "garbo", None, "critical", LATE, START),
+            self.only())
+        self.assertEqual(
+            ("recently", "is late"),
+            (self.only().question, self.only().sentence))
         self.notify([number], START + HOUR)
         self.assertEqual(START + HOUR, self.only().date_told)
         self.notify([number], START + 2 * HOUR)
         self.assertEqual(START + 2 * HOUR, self.only().date_told)
-        self.set.close([number], START + 3 * HOUR)
+        self.close(START + 3 * HOUR)
         self.assertEqual(START + 3 * HOUR, self.only().date_closed)
-        self.set.close([number], START + 4 * HOUR)
+        self.close(START + 4 * HOUR)
         self.assertEqual(START + 3 * HOUR, self.only().date_closed)
         self.notify([number], START + 5 * HOUR)
         self.assertEqual([], self.set.getUnsettled())
 
-    def test_people_are_to_be_notified_of_what_is_worse(self):
+    def test_what_has_become_of_it(self):
         number = self.open()
-        self.notify([number], START)
-        for state, notified in (("warning", START), ("critical", None)):
-            self.set.setState([number], state)
-            found = self.only()
-            self.assertEqual((state, notified), (found.state, found.date_told))
+        self.notify([number], START, ["a@example.com"])
+        changed = self.only()._replace(
+            state="warning", date_good=START + HOUR, answers=(
+                LATE[0]._replace(is_over=True),
+                BadAnswer("often", "warning", "too often")))
+        self.set.update([changed])
+        self.assertEqual(changed, self.only())
+        self.set.update([changed._replace(state="critical", date_told=None)])
+        found = self.only()
+        self.assertEqual(
+            ("critical", None, ()),
+            (found.state, found.date_told, found.pending))
+
+    def test_what_opened_lately(self):
+        self.open(hostname="a")
+        self.open()
+        self.close(START + HOUR)
+        self.set.open([Alert(
+            None, "mail", "garbo", None, "critical", LATE, START)])
+        later = self.only(hostname="a")._replace(
+            channel="webhook", date_opened=START + HOUR)
+        self.set.open([later])
+        for since, found in (
+            (START + HOUR, {}),
+            (START, {("webhook", "garbo", "a"): [START + HOUR]}),
+            (START - HOUR, {
+                ("mail", "garbo", "a"): [START],
+                ("mail", "garbo", None): [START, START],
+                ("webhook", "garbo", "a"): [START + HOUR]}),
+        ):
+            self.assertEqual(found, self.set.getOpenings(since))
 
     def test_hosts_are_apart(self):
-        first = self.open(hostname="a")
+        self.open(hostname="a")
         self.open(hostname="b")
         self.open()
-        self.set.close([first], START)
+        self.set.update([self.only(hostname="a")._replace(date_closed=START)])
         self.assertIsNone(self.only(hostname="b").date_closed)
         self.assertEqual(
             ["a", "b", None],
@@ -86,18 +120,17 @@ class TestAlerts(unittest.TestCase):
 
     def test_none_is_no_trouble(self):
         self.set.open([])
-        self.set.close([], START)
+        self.set.update([])
         self.notify([], START)
-        self.set.setState([], "warning")
         self.assertEqual([], self.set.getUnsettled())
 
     def test_what_is_pending_keeps_it_until_those_are_notified(self):
         number = self.open()
         self.notify([number], START, ["a@example.com"])
         self.assertEqual(("a@example.com",), self.only().pending)
-        self.set.setState([number], "warning")
+        self.set.update([self.only()._replace(state="warning")])
         self.assertEqual(("a@example.com",), self.only().pending)
-        self.set.close([number], START)
+        self.close(START)
         self.assertEqual((), self.only().pending)
         self.notify([number], START, ["a@example.com"])
         self.assertEqual(("a@example.com",), self.only().pending)
@@ -136,7 +169,7 @@ class TestAlerts(unittest.TestCase):
         number = self.open()
         self.set.claim([number], "me")
         self.set.claim([number], "another")
-        self.set.close([number], START)
+        self.close(START)
         self.set.recordNotified([number], "me", START)
         self.assertEqual(START, self.only().date_closed)
 

@@ -1,17 +1,19 @@
-"""Alerts and messages for bad answers."""
+"""Incidents, and messages about them."""
 
 import datetime
 import unittest
 
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import BadAnswer
+from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.incidents import Answer
-from canonical.launchpad.monitor.incidents import changes
-from canonical.launchpad.monitor.incidents import notices_of
+from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.message import notice_id
 from canonical.launchpad.monitor.message import notice_message
 from canonical.launchpad.monitor.message import notice_subject
 from canonical.launchpad.monitor.message import notice_text
 from canonical.launchpad.monitor.message import plain_message
+from canonical.launchpad.monitor.notices import notices_of
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
@@ -26,22 +28,106 @@ def make_alert(name="garbo", hostname=None, question="recently", number=1,
     notified, closed = (
         None if hours is None else NOW - hours * HOUR
         for hours in (notified, closed))
-    return Alert(number, channel, name, hostname, question, state, "was late",
-                 NOW - opened * HOUR, notified, closed, **values)
+    questions = [question] if isinstance(question, str) else question
+    return Alert(
+        number, channel, name, hostname, state, tuple(
+            BadAnswer(each, state, "was late", closed is not None)
+            for each in questions),
+        NOW - opened * HOUR, notified, closed, closed, **values)
 
 
 def answers(state="critical", name="garbo", hostname=None,
             question="recently"):
-    return {(name, hostname, question): Answer(state, "is late")}
+    questions = [question] if isinstance(question, str) else question
+    return {(name, hostname): {
+        each: Answer(state, f"{each} is bad") for each in questions}}
+
+
+class TestIncidents(unittest.TestCase):
+    """What becomes of answers, given as the hours at which they change."""
+
+    def incidents(self, grace=1, until=48, **series):
+        piece = {
+            question: [(NOW, "ok"), *(
+                (NOW + hour * HOUR, state) for hour, state in changes)]
+            for question, changes in {
+                "recently": [], "often": [], "runtime": [], **series}.items()}
+        return [
+            ((each.opened - NOW) / HOUR,
+             each.closed and (each.closed - NOW) / HOUR, each.state,
+             [answer.question for answer in each.answers],
+             each.unstable and (each.unstable - NOW) / HOUR)
+            for each in incidents_of(
+                ("garbo", None), grace * HOUR, [piece], NOW)]
+
+    def test_all_that_is_wrong_at_once_is_one(self):
+        self.assertEqual(
+            [(1, 5, "critical", ["recently", "often"], None)],
+            self.incidents(
+                recently=[(1, "warning"), (2, "ok")],
+                often=[(1, "critical"), (5, "ok")]))
+
+    def test_what_joins_is_in_it(self):
+        self.assertEqual(
+            [(1, 5, "warning", ["recently", "runtime"], None)],
+            self.incidents(
+                recently=[(1, "warning"), (3, "ok")],
+                runtime=[(2, "warning"), (5, "ok")]))
+
+    def test_what_breaks_again_within_the_grace_is_the_same(self):
+        twice = [(1, "warning"), (2, "ok"), (3, "warning"), (4, "ok")]
+        both = [(1, 2, "warning", ["recently"], None),
+                (3, 4, "warning", ["recently"], None)]
+        self.assertEqual(both, self.incidents(1, recently=twice))
+        self.assertEqual(
+            [(1, 4, "warning", ["recently"], None)],
+            self.incidents(1.01, recently=twice))
+        self.assertEqual(
+            [(1, 4, "warning", ["recently", "often"], None)], self.incidents(
+                2, recently=twice[:2], often=twice[2:]))
+
+    def test_a_pause_neither_begins_nor_ends_one(self):
+        for state in "paused", "unknown", "waiting":
+            self.assertEqual([], self.incidents(recently=[(1, state)]))
+            self.assertEqual(
+                [(1, 4, "warning", ["recently"], None)], self.incidents(
+                    recently=[(1, "warning"), (2, state), (4, "ok")]), state)
+            self.assertEqual(
+                [(1, None, "warning", ["recently"], None)], self.incidents(
+                    recently=[(1, "warning"), (2, state)]), state)
+
+    def flapping(self, *hours):
+        return [
+            change for hour in hours
+            for change in ((hour, "warning"), (hour + 1, "ok"))]
+
+    def test_the_third_in_a_day_is_unstable_until_a_day_without(self):
+        for hours, found in (
+            ((1, 5), [(1, 2, None), (5, 6, None)]),
+            ((1, 5, 25.5), [(1, 2, None), (5, 6, None), (25.5, 26.5, None)]),
+            ((1, 5, 9), [(1, 2, None), (5, 6, None), (9, 10, 1)]),
+            ((1, 5, 9, 20, 44),
+             [(1, 2, None), (5, 6, None), (9, 45, 1)]),
+            ((1, 5, 9, 34), [
+                (1, 2, None), (5, 6, None), (9, 10, 1), (34, 35, None)]),
+        ):
+            self.assertEqual(found, [
+                (opened, closed, unstable)
+                for opened, closed, _, _, unstable in self.incidents(
+                    recently=self.flapping(*hours))], hours)
 
 
 class TestChanges(unittest.TestCase):
 
-    def changes(self, alerts, answers, channels=("mail",)):
-        changed = changes(alerts, answers, channels, NOW)
+    def changes(self, alerts, answers, channels=("mail",), grace=0,
+                openings=None):
+        changed = changes(
+            alerts, openings or {}, answers,
+            dict.fromkeys(["garbo", "b"], grace * HOUR), channels, NOW)
         return (
             [(each.channel, each.name, each.state) for each in changed.opened],
-            changed.closed, changed.states)
+            [each.id for each in changed.updated if each.date_closed],
+            [each for each in changed.updated if not each.date_closed])
 
     def test_what_is_broken_is_opened_for_each_channel(self):
         for state, opened in (
@@ -51,15 +137,15 @@ class TestChanges(unittest.TestCase):
                          ("webhook", "garbo", "warning")]),
             ("ok", []), ("paused", []), ("unknown", []),
         ):
-            self.assertEqual((opened, [], {}), self.changes(
+            self.assertEqual((opened, [], []), self.changes(
                 [], answers(state), ("mail", "webhook")))
 
     def test_what_is_open_is_not_opened_again(self):
         self.assertEqual(
-            ([], [], {}), self.changes([make_alert()], answers()))
+            ([], [], []), self.changes([make_alert()], answers()))
         for other in (
             make_alert(name="other"), make_alert(hostname="a"),
-            make_alert(question="often"), make_alert(closed=1),
+            make_alert(closed=1),
         ):
             opened, _, _ = self.changes([other], answers())
             self.assertEqual(1, len(opened), other)
@@ -67,23 +153,83 @@ class TestChanges(unittest.TestCase):
     def test_what_is_fine_is_closed_and_what_is_paused_is_not(self):
         for state, closed in (("ok", [1]), ("paused", []), ("unknown", [])):
             self.assertEqual(
-                ([], closed, {}),
+                ([], closed, []),
                 self.changes([make_alert()], answers(state)), state)
         self.assertEqual(
-            ([], [], {}), self.changes([make_alert(closed=1)], answers("ok")))
+            ([], [], []), self.changes([make_alert(closed=1)], answers("ok")))
 
     def test_what_is_not_expected_any_longer_is_closed(self):
-        self.assertEqual(([], [1], {}), self.changes([make_alert()], {}))
+        self.assertEqual(([], [1], []), self.changes([make_alert()], {}))
 
     def test_other_channels_are_left_alone(self):
         alerts = [make_alert(channel="webhook"), make_alert(number=2)]
-        self.assertEqual(([], [], {}), self.changes(alerts, answers()))
-        self.assertEqual(([], [2], {}), self.changes(alerts, answers("ok")))
+        self.assertEqual(([], [], []), self.changes(alerts, answers()))
+        self.assertEqual(([], [2], []), self.changes(alerts, answers("ok")))
 
     def test_another_severity(self):
+        told = make_alert(notified=1, state="warning", pending=("x",))
+        for alert, state, date_told, pending in (
+            (told, "critical", None, ()),
+            (make_alert(notified=1), "warning", NOW - HOUR, ()),
+        ):
+            _, _, (changed,) = self.changes([alert], answers(state))
+            self.assertEqual(
+                (state, date_told, pending),
+                (changed.state, changed.date_told, changed.pending))
+
+    def test_what_joins_is_recorded_and_people_are_not_notified_again(self):
+        alert = make_alert(notified=1)
+        both = answers(question=["recently", "often"])
+        opened, closed, (changed,) = self.changes([alert], both)
+        self.assertEqual(([], []), (opened, closed))
         self.assertEqual(
-            ([], [], {"warning": [1]}),
-            self.changes([make_alert()], answers("warning")))
+            ["recently", "often"], [each.question for each in changed.answers])
+        self.assertEqual(
+            alert._replace(answers=changed.answers), changed)
+        self.assertEqual([], notices_of([changed], both, "mail", DAY, NOW))
+
+    def test_it_stays_open_for_the_grace_in_case_it_breaks_again(self):
+        alert = make_alert(notified=2)
+        _, closed, (good,) = self.changes([alert], answers("ok"), grace=1)
+        self.assertEqual(([], NOW), (closed, good.date_good))
+        self.assertEqual(
+            [], notices_of([good], answers("ok"), "mail", DAY, NOW))
+        self.assertEqual(
+            ([], [], []), self.changes([good], answers("ok"), grace=1))
+        _, closed, (broken,) = self.changes([good], answers(), grace=1)
+        self.assertEqual(([], alert), (closed, broken))
+        good = good._replace(date_good=NOW - HOUR)
+        self.assertEqual(
+            ([], [1], []), self.changes([good], answers("ok"), grace=1))
+        self.assertEqual(
+            ([("mail", "garbo", "critical")], [1], []),
+            self.changes([good], answers(), grace=1))
+
+    def test_what_was_recorded_late_is_said(self):
+        for completed, is_late in (2.1, True), (1, False):
+            ran = NOW - 3 * HOUR, NOW - completed * HOUR
+            now = {("garbo", None): {"recently": Answer("ok", "", ran)}}
+            changed = changes(
+                [make_alert(notified=1)], {}, now, {"garbo": 0 * HOUR},
+                ["mail"], NOW)
+            text = notice_text(*notices_of(
+                changed.updated, now, "mail", DAY, NOW))
+            self.assertIn("* garbo\n  was late for 2h\n", text)
+            self.assertEqual(is_late, (
+                "\n  was recorded late: it ran at 2007-02-01 07:00:00 UTC\n"
+            ) in text)
+
+    def test_the_third_in_a_day_is_unstable(self):
+        for hours, unstable in (
+            ([], None), ([3], None), ([25, 3], None),
+            ([9, 3], NOW - 9 * HOUR), ([12, 9, 3], NOW - 12 * HOUR),
+        ):
+            changed = changes(
+                [], {("mail", "garbo", None): [
+                    NOW - hour * HOUR for hour in hours]},
+                answers(), {"garbo": HOUR}, ["mail"], NOW)
+            alert, = changed.opened
+            self.assertEqual(unstable, alert.date_unstable, hours)
 
 
 class TestNotice(unittest.TestCase):
@@ -109,7 +255,7 @@ class TestNotice(unittest.TestCase):
             self.assertEqual(
                 {place} - {None},
                 {name for name in (
-                    "broken", "recovered", "eased", "forgotten", "still")
+                    "broken", "recovered", "forgotten", "still")
                  if notice and getattr(notice, name)}, alert)
 
     def test_what_is_pending_is_apart_for_those_that_it_is_for(self):
@@ -138,9 +284,9 @@ class TestNotice(unittest.TestCase):
         claimed = make_alert(is_claimed=True)
         self.assertIsNone(self.notice([claimed], answers()))
         for state in "critical", "ok", "warning":
-            changed = changes([claimed], answers(state), ["mail"], NOW)
-            self.assertEqual(
-                ([], [], {}), (changed.opened, changed.closed, changed.states))
+            changed = changes(
+                [claimed], {}, answers(state), {"garbo": HOUR}, ["mail"], NOW)
+            self.assertEqual(([], []), (changed.opened, changed.updated))
 
     def test_the_subject_is_the_most_important(self):
         for alerts, subject in (
@@ -149,8 +295,6 @@ class TestNotice(unittest.TestCase):
              "WARNING: garbo on a"),
             ([make_alert(name="x", state="warning"), make_alert(name="y")],
              "CRITICAL: y, x"),
-            ([make_alert(), make_alert(question="often")],
-             "CRITICAL: garbo"),
             ([make_alert(notified=2, closed=0),
               make_alert(name="b", notified=30)],
              "RECOVERED: garbo; 1 still broken"),
@@ -161,27 +305,30 @@ class TestNotice(unittest.TestCase):
              " 997 more"),
         ):
             notice = self.notice(alerts, {
-                (each.name, each.hostname, each.question): Answer(
-                    "ok" if each.date_closed else "critical", "")
-                for each in alerts})
+                key: its for each in alerts for key, its in answers(
+                    "ok" if each.date_closed else "critical", each.name,
+                    each.hostname).items()})
             self.assertEqual(subject, notice_subject(notice))
 
     def test_the_text(self):
         alerts = [
             make_alert(name="a", state="warning"),
-            make_alert(name="b", hostname="host", number=2),
-            make_alert(name="b", hostname="host", number=3,
-                       question="runtime"),
+            make_alert(name="b", hostname="host", number=2,
+                       question=["recently", "runtime"]),
             make_alert(name="c", opened=30, notified=25, number=4),
             make_alert(name="d", notified=1, closed=0, number=5),
-            make_alert(name="e", closed=0.5, number=6, question="often"),
+            make_alert(name="e", closed=0.5, number=6,
+                       question=["recently", "often"]),
+            make_alert(name="f", state="warning", number=7,
+                       date_unstable=NOW - 9 * HOUR),
         ]
         notice = self.notice(alerts, {
-            (each.name, each.hostname, each.question): Answer(
-                "ok" if each.date_closed else each.state,
-                f"{each.question} is bad") for each in alerts})
+            key: its for each in alerts for key, its in answers(
+                "ok" if each.date_closed else each.state, each.name,
+                each.hostname, [bad.question for bad in each.answers]
+            ).items()})
         self.assertEqual("""\
-Scripts: 2 broken, 2 recovered, 1 still broken.
+Scripts: 3 broken, 2 recovered, 1 still broken.
 As of 2007-02-01 10:00 UTC.
 
 BROKEN
@@ -190,12 +337,15 @@ BROKEN
   critical: runtime is bad
 * a
   warning: recently is bad
+* f
+  unstable since 2007-02-01 01:00 UTC: it broke again and again
+  warning: recently is bad
 
 RECOVERED
 * d
   was late for 2h
 * e
-  ran too seldom or too often for 1h30m, from 2007-02-01 08:00 UTC on
+  was late, ran too seldom or too often for 1h30m, from 2007-02-01 08:00 UTC on
 
 STILL BROKEN
 * c
@@ -206,16 +356,6 @@ STILL BROKEN
         notice = self.notice([make_alert(notified=1, closed=0)], {})
         self.assertEqual("NO LONGER EXPECTED: garbo", notice_subject(notice))
         self.assertIn("* garbo\n  was late for 2h\n", notice_text(notice))
-
-    def test_what_is_still_bad_in_another_way(self):
-        notice = self.notice([make_alert(notified=1, closed=0)], {
-            **answers("ok"),
-            **answers("warning", question="often"),
-            **answers("ok", question="runtime")})
-        self.assertEqual("PARTLY RECOVERED: garbo", notice_subject(notice))
-        self.assertIn(
-            "* garbo\n  was late for 2h\n  still warning: is late\n",
-            notice_text(notice))
 
     def test_the_same_for_programs(self):
         notice = self.notice(
@@ -234,8 +374,11 @@ STILL BROKEN
         self.assertEqual(list(found), list(plain.as_dict()))
         self.assertEqual([{
             "name": "garbo", "hostname": None, "question": "recently",
-            "state": "critical", "sentence": "is late",
+            "state": "critical", "sentence": "recently is bad",
             "opened": "2007-02-01T08:00:00+00:00", "closed": None,
+            "unstable_since": None, "answers": [{
+                "question": "recently", "state": "critical",
+                "sentence": "recently is bad"}],
             "output": [],
         }], found["broken"])
         self.assertEqual(
@@ -247,7 +390,8 @@ STILL BROKEN
         message = notice_message(
             notice, "production", {("garbo", None): ["| no space left"]})
         self.assertIn(
-            "* garbo\n  critical: is late\n  | no space left\n", message.text)
+            "* garbo\n  critical: recently is bad\n  | no space left\n",
+            message.text)
         self.assertEqual(
             ["| no space left"], message.scripts["broken"][0]["output"])
 

@@ -2,7 +2,9 @@
 
 import bisect
 import datetime
+import itertools
 import unittest
+from typing import NamedTuple
 
 import transaction
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies
 from zope.component import getUtility
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -17,13 +20,19 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import QUESTIONS
+from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.incidents import answers_of
+from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
-from canonical.launchpad.monitor.replay import QUESTIONS
+from canonical.launchpad.monitor.replay import STRETCH
+from canonical.launchpad.monitor.replay import changes
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -78,7 +87,7 @@ def replayed_from(case, since):
     return next(stretches(case.pauses, since, since, HOUR))[0]
 
 
-def open_at(case, runs, moments, figures=figures_by_hand):
+def open_at(case, runs, moments, figures):
     """The questions with an open alert at each moment, from checks."""
     return questions_open(
         assess(case, figures(inquiry(case, now), runs, now), now)
@@ -98,6 +107,55 @@ def questions_open(assessments):
                 opened.add(question)
         found.append(sorted(opened))
     return found
+
+
+class Span(NamedTuple):
+    """From when to when a replayed answer was bad, paused or not."""
+
+    question: str
+    opened: datetime.datetime
+    closed: datetime.datetime | None
+
+
+def pieces_of(case, runs, since, until, length=STRETCH):
+    """What `replay` makes incidents of."""
+    runs = [run for run in runs if case.hostname in (None, run.hostname)]
+    return [
+        changes(case, runs, *stretch)
+        for stretch in stretches(case.pauses, since, until, length)]
+
+
+def spans_of(pieces, since):
+    found = []
+    for question in QUESTIONS:
+        opened = None
+        for at, state in itertools.chain(*(each[question] for each in pieces)):
+            if opened is None and state not in ("ok", "paused"):
+                opened = max(at, since)
+            elif opened is not None and state == "ok":
+                found.append(Span(question, opened, at))
+                opened = None
+        if opened is not None:
+            found.append(Span(question, opened, None))
+    return found
+
+
+def incidents_by_hand(case, since, assessments):
+    """The incidents that `alert` finds if it runs at each moment.
+
+    :param assessments: pairs of a moment and an assessment.
+    """
+    found, current = [], None
+    for now, assessment in assessments:
+        script = assessment.name, assessment.hostname
+        over, current = followed(
+            current, script, {
+                question: Answer(each.state) for question, each
+                in answers_of([assessment])[script].items()},
+            max(now, since), case.expectation.grace,
+            [each.opened for each in [*found, current] if each])
+        found += [over] if over else []
+    return [*found, current] if current else found
 
 
 def differences(since, moments, found, alarms):
@@ -146,9 +204,8 @@ class TestReplay(unittest.TestCase):
             expectation_from_text("garbo", **values), host, pauses)
         runs = [Run(*each) if len(each) == 3 else Run("a", *each)
                 for each in times]
-        return [
-            (each.question, each.opened, each.closed)
-            for each in replay(case, runs, since, until)]
+        return [*map(tuple, spans_of(
+            pieces_of(case, runs, since, until), since))]
 
     def hourly(self, *times, question="recently", **values):
         values = {"schedule": "0 * * * *", "grace": "5m", "missed": 99,
@@ -322,12 +379,12 @@ class TestReplay(unittest.TestCase):
     def test_a_severity_but_for_never(self):
         case = Case(expectation_from_text(
             "garbo", schedule="0 * * * *", severity="warning"))
-        alarm, _ = replay(case, [], at(1), at(2))
+        incident, = replay(case, [], at(1), at(2))
         self.assertEqual(
             ("critical", at(1), None),
-            (alarm.state, alarm.opened, alarm.closed))
-        alarm, _ = replay(case, [Run("a", at(0, 1), at(0, 2))], at(1), at(2))
-        self.assertEqual("warning", alarm.state)
+            (incident.state, incident.opened, incident.closed))
+        incident, = replay(case, [Run("a", at(0, 1), at(0, 2))], at(1), at(2))
+        self.assertEqual("warning", incident.state)
 
 
 def durations(*minutes):
@@ -358,6 +415,9 @@ def expectations(draw):
         values.update(schedule=draw(often), timezone=draw(
             strategies.sampled_from(
                 ["UTC", "Europe/London", "America/New_York"])))
+        most = min(shortest_period(values["schedule"]) / 8, 2 * HOUR)
+        values["early"] = duration_text(
+            draw(strategies.integers(0, 4)) * most / 4)
     else:
         values["every"] = draw(durations(7, 30, 60, 100))
     return expectation_from_text("garbo", **values)
@@ -409,18 +469,25 @@ class TestReplayAgainstChecks(unittest.TestCase):
 
     def check(self, history):
         case, runs, since, until = history
-        alarms = replay(case, runs, since, until)
+        incidents = replay(case, runs, since, until)
         # Several stretches give the same result.
         self.assertEqual(
-            alarms, replay(case, runs, since, until, 100 * MINUTE))
+            incidents, replay(case, runs, since, until, 100 * MINUTE))
+        pieces = pieces_of(case, runs, since, until)
         begin = replayed_from(case, since)
         exact = {
-            moment for alarm in alarms
-            for moment in (alarm.opened, alarm.closed) if moment}
+            moment for piece in pieces for series in piece.values()
+            for moment, _ in series}
         exact.update(edges(case, runs, begin, until))
         moments = moments_between(begin, until, {*exact, since})
+        assessments = [
+            assess(case, figures_by_hand(
+                inquiry(case, now), runs, now), now) for now in moments]
         self.assertEqual([], differences(
-            since, moments, open_at(case, runs, moments), alarms))
+            since, moments, questions_open(assessments),
+            spans_of(pieces, since)))
+        self.assertEqual(incidents, incidents_by_hand(
+            case, since, zip(moments, assessments, strict=True)))
 
 
 class TestReplayAgainstMoreChecks(TestReplayAgainstChecks):
@@ -454,7 +521,8 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
         finally:
             transaction.abort()
         self.assertEqual([], differences(
-            since, moments, found, replay(case, runs, since, until)))
+            since, moments, found, spans_of(
+                pieces_of(case, runs, since, until), since)))
 
 
 class TestReplayAgainstMoreOfTheDatabase(TestReplayAgainstTheDatabase):

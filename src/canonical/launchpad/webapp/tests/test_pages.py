@@ -12,6 +12,7 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
@@ -217,8 +218,9 @@ class TestIncidents(WebTestCase):
     def setUp(self):
         super().setUp()
         getUtility(IScriptAlertSet).open([Alert(
-            None, "mail", "garbo", "host", "recently", "critical",
-            "was due & <did> not run", AT - HOUR)])
+            None, "mail", "garbo", "host", "critical", (BadAnswer(
+                "recently", "critical", "was due & <did> not run"),),
+            AT - HOUR)])
 
     def test_open_ones_and_what_happened(self):
         page = self.get("/incidents").text
@@ -268,7 +270,8 @@ class TestNames(WebTestCase):
             self.run_at(name, HOUR)
             self.fail_at(name, HOUR, reason=f"{name}: {name}")
         getUtility(IScriptAlertSet).open([
-            Alert(None, "mail", name, None, "recently", "critical", name, AT)
+            Alert(None, "mail", name, None, "critical", (
+                BadAnswer("recently", "critical", name),), AT)
             for name in self.NAMES])
         self.write_rules('name="C:\\temp" every="5m" hosts="&lt;b&gt;"')
         application = self.application()

@@ -1,0 +1,91 @@
+"""Decides what people are to be notified of by a channel, and when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.monitor.incidents import BROKEN
+from canonical.launchpad.monitor.incidents import Answers
+from canonical.launchpad.monitor.incidents import Key
+
+
+__all__ = [
+    "Notice",
+    "notices_of",
+]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The content of one message to people.
+
+    :ivar at: the time of the answers; an aware datetime.
+    :ivar broken: open alerts that people were not notified of yet.
+    :ivar recovered: closed alerts of scripts that have a rule.
+    :ivar forgotten: closed alerts of scripts that have no rule any more.
+    :ivar still: open alerts that people are to be notified of again.
+    :ivar answers: the answers at that time.
+    :ivar recipients: the only addresses that get the message; if empty, all
+        recipients get it.
+    """
+
+    at: datetime.datetime
+    broken: list[Alert]
+    recovered: list[Alert]
+    forgotten: list[Alert]
+    still: list[Alert]
+    answers: Mapping[Key, Answers]
+    recipients: tuple[str, ...] = ()
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """All alerts of the notice."""
+        return [*self.broken, *self.recovered, *self.forgotten, *self.still]
+
+
+def notices_of(
+    recorded: Iterable[Alert],
+    answers: Mapping[Key, Answers],
+    channel: str,
+    repeat: datetime.timedelta,
+    at: datetime.datetime,
+) -> list[Notice]:
+    """The notices to send by a channel.
+
+    An alert that is pending for some recipients is in a separate notice for
+    them.  Nobody is notified of a script that is good or paused at the moment
+    before its incident is over.
+
+    :param recorded: the alerts that are not settled.
+    :param repeat: how long until people are notified again of a script that
+        is still broken.
+    """
+    notices: dict[tuple[str, ...], Notice] = {}
+    for alert in recorded:
+        if alert.channel != channel or alert.is_claimed:
+            continue
+        its = answers.get((alert.name, alert.hostname))
+        recipients = alert.pending
+        if alert.date_closed is not None:
+            part = "forgotten" if its is None else "recovered"
+        elif its is None or not any(
+            each.state in BROKEN for each in its.values()
+        ):
+            continue
+        elif alert.date_told is None:
+            part = "broken"
+        elif alert.date_told + repeat <= at:
+            part = "still"
+            recipients = ()
+        elif alert.pending:
+            part = "broken"
+        else:
+            continue
+        notice = notices.setdefault(recipients, Notice(
+            at, [], [], [], [], answers, recipients))
+        getattr(notice, part).append(alert)
+    return list(notices.values())

@@ -1,0 +1,127 @@
+"""Many scripts that are silent at once are one incident, and none is hidden.
+"""
+
+import datetime
+import unittest
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies
+
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.blind import with_blind
+from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import ALL
+from canonical.launchpad.monitor.incidents import BROKEN
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.tests.test_replay import at
+from canonical.launchpad.monitor.tests.test_replay import figures_by_hand
+
+
+MINUTE = datetime.timedelta(minutes=1)
+NOW = at(12)
+
+
+def pair(name, last, host=None, every=60, now=NOW, **figures):
+    """A case and its assessment.
+
+    :param last: how many minutes ago its last run started, which took one.
+    """
+    case = Case(expectation_from_text(
+        name, every=f"{every}m", missed=999, grace="5m"), host)
+    started = now - last * MINUTE
+    found = figures_by_hand(
+        inquiry(case, now), [Run(host or "a", started, started + MINUTE)], now)
+    return case, assess(case, found._replace(**figures), now)
+
+
+def states(pairs):
+    return {
+        (each.name, each.hostname): each.state for each in with_blind(pairs)}
+
+
+class TestBlind(unittest.TestCase):
+
+    def test_a_host_that_is_silent_while_another_is_not(self):
+        pairs = [pair(f"x{number}", 70 + number, "loganberry")
+                 for number in range(4)]
+        found = with_blind([*pairs, pair("y", 5, "gooseberry")])
+        self.assertEqual(
+            [(ALL, "loganberry", "critical"),
+             *((f"x{number}", "loganberry", "unknown")
+               for number in range(4)), ("y", "gooseberry", "ok")],
+            [(each.name, each.hostname, each.state) for each in found])
+        self.assertEqual(
+            "loganberry: 4 of 4 scripts are silent since"
+            " 2007-02-01 10:51:00 UTC", found[0].recently.sentence)
+        self.assertEqual(
+            found[0].recently.sentence, found[1].recently.sentence)
+
+    def test_nothing_at_all_is_recorded(self):
+        found = with_blind([
+            pair("x", 70, "a"), pair("y", 70, "b"), pair("z", 80),
+            pair("daily", 90, every=1440)])
+        self.assertEqual((ALL, None), (found[0].name, found[0].hostname))
+        self.assertEqual(
+            "nothing has been recorded since 2007-02-01 10:51:00 UTC: 3 of 4"
+            " scripts are silent", found[0].recently.sentence)
+        self.assertEqual("ok", found[-1].state)
+
+    def test_what_is_not_blind(self):
+        three = [pair(f"x{number}", 70) for number in range(3)]
+        self.assertIn((ALL, None), states(three))
+        for pairs in (
+            three[:2],
+            # One has recorded since the others were due.
+            [*three, pair("y", 5)],
+            # It was due, and has failed.
+            [*three, pair("y", 70, failures=1, last_outcome="failure")],
+            # One script on three hosts.
+            [pair("x", 70, host) for host in "abc"],
+            [],
+        ):
+            self.assertNotIn((ALL, None), states(pairs))
+
+    def test_what_was_late_before_stays_late(self):
+        found = states([
+            *(pair(f"x{number}", 70) for number in range(3)),
+            pair("y", 300, failures=3, last_outcome="failure"),
+            pair("z", 300)])
+        self.assertEqual(
+            ("critical", "critical", "critical", "unknown"),
+            (found[ALL, None], found["y", None], found["z", None],
+             found["x0", None]))
+
+
+class TestNothingIsHidden(unittest.TestCase):
+
+    def test_what_is_late_is_critical_or_one_for_all_is(self):
+        scripts = strategies.lists(strategies.tuples(
+            strategies.integers(0, 300), strategies.sampled_from(
+                [None, "a", "b"]), strategies.sampled_from([10, 60, 200]),
+            strategies.integers(0, 1)), max_size=8)
+        settings(max_examples=200, deadline=None)(
+            given(scripts=scripts)(self.check))()
+
+    def check(self, scripts):
+        pairs = [
+            pair(f"x{number}", last + 1, host, every, failures=failures)
+            for number, (last, host, every, failures) in enumerate(scripts)]
+        found = states(pairs)
+        completed = [each.figures.last_completed for _, each in pairs]
+        for case, before in pairs:
+            after = found[before.name, before.hostname]
+            if after == before.state:
+                continue
+            self.assertIn(before.state, BROKEN)
+            self.assertEqual("unknown", after)
+            self.assertEqual("critical", found.get(
+                (ALL, case.hostname), found.get((ALL, None))))
+            # Nothing on its host was recorded since it was due.
+            due = before.figures.last_completed + case.expectation.every
+            self.assertTrue(all(
+                moment < due for moment, (other, _) in zip(
+                    completed, pairs, strict=True)
+                if other.hostname == case.hostname))

@@ -1,0 +1,211 @@
+"""Keeps the snapshot that all who look at the pages share."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from zope.component import hooks
+
+from canonical.database.replica import replayed_until
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.monitor.rulesfile import load_expectations
+from canonical.launchpad.webapp.parameters import DAY
+from canonical.launchpad.webapp.proposals import Proposal
+from canonical.launchpad.webapp.proposals import proposal_for
+from canonical.launchpad.webapp.reading import GONE
+from canonical.launchpad.webapp.reading import forget_store
+from canonical.launchpad.webapp.reading import reading
+from canonical.launchpad.webapp.snapshot import Snapshot
+from canonical.launchpad.webapp.snapshot import snapshot_at
+
+
+__all__ = [
+    "Keeper",
+]
+
+
+# How old a snapshot may be, in refreshes, before somebody waits for the next.
+STALE = 3
+
+# How long somebody waits for a snapshot, in seconds.
+PATIENCE = 30.0
+
+
+class Keeper:
+    """Keeps one snapshot, which one thread computes.
+
+    The thread works only while somebody looks: it computes a snapshot when
+    the last one is older than `refresh` and somebody asks for it.
+
+    :ivar boot: differs for each process.
+    :ivar refresh: in seconds.
+    """
+
+    def __init__(
+        self,
+        rules: Path | None,
+        skew: datetime.timedelta,
+        refresh: float,
+        now: Callable[[], datetime.datetime] | None = None,
+    ) -> None:
+        self.boot = secrets.token_hex(4)
+        self._rules = rules
+        self._skew = skew
+        self.refresh = refresh
+        self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
+        self._changed = threading.Condition()
+        self._wanted = self._closed = False
+        self._snapshot: Snapshot | None = None
+        self._computed = 0.0
+        self._started = 0
+        self._ended = 0
+        self._error: Exception | None = None
+        self._thread: threading.Thread | None = None
+        self._loaded: object = None
+        self._trouble: str | None = None
+        self._proposals: dict[str, tuple[datetime.datetime, Proposal]] = {}
+
+    def current(self) -> Snapshot:
+        """The snapshot, which is at most a few refreshes old.
+
+        :raises Exception: whatever its computation has raised.
+        """
+        with self._changed:
+            age = time.monotonic() - self._computed
+            if self._snapshot is None or age >= self.refresh:
+                self._want()
+            if self._snapshot is None or age >= STALE * self.refresh:
+                self._wait()
+            assert self._snapshot is not None
+            return self._snapshot
+
+    def prepare(self) -> None:
+        """Begin to compute a snapshot, before somebody asks for it."""
+        with self._changed:
+            self._want()
+
+    def close(self) -> None:
+        """End the thread, and wait for that."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _want(self) -> None:
+        self._wanted = True
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._work, name="snapshot", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _wait(self) -> None:
+        """Wait for a computation that starts from now on, or runs now."""
+        number = max(self._started, self._ended + 1)
+        if not self._changed.wait_for(
+            lambda: self._ended >= number, PATIENCE
+        ):
+            raise TimeoutError("the scripts could not be assessed in time")
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._closed)
+                if self._closed:
+                    break
+                self._wanted = False
+                self._started += 1
+                number = self._started
+            error = snapshot = None
+            try:
+                snapshot = self._compute(number)
+            except Exception as caught:
+                logging.getLogger(__name__).warning(
+                    "The scripts could not be assessed: %s: %s",
+                    type(caught).__name__, str(caught).strip())
+                error = caught
+            with self._changed:
+                # After an error nobody gets an old snapshot for a new one.
+                self._snapshot, self._error = snapshot, error
+                self._computed = time.monotonic()
+                self._ended = number
+                self._changed.notify_all()
+            if snapshot is not None:
+                self._propose(snapshot)
+        forget_store()
+
+    def proposal(self, name: str, at: datetime.datetime) -> Proposal:
+        """What suggest proposes for a script without a rule.
+
+        It is inferred once a day.  The caller is in a transaction.
+        """
+        made, known = self._proposals.get(name, (at - 2 * DAY, None))
+        if known is None or at - made > DAY:
+            known = proposal_for(name, at)
+            self._proposals[name] = at, known
+        return known
+
+    def proposed(self, name: str) -> str:
+        """The same in words, if it is known already."""
+        _, known = self._proposals.get(name, (None, None))
+        return known.words if known else ""
+
+    def _propose(self, snapshot: Snapshot) -> None:
+        """Infer rules for some scripts, for as long as nobody waits."""
+        begun = time.monotonic()
+        try:
+            for row in snapshot.rows:
+                late = time.monotonic() - begun > self.refresh / 5
+                if self._wanted or self._closed or late:
+                    return
+                if row.rule is None and not self.proposed(row.name):
+                    with reading():
+                        self.proposal(row.name, snapshot.at)
+        except GONE as error:
+            logging.getLogger(__name__).warning("No proposal: %s", error)
+
+    def _compute(self, number: int) -> Snapshot:
+        self._load()
+        at = self._now()
+        with reading():
+            if (replica := replayed_until(at)) is not None:
+                at = min(at, replica[0])
+            rows = snapshot_at(at, self._skew)
+        return Snapshot(number, at, rows, self._trouble)
+
+    def _load(self) -> None:
+        """Read the rules again if their file has changed.
+
+        A file that is wrong leaves the rules as they were.
+        """
+        if self._rules is None:
+            return
+        try:
+            status = self._rules.stat()
+            version = status.st_mtime_ns, status.st_size, status.st_ino
+        except OSError as error:
+            self._trouble = f"{self._rules}: {error.strerror}"
+            return
+        if version == self._loaded:
+            return
+        self._loaded = version
+        try:
+            with registered_apart():
+                load_expectations(self._rules)
+                site = hooks.getSite()
+        except ExpectationError as error:
+            self._trouble = str(error)
+        else:
+            # Of this thread alone.
+            hooks.setSite(site)
+            self._trouble = None
