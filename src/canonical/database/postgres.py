@@ -47,7 +47,9 @@ CONNECT_TIMEOUT = "10"
 # starts meanwhile waits behind it.
 LOCK_TIMEOUT = 5
 
-TABLES = "scriptactivity", "scriptattempt", "scriptpause", "scriptalert"
+TABLES = (
+    "scriptactivity", "scriptattempt", "scriptpause", "scriptrule",
+    "scriptalert")
 
 # In a read-only transaction, PostgreSQL refuses a statement that changes
 # something before it takes a lock.

@@ -20,7 +20,10 @@ from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.monitor.firstseen import seen_rule
+from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -36,6 +39,7 @@ __all__ = [
     "clock_skew",
     "complain_of_unknown",
     "expected",
+    "notice_rules",
     "notice_switches",
     "repeat",
     "rules_file",
@@ -157,6 +161,19 @@ def clock_skew() -> datetime.timedelta:
 def repeat() -> datetime.timedelta:
     """After how long people are notified again of what is still broken."""
     return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
+
+
+def notice_rules(
+    expectations: Iterable[IScriptExpectation], at: datetime.datetime
+) -> bool:
+    """Record when rules were first seen.
+
+    :return: is there anything new?  The caller commits it.
+    """
+    is_new: bool = getUtility(IScriptRuleSet).notice([
+        seen_rule(Case(each, host))
+        for each in expectations for host in each.hosts or (None,)], at)
+    return is_new
 
 
 def notice_switches(at: datetime.datetime) -> bool:

@@ -11,7 +11,8 @@ skipped because another run held its lock.
 
 An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptDowntime` says when nothing is expected of any script.
-`IScriptPauseSet` keeps when one script was switched off or snoozed.
+`IScriptPauseSet` keeps when one script was switched off or snoozed, and
+`IScriptRuleSet` when a rule was first seen.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptTimelineSet` counts them and pages through them, for what people look
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
     from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
     from canonical.launchpad.interfaces.scriptpause import Pause
+    from canonical.launchpad.interfaces.scriptrule import IScriptRuleSet
+    from canonical.launchpad.interfaces.scriptrule import SeenRule
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
@@ -95,6 +98,7 @@ __all__ = [
     "IScriptFiguresSet",
     "IScriptHistorySet",
     "IScriptPauseSet",
+    "IScriptRuleSet",
     "IScriptSummary",
     "IScriptTimelineSet",
     "Inquiry",
@@ -104,6 +108,7 @@ __all__ = [
     "PastRun",
     "Pause",
     "Run",
+    "SeenRule",
     "Track",
     "UnrecordedRun",
     "checked_str",
@@ -118,6 +123,7 @@ _OF_READERS = (
     "scriptfigures",
     "scripthistory",
     "scriptpause",
+    "scriptrule",
     "scriptsummary",
     "scripttimeline",
 )

@@ -25,6 +25,7 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.firstseen import counted_from_run
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.incidents import incidents_of
@@ -55,7 +56,7 @@ from canonical.launchpad.monitor.states import runtime_state
 
 
 __all__ = [
-    "changes",
+    "pieces",
     "replay",
     "replay_all",
     "stretches",
@@ -90,13 +91,14 @@ def replay_all(
         for begin, end in stretches(asked[0].pauses, since, until, length):
             runs = _runs(asked, begin, end)
             attempts = attempts_of(asked, runs, begin, end)
-            found.append([changes(
+            found.append([pieces(
                 case, runs[case.hostname], begin, end, [
                     each for each in attempts
                     if case.hostname in (None, each.hostname)]
             ) for case in asked])
-        for number, *pieces in zip(numbers, *found, strict=True):
-            yield number, _incidents(cases[number], pieces, since)
+        for number, *parts in zip(numbers, *found, strict=True):
+            yield number, _incidents(
+                cases[number], itertools.chain(*parts), since)
 
 
 def replay(
@@ -114,8 +116,8 @@ def replay(
     """
     known = [run for run in runs if case.hostname in (None, run.hostname)]
     return _incidents(case, [
-        changes(case, known, *stretch)
-        for stretch in stretches(case.pauses, since, until, length)], since)
+        piece for stretch in stretches(case.pauses, since, until, length)
+        for piece in pieces(case, known, *stretch)], since)
 
 
 def _incidents(
@@ -147,6 +149,40 @@ def stretches(
         yield since, since + length
         since += length
     yield since, until
+
+
+def pieces(
+    case: Case,
+    runs: Iterable[Run],
+    begin: datetime.datetime,
+    until: datetime.datetime,
+    attempts: Sequence[PastAttempt] = (),
+) -> list[dict[str, list[Change]]]:
+    """The `changes` of a stretch, until the first success and from then on.
+
+    :param runs, attempts: as in `changes`.
+    """
+    runs = sorted(runs, key=operator.attrgetter("date_completed"))
+    if any(
+        run.date_started < begin - reach(case) and run.date_completed <= begin
+        for run in runs
+    ):
+        return [changes(case, runs, begin, until, attempts)]
+    # A run that is known later may have started earlier.
+    known = [(begin, case)]
+    first = FOREVER
+    for _, started, completed in runs:
+        if started < first and completed <= until:
+            first = started
+            since_then = counted_from_run(case, started)
+            if completed <= begin:
+                known = [(begin, since_then)]
+            else:
+                known.append((completed, since_then))
+    ends = [at - INSTANT for at, _ in known[1:]] + [until]
+    return [
+        changes(each, runs, at, end, attempts)
+        for (at, each), end in zip(known, ends, strict=True) if at <= end]
 
 
 def changes(

@@ -141,7 +141,7 @@ class TestFleet(WebTestCase):
         with Statements() as many:
             self.get("/?sort=-script", application)
         self.assertEqual(few.texts, many.texts)
-        self.assertEqual(11, len(many.texts))
+        self.assertEqual(12, len(many.texts))
 
 
 class TestScript(WebTestCase):
