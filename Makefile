@@ -65,6 +65,7 @@ bench: $(built)
 	bin/py bench/attempts.py
 	bin/py bench/check.py
 	bin/py bench/backtest.py
+	bin/py bench/suggest.py
 	bin/py bench/alert.py
 	bin/py bench/writers.py
 	bin/py bench/pages.py

@@ -53,7 +53,7 @@ def check(args: argparse.Namespace) -> int:
 
     Exit status: 0 all is well, 1 warning, 2 critical, 3 unknown.
     """
-    expectations = expected(args.expectations, args.names)
+    expectations = expected(args.expectations, args.names, args.tags)
     if args.host is not None:
         check_host(args.host, expectations)
     now = datetime.datetime.now(datetime.UTC)
@@ -132,6 +132,7 @@ def assessment_as_dict(assessment: Assessment) -> dict[str, Any]:
             "often": assessment.often._asdict(),
             "runtime": assessment.runtime._asdict(),
         },
+        "tags": list(assessment.tags),
     }
 
 

@@ -88,7 +88,7 @@ COMMANDS = {
         " \"has not reported its end\".",
         {"scriptactivity list": "all scripts",
          "scriptactivity list --json": "for a program"},
-        "history", "list_scripts", options.add_output_options),
+        "history", "list_scripts", options.add_list_options),
     "show": Command(
         "print everything about one script",
         "Prints the rule of a script and where it is written, the answers to"
@@ -104,7 +104,7 @@ COMMANDS = {
         " without a word; this machine cannot know.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
-        "history", "running", options.add_output_options),
+        "history", "running", options.add_list_options),
     "failures": Command(
         "print what failed, and why",
         "Prints the latest failures: when, how and why, and how many in a"
@@ -203,7 +203,7 @@ COMMANDS = {
         "Prints what is broken, since when, and when people were notified.",
         {"scriptactivity alerts": "all open alerts",
          "scriptactivity alerts --json": "for a program"},
-        "openalerts", "alerts", options.add_output_options),
+        "openalerts", "alerts", options.add_list_options),
     "snooze": Command(
         "expect nothing of a script for a while",
         "Lets nothing be expected of a script for a while, from now on.",

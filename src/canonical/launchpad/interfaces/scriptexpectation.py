@@ -102,6 +102,16 @@ class IScriptExpectation(Interface):
         readonly=True,
     )
 
+    tags = Tuple(
+        title="Tags",
+        description=(
+            "Words that scripts have in common, such as billing; commands that"
+            " list scripts take --tag."),
+        value_type=TextLine(),
+        default=(),
+        readonly=True,
+    )
+
     missed = Int(
         title="Missed",
         description="How many slots may be missed in the window.",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -39,6 +40,7 @@ __all__ = [
     "matched",
     "reach",
     "runs_counted",
+    "slot_numbers",
     "slots_at",
     "slots_of_stretch",
 ]
@@ -136,6 +138,17 @@ def slots_of_stretch(
     return slots
 
 
+def slot_numbers(
+    slots: Sequence[Any], starts: Iterable[Any], lead: Any
+) -> list[int]:
+    """For each start, the number of its slot: 1 for the first, 0 for none.
+
+    :param slots: in order; with datetimes, the lead is a timedelta, and with
+        seconds it is in seconds.
+    """
+    return [bisect.bisect_right(slots, start + lead) for start in starts]
+
+
 def matched(
     slots: Sequence[datetime.datetime],
     runs: Iterable[Run],
@@ -153,8 +166,9 @@ def matched(
     :return: the slots in order, each with its completions in order.
     """
     completed: dict[int, list[datetime.datetime]] = {}
-    for run in runs:
-        number = bisect.bisect_right(slots, run.date_started + lead)
+    runs = list(runs)
+    numbers = slot_numbers(slots, (run.date_started for run in runs), lead)
+    for number, run in zip(numbers, runs, strict=True):
         completed.setdefault(number, []).append(run.date_completed)
     for number, slot in enumerate(slots, 1):
         yield slot, sorted(completed.get(number, ()))

@@ -8,6 +8,7 @@ these moments, running totals give the figures that a check would see.  Then
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import heapq
 import itertools
@@ -103,21 +104,36 @@ def replay_all(
 
 def replay(
     case: Case,
-    runs: Iterable[Run],
+    runs: Sequence[Run],
     since: datetime.datetime,
     until: datetime.datetime,
     length: datetime.timedelta = STRETCH,
 ) -> list[Incident]:
     """Replay a case over runs that are at hand, without the database.
 
-    :param runs: all runs of the script, in any order; those on other hosts
-        are left out.
+    :param runs: in order of start; those on other hosts are left out.  A
+        stretch looks only at those that it needs.
     :param length: of the stretches; at least the `reach` of the case.
     """
-    known = [run for run in runs if case.hostname in (None, run.hostname)]
+    if case.hostname is not None:
+        runs = [run for run in runs if run.hostname == case.hostname]
+    longest = max((
+        run.date_completed - run.date_started for run in runs),
+        default=datetime.timedelta())
+    counted = runs_counted(case.expectation)
+
+    def needed(
+        begin: datetime.datetime, end: datetime.datetime
+    ) -> Sequence[Run]:
+        first, last = (
+            bisect.bisect_left(runs, at, key=operator.attrgetter(
+                "date_started"))
+            for at in (begin - reach(case) - longest, end + INSTANT))
+        return runs[max(first - counted, 0):last]
+
     return _incidents(case, [
         piece for stretch in stretches(case.pauses, since, until, length)
-        for piece in pieces(case, known, *stretch)], since)
+        for piece in pieces(case, needed(*stretch), *stretch)], since)
 
 
 def _incidents(
