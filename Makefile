@@ -65,6 +65,7 @@ bench: $(built)
 	bin/py bench/check.py
 	bin/py bench/backtest.py
 	bin/py bench/alert.py
+	-bin/py bench/alarms.py
 	bin/py bench/pages.py
 
 # Stop the embedded PostgreSQL before its programs are removed.  For root, its
