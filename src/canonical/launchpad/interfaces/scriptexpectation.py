@@ -102,6 +102,26 @@ class IScriptExpectation(Interface):
         readonly=True,
     )
 
+    tags = Tuple(
+        title="Tags",
+        description=(
+            "Words that scripts have in common, such as billing; commands that"
+            " list scripts take --tag."),
+        value_type=TextLine(),
+        default=(),
+        readonly=True,
+    )
+
+    after = TextLine(
+        title="After",
+        description=(
+            "The name of another script with a rule.  While that one is late,"
+            " failing or paused, this one waits for it, and people are not"
+            " notified of it.  `None` for none."),
+        required=False,
+        readonly=True,
+    )
+
     missed = Int(
         title="Missed",
         description="How many slots may be missed in the window.",

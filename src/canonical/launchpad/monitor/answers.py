@@ -45,7 +45,7 @@ __all__ = [
 
 
 # From the best to the worst.
-STATES = ("ok", "paused", "unknown", "warning", "critical")
+STATES = ("ok", "paused", "waiting", "unknown", "warning", "critical")
 
 
 class Recently(NamedTuple):
@@ -93,6 +93,7 @@ class Assessment:
     often: Often
     runtime: Runtime
     figures: Figures
+    tags: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -128,7 +129,7 @@ def assess(
             state="paused", sentence=said, trouble=None)
     return Assessment(
         case.expectation.name, case.hostname, recently, often, runtime,
-        figures)
+        figures, case.expectation.tags)
 
 
 def _recently(

@@ -61,13 +61,20 @@ class ScriptExpectation:  # type: ignore[misc]
             checked_text(IScriptActivity["hostname"], host)
         if len(set(hosts)) < len(hosts):
             raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
+        if fields["after"] is not None:
+            checked_text(IScriptActivity["name"], fields["after"])
+        tags = fields["tags"]
+        if len(set(tags)) < len(tags):
+            raise ValueError(f"tags has a tag twice: {' '.join(tags)}")
         schedule = fields["schedule"]
         if (schedule is None) == (fields["every"] is None):
             raise ValueError(ONE_OF)
         check_schedule(
             "* * * * *" if schedule is None else schedule, fields["timezone"])
         for attribute, value in values.items():
-            if attribute not in ("hosts", "schedule", "timezone"):
+            if attribute not in (
+                "after", "hosts", "schedule", "tags", "timezone"
+            ):
                 check_value(IScriptExpectation, attribute, value)
         if fields["early"]:
             _check_early(fields["early"], schedule)
@@ -100,8 +107,8 @@ def expectation_from_text(
     :param average: a band such as ``2s..4m``, or ``learned``.
     :param oncalendar: expressions as in systemd.time(7), with semicolons
         between them, instead of a schedule.
-    :param texts: of the other fields: hosts are separated by spaces, and
-        durations are as `parse_duration` reads them.
+    :param texts: of the other fields: hosts and tags are separated by
+        spaces, and durations are as `parse_duration` reads them.
     :raises ValueError: for whatever is wrong; says what would be right.
     """
     values = {

@@ -84,7 +84,7 @@ def counted_from_run(case: Case, started: datetime.datetime) -> Case:
         # The run itself meets the first interval.
         return _from(case, started - rule.every)
     return _from(case, latest_slot(
-        rule.schedule, rule.timezone, started + case.skew))
+        rule.schedule, rule.timezone, started + case.lead))
 
 
 def _from(case: Case, since: datetime.datetime) -> Case:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -39,6 +40,7 @@ __all__ = [
     "matched",
     "reach",
     "runs_counted",
+    "slot_numbers",
     "slots_at",
     "slots_of_stretch",
 ]
@@ -55,12 +57,15 @@ class Case:
     :ivar hostname: the host; `None` if any host will do.
     :ivar pauses: the times when nothing is expected; see `merged`.
     :ivar skew: how far the clock of a host may be behind.
+    :ivar after: the script that this one is after, on each of its hosts that
+        matter; see `IScriptExpectation`.
     """
 
     expectation: IScriptExpectation
     hostname: str | None = None
     pauses: tuple[Pause, ...] = ()
     skew: datetime.timedelta = datetime.timedelta(minutes=1)
+    after: tuple[Case, ...] = ()
 
     @functools.cached_property
     def lead(self) -> datetime.timedelta:
@@ -136,6 +141,17 @@ def slots_of_stretch(
     return slots
 
 
+def slot_numbers(
+    slots: Sequence[Any], starts: Iterable[Any], lead: Any
+) -> list[int]:
+    """For each start, the number of its slot: 1 for the first, 0 for none.
+
+    :param slots: in order; with datetimes, the lead is a timedelta, and with
+        seconds it is in seconds.
+    """
+    return [bisect.bisect_right(slots, start + lead) for start in starts]
+
+
 def matched(
     slots: Sequence[datetime.datetime],
     runs: Iterable[Run],
@@ -153,8 +169,9 @@ def matched(
     :return: the slots in order, each with its completions in order.
     """
     completed: dict[int, list[datetime.datetime]] = {}
-    for run in runs:
-        number = bisect.bisect_right(slots, run.date_started + lead)
+    runs = list(runs)
+    numbers = slot_numbers(slots, (run.date_started for run in runs), lead)
+    for number, run in zip(numbers, runs, strict=True):
         completed.setdefault(number, []).append(run.date_completed)
     for number, slot in enumerate(slots, 1):
         yield slot, sorted(completed.get(number, ()))

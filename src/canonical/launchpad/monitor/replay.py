@@ -8,7 +8,9 @@ these moments, running totals give the figures that a check would see.  Then
 
 from __future__ import annotations
 
+import bisect
 import datetime
+import functools
 import heapq
 import itertools
 import operator
@@ -53,6 +55,8 @@ from canonical.launchpad.monitor.states import latest_due
 from canonical.launchpad.monitor.states import often_state
 from canonical.launchpad.monitor.states import recently_state
 from canonical.launchpad.monitor.states import runtime_state
+from canonical.launchpad.monitor.waiting import waiting_changes
+from canonical.launchpad.monitor.waiting import with_awaited
 
 
 __all__ = [
@@ -78,6 +82,14 @@ def replay_all(
     :param until: an aware datetime; the period includes it.
     :return: the number of each case, from 0 on, and its incidents.
     """
+
+    @functools.cache
+    def recently(case: Case) -> list[Change]:
+        parts, = _stored([case], since, until)
+        return [
+            change for part in parts for change in part["recently"]
+            if change[0] >= since]
+
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
         scripts.setdefault(
@@ -86,38 +98,67 @@ def replay_all(
     for numbers in sorted(scripts.values(), key=lambda each: str(
         cases[each[0]].expectation.schedule)):
         asked = [cases[number] for number in numbers]
-        length = max(STRETCH, *map(reach, asked))
-        found = []
-        for begin, end in stretches(asked[0].pauses, since, until, length):
-            runs = _runs(asked, begin, end)
-            attempts = attempts_of(asked, runs, begin, end)
-            found.append([pieces(
-                case, runs[case.hostname], begin, end, [
-                    each for each in attempts
-                    if case.hostname in (None, each.hostname)]
-            ) for case in asked])
-        for number, *parts in zip(numbers, *found, strict=True):
-            yield number, _incidents(
-                cases[number], itertools.chain(*parts), since)
+        for number, parts in zip(
+            numbers, _stored(asked, since, until), strict=True
+        ):
+            case = cases[number]
+            if case.after:
+                parts = [waiting_changes(parts, [
+                    recently(each)
+                    for each in with_awaited(case.after).values()])]
+            yield number, _incidents(case, parts, since)
+
+
+def _stored(
+    cases: Sequence[Case], since: datetime.datetime, until: datetime.datetime
+) -> Iterator[Sequence[dict[str, list[Change]]]]:
+    """The pieces of each case of one script, from the records."""
+    length = max(STRETCH, *map(reach, cases))
+    found = []
+    for begin, end in stretches(cases[0].pauses, since, until, length):
+        runs = _runs(cases, begin, end)
+        attempts = attempts_of(cases, runs, begin, end)
+        found.append([pieces(
+            case, runs[case.hostname], begin, end, [
+                each for each in attempts
+                if case.hostname in (None, each.hostname)]
+        ) for case in cases])
+    for parts in zip(*found, strict=True):
+        yield list(itertools.chain(*parts))
 
 
 def replay(
     case: Case,
-    runs: Iterable[Run],
+    runs: Sequence[Run],
     since: datetime.datetime,
     until: datetime.datetime,
     length: datetime.timedelta = STRETCH,
 ) -> list[Incident]:
     """Replay a case over runs that are at hand, without the database.
 
-    :param runs: all runs of the script, in any order; those on other hosts
-        are left out.
+    :param runs: in order of start; those on other hosts are left out.  A
+        stretch looks only at those that it needs.
     :param length: of the stretches; at least the `reach` of the case.
     """
-    known = [run for run in runs if case.hostname in (None, run.hostname)]
+    if case.hostname is not None:
+        runs = [run for run in runs if run.hostname == case.hostname]
+    longest = max((
+        run.date_completed - run.date_started for run in runs),
+        default=datetime.timedelta())
+    counted = runs_counted(case.expectation)
+
+    def needed(
+        begin: datetime.datetime, end: datetime.datetime
+    ) -> Sequence[Run]:
+        first, last = (
+            bisect.bisect_left(runs, at, key=operator.attrgetter(
+                "date_started"))
+            for at in (begin - reach(case) - longest, end + INSTANT))
+        return runs[max(first - counted, 0):last]
+
     return _incidents(case, [
         piece for stretch in stretches(case.pauses, since, until, length)
-        for piece in pieces(case, known, *stretch)], since)
+        for piece in pieces(case, needed(*stretch), *stretch)], since)
 
 
 def _incidents(

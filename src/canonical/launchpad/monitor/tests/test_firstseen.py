@@ -52,6 +52,11 @@ class TestFirstSeen(unittest.TestCase):
         self.assertEqual(
             ("ok", 0, 0), self.check(1, schedule="* * * * *", grace="5m"))
 
+    def test_the_first_run_is_early(self):
+        self.ran(-5)
+        self.assertEqual(
+            ("ok", 1, 1), self.check(20, schedule="0 * * * *", early="7m"))
+
     def test_a_script_with_an_interval(self):
         self.ran(0, 10, 20)
         rule = {"every": "10m", "grace": "1m", "extra": "0"}
