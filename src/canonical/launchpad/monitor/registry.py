@@ -37,6 +37,7 @@ from canonical.launchpad.monitor.pauses import merged
 __all__ = [
     "assess_all",
     "assess_fleet",
+    "assessed",
     "place_of",
     "registered_apart",
     "registered_cases",
@@ -124,7 +125,7 @@ def assess_all(
     """
     return _sorted(
         assessment
-        for _, assessment in _assessed(expectations, at, skew, hostname))
+        for _, assessment in assessed(expectations, at, skew, hostname))
 
 
 def assess_fleet(
@@ -140,15 +141,21 @@ def assess_fleet(
 
     :param expectations, at, skew, hostname: as for `assess_all`.
     """
-    return _sorted(with_blind(_assessed(expectations, at, skew, hostname)))
+    return _sorted(with_blind(assessed(expectations, at, skew, hostname)))
 
 
-def _assessed(
+def assessed(
     expectations: Iterable[IScriptExpectation],
     at: datetime.datetime,
     skew: datetime.timedelta,
-    hostname: str | None,
+    hostname: str | None = None,
 ) -> list[tuple[Case, Assessment]]:
+    """Each rule on each of its hosts, with its own assessment.
+
+    The slots of a case are those that count.
+
+    :param expectations, at, skew, hostname: as for `assess_all`.
+    """
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]

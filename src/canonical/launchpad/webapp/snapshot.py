@@ -10,12 +10,12 @@ from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptTimelineSet
-from canonical.launchpad.monitor.registry import assess_all
-from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.answers import STATES
+from canonical.launchpad.monitor.blind import with_blind
+from canonical.launchpad.monitor.registry import assessed
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import counted
@@ -51,7 +51,8 @@ class Snapshot:
     @property
     def worst(self) -> str:
         """The worst state of a script with a rule; ``ok`` if there is none."""
-        return next((each.state for each in self.rows if each.rule), "ok")
+        return next(
+            (each.state for each in self.rows if each.assessment), "ok")
 
     @functools.cached_property
     def counts(self) -> dict[str, int]:
@@ -88,14 +89,16 @@ def snapshot_at(
 ) -> tuple[Row, ...]:
     """A row for each script that has a rule or is on record."""
     expectations = registered_expectations()
+    pairs = assessed(expectations, at, skew)
     cases = {
-        (case.expectation.name, case.hostname): case
-        for case in registered_cases(
-            expectations, at - HORIZON, at + HORIZON, skew)}
-    rows = [
+        (assessment.name, assessment.hostname): case
+        for case, assessment in pairs}
+    rows = sorted((
+        # What is said of many scripts together has no case.
         Row(each.name, each.hostname, each.state, each.figures, each,
-            cases[each.name, each.hostname])
-        for each in assess_all(expectations, at, skew)]
+            cases.get((each.name, each.hostname)))
+        for each in with_blind(pairs)), key=lambda row: (
+            -STATES.index(row.state), row.name, row.hostname or ""))
     known = {each.name for each in expectations}
     unknown = [
         name for name in getUtility(IScriptTimelineSet).getNames()
