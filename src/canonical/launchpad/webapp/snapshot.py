@@ -13,9 +13,7 @@ from zope.component import getUtility
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptTimelineSet
-from canonical.launchpad.monitor.answers import STATES
-from canonical.launchpad.monitor.blind import with_blind
-from canonical.launchpad.monitor.registry import assessed
+from canonical.launchpad.monitor.registry import assess_fleet_with_cases
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import counted
@@ -89,16 +87,10 @@ def snapshot_at(
 ) -> tuple[Row, ...]:
     """A row for each script that has a rule or is on record."""
     expectations = registered_expectations()
-    pairs = assessed(expectations, at, skew)
-    cases = {
-        (assessment.name, assessment.hostname): case
-        for case, assessment in pairs}
-    rows = sorted((
+    rows = [
         # What is said of many scripts together has no case.
-        Row(each.name, each.hostname, each.state, each.figures, each,
-            cases.get((each.name, each.hostname)))
-        for each in with_blind(pairs)), key=lambda row: (
-            -STATES.index(row.state), row.name, row.hostname or ""))
+        Row(each.name, each.hostname, each.state, each.figures, each, case)
+        for each, case in assess_fleet_with_cases(expectations, at, skew)]
     known = {each.name for each in expectations}
     unknown = [
         name for name in getUtility(IScriptTimelineSet).getNames()
