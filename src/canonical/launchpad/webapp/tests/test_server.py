@@ -76,3 +76,17 @@ class TestServe(CommandTestCase):
         self.assertEqual(1, status)
         self.assertIn("Address already in use", err)
         self.assertEqual(1, err.count("\n"))
+
+
+class TestFactory(CommandTestCase):
+
+    def test_another_server_can_serve_the_application(self):
+        status, out, err = self.run_code(
+            "from pyramid.request import Request;"
+            " from canonical.launchpad.webapp.application import app_factory;"
+            " application = app_factory({}, refresh='60');"
+            " [print(Request.blank(path, environ={"
+            "'REMOTE_ADDR': '127.0.0.1'}).get_response(application).status)"
+            " for path in ('/', '/ready', '/nope')]")
+        self.assertEqual(
+            (0, "200 OK\n200 OK\n404 Not Found\n", ""), (status, out, err))
