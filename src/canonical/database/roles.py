@@ -32,6 +32,14 @@ NEEDS = {
         **SCRIPTS,
         "scriptpause": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "scriptalert": ("SELECT", "INSERT", "UPDATE"),
+        "scriptday": ("SELECT",),
+    },
+    # For "prune".
+    "history": {
+        "scriptactivity": ("SELECT", "INSERT", "DELETE"),
+        "scriptattempt": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+        "scriptpause": ("SELECT",),
+        "scriptday": ("SELECT", "INSERT", "UPDATE"),
     },
 }
 

@@ -159,9 +159,9 @@ def uri(value: str) -> str:
 def purpose_and_role(value: str) -> tuple[str, str]:
     """Whom to grant what, as in ``scripts=ROLE``."""
     purpose, _, role = value.partition("=")
-    if purpose not in ("scripts", "monitor") or not role or (
+    if purpose not in ("scripts", "monitor", "history") or not role or (
         not is_printable(role)
     ):
         raise argparse.ArgumentTypeError(
-            f"{value!r}; expected scripts=ROLE or monitor=ROLE")
+            f"{value!r}; expected scripts=ROLE, monitor=ROLE or history=ROLE")
     return purpose, role

@@ -15,7 +15,9 @@ An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptTimelineSet` counts them and pages through them, for what people look
-at.  `IScriptAlertSet` keeps what people were notified of.
+at.  `IScriptAlertSet` keeps what people were notified of.  `IScriptDaySet`
+prunes old runs, and keeps one `ScriptDay` for each day of a script on a host.
+`IScriptTransferSet` copies runs out and in.
 """
 
 import importlib
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptalert import Alert
     from canonical.launchpad.interfaces.scriptalert import BadAnswer
     from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
+    from canonical.launchpad.interfaces.scriptday import IScriptDaySet
+    from canonical.launchpad.interfaces.scriptday import ScriptDay
     from canonical.launchpad.interfaces.scriptexpectation import HORIZON
     from canonical.launchpad.interfaces.scriptexpectation import (
         IScriptExpectation,
@@ -67,6 +71,9 @@ if TYPE_CHECKING:
     )
     from canonical.launchpad.interfaces.scripttimeline import PastRun
     from canonical.launchpad.interfaces.scripttimeline import Track
+    from canonical.launchpad.interfaces.scripttransfer import (
+        IScriptTransferSet,
+    )
 
 
 __all__ = [
@@ -90,6 +97,7 @@ __all__ = [
     "IScriptAlertSet",
     "IScriptAttempt",
     "IScriptAttemptSet",
+    "IScriptDaySet",
     "IScriptDowntime",
     "IScriptExpectation",
     "IScriptFiguresSet",
@@ -97,6 +105,7 @@ __all__ = [
     "IScriptPauseSet",
     "IScriptSummary",
     "IScriptTimelineSet",
+    "IScriptTransferSet",
     "Inquiry",
     "KeptOutput",
     "Output",
@@ -104,6 +113,7 @@ __all__ = [
     "PastRun",
     "Pause",
     "Run",
+    "ScriptDay",
     "Track",
     "UnrecordedRun",
     "checked_str",
@@ -114,12 +124,14 @@ __all__ = [
 # What only readers of the records use.  A script does not wait for it.
 _OF_READERS = (
     "scriptalert",
+    "scriptday",
     "scriptexpectation",
     "scriptfigures",
     "scripthistory",
     "scriptpause",
     "scriptsummary",
     "scripttimeline",
+    "scripttransfer",
 )
 
 
