@@ -5,7 +5,7 @@
 # make lint     ruff, mypy and import-linter
 # make torture  attack scripts, servers and networks; this takes ten minutes,
 #               with TRIALS=2 about one
-# make bench    benchmarks; some take minutes
+# make bench    benchmarks; with BENCH=quick they take less than ten minutes
 # make clean    stop the embedded PostgreSQL, remove everything that was built
 #
 # PYTHON=python3.12 chooses the interpreter.  It must be 3.11 or newer.
@@ -61,10 +61,13 @@ bench: $(built)
 	bin/py bench/last_activity.py
 	bin/py bench/whole_script.py
 	bin/py bench/run.py
+	bin/py bench/record.py
 	bin/py bench/attempts.py
 	bin/py bench/check.py
 	bin/py bench/backtest.py
+	bin/py bench/suggest.py
 	bin/py bench/alert.py
+	bin/py bench/writers.py
 	bin/py bench/pages.py
 
 # Stop the embedded PostgreSQL before its programs are removed.  For root, its

@@ -1,24 +1,40 @@
-"""The cost of a whole cron script, from its start to its exit.
+"""1. What does a whole cron script cost that records one success?
 
-This compares, in turn and in an environment with the installed wheel:
+In turn, each a process in an environment with the installed wheel:
 
 * a cron script that does nothing and records its success,
 * the smallest script that loads ZCML, uses Storm through ZStorm, and inserts
   one row,
-* the smallest script that inserts one row with bare psycopg2.
+* the smallest script that inserts one row with bare psycopg2,
+* scripts that do nothing and notify a service that watches cron: a ping by
+  urllib and by requests, the monitor decorator of sentry-sdk, and the job
+  decorator of cronitor.  The service is an HTTP server of this process, on
+  127.0.0.1: no network, no TLS and no distance, which all of them have in
+  real life.
 
-Run it with `make bench`, or: bin/py bench/whole_script.py [RUNS]
+Run it with `make bench`, or: bin/py bench/whole_script.py [ROUNDS]
 """
 
+import functools
+import http.server
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from pathlib import Path
 
 from psycopg2.extensions import make_dsn
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import goal
+from common import interleaved
+from common import print_environment
+from common import print_table
+from common import real_disk
+from common import rounds
 
 from canonical.database.embedded import embedded_parameters
 from canonical.testing import PostgresLayer
@@ -26,6 +42,13 @@ from canonical.testing import in_layer
 
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+PEERS = ["cronitor", "requests", "sentry-sdk"]
+
+OURS = "a cron script, recorded"
+ZOPE = "ZCML, ZStorm and one row"
+BARE = "bare psycopg2 and one row"
+SENTRY = "sentry-sdk, its monitor"
 
 CRON_SCRIPT = """
 from canonical.launchpad.scripts.base import LaunchpadCronScript
@@ -70,67 +93,131 @@ connection.commit()
 connection.close()
 """
 
+URLLIB_SCRIPT = """
+from urllib.request import urlopen
 
-def environment_with_the_wheel(directory):
+urlopen("http://127.0.0.1:{port}/ping", timeout=10).read()
+"""
+
+REQUESTS_SCRIPT = """
+import requests
+
+requests.get("http://127.0.0.1:{port}/ping", timeout=10)
+"""
+
+# It sends when the process ends, and waits for that.
+SENTRY_SCRIPT = """
+import sentry_sdk
+from sentry_sdk.crons import monitor
+
+sentry_sdk.init("http://key@127.0.0.1:{port}/1")
+
+
+@monitor("nothing")
+def nothing():
+    pass
+
+
+nothing()
+"""
+
+# The address of the service is in its code.
+CRONITOR_SCRIPT = """
+import cronitor
+from cronitor.monitor import Monitor
+
+cronitor.api_key = "key"
+Monitor._ping_api_url = lambda self: "http://127.0.0.1:{port}/ping"
+
+
+@cronitor.job("nothing")
+def nothing():
+    pass
+
+
+nothing()
+"""
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    """Answers every request."""
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_GET
+
+    def log_message(self, *args):
+        """Print nothing."""
+
+
+def environment_with_the_wheel(directory, *more):
     """The Python of a new virtual environment."""
     subprocess.run([sys.executable, "-m", "venv", directory], check=True)
     python = directory / "bin" / "python"
+    environment = {
+        name: os.environ[name] for name in os.environ
+        if name in ("PATH", "HOME") or name.startswith("PIP_")}
+    install = [
+        python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     subprocess.run(
-        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
-         "-c", CHECKOUT / ".venv" / "constraints.txt", CHECKOUT],
-        check=True, stderr=subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"]})
+        [*install, "-c", CHECKOUT / ".venv" / "constraints.txt", CHECKOUT],
+        check=True, stderr=subprocess.DEVNULL, env=environment)
+    if more:
+        subprocess.run(
+            [*install, *more], check=True, stderr=subprocess.DEVNULL,
+            env=environment)
     return python
 
 
-def run(python, script, environment):
-    """The seconds that a script takes, of the clock and of the processor."""
-    before = os.times()
-    start = time.perf_counter()
-    subprocess.run([python, script], env=environment, check=True)
-    took = time.perf_counter() - start
-    after = os.times()
-    return took, sum(after[2:4]) - sum(before[2:4])
-
-
 def main():
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    PostgresLayer._execute("ALTER SYSTEM RESET fsync")
-    PostgresLayer._execute("SELECT pg_reload_conf()")
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else rounds(50, 10)
+    real_disk()
     PostgresLayer._execute("CREATE TABLE rows (id integer)")
     parameters = embedded_parameters(PostgresLayer.directory)
     dsn = make_dsn(**parameters)
     uri = "postgres://{user}@/{dbname}?host={host}".format(**parameters)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_port
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        python = environment_with_the_wheel(directory / "venv")
-        scripts = {}
-        for title, text in (
-            ("a cron script that records its success", CRON_SCRIPT),
-            ("ZCML, ZStorm and one row", ZOPE_SCRIPT.format(uri=uri)),
-            ("bare psycopg2 and one row", BARE_SCRIPT.format(dsn=dsn)),
-        ):
-            scripts[title] = directory / f"{len(scripts)}.py"
-            scripts[title].write_text(text)
+        python = environment_with_the_wheel(directory / "venv", *PEERS)
         environment = {
             "LP_DATABASE_URI": dsn,
             "LP_STATE_DIRECTORY": str(directory / "state"),
             "PATH": os.environ["PATH"],
         }
-        times = {title: [] for title in scripts}
-        for _ in range(runs):
-            for title, script in scripts.items():
-                times[title].append(run(python, script, environment))
-    (ours, *_), *peers = (
-        [statistics.median(each) for each in zip(*values, strict=True)]
-        for values in times.values())
-    for title, values in times.items():
-        clock, processor = (
-            statistics.median(each) for each in zip(*values, strict=True))
-        print(f"{title:<42}{clock * 1000:8.1f} ms"
-              f"{processor * 1000:8.1f} ms of the processor")
-    for (clock, _), title in zip(peers, list(times)[1:], strict=True):
-        print(f"ours / {title:<35}{ours / clock:8.2f}")
+        calls = {}
+        for title, text in (
+            (OURS, CRON_SCRIPT),
+            (ZOPE, ZOPE_SCRIPT.format(uri=uri)),
+            (BARE, BARE_SCRIPT.format(dsn=dsn)),
+            ("a ping by urllib", URLLIB_SCRIPT.format(port=port)),
+            ("a ping by requests", REQUESTS_SCRIPT.format(port=port)),
+            (SENTRY, SENTRY_SCRIPT.format(port=port)),
+            ("cronitor, its job", CRONITOR_SCRIPT.format(port=port)),
+        ):
+            script = directory / f"{len(calls)}.py"
+            script.write_text(text)
+            calls[title] = functools.partial(
+                _run, [python, script], environment)
+        taken = interleaved(calls, times)
+    server.shutdown()
+    ratios = print_table(
+        "1. A whole cron script that records one success", taken, OURS)
+    goal("against the smallest script with ZCML and ZStorm", ratios[ZOPE], 1.2)
+    goal("against bare psycopg2", ratios[BARE], 4)
+    goal("against sentry-sdk", ratios[SENTRY], 1)
+    print_environment()
+
+
+def _run(command, environment):
+    subprocess.run(command, env=environment, check=True)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ __all__ = [
     "is_up_to_date",
     "name_of",
     "parameters_of",
+    "read_parameters",
 ]
 
 
@@ -46,7 +47,9 @@ CONNECT_TIMEOUT = "10"
 # starts meanwhile waits behind it.
 LOCK_TIMEOUT = 5
 
-TABLES = "scriptactivity", "scriptattempt", "scriptpause", "scriptalert"
+TABLES = (
+    "scriptactivity", "scriptattempt", "scriptpause", "scriptrule",
+    "scriptalert")
 
 # In a read-only transaction, PostgreSQL refuses a statement that changes
 # something before it takes a lock.
@@ -119,6 +122,21 @@ def connection_parameters() -> dict[str, str]:
     where = source if source == "LP_DATABASE_URI" else (
         f"{source}: line {line}: [database] uri")
     return parameters_of(uri, where)
+
+
+def read_parameters() -> dict[str, str] | None:
+    """The connection parameters of the configured replica, if there is one.
+
+    It is a replica of the configured database.  So there is none if
+    LP_DATABASE_URI names another.
+
+    :raises ConfigError, EmbeddedClusterError: as `connection_parameters`.
+    """
+    uri, source, line = config.setting("database", "read_uri")
+    overridden = config.setting("database", "uri").source == "LP_DATABASE_URI"
+    if not uri or overridden:
+        return None
+    return parameters_of(uri, f"{source}: line {line}: [database] read_uri")
 
 
 def parameters_of(uri: str, source: str) -> dict[str, str]:

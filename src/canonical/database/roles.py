@@ -31,6 +31,7 @@ NEEDS = {
     "monitor": {
         **SCRIPTS,
         "scriptpause": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+        "scriptrule": ("SELECT", "INSERT"),
         "scriptalert": ("SELECT", "INSERT", "UPDATE"),
         "scriptday": ("SELECT",),
     },

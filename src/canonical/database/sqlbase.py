@@ -37,6 +37,7 @@ from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
 from canonical.database.postgres import connection_parameters
+from canonical.database.postgres import read_parameters
 from canonical.database.stormuri import ISOLATION_LEVELS
 from canonical.database.stormuri import check_isolation
 from canonical.database.stormuri import connect_error
@@ -57,6 +58,12 @@ MAIN = "main"
 
 # seconds
 ROLLBACK_TIMEOUT = 5
+
+# Storm asks a server for its version, to find out what 8.2 could not do.  That
+# takes time, and behind a pooler it waits for a free session, beyond any limit
+# of the time to connect.
+OLDEST_VERSION = 130000
+
 
 class ZopelessTransactionManager:
     """The transactions of a script, and its connection to the database.
@@ -192,7 +199,9 @@ def leave_stores_to_parent() -> None:
 
 
 def initZopeless(
-    dbuser: str | None = None, isolation: str = "read_committed"
+    dbuser: str | None = None,
+    isolation: str = "read_committed",
+    only_reads: bool = False,
 ) -> ZopelessTransactionManager:
     """Install the transaction manager, and connect the store ``main``.
 
@@ -204,6 +213,7 @@ def initZopeless(
     :param dbuser: the role to connect as, instead of the configured one.
     :param isolation: a key of `ISOLATION_LEVELS`; it holds for every
         transaction until `uninstall`.
+    :param only_reads: use the replica, if one is configured.
     :return: the transaction manager.  A call with the same arguments returns
         the same one.
     :raises ValueError: if `isolation` is not such a key.
@@ -224,7 +234,8 @@ def initZopeless(
             f" dbuser={installed.dbuser!r}, isolation={installed.isolation!r};"
             f" uninstall() it before dbuser={dbuser!r},"
             f" isolation={isolation!r}")
-    uri = _main_uri()
+    replica = read_parameters() if only_reads else None
+    uri = _main_uri() if replica is None else storm_uri(replica)
     if dbuser is not None:
         set_parameter(uri, "user", dbuser)
     uri.options["isolation"] = ISOLATION_LEVELS[isolation]
@@ -283,6 +294,9 @@ def _open_store(uri: URI) -> Store:
     zstorm = _zstorm()
     # Storm takes the isolation out of a URI, and keeps each URI for ever.
     used = uri.copy()
+    database = create_database(used)
+    database._version = OLDEST_VERSION
+    zstorm._databases[used] = database
     try:
         return zstorm.create(MAIN, used)
     except (OperationalError, ProgrammingError) as error:

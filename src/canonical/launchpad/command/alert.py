@@ -30,6 +30,7 @@ from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import notice_rules
 from canonical.launchpad.command.rules import notice_switches
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
@@ -261,7 +262,9 @@ def _bring_up_to_date(
     """
     expectations = expected(path)
     check_channels()
-    notice_switches(datetime.datetime.now(datetime.UTC))
+    now = datetime.datetime.now(datetime.UTC)
+    notice_switches(now)
+    notice_rules(expectations, now)
     alert_set = getUtility(IScriptAlertSet)
     alert_set.lock()
     at = datetime.datetime.now(datetime.UTC)

@@ -18,7 +18,9 @@ from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import check_names
+from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import has_tag
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
@@ -68,9 +70,11 @@ def backtest(args: argparse.Namespace) -> int:
     cases = _cases(args.expectations, since, until)
     check_names(
         [case.expectation for case in cases + against], args.names)
+    check_tags([case.expectation for case in cases + against], args.tags)
     asked = [
         [case for case in each
-         if not args.names or case.expectation.name in args.names]
+         if (not args.names or case.expectation.name in args.names)
+         and has_tag(case.expectation, args.tags)]
         for each in (cases, against)]
     found = _replay(asked, since, until)
     if args.against is not None:

@@ -10,7 +10,10 @@ from typing import Any
 
 import transaction
 
+from canonical.config.durations import duration_text
+from canonical.database.replica import replayed_until
 from canonical.launchpad.command.history import print_future
+from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import check_host
@@ -39,6 +42,9 @@ STATUS = {"ok": 0, "paused": 0, "unknown": 0, "warning": 1, "critical": 2}
 # More would not fit in what Nagios reads, which are some kilobytes.
 LISTED = 10
 
+# A replica is always a little behind.
+WORTH_A_LINE = datetime.timedelta(seconds=1)
+
 STYLES = {"critical": "red", "warning": "yellow"}
 
 
@@ -47,11 +53,16 @@ def check(args: argparse.Namespace) -> int:
 
     Exit status: 0 all is well, 1 warning, 2 critical, 3 unknown.
     """
-    expectations = expected(args.expectations, args.names)
+    expectations = expected(args.expectations, args.names, args.tags)
     if args.host is not None:
         check_host(args.host, expectations)
-    at = args.at or datetime.datetime.now(datetime.UTC)
-    if args.at is None and notice_switches(at):
+    now = datetime.datetime.now(datetime.UTC)
+    at, lag = args.at or now, None
+    if (replica := replayed_until(now)) is not None:
+        known_until, lag = replica
+        at = min(at, known_until)
+        _report_lag(known_until, lag)
+    elif args.at is None and notice_switches(at):
         transaction.commit()
     assessments = assess_fleet(expectations, at, clock_skew(), args.host)
     if not assessments:
@@ -60,7 +71,7 @@ def check(args: argparse.Namespace) -> int:
     if args.json:
         print_json(assessment_as_dict(each) for each in assessments)
     elif args.nagios:
-        say(_nagios_line(assessments))
+        say(_nagios_line(assessments, lag))
     elif args.prometheus:
         _expose(assessments, args.prometheus)
     else:
@@ -76,6 +87,19 @@ def check(args: argparse.Namespace) -> int:
                  for each in assessments],
                 3, [_reasons(each) for each in assessments]))
     return max(STATUS[each.state] for each in assessments)
+
+
+def _report_lag(
+    until: datetime.datetime, lag: datetime.timedelta
+) -> None:
+    if lag >= WORTH_A_LINE:
+        complain(
+            f"the replica is {duration_text(_whole(lag))} behind, and this is"
+            f" as of {until:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _whole(lag: datetime.timedelta) -> datetime.timedelta:
+    return datetime.timedelta(seconds=int(lag.total_seconds()))
 
 
 def _expose(assessments: list[Assessment], path: str) -> None:
@@ -108,11 +132,17 @@ def assessment_as_dict(assessment: Assessment) -> dict[str, Any]:
             "often": assessment.often._asdict(),
             "runtime": assessment.runtime._asdict(),
         },
+        "tags": list(assessment.tags),
     }
 
 
-def _nagios_line(assessments: list[Assessment]) -> str:
-    """Status, what is wrong, and performance data after a bar."""
+def _nagios_line(
+    assessments: list[Assessment], lag: datetime.timedelta | None
+) -> str:
+    """Status, what is wrong, and performance data after a bar.
+
+    :param lag: how far a replica is behind, if one answers.
+    """
     counts = Counter(each.state for each in assessments)
     worst = assessments[0].state
     wrong = [
@@ -123,5 +153,7 @@ def _nagios_line(assessments: list[Assessment]) -> str:
         said += f"; and {len(wrong) - LISTED} more"
     data = " ".join(
         f"{state}={counts[state]}" for state in STATUS)
+    if lag is not None:
+        data += f" lag={lag.total_seconds():.0f}s"
     word = "OK" if not STATUS[worst] else worst.upper()
     return f"SCRIPTS {word} - {said.replace('|', '/')} | {data}"

@@ -45,6 +45,7 @@ class Command:
         status.
     :ivar add_options: to its parser, if it takes any.
     :ivar database: does it need a store to work with?
+    :ivar only_reads: may this store be a replica?
     :ivar trouble: the exit status for wrong use.
     """
 
@@ -55,6 +56,7 @@ class Command:
     function: str
     add_options: Callable[[argparse.ArgumentParser], None] | None = None
     database: bool = True
+    only_reads: bool = False
     trouble: int = 2
 
 
@@ -87,7 +89,7 @@ COMMANDS = {
         " \"has not reported its end\".",
         {"scriptactivity list": "all scripts",
          "scriptactivity list --json": "for a program"},
-        "history", "list_scripts", options.add_output_options),
+        "history", "list_scripts", options.add_list_options),
     "show": Command(
         "print everything about one script",
         "Prints the rule of a script and where it is written, the answers to"
@@ -103,7 +105,7 @@ COMMANDS = {
         " without a word; this machine cannot know.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
-        "history", "running", options.add_output_options),
+        "history", "running", options.add_list_options),
     "failures": Command(
         "print what failed, and why",
         "Prints the latest failures: when, how and why, and how many in a"
@@ -127,7 +129,8 @@ COMMANDS = {
         " if something is critical, and 3 if nothing is known.",
         {"scriptactivity check": "all scripts",
          "scriptactivity check --nagios": "as a plugin of Nagios"},
-        "check", "check", options.add_check_options, trouble=UNKNOWN),
+        "check", "check", options.add_check_options, only_reads=True,
+        trouble=UNKNOWN),
     "crontab": Command(
         "generate rules from crontabs",
         "Prints rules for what crontabs start.  A line that becomes no rule is"
@@ -201,7 +204,7 @@ COMMANDS = {
         "Prints what is broken, since when, and when people were notified.",
         {"scriptactivity alerts": "all open alerts",
          "scriptactivity alerts --json": "for a program"},
-        "openalerts", "alerts", options.add_output_options),
+        "openalerts", "alerts", options.add_list_options),
     "snooze": Command(
         "expect nothing of a script for a while",
         "Lets nothing be expected of a script for a while, from now on.",
@@ -217,7 +220,7 @@ COMMANDS = {
         {"scriptactivity serve": "on http://127.0.0.1:8080/",
          "scriptactivity serve --listen 0.0.0.0:8080":
          "for others too; it needs a token or a proxy"},
-        "serve", "serve", options.add_serve_options),
+        "serve", "serve", options.add_serve_options, only_reads=True),
     "token": Command(
         "make a token for the pages",
         "Makes a token, by which a person or a program may look at the pages,"

@@ -60,7 +60,7 @@ def _places() -> dict[str, str]:
 def _shown(section: str, key: str, setting: Setting) -> Setting:
     """A setting without what may be a secret."""
     value = setting.value
-    if (section, key) == ("database", "uri"):
+    if section == "database":
         value = hidden(value) if value else ""
     elif key.endswith("_url") and is_web_url(value):
         site = site_of(value)

@@ -110,13 +110,14 @@ def _file() -> str:
     path = config.file
     if path is None:
         raise Nothing("none was found")
-    uri, source, _ = config.setting("database", "uri")
-    if os.path.exists(source) and has_password(uri) and (
-        os.stat(source).st_mode & stat.S_IROTH
-    ):
-        raise ValueError(
-            f"everybody can read {source}, which holds a password; change that"
-            f" with: chmod o-r {shlex.quote(source)}")
+    for key in "uri", "read_uri":
+        uri, source, _ = config.setting("database", key)
+        if os.path.exists(source) and has_password(uri) and (
+            os.stat(source).st_mode & stat.S_IROTH
+        ):
+            raise ValueError(
+                f"everybody can read {source}, which holds a password; change"
+                f" that with: chmod o-r {shlex.quote(source)}")
     return "it can be read"
 
 

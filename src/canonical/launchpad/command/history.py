@@ -18,6 +18,8 @@ from canonical.launchpad.command.output import for_people
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import complain_of_unknown
+from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import tag_filter
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import FutureActivities
@@ -42,7 +44,10 @@ __all__ = [
 def list_scripts(args: argparse.Namespace) -> int:
     """Print one line for each script and host: how it fares."""
     print_future()
-    summaries = getUtility(IScriptAttemptSet).getSummaries()
+    is_wanted = tag_filter(args.tags)
+    summaries = [
+        each for each in getUtility(IScriptAttemptSet).getSummaries()
+        if is_wanted(each.name)]
     if args.json:
         print_json(fields_of(IScriptSummary, each) for each in summaries)
         return 0
@@ -98,7 +103,10 @@ def _how_it_fares(summary: Any) -> str:
 
 def running(args: argparse.Namespace) -> int:
     """Print what runs now, since when, and its usual duration."""
-    attempts = getUtility(IScriptAttemptSet).getRunning()
+    is_wanted = tag_filter(args.tags)
+    attempts = [
+        each for each in getUtility(IScriptAttemptSet).getRunning()
+        if is_wanted(each.name)]
     if args.json:
         print_json(fields_of(IRunningAttempt, each) for each in attempts)
         return 0
@@ -142,8 +150,16 @@ def failures(args: argparse.Namespace) -> int:
     attempt_set = getUtility(IScriptAttemptSet)
     since = None if args.since is None else (
         datetime.datetime.now(datetime.UTC) - args.since)
-    attempts = attempt_set.getFailures(
-        args.name, args.host, args.limit, since)
+    if args.tags:
+        wanted = [each.name for each in expected(None, (), args.tags)]
+        attempts = sorted((
+            each for name in wanted if args.name in (None, name)
+            for each in attempt_set.getFailures(
+                name, args.host, args.limit, since)),
+            key=lambda each: each.date_started, reverse=True)[:args.limit]
+    else:
+        attempts = attempt_set.getFailures(
+            args.name, args.host, args.limit, since)
     if not attempts and (args.name or args.host) and (
         not attempt_set.getSummaries(args.name, args.host)
     ):
@@ -186,10 +202,15 @@ def last(args: argparse.Namespace) -> int:
     """Print the last success of a script, or of each."""
     if args.host is not None and args.name is None:
         args.parser.error("--host goes with NAME")
+    if args.tags and args.name is not None:
+        args.parser.error("--tag goes without NAME")
+    is_wanted = tag_filter(args.tags)
     print_future(args.name and [args.name])
     activity_set = getUtility(IScriptActivitySet)
     if args.name is None:
-        activities = activity_set.getLastActivities()
+        activities = [
+            each for each in activity_set.getLastActivities()
+            if is_wanted(each.name)]
     else:
         activity = activity_set.getLastActivity(args.name, args.host)
         activities = [activity]

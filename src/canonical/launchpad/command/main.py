@@ -90,13 +90,18 @@ def _run(args: argparse.Namespace) -> int:
     command = args.command
     module = importlib.import_module(f"{__package__}.{command.module}")
     call = partial(getattr(module, command.function), args)
-    return int(with_database(call) if command.database else call())
+    if not command.database:
+        return int(call())
+    return int(with_database(call, command.only_reads))
 
 
-def with_database(call: Callable[[], int]) -> int:
-    """Call a function with a store to work with; return what it returns."""
+def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
+    """Call a function with a store to work with; return what it returns.
+
+    :param only_reads: the store may be a replica.
+    """
     execute_zcml()
-    ztm = initZopeless()
+    ztm = initZopeless(only_reads=only_reads)
     # A statement that waits does not keep Ctrl-C waiting.
     signals = DeadlySignals()
     signals.cancel = ztm.cancel

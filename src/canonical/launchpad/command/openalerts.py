@@ -9,6 +9,7 @@ from zope.component import getUtility
 
 from canonical.launchpad.command.output import print_json
 from canonical.launchpad.command.rules import channels
+from canonical.launchpad.command.rules import tag_filter
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import Alert
@@ -46,7 +47,8 @@ def alert_as_dict(alert: Alert) -> dict[str, Any]:
 
 def alerts(args: argparse.Namespace) -> int:
     """Print what is broken, since when, and when people were notified."""
-    found = open_alerts()
+    is_wanted = tag_filter(args.tags)
+    found = [each for each in open_alerts() if is_wanted(each.name)]
     if args.json:
         print_json(map(alert_as_dict, found))
         return 0

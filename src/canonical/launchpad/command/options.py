@@ -38,6 +38,7 @@ __all__ = [
     "add_init_options",
     "add_kept_options",
     "add_last_options",
+    "add_list_options",
     "add_monitor_options",
     "add_output_options",
     "add_serve_options",
@@ -86,10 +87,16 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``list``, ``running`` and ``alerts`` take, and others too."""
+    """Add what most commands take that print a table."""
     parser.add_argument(
         "--json", action="store_true", help="print a JSON array")
     _add_local_option(parser)
+
+
+def add_list_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``list``, ``running`` and ``alerts`` take."""
+    _add_tag_option(parser)
+    add_output_options(parser)
 
 
 def add_failures_options(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +106,7 @@ def add_failures_options(parser: argparse.ArgumentParser) -> None:
         help="print the failures of this script only")
     parser.add_argument(
         "--host", type=text, help="print the failures on this host only")
+    _add_tag_option(parser)
     parser.add_argument(
         "--since", metavar="DURATION", type=period,
         help="print what started within this time, such as 12h or 90d;"
@@ -127,6 +135,7 @@ def add_last_options(parser: argparse.ArgumentParser) -> None:
         help="print the last success of this script only")
     parser.add_argument(
         "--host", type=text, help="with NAME, look at this host only")
+    _add_tag_option(parser, "without NAME, ")
     add_output_options(parser)
 
 
@@ -146,6 +155,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", type=text,
         help="leave out what is expected on other hosts")
+    _add_tag_option(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--json", action="store_true", help="print a JSON array")
@@ -204,11 +214,16 @@ def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     _add_names_argument(parser)
     _add_since_option(parser, "infer from a history of this length")
     _add_at_option(parser, "infer from what was until this time")
+    parser.add_argument(
+        "--timezone", metavar="ZONE", type=text, default="UTC",
+        help="the time zone of a schedule where the history does not show it;"
+             " the default is UTC")
 
 
 def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``backtest`` takes."""
     _add_names_argument(parser)
+    _add_tag_option(parser)
     add_expectations_option(parser)
     parser.add_argument(
         "--against", metavar="FILE", type=file_path,
@@ -293,6 +308,16 @@ def _add_names_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names", metavar="NAME", nargs="*", type=text,
         help="a script; the default is all scripts")
+
+
+def _add_tag_option(
+    parser: argparse.ArgumentParser, when: str = ""
+) -> None:
+    parser.add_argument(
+        "--tag", metavar="TAG", dest="tags", type=text, action="append",
+        default=[],
+        help=f"{when}only scripts whose rule has this tag; may be given"
+             " several times, for scripts with any of the tags")
 
 
 def add_expectations_option(

@@ -72,6 +72,13 @@ def exposition(assessments: list[Assessment]) -> str:
         f" {float(each.state == name)!r}"
         for label, each in zip(labels, assessments, strict=True)
         for name in STATES]
+    tags = [
+        f'scriptactivity_tag{{{label},tag="{_escaped(tag)}"}} 1.0'
+        for label, each in zip(labels, assessments, strict=True)
+        for tag in each.tags]
+    if tags:
+        lines += [*_heading("tag", "The rule of the script has this tag."),
+                  *tags]
     return "\n".join([*lines, ""])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +21,10 @@ from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.monitor.firstseen import seen_rule
+from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -32,27 +36,61 @@ __all__ = [
     "all_expected",
     "check_host",
     "check_names",
+    "check_tags",
     "channels",
     "clock_skew",
     "complain_of_unknown",
     "expected",
+    "has_tag",
+    "notice_rules",
     "notice_switches",
     "repeat",
     "rules_file",
+    "tag_filter",
 ]
 
 
 def expected(
-    path: Path | None, names: Collection[str] = ()
+    path: Path | None,
+    names: Collection[str] = (),
+    tags: Collection[str] = (),
 ) -> list[IScriptExpectation]:
     """The rules of the scripts that are named, or all rules.
 
     :param path: a file to load; by default the one that is configured.
-    :raises ExpectationError: if there is none; see `check_names` too.
+    :param tags: if any, only rules with at least one of these.
+    :raises ExpectationError: if there is none; see `check_names` and
+        `check_tags` too.
     """
     expectations = all_expected(path)
     check_names(expectations, names)
-    return [each for each in expectations if not names or each.name in names]
+    check_tags(expectations, tags)
+    found = [
+        each for each in expectations
+        if (not names or each.name in names)
+        and has_tag(each, tags)]
+    if not found:
+        raise ExpectationError(
+            f"no script that is named has the tag {' or '.join(tags)}")
+    return found
+
+
+def has_tag(
+    expectation: IScriptExpectation, tags: Collection[str]
+) -> bool:
+    """Has a rule one of some tags, if there are any?"""
+    return not tags or not set(tags).isdisjoint(expectation.tags)
+
+
+def tag_filter(tags: Collection[str]) -> Callable[[str], bool]:
+    """Does the rule of a script with this name have one of some tags?
+
+    Without tags, each script is wanted, also one without a rule.
+    """
+    if not tags:
+        return lambda name: True
+    names = {each.name for each in expected(None, (), tags)}
+    return lambda name: name in names
 
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:
@@ -90,6 +128,20 @@ def check_names(
         raise ExpectationError(
             f"no rule for {', '.join(map(repr, unknown))}"
             f"{nearest(unknown[0], known)}")
+
+
+def check_tags(
+    expectations: Iterable[IScriptExpectation], tags: Iterable[str]
+) -> None:
+    """Check that there is a rule with each tag.
+
+    :raises ExpectationError: if not; names the nearest tag that there is.
+    """
+    known = {tag for each in expectations for tag in each.tags}
+    for tag in tags:
+        if tag not in known:
+            raise ExpectationError(
+                f"no rule has the tag {tag!r}{nearest(tag, known)}")
 
 
 def check_host(
@@ -157,6 +209,19 @@ def clock_skew() -> datetime.timedelta:
 def repeat() -> datetime.timedelta:
     """After how long people are notified again of what is still broken."""
     return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
+
+
+def notice_rules(
+    expectations: Iterable[IScriptExpectation], at: datetime.datetime
+) -> bool:
+    """Record when rules were first seen.
+
+    :return: is there anything new?  The caller commits it.
+    """
+    is_new: bool = getUtility(IScriptRuleSet).notice([
+        seen_rule(Case(each, host))
+        for each in expectations for host in each.hosts or (None,)], at)
+    return is_new
 
 
 def notice_switches(at: datetime.datetime) -> bool:

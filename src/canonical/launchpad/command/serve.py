@@ -38,10 +38,11 @@ def serve(args: argparse.Namespace) -> int:
         from canonical.launchpad.webapp.server import may_listen
         from canonical.launchpad.webapp.server import serve as run
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in PACKAGES:
+        package = str(error.name).partition(".")[0]
+        if package not in PACKAGES:
             raise
         complain(
-            f"the pages need the package {error.name}; install it with:"
+            f"the pages need the package {package}; install it with:"
             " pip install 'scriptactivity[web]'")
         return 2
     host, _, port = (args.listen or config.web.listen).rpartition(":")

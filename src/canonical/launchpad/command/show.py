@@ -199,7 +199,9 @@ def rule_text(rule: IScriptExpectation) -> str:
         f"{misses} allowed in {duration_text(rule.window)}",
         None if rule.extra is None else f"{rule.extra} extra allowed",
         _average_text(rule),
+        f"{duration_text(rule.early)} early allowed" if rule.early else None,
         f"on {' '.join(rule.hosts)}" if rule.hosts else None,
+        f"tags {' '.join(rule.tags)}" if rule.tags else None,
         rule.severity,
     ]))
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections import deque
+from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from zope.component import getUtility
 
@@ -12,9 +18,12 @@ from canonical.config.durations import duration_text
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.inference.infer import suggest_expectation
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.inference.history import History
+from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
+from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.plaintext import time_text
 
@@ -24,12 +33,25 @@ __all__ = [
 ]
 
 
+# With fewer scripts than this, the start of other processes takes longer than
+# they save.
+PARALLEL = 16
+
+# Runs are read in parts of this length.
+PART = datetime.timedelta(days=30)
+
+
 def suggest(args: argparse.Namespace) -> int:
     """Infer rules from past runs, and print them as a rules file.
 
     The evidence for each rule is in a comment.  "check --expectations" reads
     the file as it is.
     """
+    try:
+        check_schedule("* * * * *", args.timezone)
+    except ValueError as error:
+        complain(str(error))
+        return 2
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
     names = getUtility(IScriptHistorySet).getNames(since, until)
@@ -41,8 +63,8 @@ def suggest(args: argparse.Namespace) -> int:
                 f" {time_text(until, 'minutes')}{nearest(name, names)}")
             return 1
     chosen = sorted(set(args.names)) or names
-    rules = [_rule(name, since, until) for name in with_progress(
-            chosen, len(chosen), "Inferring")]
+    rules = with_progress(
+        _rules(chosen, since, until, args.timezone), len(chosen), "Inferring")
     # ZCML is in UTF-8, whatever the terminal is in.
     sys.stdout.buffer.write(rules_as_zcml(rules, [
         f"Inferred from the successes from {time_text(since, 'minutes')} to"
@@ -52,14 +74,45 @@ def suggest(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rule(
+def _rules(
+    names: Sequence[str],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    timezone: str,
+) -> Iterator[Rule]:
+    """Infer each rule, on all cores; only this process reads the database."""
+    asked = ((name, History(_runs(name, since, until))) for name in names)
+    if len(names) < PARALLEL:
+        for name, history in asked:
+            yield _rule(name, history, until, timezone)
+        return
+    # A process that is made by a fork would share the connection.
+    with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
+        waiting: deque[Future[Rule]] = deque()
+        for name, history in asked:
+            waiting.append(pool.submit(_rule, name, history, until, timezone))
+            if len(waiting) > PARALLEL:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _runs(
     name: str, since: datetime.datetime, until: datetime.datetime
+) -> Iterator[Run]:
+    """The runs that completed, read in parts, to limit the memory."""
+    while since < until:
+        end = min(since + PART, until)
+        for run in getUtility(IScriptHistorySet).getRuns(name, since, end):
+            if run.date_completed <= until:
+                yield run
+        since = end
+
+
+def _rule(
+    name: str, history: History, until: datetime.datetime, timezone: str
 ) -> Rule:
-    runs = [
-        run for run in getUtility(IScriptHistorySet).getRuns(
-            name, since, until)
-        if run.date_completed <= until]
-    suggestion = suggest_expectation(runs, until)
+    suggestion = suggest_expectation(history, until, timezone)
     attributes = {"name": name, **suggestion.attributes}
     try:
         return Rule(

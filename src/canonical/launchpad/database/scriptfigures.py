@@ -76,16 +76,18 @@ def _figures(run: str) -> str:
         "ORDER BY date_started DESC LIMIT asked.runs")
     completions = successes(
         "date_completed", run_by_then, "ORDER BY date_completed DESC LIMIT 1")
+    before = successes(
+        "1", f"{run_by_then} AND date_started < slots.starts[1]", "LIMIT 1")
     in_slots = successes(
-        "width_bucket(date_started, slots.starts) AS slot",
-        f"{run_by_then} AND date_started >= slots.starts[1]"
-        " AND date_started < slots.until")
+        "width_bucket(date_started, slots.starts) AS slot, date_started",
+        f"{run_by_then} AND date_started >= slots.starts[1]")
     return f"""
         {ASKED}
         SELECT asked.number, recent.last_started, completed.last_completed,
             often.met, often.runs, recent.durations, begun.since,
             begun.is_seen, begun.failures, begun.outcome, begun.reason,
-            begun.longest, begun.pid
+            begun.longest, begun.pid,
+            CASE WHEN NOT EXISTS ({before}) THEN often.first_started END
         FROM asked JOIN slots ON slots.number = asked.slots
         LEFT JOIN LATERAL (
             SELECT max(date_started) AS last_started,
@@ -102,9 +104,15 @@ def _figures(run: str) -> str:
             FROM ({completions}) AS either
         ) AS completed ON true
         LEFT JOIN LATERAL (
-            SELECT count(DISTINCT slot) AS met, count(*) AS runs
-            FROM ({in_slots}) AS started
-            WHERE slot <> ALL (slots.skipped)
+            SELECT count(DISTINCT slot) FILTER (WHERE counts) AS met,
+                count(*) FILTER (WHERE counts) AS runs,
+                min(date_started) AS first_started
+            FROM (
+                SELECT date_started, slot,
+                    date_started < slots.until
+                        AND slot <> ALL (slots.skipped) AS counts
+                FROM ({in_slots}) AS run
+            ) AS started
         ) AS often ON true
         LEFT JOIN LATERAL (
             -- An attempt that certainly runs comes before one that may run.
@@ -186,9 +194,9 @@ def _ask(
         number: Figures(
             _utc(started), _utc(completed), met, runs, tuple(durations or ()),
             _utc(since), is_seen, failures, outcome, reason, _utc(longest),
-            pid)
+            pid, _utc(first))
         for number, started, completed, met, runs, durations, since, is_seen,
-        failures, outcome, reason, longest, pid in rows}
+        failures, outcome, reason, longest, pid, first in rows}
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:

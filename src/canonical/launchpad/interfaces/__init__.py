@@ -11,7 +11,8 @@ skipped because another run held its lock.
 
 An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptDowntime` says when nothing is expected of any script.
-`IScriptPauseSet` keeps when one script was switched off or snoozed.
+`IScriptPauseSet` keeps when one script was switched off or snoozed, and
+`IScriptRuleSet` when a rule was first seen.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptTimelineSet` counts them and pages through them, for what people look
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
     from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
     from canonical.launchpad.interfaces.scriptpause import Pause
+    from canonical.launchpad.interfaces.scriptrule import IScriptRuleSet
+    from canonical.launchpad.interfaces.scriptrule import SeenRule
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
@@ -103,6 +106,7 @@ __all__ = [
     "IScriptFiguresSet",
     "IScriptHistorySet",
     "IScriptPauseSet",
+    "IScriptRuleSet",
     "IScriptSummary",
     "IScriptTimelineSet",
     "IScriptTransferSet",
@@ -114,6 +118,7 @@ __all__ = [
     "Pause",
     "Run",
     "ScriptDay",
+    "SeenRule",
     "Track",
     "UnrecordedRun",
     "checked_str",
@@ -129,6 +134,7 @@ _OF_READERS = (
     "scriptfigures",
     "scripthistory",
     "scriptpause",
+    "scriptrule",
     "scriptsummary",
     "scripttimeline",
     "scripttransfer",

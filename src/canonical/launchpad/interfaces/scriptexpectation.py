@@ -80,11 +80,33 @@ class IScriptExpectation(Interface):
         readonly=True,
     )
 
+    early = Timedelta(
+        title="Early",
+        description=(
+            "How long before its slot a run may start and meet it: at most an"
+            " eighth of the time between two slots, and at most two hours."
+            "  More is refused."),
+        min=datetime.timedelta(),
+        max=datetime.timedelta(hours=2),
+        default=datetime.timedelta(),
+        readonly=True,
+    )
+
     hosts = Tuple(
         title="Hosts",
         description=(
             "The hosts that the script should run on.  Each is checked"
             " separately.  Empty: any host will do."),
+        value_type=TextLine(),
+        default=(),
+        readonly=True,
+    )
+
+    tags = Tuple(
+        title="Tags",
+        description=(
+            "Words that scripts have in common, such as billing; commands that"
+            " list scripts take --tag."),
         value_type=TextLine(),
         default=(),
         readonly=True,

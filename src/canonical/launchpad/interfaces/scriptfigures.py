@@ -42,6 +42,8 @@ class Figures(NamedTuple):
 
     :ivar last_started: the start of the success that started last, or `None`.
     :ivar last_completed: the latest completion of any success, or `None`.
+    :ivar first_started: the start of the first success; `None` if that is from
+        before the slots.
     :ivar met: the number of slots that count and have a run.
     :ivar runs: the number of runs in those slots.
     :ivar durations: the durations of the last successes, in seconds, the
@@ -73,6 +75,7 @@ class Figures(NamedTuple):
     last_reason: str | None = None
     longest_running: datetime.datetime | None = None
     longest_pid: int | None = None
+    first_started: datetime.datetime | None = None
 
 
 class IScriptFiguresSet(Interface):

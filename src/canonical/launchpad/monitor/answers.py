@@ -85,6 +85,7 @@ class Assessment:
     often: Often
     runtime: Runtime
     figures: Figures
+    tags: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -118,7 +119,7 @@ def assess(
         runtime = runtime._replace(state="paused", sentence=said)
     return Assessment(
         case.expectation.name, case.hostname, recently, often, runtime,
-        figures)
+        figures, case.expectation.tags)
 
 
 def _recently(

@@ -19,6 +19,7 @@ critical, and its silent scripts are unknown.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -105,7 +106,7 @@ def _sign(case: Case, assessment: Assessment) -> Sign:
         due = figures.last_completed + expectation.every if (
             expectation.schedule is None) else next_slot(
                 expectation.schedule, expectation.timezone,
-                figures.last_started + case.skew)
+                figures.last_started + case.lead)
     return Sign(
         assessment, last, due,
         due is not None and not figures.failures
@@ -149,7 +150,6 @@ def _unknown(assessment: Assessment, sentence: str | None) -> Assessment:
     often = assessment.often
     if often.state in BROKEN:
         often = often._replace(state="unknown", sentence=sentence)
-    return Assessment(
-        assessment.name, assessment.hostname,
-        assessment.recently._replace(state="unknown", sentence=sentence),
-        often, assessment.runtime, assessment.figures)
+    return dataclasses.replace(
+        assessment, often=often, recently=assessment.recently._replace(
+            state="unknown", sentence=sentence))

@@ -24,6 +24,7 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import checked_text
 from canonical.launchpad.monitor.schedule import ONCALENDAR
 from canonical.launchpad.monitor.schedule import check_schedule
+from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.plaintext import nearest
 
 
@@ -36,6 +37,9 @@ __all__ = [
 
 FIELDS = getFields(IScriptExpectation)
 ONE_OF = "one of schedule, oncalendar and every is needed, and only one"
+# A run may be early by this part of the time between two slots.
+EARLY = 8
+
 DEFAULTS = {name: field.default for name, field in FIELDS.items()}
 
 
@@ -57,14 +61,35 @@ class ScriptExpectation:  # type: ignore[misc]
             checked_text(IScriptActivity["hostname"], host)
         if len(set(hosts)) < len(hosts):
             raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
+        tags = fields["tags"]
+        if len(set(tags)) < len(tags):
+            raise ValueError(f"tags has a tag twice: {' '.join(tags)}")
         schedule = fields["schedule"]
         if (schedule is None) == (fields["every"] is None):
             raise ValueError(ONE_OF)
         check_schedule(
             "* * * * *" if schedule is None else schedule, fields["timezone"])
         for attribute, value in values.items():
-            if attribute not in ("hosts", "schedule", "timezone"):
+            if attribute not in ("hosts", "schedule", "tags", "timezone"):
                 check_value(IScriptExpectation, attribute, value)
+        if fields["early"]:
+            _check_early(fields["early"], schedule)
+
+
+def _check_early(early: datetime.timedelta, schedule: str | None) -> None:
+    """Check that an early run cannot be a late run of the slot before.
+
+    :raises ValueError: if it can.
+    """
+    if schedule is None:
+        raise ValueError(
+            "early is for rules with a schedule, not for every; a run is never"
+            " too early for every")
+    allowed = shortest_period(schedule) / EARLY
+    if early > allowed:
+        raise ValueError(
+            f"early must be at most {duration_text(allowed)}, an eighth of the"
+            f" time between two slots, not {duration_text(early)}")
 
 
 def expectation_from_text(
@@ -78,8 +103,8 @@ def expectation_from_text(
     :param average: a band such as ``2s..4m``, or ``learned``.
     :param oncalendar: expressions as in systemd.time(7), with semicolons
         between them, instead of a schedule.
-    :param texts: of the other fields: hosts are separated by spaces, and
-        durations are as `parse_duration` reads them.
+    :param texts: of the other fields: hosts and tags are separated by
+        spaces, and durations are as `parse_duration` reads them.
     :raises ValueError: for whatever is wrong; says what would be right.
     """
     values = {

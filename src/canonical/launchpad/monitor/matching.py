@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptExpectation
@@ -39,6 +40,7 @@ __all__ = [
     "matched",
     "reach",
     "runs_counted",
+    "slot_numbers",
     "slots_at",
     "slots_of_stretch",
 ]
@@ -63,6 +65,12 @@ class Case:
     skew: datetime.timedelta = datetime.timedelta(minutes=1)
 
     @functools.cached_property
+    def lead(self) -> datetime.timedelta:
+        """How long before its slot a run may start and meet it."""
+        early: datetime.timedelta = self.expectation.early
+        return max(self.skew, early)
+
+    @functools.cached_property
     def forgiving(self) -> tuple[Pause, ...]:
         """The pauses that forgive missed slots from before them."""
         return tuple(pause for pause in self.pauses if pause.forgives)
@@ -73,7 +81,7 @@ class Slots:
     """The slots that are due in a window.
 
     :ivar starts: for each slot, the earliest start of a run that meets it:
-        the slot minus the skew.
+        the slot minus the lead of the case.
     :ivar until: the end of the last slot.
     :ivar skipped: the numbers of slots that do not count; the first slot has
         the number 1.
@@ -95,7 +103,7 @@ def slots_at(case: Case, at: datetime.datetime) -> Slots:
             case.pauses, at)
     return _scheduled(
         expectation.schedule, expectation.timezone, expectation.window,
-        expectation.grace, case.pauses, case.skew, at)
+        expectation.grace, case.pauses, case.lead, at)
 
 
 def inquiry(case: Case, at: datetime.datetime) -> Inquiry:
@@ -130,24 +138,37 @@ def slots_of_stretch(
     return slots
 
 
+def slot_numbers(
+    slots: Sequence[Any], starts: Iterable[Any], lead: Any
+) -> list[int]:
+    """For each start, the number of its slot: 1 for the first, 0 for none.
+
+    :param slots: in order; with datetimes, the lead is a timedelta, and with
+        seconds it is in seconds.
+    """
+    return [bisect.bisect_right(slots, start + lead) for start in starts]
+
+
 def matched(
     slots: Sequence[datetime.datetime],
     runs: Iterable[Run],
-    skew: datetime.timedelta,
+    lead: datetime.timedelta,
 ) -> Iterator[tuple[datetime.datetime, list[datetime.datetime]]]:
     """Each slot, with the completions of the runs that belong to it.
 
     A run belongs to the last slot that is not later than its start plus the
-    skew.  (An `Inquiry` makes the database match in the same way.)  The run
+    lead.  (An `Inquiry` makes the database match in the same way.)  The run
     that completes first meets the slot.  The others are extra.
 
     :param slots: in order.
     :param runs: in any order.
+    :param lead: of the case.
     :return: the slots in order, each with its completions in order.
     """
     completed: dict[int, list[datetime.datetime]] = {}
-    for run in runs:
-        number = bisect.bisect_right(slots, run.date_started + skew)
+    runs = list(runs)
+    numbers = slot_numbers(slots, (run.date_started for run in runs), lead)
+    for number, run in zip(numbers, runs, strict=True):
         completed.setdefault(number, []).append(run.date_completed)
     for number, slot in enumerate(slots, 1):
         yield slot, sorted(completed.get(number, ()))
@@ -174,7 +195,7 @@ def reach(case: Case) -> datetime.timedelta:
     expectation = case.expectation
     window = expectation.window if expectation.schedule else (
         interval_span(expectation))
-    reach: datetime.timedelta = expectation.grace + window + case.skew
+    reach: datetime.timedelta = expectation.grace + window + case.lead
     return reach
 
 
@@ -233,7 +254,7 @@ def _scheduled(
     window: datetime.timedelta,
     grace: datetime.timedelta,
     pauses: tuple[Pause, ...],
-    skew: datetime.timedelta,
+    lead: datetime.timedelta,
     at: datetime.datetime,
 ) -> Slots:
     until = at - grace
@@ -243,8 +264,8 @@ def _scheduled(
         number for number, slot in enumerate(slots, 1)
         if not is_due(pauses, slot, grace, at)) if pauses else ()
     return Slots(
-        tuple(slot - skew for slot in slots),
-        next_slot(schedule, timezone, until) - skew,
+        tuple(slot - lead for slot in slots),
+        next_slot(schedule, timezone, until) - lead,
         skipped, len(slots) - len(skipped))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from zope.component import getGlobalSiteManager
 from zope.component import getUtilitiesFor
@@ -14,14 +15,19 @@ from zope.component import hooks
 from zope.interface.registry import Components
 
 from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
+from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.blind import with_blind
+from canonical.launchpad.monitor.firstseen import counted
+from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
@@ -146,13 +152,31 @@ def _assessed(
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
-    figures = getUtility(IScriptFiguresSet).getFigures(
-        [inquiry(case, at) for case in cases], at)
     return [
         (case, assess(case, each, at))
-        for case, each in zip(cases, figures, strict=True)]
+        for case, each in _with_figures(cases, at)]
 
 
 def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:
     return sorted(assessments, key=lambda each: (
         -STATES.index(each.state), each.name, each.hostname or ""))
+
+
+def _with_figures(
+    cases: Sequence[Case], at: datetime.datetime
+) -> list[tuple[Case, Figures]]:
+    """The cases with the slots that count, and their figures."""
+    seen: dict[tuple[str, str | None], dict[SeenRule, datetime.datetime]] = {}
+    for rule, since in getUtility(IScriptRuleSet).getSeen().items():
+        seen.setdefault((rule.name, rule.hostname), {})[rule] = since
+    known = [
+        seen.get((case.expectation.name, case.hostname), {})
+        for case in cases]
+    asked = [
+        since_change(case, its, at)
+        for case, its in zip(cases, known, strict=True)]
+    found = getUtility(IScriptFiguresSet).getFigures(
+        [inquiry(case, at) for case in asked], at)
+    return [
+        (counted(case, figures, its, at), figures)
+        for case, figures, its in zip(asked, found, known, strict=True)]

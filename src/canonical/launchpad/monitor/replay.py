@@ -8,6 +8,7 @@ these moments, running totals give the figures that a check would see.  Then
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import heapq
 import itertools
@@ -25,6 +26,7 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.firstseen import counted_from_run
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.incidents import incidents_of
@@ -55,7 +57,7 @@ from canonical.launchpad.monitor.states import runtime_state
 
 
 __all__ = [
-    "changes",
+    "pieces",
     "replay",
     "replay_all",
     "stretches",
@@ -90,32 +92,48 @@ def replay_all(
         for begin, end in stretches(asked[0].pauses, since, until, length):
             runs = _runs(asked, begin, end)
             attempts = attempts_of(asked, runs, begin, end)
-            found.append([changes(
+            found.append([pieces(
                 case, runs[case.hostname], begin, end, [
                     each for each in attempts
                     if case.hostname in (None, each.hostname)]
             ) for case in asked])
-        for number, *pieces in zip(numbers, *found, strict=True):
-            yield number, _incidents(cases[number], pieces, since)
+        for number, *parts in zip(numbers, *found, strict=True):
+            yield number, _incidents(
+                cases[number], itertools.chain(*parts), since)
 
 
 def replay(
     case: Case,
-    runs: Iterable[Run],
+    runs: Sequence[Run],
     since: datetime.datetime,
     until: datetime.datetime,
     length: datetime.timedelta = STRETCH,
 ) -> list[Incident]:
     """Replay a case over runs that are at hand, without the database.
 
-    :param runs: all runs of the script, in any order; those on other hosts
-        are left out.
+    :param runs: in order of start; those on other hosts are left out.  A
+        stretch looks only at those that it needs.
     :param length: of the stretches; at least the `reach` of the case.
     """
-    known = [run for run in runs if case.hostname in (None, run.hostname)]
+    if case.hostname is not None:
+        runs = [run for run in runs if run.hostname == case.hostname]
+    longest = max((
+        run.date_completed - run.date_started for run in runs),
+        default=datetime.timedelta())
+    counted = runs_counted(case.expectation)
+
+    def needed(
+        begin: datetime.datetime, end: datetime.datetime
+    ) -> Sequence[Run]:
+        first, last = (
+            bisect.bisect_left(runs, at, key=operator.attrgetter(
+                "date_started"))
+            for at in (begin - reach(case) - longest, end + INSTANT))
+        return runs[max(first - counted, 0):last]
+
     return _incidents(case, [
-        changes(case, known, *stretch)
-        for stretch in stretches(case.pauses, since, until, length)], since)
+        piece for stretch in stretches(case.pauses, since, until, length)
+        for piece in pieces(case, needed(*stretch), *stretch)], since)
 
 
 def _incidents(
@@ -147,6 +165,40 @@ def stretches(
         yield since, since + length
         since += length
     yield since, until
+
+
+def pieces(
+    case: Case,
+    runs: Iterable[Run],
+    begin: datetime.datetime,
+    until: datetime.datetime,
+    attempts: Sequence[PastAttempt] = (),
+) -> list[dict[str, list[Change]]]:
+    """The `changes` of a stretch, until the first success and from then on.
+
+    :param runs, attempts: as in `changes`.
+    """
+    runs = sorted(runs, key=operator.attrgetter("date_completed"))
+    if any(
+        run.date_started < begin - reach(case) and run.date_completed <= begin
+        for run in runs
+    ):
+        return [changes(case, runs, begin, until, attempts)]
+    # A run that is known later may have started earlier.
+    known = [(begin, case)]
+    first = FOREVER
+    for _, started, completed in runs:
+        if started < first and completed <= until:
+            first = started
+            since_then = counted_from_run(case, started)
+            if completed <= begin:
+                known = [(begin, since_then)]
+            else:
+                known.append((completed, since_then))
+    ends = [at - INSTANT for at, _ in known[1:]] + [until]
+    return [
+        changes(each, runs, at, end, attempts)
+        for (at, each), end in zip(known, ends, strict=True) if at <= end]
 
 
 def changes(
@@ -241,7 +293,7 @@ def _slots(
     grace, window = case.expectation.grace, case.expectation.window
     dues, steps = [], []
     slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
-    for slot, completed in matched(slots, runs, case.skew):
+    for slot, completed in matched(slots, runs, case.lead):
         if pause_at(case.pauses, slot) is not None:
             continue
         due = patience_ends(case.pauses, slot, grace)

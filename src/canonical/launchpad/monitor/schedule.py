@@ -31,6 +31,7 @@ __all__ = [
     "five_fields",
     "latest_slot",
     "next_slot",
+    "shortest_period",
     "slots_between",
     "slots_of_period",
 ]
@@ -55,6 +56,13 @@ CACHED = 10_000
 
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
+
+YEAR = datetime.timedelta(days=365)
+
+# The shortest time between two slots is looked for from here on, in as many
+# slots: a quarter of a year of hours, or three days of every two minutes.
+PERIODS = datetime.datetime(2007, 1, 1, tzinfo=datetime.UTC)
+MANY = 2000
 
 # An expression that starts in these starts in others too.
 YEARS = (1980, 2150)
@@ -121,6 +129,15 @@ def _check_calendar(schedule: str) -> None:
         if later is not None and later - first < HOUR:
             raise ValueError(
                 f"{expression!r} starts more than once a minute")
+
+
+@functools.cache
+def shortest_period(schedule: str) -> datetime.timedelta:
+    """The shortest time between two slots, where no clocks change."""
+    slots = itertools.islice(_slots(schedule, "UTC", PERIODS), MANY)
+    return min(
+        (after - before for before, after in itertools.pairwise(slots)
+         if after > before), default=YEAR)
 
 
 @functools.lru_cache(CACHED)

@@ -80,7 +80,7 @@ def recently_state(
         return "critical"
     if case.expectation.schedule is not None:
         if slot is None or (
-            started is not None and started >= slot - case.skew
+            started is not None and started >= slot - case.lead
         ):
             return "ok"
     elif completed is not None and interval_ends(case, completed) >= at:

@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
+from zope.component import getUtility
+
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.registry import registered_expectations
@@ -133,7 +138,7 @@ SCRIPTS = [
             average="learned", grace="30m"),
     _script("garbo-daily", LOGAN, "20 2 * * *", 4200, average="..2h",
             grace="2h"),
-    _script("garbo-frequently", BLACK, "*/5 * * * *", 8, average="..1m",
+    _script("garbo-frequently", BLACK, "*/10 * * * *", 8, average="..1m",
             missed="3"),
     _script("send-invoices", BLACK, "0 6 * * *", 95, "drift",
             average="..10m", grace="10m", severity="warning"),
@@ -145,7 +150,7 @@ SCRIPTS = [
             grace="30m", average="..40m"),
     _script("poppy-upload", GOOSE, "*/5 * * * *", 11, average="..1m",
             missed="2"),
-    _script("process-upload", GOOSE, "*/5 * * * *", 29, average="..3m",
+    _script("process-upload", GOOSE, "*/10 * * * *", 29, average="..3m",
             missed="2"),
     _script("publish-distro", BLACK, "3 * * * *", 1500, average="..40m",
             grace="45m"),
@@ -241,25 +246,33 @@ def fill(connection: Any, days: int = DAYS) -> int:
     return len(runs)
 
 
-def fill_alerts(connection: Any, rules: Path, days: int = 10) -> None:
-    """Record what people would have been notified of, and commit it.
+def fill_alerts(rules: Path, days: int = 10) -> None:
+    """Record what people would have been notified of.
 
-    The utilities are registered, and there is a transaction manager.
+    The utilities are registered, and there is a transaction manager; the
+    caller commits.
     """
     with registered_apart():
         load_expectations(rules)
         cases = registered_cases(
             registered_expectations(), END - HORIZON, END, MINUTE)
-        alarms = [
-            alarm for _, each in replay_all(cases, END - days * DAY, END)
-            for alarm in each]
-    alarms.sort(key=lambda each: (each.opened, each.name))
-    with connection, connection.cursor() as cursor:
-        _copy(cursor, "scriptalert (channel, name, hostname, question, state,"
-              " sentence, date_opened, date_told, date_closed, date_settled)",
-              [("mail", each.name, each.hostname, each.question, each.state,
-                SENTENCES[each.question], each.opened, each.opened + MINUTE,
-                each.closed, each.closed) for each in alarms])
+        incidents = [
+            incident for _, each in replay_all(cases, END - days * DAY, END)
+            for incident in each]
+    incidents.sort(key=lambda each: (each.opened, each.name))
+    for each in incidents:
+        # Only one can be open for a script.
+        getUtility(IScriptAlertSet).open([Alert(
+            None, "mail", each.name, each.hostname, each.state,
+            tuple(answer._replace(sentence=SENTENCES[answer.question])
+                  for answer in each.answers),
+            each.opened, date_unstable=each.unstable)])
+        main_store().execute(
+            "UPDATE scriptalert SET date_told = ?, date_good = ?,"
+            " date_closed = ?, date_settled = ? WHERE name = ?"
+            " AND hostname IS NOT DISTINCT FROM ? AND date_opened = ?",
+            (each.opened + MINUTE, each.closed, each.closed, each.closed,
+             each.name, each.hostname, each.opened))
 
 
 def _ended(run: Past) -> datetime.datetime:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pyramid.config import Configurator
+from storm.zope.interfaces import IZStorm
+from zope.component import queryUtility
 
 from canonical.config import config
+from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file
@@ -54,10 +57,16 @@ STATIC_SECONDS = 3600
 def app_factory(global_config: dict[str, str], **settings: str) -> Any:
     """The WSGI application, for PasteDeploy.
 
+    It uses the store ``main`` of the application around it, if there is one,
+    and else the configured database.
+
     :param settings: ``expectations``, a rules file instead of the configured
         one, and ``refresh``, in seconds, instead of the configured one.
     """
     execute_zcml()
+    zstorm = queryUtility(IZStorm)
+    if zstorm is None or "main" not in zstorm.get_default_uris():
+        initZopeless()
     rules = settings.get("expectations")
     return make_application(
         Path(rules) if rules else rules_file(), configured_access(),

@@ -117,7 +117,7 @@ def track_of(row: Row, period: Period) -> Track:
             low, high)
     return Track(
         row.name, row.hostname,
-        _slots(rule.schedule, rule.timezone, period), case.skew, rule.grace,
+        _slots(rule.schedule, rule.timezone, period), case.lead, rule.grace,
         low, high)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zope.component import hooks
 
+from canonical.database.replica import replayed_until
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -177,6 +178,8 @@ class Keeper:
         self._load()
         at = self._now()
         with reading():
+            if (replica := replayed_until(at)) is not None:
+                at = min(at, replica[0])
             rows = snapshot_at(at, self._skew)
         return Snapshot(number, at, rows, self._trouble)
 

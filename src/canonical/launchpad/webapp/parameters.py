@@ -61,7 +61,7 @@ def known(request: Any, *names: str) -> None:
 
 def text(request: Any, name: str) -> str:
     """A text, such as the name of a host; empty if it is not given."""
-    value: str = request.GET.get(name, "").strip()
+    value: str = request.GET.get(name, "")
     if len(value) > LONGEST or not is_printable(value):
         raise BadParameter(
             f"{name} must be printable, and at most {LONGEST} letters long.")

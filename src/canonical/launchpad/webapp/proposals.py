@@ -7,7 +7,7 @@ import datetime
 from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.monitor.inference.infer import suggest_expectation
+from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 from canonical.launchpad.webapp.parameters import RANGES

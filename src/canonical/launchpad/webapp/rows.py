@@ -48,7 +48,7 @@ class Row:
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags of its rule."""
-        return tuple(getattr(self.rule, "tags", ()))
+        return self.rule.tags if self.rule else ()
 
     @property
     def reasons(self) -> str:

@@ -20,7 +20,8 @@ __all__ = [
 # The shape of each state.  Nobody needs to see its colour.
 MARKS = {
     "critical": "\u2715", "warning": "\u25b2", "unknown": "?",
-    "paused": "\u2016", "ok": "\u2713", "running": "\u25b6",
+    "paused": "\u2016", "waiting": "\u2026", "ok": "\u2713",
+    "running": "\u25b6",
     "success": "\u2713", "failure": "\u2715", "killed": "\u2715",
     "vanished": "\u25cc", "skipped": "\u2013"}
 

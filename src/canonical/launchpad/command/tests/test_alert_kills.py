@@ -23,6 +23,13 @@ class KillTestCase(AlertTestCase):
     def setUp(self):
         super().setUp()
         self.write_expectations(self.scripts)
+        # Their rules are known for a day, and they have never run.
+        main_store().execute(
+            "INSERT INTO scriptrule"
+            " SELECT 'script-' || number, '', 'every 1h',"
+            " now() - interval '1 day' FROM generate_series(0, ?) AS number",
+            (self.scripts - 1,))
+        self.ztm.commit()
         self.driver = subprocess.Popen(
             [sys.executable, "-c", DRIVE], text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -37,6 +37,10 @@ EXPECTATIONS = """
     </configure>
 """
 
+TAGGED = EXPECTATIONS.replace(
+    'name="fine"', 'name="fine" tags="eu"').replace(
+    'name="slow"', 'name="slow" tags="billing eu"')
+
 
 class CheckTestCase(CommandTestCase):
 
@@ -115,6 +119,58 @@ class TestCheck(CheckTestCase):
             self.states("slow", "fine"))
         self.assertEqual(
             (0, [("gone", "a", "ok")]), self.states("gone", "--host", "a"))
+
+    def test_scripts_with_a_tag_only(self):
+        self.expectations = self.write("expectations.zcml", TAGGED)
+        both = [("slow", None, "warning"), ("fine", None, "ok")]
+        self.assertEqual((1, both), self.states("--tag", "eu"))
+        self.assertEqual((1, both[:1]), self.states("--tag", "billing"))
+        self.assertEqual(
+            (1, both), self.states("--tag", "billing", "--tag", "eu"))
+        self.assertEqual(
+            (0, both[1:]), self.states("fine", "--tag", "eu"))
+        status, out, err = self.check("--tag", "ue")
+        self.assertEqual((3, ""), (status, out))
+        self.assertIn("no rule has the tag 'ue'", err)
+        status, out, err = self.check("fine", "--tag", "billing")
+        self.assertEqual((3, ""), (status, out))
+        self.assertIn("no script that is named has the tag billing", err)
+
+    def test_programs_get_the_tags(self):
+        self.expectations = self.write("expectations.zcml", TAGGED)
+        _, out, _ = self.check("slow", "gone", "--json")
+        self.assertEqual(
+            {"slow": ["billing", "eu"], "gone": []},
+            {each["name"]: each["tags"] for each in json.loads(out)})
+        _, out, _ = self.check("--prometheus")
+        tags = {
+            (sample.labels["script"], sample.labels["tag"])
+            for family in text_string_to_metric_families(out)
+            for sample in family.samples if sample.name.endswith("_tag")}
+        self.assertEqual(
+            {("fine", "eu"), ("slow", "billing"), ("slow", "eu")}, tags)
+
+    def test_tables_of_scripts_with_a_tag(self):
+        self.write("expectations.zcml", TAGGED)
+        conf = self.write(
+            "test.conf", "[monitor]\nexpectations: expectations.zcml\n")
+        attempts = getUtility(IScriptAttemptSet)
+        for name in "fine", "slow", "gone":
+            key = attempts.begin(name, hostname="b")
+            attempts.end(key, "failure", exit_status=1, reason="OSError")
+            attempts.begin(name, hostname="b")
+        ZopelessTransactionManager._installed.commit()
+        for command, key in (
+            ("list", "name"), ("running", "name"), ("failures", "name"),
+            ("last", "name"), ("backtest", "name"), ("alerts", "name"),
+        ):
+            status, out, err = self.run_command(
+                command, "--json", "--tag", "billing", LPCONFIG=str(conf))
+            self.assertEqual((0, ""), (status, err), command)
+            names = {each[key] for each in json.loads(out)}
+            self.assertLessEqual(names, {"slow"}, command)
+            if command not in ("backtest", "alerts"):
+                self.assertEqual({"slow"}, names, command)
 
     def test_what_is_on_record_of_the_future_is_said_and_does_not_count(self):
         ahead = datetime.datetime.now(

@@ -87,6 +87,7 @@ class TestConfig(CommandTestCase):
         for options in [], ["--json"]:
             _, out, err = self.config(
                 "[database]\nuri: postgresql://me:secret@127.0.0.1:1/app\n"
+                "read_uri: postgresql://me:secret@127.0.0.1:2/app\n"
                 "[scripts]\ncron_control_url: http://127.0.0.1:1/secret\n"
                 "[monitor]\nwebhook_url: http://127.0.0.1:1/secret\n",
                 *options, LP_DATABASE_URI="")

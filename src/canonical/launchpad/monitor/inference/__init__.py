@@ -1,1 +1,1 @@
-"""What to expect of a script, guessed from its history."""
+"""Infers rules from past runs: the model that describes them in least bits."""

@@ -6,7 +6,7 @@ import unittest
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.expectation import expectation_from_text
-from canonical.launchpad.monitor.inference.infer import suggest_expectation
+from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import interval_span
 from canonical.launchpad.monitor.replay import replay
@@ -65,22 +65,8 @@ def alarms(suggestion, runs, since, until):
             max(since, begin.replace(second=0) + reach(expectation)), until)]
 
 
-def false_alarms(suggestion, runs, until):
-    """The alerts that no reported gap explains."""
-    begin = datetime.datetime.fromtimestamp(suggestion.since, datetime.UTC)
-    late = reach(expectation_of(suggestion)).total_seconds()
-    return [
-        alarm for alarm in alarms(suggestion, runs, begin, until)
-        if not any(
-            gap.hostname == alarm.hostname
-            and gap.since <= alarm.opened.timestamp() <= gap.until + late
-            for gap in suggestion.gaps)]
-
-
 def expectation_of(suggestion):
-    attributes = dict(suggestion.attributes)
-    missed = int(attributes.pop("missed", 0))
-    return expectation_from_text("it", missed=missed, **attributes)
+    return expectation_from_text("it", **suggestion.attributes)
 
 
 def reach(expectation):
@@ -109,6 +95,12 @@ class SuggestionTestCase(unittest.TestCase):
 
     def assert_evidence(self, suggestion, pattern):
         self.assertRegex("\n".join(suggestion.evidence), pattern)
+
+    def assert_warns_at_most(self, suggestion):
+        """No rule, or one that only warns of a silence."""
+        self.assertIn(
+            suggestion.attributes.get("severity"), (None, "warning"))
+        self.assertNotIn("schedule", suggestion.attributes)
 
     def assert_silent(self, suggestion, runs, since, until):
         self.assertEqual(

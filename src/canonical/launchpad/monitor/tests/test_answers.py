@@ -65,6 +65,17 @@ class TestExpectations(unittest.TestCase):
             ({"every": "1d", "average": "lerned"}, "do you mean 'learned'"),
             ({"every": "1d", "hosts": "a b a"},
              "^hosts names a host twice: a b a$"),
+            ({"every": "1d", "tags": "a b a"},
+             "^tags has a tag twice: a b a$"),
+            ({"every": "1d", "tags": "a,b"},
+             "^tags are separated by spaces, not commas: 'a,b'$"),
+            ({"schedule": "@daily", "early": "2h1m"},
+             "^early must be at most 2h, not 2h1m$"),
+            ({"schedule": "0 9-17 * * 1-5", "early": "10m"},
+             "^early must be at most 7m30s, an eighth of the time between two"
+             " slots, not 10m$"),
+            ({"every": "1d", "early": "10m"},
+             "^early is for rules with a schedule, not for every"),
         ):
             with self.assertRaisesRegex(ValueError, words):
                 expect(**values)
@@ -94,6 +105,19 @@ class TestRecently(unittest.TestCase):
         ):
             self.assertEqual(state, self.recently(
                 hourly, at(10, 20), last_started=started).state, started)
+
+    def test_a_run_that_is_early_meets_its_slot_where_the_rule_says_so(self):
+        hourly = expect(schedule="0 * * * *", grace="10m", early="7m")
+        for started, state in (
+            (at(9, 53), "ok"), (at(9, 52, 59), "critical"),
+        ):
+            self.assertEqual(state, self.recently(
+                hourly, at(10, 20), last_started=started).state, started)
+        asked = inquiry(Case(expect(
+            schedule="0 * * * *", grace="10m", early="7m", window="2h")),
+            at(10, 20))
+        self.assertEqual((at(8, 53), at(9, 53)), asked.slots)
+        self.assertEqual(at(10, 53), asked.until)
 
     def test_every_counts_from_the_last_completion(self):
         daily = expect(every="1d", grace="2h")

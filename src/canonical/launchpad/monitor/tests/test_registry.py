@@ -63,6 +63,9 @@ class TestAssessAll(unittest.TestCase):
         times = sorted(
             (at - ago * MINUTE / 60, at + (took - ago) * MINUTE / 60)
             for ago, took in runs)
+        # Slots count from the first run on.
+        LaunchpadObjectFactory().makeScriptActivity(
+            "garbo", "host", at - datetime.timedelta(days=1000))
         for started, completed in times:
             LaunchpadObjectFactory().makeScriptActivity(
                 "garbo", "host", started, completed - started)

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies
 from zope.component import getUtility
 
+from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -19,6 +20,7 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import answers_of
@@ -27,10 +29,11 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import STRETCH
-from canonical.launchpad.monitor.replay import changes
+from canonical.launchpad.monitor.replay import pieces
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -65,7 +68,10 @@ def figures_by_hand(asked, runs, now):
         if asked.slots and asked.slots[0] <= run.date_started < asked.until]
     counted = [each for each in numbers if each not in asked.skipped]
     latest = known[:asked.runs]
+    first = min((run.date_started for run in known), default=None)
     return Figures(
+        first_started=first if first and asked.slots and (
+            first >= asked.slots[0]) else None,
         last_started=max((run.date_started for run in latest), default=None),
         last_completed=max(
             (run.date_completed for run in known), default=None),
@@ -88,8 +94,13 @@ def replayed_from(case, since):
 def open_at(case, runs, moments, figures):
     """The questions with an open alert at each moment, from checks."""
     return questions_open(
-        assess(case, figures(inquiry(case, now), runs, now), now)
-        for now in moments)
+        assessed(case, runs, now, figures) for now in moments)
+
+
+def assessed(case, runs, now, figures):
+    """The assessment of a check."""
+    found = figures(inquiry(case, now), runs, now)
+    return assess(counted(case, found, {}, now), found, now)
 
 
 def questions_open(assessments):
@@ -119,8 +130,8 @@ def pieces_of(case, runs, since, until, length=STRETCH):
     """What `replay` makes incidents of."""
     runs = [run for run in runs if case.hostname in (None, run.hostname)]
     return [
-        changes(case, runs, *stretch)
-        for stretch in stretches(case.pauses, since, until, length)]
+        piece for stretch in stretches(case.pauses, since, until, length)
+        for piece in pieces(case, runs, *stretch)]
 
 
 def spans_of(pieces, since):
@@ -413,6 +424,9 @@ def expectations(draw):
         values.update(schedule=draw(often), timezone=draw(
             strategies.sampled_from(
                 ["UTC", "Europe/London", "America/New_York"])))
+        most = min(shortest_period(values["schedule"]) / 8, 2 * HOUR)
+        values["early"] = duration_text(
+            draw(strategies.integers(0, 4)) * most / 4)
     else:
         values["every"] = draw(durations(7, 30, 60, 100))
     return expectation_from_text("garbo", **values)
@@ -476,8 +490,7 @@ class TestReplayAgainstChecks(unittest.TestCase):
         exact.update(edges(case, runs, begin, until))
         moments = moments_between(begin, until, {*exact, since})
         assessments = [
-            assess(case, figures_by_hand(
-                inquiry(case, now), runs, now), now) for now in moments]
+            assessed(case, runs, now, figures_by_hand) for now in moments]
         self.assertEqual([], differences(
             since, moments, questions_open(assessments),
             spans_of(pieces, since)))

@@ -123,9 +123,8 @@ class TestMistakes(unittest.TestCase):
              " 'schedule'?"),
             ('<lp:script name="x" zzz="1" />',
              "unknown attribute 'zzz' of lp:script; expected one of name,"
-             " schedule, timezone, every, grace, hosts, missed, extra,"
-            " failures,"
-             " window, runs, severity, average, oncalendar"),
+             " schedule, timezone, every, grace, early, hosts, tags, missed,"
+             " extra, failures, window, runs, severity, average, oncalendar"),
             ('<lp:script name="x" schedule="@daily" oncalendar="daily" />',
              "one of schedule, oncalendar and every is needed, and only one"),
             ('<lp:script name="x" oncalendar="Mon 25:00" />',

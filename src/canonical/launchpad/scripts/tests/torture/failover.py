@@ -69,6 +69,13 @@ class Standby:
         while self.query("SELECT 1 FROM pg_stat_wal_receiver"):
             pass
 
+    def receive(self):
+        """Receive from the primary again."""
+        address = make_dsn(**self.ground.parameters).replace("'", "''")
+        self.query(f"ALTER SYSTEM SET primary_conninfo = '{address}'")
+        self.query("SELECT pg_reload_conf()")
+        self.wait_for_stream()
+
     def catch_up(self):
         """Wait until the standby has everything from the primary."""
         (position,), = self.ground.query("SELECT pg_current_wal_lsn()")

@@ -1,0 +1,148 @@
+"""Checks that a streaming standby answers.
+
+The server and its standby run for all tests here.  The standby stops to
+receive, or receives again, as a test says.
+"""
+
+import datetime
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn
+from storm.exceptions import OperationalError
+
+from canonical.database.replica import LONGEST_LAG
+from canonical.database.replica import check_lag
+from canonical.launchpad.scripts.tests.faults import crash_server
+from canonical.launchpad.scripts.tests.ground import Ground
+from canonical.launchpad.scripts.tests.runsupport import PROGRAM
+from canonical.launchpad.scripts.tests.torture.failover import Standby
+from canonical.testing import PostgresLayer
+
+
+NOW = datetime.datetime(2007, 2, 1, 12, 0, tzinfo=datetime.UTC)
+
+# A success is due each second, and may be a second late.
+RULES = """
+<configure xmlns:lp="http://namespaces.canonical.com/lp">
+  <include package="canonical.launchpad" file="meta.zcml" />
+  <lp:script name="tidy" every="1s" window="5s" grace="1s" />
+</configure>
+"""
+
+SUCCESS = """
+    INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
+    SELECT 'tidy', 'host', due, due
+    FROM generate_series(
+        clock_timestamp() - interval '10 s', clock_timestamp(),
+        interval '0.5 s') AS due
+"""
+
+
+class ReplicaLayer(PostgresLayer):
+    """A primary and its standby."""
+
+    @classmethod
+    def setUp(cls):
+        """See `PostgresLayer`, which is set up before."""
+        cls.ground = Ground()
+        cls.standby = Standby(cls.ground)
+
+    @classmethod
+    def tearDown(cls):
+        crash_server(cls.standby.cluster)
+        cls.ground.close()
+
+    @classmethod
+    def testSetUp(cls):
+        """See `PostgresLayer`, which is called before."""
+
+
+class TestReplica(unittest.TestCase):
+
+    layer = ReplicaLayer
+
+    def setUp(self):
+        self.ground, self.standby = self.layer.ground, self.layer.standby
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+        (self.directory / "rules.zcml").write_text(RULES)
+
+    def command(self, *arguments, role="postgres"):
+        """The exit status, and what it has printed."""
+        configuration = self.directory / "test.conf"
+        uri, read_uri = (
+            make_dsn(**{**each.parameters, "user": role})
+            for each in (self.ground, self.standby))
+        configuration.write_text(
+            f"[database]\nuri: {uri}\nread_uri: {read_uri}\n"
+            "[monitor]\nexpectations: rules.zcml\n")
+        environment = {**os.environ, "LPCONFIG": str(configuration)}
+        del environment["LP_DATABASE_URI"]
+        process = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(""), *arguments],
+            env=environment, capture_output=True, text=True, timeout=60,
+            check=False)
+        return process.returncode, process.stdout, process.stderr
+
+    def wait_for_lag(self, seconds):
+        while self.standby.query(
+            "SELECT clock_timestamp() - pg_last_xact_replay_timestamp()"
+            f" > interval '{seconds} s'"
+        ) != [(True,)]:
+            time.sleep(0.1)
+
+    def test_a_replica_that_is_behind_causes_no_false_alarm(self):
+        self.ground.query(SUCCESS)
+        self.standby.catch_up()
+        self.standby.lag()
+        self.wait_for_lag(5)
+        status, out, err = self.command("check", "--nagios")
+        self.assertEqual(0, status, out + err)
+        self.assertRegex(out, r" lag=([5-9]|\d\d+)s\n$")
+        self.assertRegex(
+            err, "^scriptactivity: the replica is .*s behind, and this is as"
+            r" of 20\d\d-.* UTC\n$")
+        # By the time of the primary, the same rows raise an alarm.
+        status, out, _ = self.command(
+            "alert", "--dry-run", "--expectations",
+            str(self.directory / "rules.zcml"))
+        self.assertIn("tidy", out)
+        self.standby.receive()
+
+    def test_checks_ask_the_replica(self):
+        """The primary sees no statement, and the replica sees them all."""
+        self.standby.receive()
+        self.ground.query(SUCCESS)
+        self.standby.catch_up()
+        count = "SELECT sum(idx_scan) + sum(seq_scan) FROM pg_stat_user_tables"
+        before, after = [], []
+        for seen in before, after:
+            for each in self.ground, self.standby:
+                each.query("SELECT pg_stat_clear_snapshot()")
+                seen.extend(each.query(count))
+            if seen is before:
+                status, out, err = self.command("check", "--nagios")
+                self.assertIn("lag=", out)
+        self.assertEqual(before[0], after[0])
+        self.assertGreater(after[1], before[1])
+
+    def test_what_happens_on_the_primary_is_seen_soon(self):
+        self.standby.receive()
+        self.ground.query("TRUNCATE scriptactivity")
+        self.standby.catch_up()
+        self.assertEqual(2, self.command("check", "--nagios")[0])
+
+    def test_a_replica_that_was_left_behind_knows_nothing(self):
+        check_lag(NOW - LONGEST_LAG, NOW)
+        for until in None, NOW - LONGEST_LAG * 1.01:
+            with self.assertRaisesRegex(
+                OperationalError, "has replayed nothing"
+            ):
+                check_lag(until, NOW)

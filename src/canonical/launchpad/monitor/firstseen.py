@@ -1,0 +1,93 @@
+"""From when on runs are due: nothing was missed before a script was there.
+
+Slots count from the first success of a script on.  If the script has never
+succeeded, they count from when its rule was first seen.  If its schedule has
+changed, they count from when the new one was first seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+from canonical.config.durations import duration_text
+from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import Figures
+from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.interfaces import SeenRule
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.pauses import merged
+from canonical.launchpad.monitor.schedule import latest_slot
+
+
+__all__ = [
+    "counted",
+    "counted_from_run",
+    "seen_rule",
+    "since_change",
+]
+
+
+def seen_rule(case: Case) -> SeenRule:
+    """What is on record of the rule, on its host, when it was first seen."""
+    rule = case.expectation
+    return SeenRule(
+        rule.name, case.hostname,
+        f"every {duration_text(rule.every)}" if rule.schedule is None
+        else f"{rule.schedule} {rule.timezone}")
+
+
+def since_change(
+    case: Case,
+    seen: Mapping[SeenRule, datetime.datetime],
+    at: datetime.datetime,
+) -> Case:
+    """The case without slots from before its schedule has changed.
+
+    :param seen: when each rule of the script on that host was first seen.
+    """
+    since = seen.get(seen_rule(case), at)
+    if since < at and any(before < since for before in seen.values()):
+        return _from(case, since)
+    return case
+
+
+def counted(
+    case: Case,
+    figures: Figures,
+    seen: Mapping[SeenRule, datetime.datetime],
+    at: datetime.datetime,
+) -> Case:
+    """The case without slots from before the script was there.
+
+    Its figures are the same, since these slots have no runs.
+
+    :param figures: of the case.
+    :param seen: as in `since_change`.
+    """
+    if figures.first_started is not None:
+        return counted_from_run(case, figures.first_started)
+    since = seen.get(seen_rule(case), at)
+    if figures.last_started is None and since < at:
+        return _from(case, since)
+    return case
+
+
+def counted_from_run(case: Case, started: datetime.datetime) -> Case:
+    """The case without slots from before its first success.
+
+    :param started: the start of that success.
+    """
+    rule = case.expectation
+    if rule.schedule is None:
+        # The run itself meets the first interval.
+        return _from(case, started - rule.every)
+    return _from(case, latest_slot(
+        rule.schedule, rule.timezone, started + case.lead))
+
+
+def _from(case: Case, since: datetime.datetime) -> Case:
+    """The case as if it had been paused until then."""
+    before = Pause(since - 2 * HORIZON, since, "new", forgives=True)
+    return dataclasses.replace(case, pauses=merged([*case.pauses, before]))
