@@ -40,7 +40,7 @@ FILL = """
         started + interval '1 min' * random(), gen_random_uuid()
     FROM generate_series(%(first)s, %(last)s) AS i, LATERAL (
         SELECT date_trunc('day', now()) - interval '800 days'
-            + interval '800 days' * i / %(runs)s AS started
+            + interval '1 day' * (800.0 * i / %(runs)s) AS started
     ) AS run
 """
 

@@ -243,6 +243,17 @@ COMMANDS = {
         {"scriptactivity flush": "record them now",
          "*/10 * * * * scriptactivity flush": "a line of a crontab"},
         "flush", "flush"),
+    "report": Command(
+        "print what a month was like for each script",
+        "Prints a line for each script: the scheduled runs that were due and"
+        " met, and their share; successes and failures; the median and the"
+        " 95th percentile of the durations of successes; incidents that"
+        " opened, and the median time to recovery.  What \"prune\" has deleted"
+        " counts too; then the median is that of the medians of days, and the"
+        " 95th percentile is not known.",
+        {"scriptactivity report --month 2007-02": "the whole of February",
+         "scriptactivity report --csv > month.csv": "this month, until now"},
+        "report", "report", historyoptions.add_report_options),
     "export": Command(
         "copy runs or attempts to a file",
         "Copies all successes, or all attempts that have ended, to a file of"

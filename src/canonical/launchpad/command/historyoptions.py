@@ -10,6 +10,7 @@ import argparse
 
 from canonical.launchpad.command.arguments import file_name
 from canonical.launchpad.command.arguments import file_path
+from canonical.launchpad.command.arguments import month
 from canonical.launchpad.command.arguments import period
 from canonical.launchpad.command.arguments import text
 from canonical.launchpad.command.arguments import time
@@ -20,6 +21,7 @@ __all__ = [
     "add_export_options",
     "add_import_options",
     "add_prune_options",
+    "add_report_options",
 ]
 
 
@@ -87,3 +89,16 @@ def add_prune_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-file", metavar="[LEVEL:]FILE", type=file_name,
         help="write the log to this file as well; LEVEL is such as DEBUG")
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``report`` takes."""
+    parser.add_argument(
+        "--month", metavar="MONTH", type=month,
+        help="a month in UTC, such as 2007-02; the default is this month,"
+             " until now")
+    add_expectations_option(parser)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--json", action="store_true", help="print a JSON array")
+    how.add_argument("--csv", action="store_true", help="print CSV")

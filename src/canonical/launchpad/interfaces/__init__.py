@@ -18,7 +18,8 @@ once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptTimelineSet` counts them and pages through them, for what people look
 at.  `IScriptAlertSet` keeps what people were notified of.  `IScriptDaySet`
 prunes old runs, and keeps one `ScriptDay` for each day of a script on a host.
-`IScriptTransferSet` copies runs out and in.
+`IScriptTransferSet` copies runs out and in.  `IScriptReportSet`
+returns what ``report`` says of a month.
 """
 
 import importlib
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
     from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
     from canonical.launchpad.interfaces.scriptpause import Pause
+    from canonical.launchpad.interfaces.scriptreport import IScriptReportSet
+    from canonical.launchpad.interfaces.scriptreport import ReportFigures
     from canonical.launchpad.interfaces.scriptrule import IScriptRuleSet
     from canonical.launchpad.interfaces.scriptrule import SeenRule
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
@@ -106,6 +109,7 @@ __all__ = [
     "IScriptFiguresSet",
     "IScriptHistorySet",
     "IScriptPauseSet",
+    "IScriptReportSet",
     "IScriptRuleSet",
     "IScriptSummary",
     "IScriptTimelineSet",
@@ -116,6 +120,7 @@ __all__ = [
     "PastAttempt",
     "PastRun",
     "Pause",
+    "ReportFigures",
     "Run",
     "ScriptDay",
     "SeenRule",
@@ -134,6 +139,7 @@ _OF_READERS = (
     "scriptfigures",
     "scripthistory",
     "scriptpause",
+    "scriptreport",
     "scriptrule",
     "scriptsummary",
     "scripttimeline",

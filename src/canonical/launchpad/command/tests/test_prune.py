@@ -22,6 +22,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.scripts.record import record_success
 from canonical.launchpad.scripts.spool import Success
 from canonical.testing import LaunchpadZopelessLayer
@@ -75,7 +76,7 @@ class PruneTestCase(unittest.TestCase):
             FROM generate_series(1, ?) AS i
             """, (name, host, NOW - DAY, NOW - DAY, count), noresult=True)
 
-    def fail(self, started, name="garbo", output=None, outcome="failure"):
+    def attempt(self, started, name="garbo", output=None, outcome="failure"):
         attempts = getUtility(IScriptAttemptSet)
         key = attempts.begin(name, uuid.uuid4(), started, "a")
         attempts.end(key, outcome, started + MINUTE, 1, "no", output)
@@ -133,11 +134,11 @@ class TestPrune(PruneTestCase):
                 "garbo").date_started)
 
     def test_failures_stay_longer_and_are_counted(self):
-        self.fail(TODAY - 500 * DAY)
-        self.fail(TODAY - 1200 * DAY)
-        self.fail(TODAY - 1200 * DAY, outcome="vanished")
-        self.fail(TODAY - 1200 * DAY, outcome="skipped")
-        self.fail(TODAY - 500 * DAY, outcome="success")
+        self.attempt(TODAY - 500 * DAY)
+        self.attempt(TODAY - 1200 * DAY)
+        self.attempt(TODAY - 1200 * DAY, outcome="vanished")
+        self.attempt(TODAY - 1200 * DAY, outcome="skipped")
+        self.attempt(TODAY - 500 * DAY, outcome="success")
         self.prune()
         self.assertEqual(1, self.count("scriptattempt"))
         day, = self.days.getDays(None, None)
@@ -159,8 +160,8 @@ class TestPrune(PruneTestCase):
         self.assertEqual(1, self.count("scriptactivity"))
 
     def test_output_and_reasons_go_sooner_by_choice(self):
-        self.fail(NOW - 40 * DAY, output=Output("out", "err"))
-        self.fail(NOW - 20 * DAY, output=Output("out", "err"))
+        self.attempt(NOW - 40 * DAY, output=Output("out", "err"))
+        self.attempt(NOW - 20 * DAY, output=Output("out", "err"))
         self.prune("--keep-output", "30d")
         ask = "SELECT stdout, reason FROM scriptattempt" \
             " WHERE name = 'garbo' ORDER BY date_started"
@@ -188,6 +189,8 @@ class TestPrune(PruneTestCase):
             self.run_at(old + hour * HOUR, host="b" if hour else "a")
         self.newer()
         self.newer(host="b")
+        # What a rules file registers would be there in the next test.
+        self.enterContext(registered_apart())
         for _ in range(2):
             self.prune("--expectations", str(rules))
             self.assertEqual(
