@@ -37,7 +37,9 @@ __all__ = [
 
 # By the Monitoring Plugins Development Guidelines.
 # Where scripts are unknown, the line about all of them is critical.
-STATUS = {"ok": 0, "paused": 0, "unknown": 0, "warning": 1, "critical": 2}
+STATUS = {
+    "ok": 0, "paused": 0, "waiting": 0, "unknown": 0, "warning": 1,
+    "critical": 2}
 
 # More would not fit in what Nagios reads, which are some kilobytes.
 LISTED = 10

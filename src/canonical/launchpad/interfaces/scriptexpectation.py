@@ -112,6 +112,16 @@ class IScriptExpectation(Interface):
         readonly=True,
     )
 
+    after = TextLine(
+        title="After",
+        description=(
+            "The name of another script with a rule.  While that one is late,"
+            " failing or paused, this one waits for it, and people are not"
+            " notified of it.  `None` for none."),
+        required=False,
+        readonly=True,
+    )
+
     missed = Int(
         title="Missed",
         description="How many slots may be missed in the window.",

@@ -44,7 +44,7 @@ __all__ = [
 
 
 # From the best to the worst.
-STATES = ("ok", "paused", "unknown", "warning", "critical")
+STATES = ("ok", "paused", "waiting", "unknown", "warning", "critical")
 
 
 class Recently(NamedTuple):

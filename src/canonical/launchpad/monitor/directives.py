@@ -82,6 +82,30 @@ def script(_context: ConfigurationContext, **attributes: str) -> None:
     _register(
         _context, expectation_from_text(**attributes), IScriptExpectation,
         attributes["name"])
+    if "after" in attributes:
+        # When all rules are registered, since the other may follow.
+        _context.action(
+            discriminator=None, callable=_check_after,
+            args=(attributes["name"],), order=1)
+
+
+def _check_after(name: str) -> None:
+    """Check the chain of scripts that a registered rule begins.
+
+    :raises ValueError: if a script in it has no rule, or is after itself.
+    """
+    site = getSiteManager()
+    chain = [name]
+    while after := site.getUtility(IScriptExpectation, chain[-1]).after:
+        chain.append(after)
+        if after in chain[:-1]:
+            raise ValueError(
+                f"after goes round in a circle: {' after '.join(chain)}")
+        if site.queryUtility(IScriptExpectation, after) is None:
+            known = [name for name, _ in site.getUtilitiesFor(
+                IScriptExpectation)]
+            raise ValueError(
+                f"after: no rule for {after!r}{nearest(after, known)}")
 
 
 IDowntimeDirective = _schema("IDowntimeDirective", {

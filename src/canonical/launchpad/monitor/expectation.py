@@ -61,6 +61,8 @@ class ScriptExpectation:  # type: ignore[misc]
             checked_text(IScriptActivity["hostname"], host)
         if len(set(hosts)) < len(hosts):
             raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
+        if fields["after"] is not None:
+            checked_text(IScriptActivity["name"], fields["after"])
         tags = fields["tags"]
         if len(set(tags)) < len(tags):
             raise ValueError(f"tags has a tag twice: {' '.join(tags)}")
@@ -70,7 +72,9 @@ class ScriptExpectation:  # type: ignore[misc]
         check_schedule(
             "* * * * *" if schedule is None else schedule, fields["timezone"])
         for attribute, value in values.items():
-            if attribute not in ("hosts", "schedule", "tags", "timezone"):
+            if attribute not in (
+                "after", "hosts", "schedule", "tags", "timezone"
+            ):
                 check_value(IScriptExpectation, attribute, value)
         if fields["early"]:
             _check_early(fields["early"], schedule)

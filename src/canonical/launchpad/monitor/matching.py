@@ -57,12 +57,15 @@ class Case:
     :ivar hostname: the host; `None` if any host will do.
     :ivar pauses: the times when nothing is expected; see `merged`.
     :ivar skew: how far the clock of a host may be behind.
+    :ivar after: the script that this one is after, on each of its hosts that
+        matter; see `IScriptExpectation`.
     """
 
     expectation: IScriptExpectation
     hostname: str | None = None
     pauses: tuple[Pause, ...] = ()
     skew: datetime.timedelta = datetime.timedelta(minutes=1)
+    after: tuple[Case, ...] = ()
 
     @functools.cached_property
     def lead(self) -> datetime.timedelta:

@@ -12,6 +12,7 @@ from zope.component import getGlobalSiteManager
 from zope.component import getUtilitiesFor
 from zope.component import getUtility
 from zope.component import hooks
+from zope.component import queryUtility
 from zope.interface.registry import Components
 
 from canonical.launchpad.interfaces import HORIZON
@@ -28,10 +29,14 @@ from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.blind import with_blind
 from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.firstseen import since_change
+from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
+from canonical.launchpad.monitor.waiting import awaited
+from canonical.launchpad.monitor.waiting import with_awaited
+from canonical.launchpad.monitor.waiting import with_waiting
 
 
 __all__ = [
@@ -102,9 +107,19 @@ def registered_cases(
     everywhere = merged(downtimes)
     pauses = {
         name: merged([*downtimes, *its]) for name, its in recorded.items()}
+    rules = {each.name: each for each in expectations}
+
+    def case(expectation: IScriptExpectation, host: str | None) -> Case:
+        after = rules.get(expectation.after or "") or queryUtility(
+            IScriptExpectation, expectation.after or "")
+        hosts = (after.hosts or (None,)) if after else ()
+        return Case(
+            expectation, host, pauses.get(expectation.name, everywhere), skew,
+            tuple(case(after, each) for each in hosts
+                  if host not in hosts or each == host))
+
     return [
-        Case(expectation, host, pauses.get(expectation.name, everywhere), skew)
-        for expectation in expectations
+        case(expectation, host) for expectation in rules.values()
         for host in expectation.hosts or (None,)]
 
 
@@ -122,9 +137,8 @@ def assess_all(
     :param hostname: only rules for this host or for any host; `None` for all
         rules.
     """
-    return _sorted(
-        assessment
-        for _, assessment in _assessed(expectations, at, skew, hostname))
+    pairs, waits = _assessed(expectations, at, skew, hostname)
+    return _sorted(with_waiting((each for _, each in pairs), waits))
 
 
 def assess_fleet(
@@ -140,7 +154,8 @@ def assess_fleet(
 
     :param expectations, at, skew, hostname: as for `assess_all`.
     """
-    return _sorted(with_blind(_assessed(expectations, at, skew, hostname)))
+    pairs, waits = _assessed(expectations, at, skew, hostname)
+    return _sorted(with_waiting(with_blind(pairs), waits))
 
 
 def _assessed(
@@ -148,13 +163,26 @@ def _assessed(
     at: datetime.datetime,
     skew: datetime.timedelta,
     hostname: str | None,
-) -> list[tuple[Case, Assessment]]:
+) -> tuple[list[tuple[Case, Assessment]], dict[Key, str]]:
+    """Each case with its assessment; and what scripts wait for."""
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
-    return [
-        (case, assess(case, each, at))
-        for case, each in _with_figures(cases, at)]
+    keys = [(each.expectation.name, each.hostname) for each in cases]
+    every = with_awaited(cases)
+    found = {
+        key: (case, assess(case, figures, at))
+        for key, (case, figures) in zip(
+            every, _with_figures(list(every.values()), at), strict=True)}
+
+    def is_fine(case: Case) -> bool:
+        _, assessment = found[case.expectation.name, case.hostname]
+        return assessment.recently.state == "ok"
+
+    waits = {
+        key: first for key, case in zip(keys, cases, strict=True)
+        if (first := awaited(case, is_fine)) is not None}
+    return [found[key] for key in keys], waits
 
 
 def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:

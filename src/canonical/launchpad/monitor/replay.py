@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import functools
 import heapq
 import itertools
 import operator
@@ -54,6 +55,8 @@ from canonical.launchpad.monitor.states import latest_due
 from canonical.launchpad.monitor.states import often_state
 from canonical.launchpad.monitor.states import recently_state
 from canonical.launchpad.monitor.states import runtime_state
+from canonical.launchpad.monitor.waiting import waiting_changes
+from canonical.launchpad.monitor.waiting import with_awaited
 
 
 __all__ = [
@@ -79,6 +82,14 @@ def replay_all(
     :param until: an aware datetime; the period includes it.
     :return: the number of each case, from 0 on, and its incidents.
     """
+
+    @functools.cache
+    def recently(case: Case) -> list[Change]:
+        parts, = _stored([case], since, until)
+        return [
+            change for part in parts for change in part["recently"]
+            if change[0] >= since]
+
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
         scripts.setdefault(
@@ -87,19 +98,33 @@ def replay_all(
     for numbers in sorted(scripts.values(), key=lambda each: str(
         cases[each[0]].expectation.schedule)):
         asked = [cases[number] for number in numbers]
-        length = max(STRETCH, *map(reach, asked))
-        found = []
-        for begin, end in stretches(asked[0].pauses, since, until, length):
-            runs = _runs(asked, begin, end)
-            attempts = attempts_of(asked, runs, begin, end)
-            found.append([pieces(
-                case, runs[case.hostname], begin, end, [
-                    each for each in attempts
-                    if case.hostname in (None, each.hostname)]
-            ) for case in asked])
-        for number, *parts in zip(numbers, *found, strict=True):
-            yield number, _incidents(
-                cases[number], itertools.chain(*parts), since)
+        for number, parts in zip(
+            numbers, _stored(asked, since, until), strict=True
+        ):
+            case = cases[number]
+            if case.after:
+                parts = [waiting_changes(parts, [
+                    recently(each)
+                    for each in with_awaited(case.after).values()])]
+            yield number, _incidents(case, parts, since)
+
+
+def _stored(
+    cases: Sequence[Case], since: datetime.datetime, until: datetime.datetime
+) -> Iterator[Sequence[dict[str, list[Change]]]]:
+    """The pieces of each case of one script, from the records."""
+    length = max(STRETCH, *map(reach, cases))
+    found = []
+    for begin, end in stretches(cases[0].pauses, since, until, length):
+        runs = _runs(cases, begin, end)
+        attempts = attempts_of(cases, runs, begin, end)
+        found.append([pieces(
+            case, runs[case.hostname], begin, end, [
+                each for each in attempts
+                if case.hostname in (None, each.hostname)]
+        ) for case in cases])
+    for parts in zip(*found, strict=True):
+        yield list(itertools.chain(*parts))
 
 
 def replay(

@@ -202,7 +202,8 @@ class TestCheck(CheckTestCase):
             "SCRIPTS CRITICAL - gone on b has never succeeded: never started;"
         ), out)
         self.assertTrue(out.endswith(
-            " | ok=2 paused=0 unknown=0 warning=1 critical=1\n"), out)
+            " | ok=2 paused=0 waiting=0 unknown=0 warning=1 critical=1\n"
+        ), out)
 
     def metrics(self, text):
         return {

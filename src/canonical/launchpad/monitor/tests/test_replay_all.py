@@ -132,6 +132,49 @@ class TestReplayAll(unittest.TestCase):
             "has not reported its end after" in each.runtime.sentence
             for check in checks for each in check))
 
+    def test_scripts_wait_for_others(self):
+        for hour in range(20):
+            if hour not in (9, 10, 16):
+                self.ran("import", "a", at(hour, 1))
+            if hour not in (8, 9, 13, 17):
+                self.ran("report", "a", at(hour, 31))
+            if hour not in (7, 10, 14, 18):
+                self.ran("mail", "c", at(hour, 44))
+            self.ran("import", "b", at(hour, 1))
+            if hour not in (9, 15):
+                self.ran("report", "b", at(hour, 31))
+        getUtility(IScriptPauseSet).snooze("import", at(16, 30), at(17, 50))
+        getUtility(IScriptPauseSet).snooze("mail", at(10, 30), at(11, 20))
+        expectations = [
+            expectation_from_text(
+                "mail", every="1h", window="1h", after="report", grace="5m",
+                hosts="c"),
+            expectation_from_text(
+                "report", schedule="30 * * * *", hosts="a b", window="1h",
+                after="import"),
+            expectation_from_text(
+                "import", schedule="0 * * * *", hosts="a b", window="1h")]
+        since, until = at(6), at(19)
+        moments = moments_between(since - HOUR, until, [at(10, 29)])
+        checks = [assess_all(expectations, now, MINUTE) for now in moments]
+        found = {}
+        for case, incidents in self.replay(expectations, since, until):
+            self.assert_same(case, incidents, since, moments, checks)
+            found[case.expectation.name, case.hostname] = [
+                each.opened.replace(microsecond=0) for each in incidents]
+        self.assertEqual({
+            ("import", "a"): [at(9, 5), at(16, 5)], ("import", "b"): [],
+            # It was late in the ninth hour too, but so was the import.
+            ("report", "a"): [at(8, 35), at(13, 35), at(17, 50)],
+            ("report", "b"): [at(9, 35), at(15, 35)],
+            ("mail", "c"): [at(7, 49), at(11, 40), at(14, 49)]}, found)
+        sentences = {
+            (each.name, each.recently.sentence) for check in checks
+            for each in check if each.state == "waiting"}
+        self.assertLessEqual({
+            ("report", "waiting for import"), ("mail", "waiting for import"),
+            ("mail", "waiting for report")}, sentences)
+
     def test_runs_count_however_long_ago_they_were(self):
         # The durations of the last two runs, and a run of two days.
         for day in 1, 2, 3:

@@ -123,8 +123,17 @@ class TestMistakes(unittest.TestCase):
              " 'schedule'?"),
             ('<lp:script name="x" zzz="1" />',
              "unknown attribute 'zzz' of lp:script; expected one of name,"
-             " schedule, timezone, every, grace, early, hosts, tags, missed,"
-             " extra, failures, window, runs, severity, average, oncalendar"),
+             " schedule, timezone, every, grace, early, hosts, tags, after,"
+             " missed, extra, failures, window, runs, severity, average,"
+             " oncalendar"),
+            ('<lp:script name="x" every="1d" after="nightly-import" />',
+             "after: no rule for 'nightly-import'"),
+            ('<lp:script name="x" every="1d" after="x" />',
+             "after goes round in a circle: x after x"),
+            ('<lp:script name="x" every="1d" after="y" />'
+             ' <lp:script name="y" every="1d" after="z" />'
+             ' <lp:script name="z" every="1d" after="x" />',
+             "after goes round in a circle: x after y after z after x"),
             ('<lp:script name="x" schedule="@daily" oncalendar="daily" />',
              "one of schedule, oncalendar and every is needed, and only one"),
             ('<lp:script name="x" oncalendar="Mon 25:00" />',

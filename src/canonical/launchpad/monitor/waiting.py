@@ -1,0 +1,130 @@
+"""Scripts that wait for another, after which they should run.
+
+While a script is late, failing or paused, those that are ``after`` it wait: it
+is known why they have nothing to do, or fail.  So people are notified of the
+first script of a chain only.  `Case.after` has the scripts that a script is
+after.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.incidents import Change
+from canonical.launchpad.monitor.incidents import Key
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.pastattempts import MOMENT
+
+
+__all__ = [
+    "awaited",
+    "waiting_changes",
+    "with_awaited",
+    "with_waiting",
+]
+
+
+# These states have a reason of their own.
+KEPT = ("paused", "unknown")
+
+
+def with_awaited(cases: Iterable[Case]) -> dict[Key, Case]:
+    """Cases, and all that they are after, by script and host."""
+    found: dict[Key, Case] = {}
+    todo = list(cases)
+    while todo:
+        case = todo.pop()
+        key = case.expectation.name, case.hostname
+        if key not in found:
+            found[key] = case
+            todo += case.after
+    return found
+
+
+def awaited(case: Case, is_fine: Callable[[Case], bool]) -> str | None:
+    """The script that a case waits for: the first of the chain.
+
+    :param is_fine: has a script run recently, as it should?
+    :return: its name; `None` if the case does not wait.
+    """
+    for each in case.after:
+        first = awaited(each, is_fine)
+        if first is None and not is_fine(each):
+            first = each.expectation.name
+        if first is not None:
+            return first
+    return None
+
+
+def with_waiting(
+    assessments: Iterable[Assessment], waits: Mapping[Key, str]
+) -> list[Assessment]:
+    """Assessments, in which scripts that wait for another are waiting.
+
+    :param waits: the name of that other script; see `awaited`.
+    """
+    return [
+        _waiting(each, f"waiting for {waits[each.name, each.hostname]}")
+        if (each.name, each.hostname) in waits else each
+        for each in assessments]
+
+
+def _waiting(assessment: Assessment, sentence: str) -> Assessment:
+    answers: dict[str, Any] = {
+        question: answer if answer.state in KEPT else answer._replace(
+            state="waiting", sentence=sentence)
+        for question, answer in (
+            ("recently", assessment.recently), ("often", assessment.often),
+            ("runtime", assessment.runtime))}
+    return dataclasses.replace(assessment, **answers)
+
+
+def waiting_changes(
+    pieces: Iterable[Mapping[str, Sequence[Change]]],
+    awaited: Sequence[Sequence[Change]],
+) -> dict[str, list[Change]]:
+    """The changes of the answers about a script that is after others.
+
+    :param pieces: its own, as it would be without the others; in order.
+    :param awaited: of each script of its chain: the changes of the answer
+        whether it has run recently.
+    """
+    waits = [
+        [(at, (number, state != "ok")) for at, state in changes]
+        for number, changes in enumerate(awaited)]
+    found: dict[str, list[Change]] = {}
+    for piece in pieces:
+        for question, changes in piece.items():
+            found.setdefault(question, []).extend(changes)
+    return {
+        question: _overlaid(changes, list(heapq.merge(*waits, key=MOMENT)))
+        for question, changes in found.items()}
+
+
+# An own state is a text; what is awaited, its number and whether it is wrong.
+def _overlaid(
+    changes: Iterable[Change], waits: Iterable[tuple[Any, Any]]
+) -> list[Change]:
+    found: list[Change] = []
+    own, waiting = "", set()
+    events: Iterable[tuple[Any, Any]] = heapq.merge(changes, waits, key=MOMENT)
+    for at, those in itertools.groupby(events, MOMENT):
+        for _, value in those:
+            if isinstance(value, str):
+                own = value
+            elif value[1]:
+                waiting.add(value[0])
+            else:
+                waiting.discard(value[0])
+        state = "waiting" if waiting and own not in KEPT else own
+        if own and (not found or found[-1][1] != state):
+            found.append((at, state))
+    return found
