@@ -133,9 +133,9 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
 def _opened(name: str) -> Iterator[io.TextIOWrapper]:
     """A file, unpacked if it is packed; what is not UTF-8 as surrogates."""
     with contextlib.ExitStack() as stack:
-        raw: Any = sys.stdin.buffer
-        if name != "-":
-            raw = stack.enter_context(open(name, "rb"))
+        raw: Any = (
+            sys.stdin.buffer if name == "-"
+            else stack.enter_context(open(name, "rb")))
         if name.endswith(".gz"):
             raw = stack.enter_context(gzip.GzipFile(fileobj=raw))
         text = io.TextIOWrapper(
