@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 import uuid
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ __all__ = [
 
 # Keys that are derived from what identifies a run are in this namespace.
 NAMESPACE = uuid.UUID("3f0c9b53-8f3e-5d0c-9d5f-6c1f5d5a7a10")
+
+UUID = re.compile(
+    "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 LONGEST_REASON = 1000
 
@@ -250,6 +254,9 @@ def _key(
 ) -> str:
     """The key of a run, or else one that is derived from what it is."""
     if key:
+        # What export writes; to parse it takes longer.
+        if UUID.fullmatch(key):
+            return key
         try:
             return str(uuid.UUID(key))
         except ValueError:
