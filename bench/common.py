@@ -44,7 +44,8 @@ def real_disk():
 def interleaved(calls, times):
     """Call each in turn, so many times, after a round that does not count.
 
-    :param calls: functions by their titles.  One may return its seconds.
+    :param calls: functions by their titles.  One that measures itself returns
+        its seconds as a float.
     :return: lists of seconds by the titles.
     """
     taken = {title: [] for title in calls}
@@ -52,7 +53,7 @@ def interleaved(calls, times):
         for title, call in calls.items():
             start = time.perf_counter()
             seconds = call()
-            if seconds is None:
+            if not isinstance(seconds, float):
                 seconds = time.perf_counter() - start
             if number:
                 taken[title].append(seconds)

@@ -8,6 +8,7 @@ Run it with `make bench`, or: bin/py bench/record.py [ROUNDS]
 
 import datetime
 import sys
+import uuid
 from pathlib import Path
 
 import psycopg2
@@ -31,8 +32,9 @@ from canonical.testing import in_layer
 
 
 INSERT = """
-    INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
-    VALUES (%s, %s, %s, %s)
+    INSERT INTO scriptactivity
+        (name, hostname, date_started, date_completed, run_key)
+    VALUES (%s, %s, %s, %s, %s)
 """
 
 NOW = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
@@ -48,12 +50,13 @@ def main():
     def ours():
         activity_set.recordSuccess(
             name="bench", hostname="host", date_started=NOW,
-            date_completed=NOW)
+            date_completed=NOW, run_key=uuid.uuid4())
         ztm.commit()
 
     def bare():
         with connection.cursor() as cursor:
-            cursor.execute(INSERT, ("bench", "host", NOW, NOW))
+            cursor.execute(
+                INSERT, ("bench", "host", NOW, NOW, str(uuid.uuid4())))
         connection.commit()
 
     taken = interleaved(

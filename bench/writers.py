@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import psutil
@@ -40,8 +41,11 @@ from canonical.testing import in_layer
 WRITERS = (1, 8, 64) if QUICK else (1, 2, 4, 8, 16, 32, 64)
 
 INSERT = """
-INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
-VALUES ('bench', 'host', '2007-02-01 00:00+00', '2007-02-01 00:00+00');
+INSERT INTO scriptactivity
+    (name, hostname, date_started, date_completed, run_key)
+VALUES ('bench', 'host', '2007-02-01 00:00+00', '2007-02-01 00:00+00',
+    gen_random_uuid())
+ON CONFLICT (run_key) DO NOTHING;
 """
 
 NOW = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
@@ -56,7 +60,7 @@ def record(begin, seconds, count):
     while time.monotonic() < end:
         activity_set.recordSuccess(
             name="bench", hostname="host", date_started=NOW,
-            date_completed=NOW)
+            date_completed=NOW, run_key=uuid.uuid4())
         ztm.commit()
         recorded += 1
     os.write(count, f"{recorded}\n".encode())

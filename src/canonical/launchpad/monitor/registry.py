@@ -42,6 +42,7 @@ from canonical.launchpad.monitor.waiting import with_waiting
 __all__ = [
     "assess_all",
     "assess_fleet",
+    "assess_fleet_with_cases",
     "place_of",
     "registered_apart",
     "registered_cases",
@@ -154,8 +155,28 @@ def assess_fleet(
 
     :param expectations, at, skew, hostname: as for `assess_all`.
     """
+    return [
+        assessment for assessment, _ in assess_fleet_with_cases(
+            expectations, at, skew, hostname)]
+
+
+def assess_fleet_with_cases(
+    expectations: Iterable[IScriptExpectation],
+    at: datetime.datetime,
+    skew: datetime.timedelta,
+    hostname: str | None = None,
+) -> list[tuple[Assessment, Case | None]]:
+    """As `assess_fleet`, each with its case, whose slots are those that count.
+
+    The case is `None` for a group of scripts.
+
+    :param expectations, at, skew, hostname: as for `assess_all`.
+    """
     pairs, waits = _assessed(expectations, at, skew, hostname)
-    return _sorted(with_waiting(with_blind(pairs), waits))
+    cases = {(each.name, each.hostname): case for case, each in pairs}
+    return [
+        (each, cases.get((each.name, each.hostname)))
+        for each in _sorted(with_waiting(with_blind(pairs), waits))]
 
 
 def _assessed(
