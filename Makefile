@@ -67,6 +67,7 @@ bench: $(built)
 	bin/py bench/backtest.py
 	bin/py bench/suggest.py
 	bin/py bench/alert.py
+	bin/py bench/alarms.py
 	bin/py bench/writers.py
 	bin/py bench/pages.py
 

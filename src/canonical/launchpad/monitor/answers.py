@@ -20,6 +20,7 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import slots_at
 from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.runtime import is_fast
 from canonical.launchpad.monitor.runtime import running_sentence
 from canonical.launchpad.monitor.runtime import runs_too_long
 from canonical.launchpad.monitor.runtime import runtime_sentence
@@ -48,12 +49,17 @@ STATES = ("ok", "paused", "waiting", "unknown", "warning", "critical")
 
 
 class Recently(NamedTuple):
-    """Has it run recently?"""
+    """Has it run recently?
+
+    :ivar trouble: what is wrong, in a word or two for a subject, such as
+        ``MISSED``; `None` if nothing is.  The other answers have it too.
+    """
 
     state: str
     sentence: str
     last_success: datetime.datetime | None
     next_due: datetime.datetime | None
+    trouble: str | None = None
 
 
 class Often(NamedTuple):
@@ -64,6 +70,7 @@ class Often(NamedTuple):
     due: int
     met: int
     extra: int
+    trouble: str | None = None
 
 
 class Runtime(NamedTuple):
@@ -73,6 +80,7 @@ class Runtime(NamedTuple):
     sentence: str
     runs: int
     average_seconds: float | None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,9 +122,11 @@ def assess(
     pause = pause_at(case.pauses, at)
     if pause is not None:
         said = _paused(pause)
-        recently = recently._replace(state="paused", sentence=said)
-        often = often._replace(state="paused", sentence=said)
-        runtime = runtime._replace(state="paused", sentence=said)
+        recently = recently._replace(
+            state="paused", sentence=said, trouble=None)
+        often = often._replace(state="paused", sentence=said, trouble=None)
+        runtime = runtime._replace(
+            state="paused", sentence=said, trouble=None)
     return Assessment(
         case.expectation.name, case.hostname, recently, often, runtime,
         figures, case.expectation.tags)
@@ -146,7 +156,11 @@ def _recently(
             sentence += "; was paused, and is not due again yet"
     else:
         sentence = _late(case, slot, figures, at)
-    return Recently(state, sentence, last, due)
+    trouble = None
+    if state not in ("ok", "paused"):
+        trouble = "FAILED" if figures.failures else (
+            "MISSED" if figures.running_since is None else "SLOW")
+    return Recently(state, sentence, last, due, trouble)
 
 
 def _late(
@@ -210,7 +224,10 @@ def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
         sentence += (
             f", and {_count(extra, 'extra run')} ({expectation.extra} allowed)"
         )
-    return Often(state, sentence, due, met, extra)
+    trouble = None
+    if state != "ok":
+        trouble = "MISSED" if due - met > expectation.missed else "TOO OFTEN"
+    return Often(state, sentence, due, met, extra, trouble)
 
 
 def _runtime(
@@ -225,11 +242,17 @@ def _runtime(
     sentence = runtime_sentence(expectation, recent, earlier)
     if since is not None and runs_too_long(expectation, earlier, running):
         sentence = f"{running_sentence(expectation, figures, at)}; {sentence}"
+    state = runtime_state(expectation, recent, earlier, running)
+    trouble = None
+    if state != "ok":
+        trouble = "FAST" if running is None and is_fast(
+            expectation, recent, earlier) else "SLOW"
     return Runtime(
-        runtime_state(expectation, recent, earlier, running),
+        state,
         sentence,
         len(recent),
-        statistics.fmean(recent) if recent else None)
+        statistics.fmean(recent) if recent else None,
+        trouble)
 
 
 def _count(number: int, one: str, more: str | None = None) -> str:

@@ -139,7 +139,7 @@ def _sentence(
 
 def _blind(host: str | None, sentence: str) -> Assessment:
     return Assessment(
-        ALL, host, Recently("critical", sentence, None, None),
+        ALL, host, Recently("critical", sentence, None, None, "SILENT"),
         Often("ok", "", 0, 0, 0), Runtime("ok", "", 0, None), Figures())
 
 

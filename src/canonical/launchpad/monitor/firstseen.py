@@ -47,6 +47,8 @@ def since_change(
 
     :param seen: when each rule of the script on that host was first seen.
     """
+    if not seen:
+        return case
     since = seen.get(seen_rule(case), at)
     if since < at and any(before < since for before in seen.values()):
         return _from(case, since)
@@ -68,10 +70,10 @@ def counted(
     """
     if figures.first_started is not None:
         return counted_from_run(case, figures.first_started)
+    if figures.last_started is not None or not seen:
+        return case
     since = seen.get(seen_rule(case), at)
-    if figures.last_started is None and since < at:
-        return _from(case, since)
-    return case
+    return _from(case, since) if since < at else case
 
 
 def counted_from_run(case: Case, started: datetime.datetime) -> Case:

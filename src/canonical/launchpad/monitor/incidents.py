@@ -66,12 +66,14 @@ Change = tuple[datetime.datetime, str]
 class Answer(NamedTuple):
     """The answer to a question, as in `Assessment`.
 
+    :ivar trouble: what is wrong, in a word or two; see `Recently`.
     :ivar ran: when the last success started and completed, or `None`.
     """
 
     state: str
     sentence: str = ""
     ran: tuple[datetime.datetime, datetime.datetime] | None = None
+    trouble: str | None = None
 
 
 # The answers about a script, by question.
@@ -229,9 +231,14 @@ def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answers]:
     found.update({
         (each.name, each.hostname): {
             "recently": Answer(
-                each.recently.state, each.recently.sentence, _ran(each)),
-            "often": Answer(each.often.state, each.often.sentence),
-            "runtime": Answer(each.runtime.state, each.runtime.sentence)}
+                each.recently.state, each.recently.sentence, _ran(each),
+                each.recently.trouble),
+            "often": Answer(
+                each.often.state, each.often.sentence,
+                trouble=each.often.trouble),
+            "runtime": Answer(
+                each.runtime.state, each.runtime.sentence,
+                trouble=each.runtime.trouble)}
         for each in assessments})
     return found
 

@@ -128,8 +128,13 @@ def notice_subject(notice: Notice) -> str:
     """The most important part of a notice, on one line."""
     parts = [(title, alerts) for title, alerts in _parts(notice) if alerts]
     title, alerts = parts[0]
+    since = ""
     if alerts is notice.broken:
-        title = max((each.state for each in alerts), key=STATES.index)
+        title = ", ".join(dict.fromkeys(
+            _trouble(notice, each) for each in sorted(
+                alerts, key=lambda each: -STATES.index(each.state))))
+        opened = min(each.date_opened for each in alerts)
+        since = f", since {opened:%H:%M} UTC"
     scripts = _scripts(alerts)
     subject = f"{title.upper()}: {scripts[0]}"
     shown = 1
@@ -140,9 +145,17 @@ def notice_subject(notice: Notice) -> str:
         shown += 1
     if shown < len(scripts):
         subject += f" and {len(scripts) - shown} more"
+    subject += since
     for title, others in parts[1:]:
         subject += f"; {len(_scripts(others))} {title}"
     return printable(subject)
+
+
+def _trouble(notice: Notice, alert: Alert) -> str:
+    """What is wrong with a script, in a word or two."""
+    answers = list(_bad(notice, alert).values())
+    first = next((each.trouble for each in answers if each.trouble), None)
+    return first or alert.state
 
 
 def notice_text(

@@ -42,6 +42,7 @@ from canonical.launchpad.monitor.waiting import with_waiting
 __all__ = [
     "assess_all",
     "assess_fleet",
+    "assess_fleet_with_cases",
     "place_of",
     "registered_apart",
     "registered_cases",
@@ -110,13 +111,15 @@ def registered_cases(
     rules = {each.name: each for each in expectations}
 
     def case(expectation: IScriptExpectation, host: str | None) -> Case:
-        after = rules.get(expectation.after or "") or queryUtility(
-            IScriptExpectation, expectation.after or "")
+        its = pauses.get(expectation.name, everywhere)
+        if expectation.after is None:
+            return Case(expectation, host, its, skew)
+        after = rules.get(expectation.after) or queryUtility(
+            IScriptExpectation, expectation.after)
         hosts = (after.hosts or (None,)) if after else ()
-        return Case(
-            expectation, host, pauses.get(expectation.name, everywhere), skew,
-            tuple(case(after, each) for each in hosts
-                  if host not in hosts or each == host))
+        return Case(expectation, host, its, skew, tuple(
+            case(after, each) for each in hosts
+            if host not in hosts or each == host))
 
     return [
         case(expectation, host) for expectation in rules.values()
@@ -154,8 +157,28 @@ def assess_fleet(
 
     :param expectations, at, skew, hostname: as for `assess_all`.
     """
+    return [
+        assessment for assessment, _ in assess_fleet_with_cases(
+            expectations, at, skew, hostname)]
+
+
+def assess_fleet_with_cases(
+    expectations: Iterable[IScriptExpectation],
+    at: datetime.datetime,
+    skew: datetime.timedelta,
+    hostname: str | None = None,
+) -> list[tuple[Assessment, Case | None]]:
+    """As `assess_fleet`, each with its case, whose slots are those that count.
+
+    The case is `None` for a group of scripts.
+
+    :param expectations, at, skew, hostname: as for `assess_all`.
+    """
     pairs, waits = _assessed(expectations, at, skew, hostname)
-    return _sorted(with_waiting(with_blind(pairs), waits))
+    cases = {(each.name, each.hostname): case for case, each in pairs}
+    return [
+        (each, cases.get((each.name, each.hostname)))
+        for each in _sorted(with_waiting(with_blind(pairs), waits))]
 
 
 def _assessed(
@@ -168,21 +191,22 @@ def _assessed(
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
-    keys = [(each.expectation.name, each.hostname) for each in cases]
-    every = with_awaited(cases)
-    found = {
-        key: (case, assess(case, figures, at))
-        for key, (case, figures) in zip(
-            every, _with_figures(list(every.values()), at), strict=True)}
+    depending = [case for case in cases if case.after]
+    others = [each for case in depending for each in case.after]
+    pairs = [
+        (case, assess(case, figures, at)) for case, figures in _with_figures(
+            [*cases, *with_awaited(others).values()], at)]
+    fine = {
+        (each.name, each.hostname) for _, each in pairs
+        if each.recently.state == "ok"}
 
     def is_fine(case: Case) -> bool:
-        _, assessment = found[case.expectation.name, case.hostname]
-        return assessment.recently.state == "ok"
+        return (case.expectation.name, case.hostname) in fine
 
     waits = {
-        key: first for key, case in zip(keys, cases, strict=True)
+        (case.expectation.name, case.hostname): first for case in depending
         if (first := awaited(case, is_fine)) is not None}
-    return [found[key] for key in keys], waits
+    return pairs[:len(cases)], waits
 
 
 def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:

@@ -21,6 +21,7 @@ from canonical.launchpad.plaintext import time_text
 __all__ = [
     "RATIO_RUNNING",
     "durations",
+    "is_fast",
     "longest_run",
     "running_sentence",
     "runs_too_long",
@@ -73,6 +74,18 @@ def runtime_is_off(
     took = _average(recent)
     return (low is not None and took < low) or (
         high is not None and took > high)
+
+
+def is_fast(
+    expectation: IScriptExpectation,
+    recent: Sequence[float],
+    earlier: Sequence[float],
+) -> bool:
+    """If recent runs are off, are they shorter than they should be?"""
+    if expectation.learned:
+        return statistics.median(recent) < statistics.median(earlier)
+    low = expectation.average_min
+    return low is not None and _average(recent) < low
 
 
 def runs_too_long(

@@ -41,6 +41,9 @@ __all__ = [
 HAPPENED = ("failed", "missed", "late", "slow", "met", "paused")
 BLANK = ""
 
+# The reason of the pause before a script was there.
+NEW = "new"
+
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -113,7 +116,7 @@ def track_of(row: Row, period: Period) -> Track:
     rule = case.expectation
     if rule.schedule is None:
         return Track(
-            row.name, row.hostname, (), case.skew, rule.every + rule.grace,
+            row.name, row.hostname, (), case.lead, rule.every + rule.grace,
             low, high)
     return Track(
         row.name, row.hostname,
@@ -233,4 +236,6 @@ def _paused(
     return {
         bucket for bucket in range(period.buckets)
         if period.edge(bucket) < at
-        and pause_at(case.pauses, period.edge(bucket) + period.width / 2)}
+        and (pause := pause_at(
+            case.pauses, period.edge(bucket) + period.width / 2))
+        and pause.reason != NEW}

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pyramid.response import Response
 
 from canonical.launchpad.monitor.answers import STATES
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.webapp.buckets import Period
 from canonical.launchpad.webapp.buckets import buckets_of
 from canonical.launchpad.webapp.buckets import period_until
@@ -153,13 +154,14 @@ def _shown(
 ) -> dict[str, Any]:
     """What the template needs of a row."""
     path = address(
-        script_path(request.script_name, row.name),
+        f"{request.script_name}/" if row.name == ALL
+        else script_path(request.script_name, row.name),
         {"host": row.hostname, "range": length})
     low, high = usual_of(row)
     took = row.figures.durations[0] if row.figures.durations else None
     return {
         "row": row, "strip": strip,
-        "why": row.brief if row.rule else
+        "why": row.brief if row.assessment else
         f"no rule; {request.keeper.proposed(row.name)}".rstrip("; "),
         "low": low, "high": high, "took": took,
         "gauge": _gauge(took, low, high),

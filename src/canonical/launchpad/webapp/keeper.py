@@ -168,7 +168,7 @@ class Keeper:
                 late = time.monotonic() - begun > self.refresh / 5
                 if self._wanted or self._closed or late:
                     return
-                if row.rule is None and not self.proposed(row.name):
+                if row.assessment is None and not self.proposed(row.name):
                     with reading():
                         self.proposal(row.name, snapshot.at)
         except GONE as error:

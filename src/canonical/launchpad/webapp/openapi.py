@@ -46,12 +46,12 @@ MAYBE_TEXT, MAYBE_TIME, MAYBE_NUMBER = map(_nullable, (TEXT, TIME, NUMBER))
 QUESTIONS = _object(
     recently=_object(
         state=STATE, sentence=TEXT, last_success=MAYBE_TIME,
-        next_due=MAYBE_TIME),
+        next_due=MAYBE_TIME, trouble=MAYBE_TEXT),
     often=_object(state=STATE, sentence=TEXT, due=WHOLE, met=WHOLE,
-                  extra=WHOLE),
+                  extra=WHOLE, trouble=MAYBE_TEXT),
     runtime=_object(
         state=STATE, sentence=TEXT, runs=WHOLE,
-        average_seconds=MAYBE_NUMBER))
+        average_seconds=MAYBE_NUMBER, trouble=MAYBE_TEXT))
 SCRIPT = {
     "name": TEXT, "state": STATE, "rule": MAYBE_TEXT, "tags": _array(TEXT),
     "hosts": _array(_object(

@@ -99,7 +99,7 @@ def script(request: Any, snapshot: Snapshot) -> Response:
         failures = attempts.getFailures(name, host_shown, limit=CROSSES)
         alerts = getUtility(IScriptAlertSet).getLatest(name, INCIDENTS)
         tried = trial(request, row, snapshot.at)
-        proposal = None if rows[0].rule else request.keeper.proposal(
+        proposal = None if rows[0].assessment else request.keeper.proposal(
             name, snapshot.at)
     path = script_path(request.script_name, name)
     values = {

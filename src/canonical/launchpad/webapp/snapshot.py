@@ -10,12 +10,10 @@ from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptTimelineSet
-from canonical.launchpad.monitor.registry import assess_all
-from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.registry import assess_fleet_with_cases
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import counted
@@ -51,7 +49,8 @@ class Snapshot:
     @property
     def worst(self) -> str:
         """The worst state of a script with a rule; ``ok`` if there is none."""
-        return next((each.state for each in self.rows if each.rule), "ok")
+        return next(
+            (each.state for each in self.rows if each.assessment), "ok")
 
     @functools.cached_property
     def counts(self) -> dict[str, int]:
@@ -88,14 +87,10 @@ def snapshot_at(
 ) -> tuple[Row, ...]:
     """A row for each script that has a rule or is on record."""
     expectations = registered_expectations()
-    cases = {
-        (case.expectation.name, case.hostname): case
-        for case in registered_cases(
-            expectations, at - HORIZON, at + HORIZON, skew)}
     rows = [
-        Row(each.name, each.hostname, each.state, each.figures, each,
-            cases[each.name, each.hostname])
-        for each in assess_all(expectations, at, skew)]
+        # What is said of many scripts together has no case.
+        Row(each.name, each.hostname, each.state, each.figures, each, case)
+        for each, case in assess_fleet_with_cases(expectations, at, skew)]
     known = {each.name for each in expectations}
     unknown = [
         name for name in getUtility(IScriptTimelineSet).getNames()

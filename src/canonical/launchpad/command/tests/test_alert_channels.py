@@ -14,6 +14,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.command import notify
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.launchpad.command.tests.test_alert import timeless
 from canonical.launchpad.command.tests.test_main import RUN
 
 
@@ -50,14 +51,14 @@ class TestWebhook(AlertTestCase):
         self.age(25)
         self.alert(status=1)
         self.assertEqual(
-            ["[test] CRITICAL: garbo"],
-            [each["subject"] for each in self.webhook.received])
+            ["[test] MISSED: garbo"],
+            [timeless(each["subject"]) for each in self.webhook.received])
         self.mail.answer = None
         self.alert()
         self.assertEqual(1, len(self.webhook.received))
         self.assertEqual(
-            ["[test] CRITICAL: garbo", "[test] STILL BROKEN: garbo"],
-            [each["Subject"] for each in self.mail.received])
+            ["[test] MISSED: garbo", "[test] STILL BROKEN: garbo"],
+            [timeless(each["Subject"]) for each in self.mail.received])
 
     def test_a_channel_that_is_not_configured_is_left_alone(self):
         self.alert()
@@ -156,8 +157,8 @@ mail: {server}: gone@example.com: 550 Who?
         for _ in range(2):
             status, out, err = self.command("alert", "--dry-run")
             self.assertEqual((0, ""), (status, err))
-            self.assertTrue(out.startswith(
-                "mail: ops@example.com\nSubject: [test] CRITICAL: garbo\n\n"
+            self.assertTrue(timeless(out).startswith(
+                "mail: ops@example.com\nSubject: [test] MISSED: garbo\n\n"
                 "Script: 1 broken.\n"), out)
         self.assertEqual([], self.mail.received)
         self.assertEqual([], self.alerts())

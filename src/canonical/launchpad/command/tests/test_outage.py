@@ -127,7 +127,10 @@ class TestOutage(AlertTestCase):
 
     def test_a_channel_that_does_not_work_is_none(self):
         self.ran("garbo", 3)
-        main_store().execute("TRUNCATE scriptactivity")
+        main_store().execute(
+            "UPDATE scriptactivity SET date_started = date_started"
+            " - interval '9 days', date_completed = date_completed"
+            " - interval '9 days'")
         self.ztm.commit()
         self.mail.answer = "554 No"
         self.run_alert(1)

@@ -290,11 +290,11 @@ class TestNotice(unittest.TestCase):
 
     def test_the_subject_is_the_most_important(self):
         for alerts, subject in (
-            ([make_alert()], "CRITICAL: garbo"),
+            ([make_alert()], "CRITICAL: garbo, since 08:00 UTC"),
             ([make_alert(hostname="a", state="warning")],
-             "WARNING: garbo on a"),
+             "WARNING: garbo on a, since 08:00 UTC"),
             ([make_alert(name="x", state="warning"), make_alert(name="y")],
-             "CRITICAL: y, x"),
+             "CRITICAL, WARNING: y, x, since 08:00 UTC"),
             ([make_alert(notified=2, closed=0),
               make_alert(name="b", notified=30)],
              "RECOVERED: garbo; 1 still broken"),
@@ -302,7 +302,7 @@ class TestNotice(unittest.TestCase):
             ([make_alert(name=f"script-number-{number}")
               for number in range(1000)],
              "CRITICAL: script-number-0, script-number-1, script-number-2 and"
-             " 997 more"),
+             " 997 more, since 08:00 UTC"),
         ):
             notice = self.notice(alerts, {
                 key: its for each in alerts for key, its in answers(
@@ -368,7 +368,8 @@ STILL BROKEN
              "partly_recovered", "no_longer_expected", "still_broken"],
             list(found))
         self.assertEqual(
-            "[production] CRITICAL: garbo; 1 recovered", found["subject"])
+            "[production] CRITICAL: garbo, since 08:00 UTC; 1 recovered",
+            found["subject"])
         self.assertEqual(notice_text(notice), found["text"])
         plain = plain_message(NOW, "TEST", "Nothing.\n", "production")
         self.assertEqual(list(found), list(plain.as_dict()))

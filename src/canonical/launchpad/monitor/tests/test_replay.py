@@ -464,6 +464,7 @@ def histories(draw, most=40):
     case = Case(
         draw(expectations()), draw(strategies.sampled_from([None, "a"])),
         merged(pauses))
+    runs.sort(key=lambda run: run.date_started)
     return case, runs, night, night + HOURS * HOUR
 
 

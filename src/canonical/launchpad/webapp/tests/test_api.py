@@ -10,6 +10,12 @@ import unittest
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.monitor.incidents import ALL
+from canonical.launchpad.monitor.registry import assess_fleet
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_expectations
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.webapp.tests.browsing import Server
 from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
@@ -93,6 +99,33 @@ class TestAPI(APITestCase):
             self.assertEqual(
                 datetime.timedelta(),
                 datetime.datetime.fromisoformat(moment).utcoffset())
+
+    def test_states_are_those_of_check_also_of_scripts_silent_together(self):
+        names = [f"silent-{number}" for number in range(8)]
+        for name in names:
+            for hour in range(4, 40):
+                self.run_at(name, hour * HOUR, hostname="a")
+        self.write_rules(*(
+            f'name="{name}" schedule="30 * * * *" hosts="a"'
+            for name in names))
+        main_store().execute(
+            "DELETE FROM scriptactivity WHERE name NOT LIKE 'silent%'")
+        found = {
+            (script["name"], each["hostname"]): each["state"]
+            for script in self.json("/api/scripts?search=a")["scripts"]
+            for each in script["hosts"] if each["questions"]}
+        with registered_apart():
+            load_expectations(self.rules)
+            expected = {
+                (each.name, each.hostname): each.state
+                for each in assess_fleet(
+                    registered_expectations(), AT, MINUTE)}
+        self.assertEqual(expected, found)
+        self.assertIn("critical", [
+            state for (name, _), state in found.items() if name == ALL])
+        self.assertEqual("unknown", found["silent-0", "a"])
+        page = self.get("/").text
+        self.assertIn(f">{ALL}</a>", page)
 
     def test_what_is_wrong_is_said_in_json(self):
         application = self.application()
