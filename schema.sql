@@ -114,6 +114,28 @@ IF to_regclass('scriptalert') IS NULL THEN
     );
 END IF;
 
+IF to_regclass('scriptday') IS NULL THEN
+    CREATE TABLE IF NOT EXISTS scriptday (
+        name text NOT NULL,
+        hostname text NOT NULL,
+        day date NOT NULL,
+        runs bigint NOT NULL DEFAULT 0,
+        failures bigint NOT NULL DEFAULT 0,
+        total interval,
+        minimum interval,
+        maximum interval,
+        median interval,
+        due integer,
+        met integer,
+        run_keys uuid[],
+        PRIMARY KEY (name, hostname, day),
+        CONSTRAINT scriptday__durations_of_runs__check
+            CHECK ((runs = 0) = (total IS NULL)),
+        CONSTRAINT scriptday__met_of_due__check
+            CHECK (met BETWEEN 0 AND due)
+    );
+END IF;
+
 END
 $$;
 
@@ -504,6 +526,40 @@ BEGIN
             ('scriptactivity', 'run_key',
              'Identifies the run, so that it is recorded once even if'
              ' recording is tried again.  Null if no key was given.'),
+
+            ('scriptday', NULL,
+             'One row for each script, host and day: what remains of runs and'
+             ' failures that have been pruned.'),
+            ('scriptday', 'name',
+             'The name of the script.'),
+            ('scriptday', 'hostname',
+             'The host that the script ran on.  Empty in a row for a rule that'
+             ' names no host: such a row has only due and met.'),
+            ('scriptday', 'day',
+             'The day in UTC on which the runs started.'),
+            ('scriptday', 'runs',
+             'The number of pruned successes.'),
+            ('scriptday', 'failures',
+             'The number of pruned attempts that failed, were killed or'
+             ' vanished.'),
+            ('scriptday', 'total',
+             'The sum of the durations of the pruned successes.  Null if there'
+             ' are none, as are the next three.'),
+            ('scriptday', 'minimum',
+             'The shortest of these durations.'),
+            ('scriptday', 'maximum',
+             'The longest of these durations.'),
+            ('scriptday', 'median',
+             'The median of these durations.  An estimate if some of them were'
+             ' pruned later than others.'),
+            ('scriptday', 'due',
+             'The number of slots of the day that were due, by the rule when'
+             ' the day was pruned.  Null if there was no rule.'),
+            ('scriptday', 'met',
+             'The number of these slots that were met.'),
+            ('scriptday', 'run_keys',
+             'The keys of the pruned successes.  A success that is recorded'
+             ' again later is not counted again.'),
 
             ('scriptattempt', NULL,
              'One row for each attempt: a run of a script, kept from its'

@@ -14,7 +14,9 @@ __all__ = [
 ]
 
 
-UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
+# A year has 365 days.
+UNITS = {
+    "y": 31_536_000, "w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 # 100 years.  With a longer one, a computed time could be out of range.
 LONGEST = datetime.timedelta(days=36525)
@@ -28,8 +30,8 @@ DURATION = re.compile(
 def parse_duration(text: str) -> datetime.timedelta:
     """The duration that `text` stands for.
 
-    :param text: weeks, days, hours, minutes and seconds, each at most once
-        and in that order.  A number may have a fraction.
+    :param text: years, weeks, days, hours, minutes and seconds, each at most
+        once and in that order.  A number may have a fraction.
     :raises ValueError: if `text` is not a duration.  The message says what
         is expected.
     """
@@ -90,8 +92,8 @@ def duration_text(duration: datetime.timedelta) -> str:
     rest = round(seconds)
     parts = []
     for unit, size in UNITS.items():
-        # A week is printed as 7d, like 6d and 8d.
-        if unit == "w":
+        # A week is printed as 7d, like 6d and 8d, and a year as 365d.
+        if unit in ("y", "w"):
             continue
         count, rest = divmod(rest, size)
         if count:

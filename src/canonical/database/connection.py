@@ -25,6 +25,7 @@ from storm.store import Store
 
 __all__ = [
     "cancel_statement",
+    "cursor_of",
     "cut",
     "database_named",
     "database_of",
@@ -74,6 +75,15 @@ def occupy_standard_descriptors() -> None:
 def _raw(store: Store) -> Any:
     """The connection of psycopg2, or `None` while there is none."""
     return store._connection._raw_connection
+
+
+@contextmanager
+def cursor_of(store: Store) -> Iterator[Any]:
+    """A cursor of psycopg2, for COPY, in the transaction of a store."""
+    # This connects, and joins the transaction.
+    store.execute("SELECT 1", noresult=True)
+    with _raw(store).cursor() as cursor:
+        yield cursor
 
 
 def is_connected(store: Store) -> bool:

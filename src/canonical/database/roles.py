@@ -33,6 +33,14 @@ NEEDS = {
         "scriptpause": ("SELECT", "INSERT", "UPDATE", "DELETE"),
         "scriptrule": ("SELECT", "INSERT"),
         "scriptalert": ("SELECT", "INSERT", "UPDATE"),
+        "scriptday": ("SELECT",),
+    },
+    # For "prune".
+    "history": {
+        "scriptactivity": ("SELECT", "INSERT", "DELETE"),
+        "scriptattempt": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+        "scriptpause": ("SELECT",),
+        "scriptday": ("SELECT", "INSERT", "UPDATE"),
     },
 }
 

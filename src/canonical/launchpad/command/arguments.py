@@ -23,6 +23,7 @@ __all__ = [
     "host_and_port",
     "host_and_script",
     "minutes",
+    "month",
     "period",
     "purpose_and_role",
     "run_id",
@@ -78,6 +79,20 @@ def time(text: str) -> datetime.datetime:
         raise argparse.ArgumentTypeError(
             f"a time out of range: {text!r}; expected one from 1970 to 2999")
     return moment.astimezone(datetime.UTC)
+
+
+def month(text: str) -> datetime.date:
+    """The first day of a month, as in ``2007-02``."""
+    try:
+        day = datetime.datetime.strptime(text, "%Y-%m").date()
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"not a month: {text!r}; expected something like 2007-02"
+        ) from None
+    if not 1970 <= day.year < 3000:
+        raise argparse.ArgumentTypeError(
+            f"a month out of range: {text!r}; expected one from 1970 to 2999")
+    return day
 
 
 def text(value: str) -> str:
@@ -159,9 +174,9 @@ def uri(value: str) -> str:
 def purpose_and_role(value: str) -> tuple[str, str]:
     """Whom to grant what, as in ``scripts=ROLE``."""
     purpose, _, role = value.partition("=")
-    if purpose not in ("scripts", "monitor") or not role or (
+    if purpose not in ("scripts", "monitor", "history") or not role or (
         not is_printable(role)
     ):
         raise argparse.ArgumentTypeError(
-            f"{value!r}; expected scripts=ROLE or monitor=ROLE")
+            f"{value!r}; expected scripts=ROLE, monitor=ROLE or history=ROLE")
     return purpose, role

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from canonical.launchpad.command import historyoptions
 from canonical.launchpad.command import options
 from canonical.launchpad.command.runoptions import add_run_options
 
@@ -242,6 +243,49 @@ COMMANDS = {
         {"scriptactivity flush": "record them now",
          "*/10 * * * * scriptactivity flush": "a line of a crontab"},
         "flush", "flush"),
+    "report": Command(
+        "print what a month was like for each script",
+        "Prints a line for each script: the scheduled runs that were due and"
+        " met, and their share; successes and failures; the median and the"
+        " 95th percentile of the durations of successes; incidents that"
+        " opened, and the median time to recovery.  What \"prune\" has deleted"
+        " counts too; then the median is that of the medians of days, and the"
+        " 95th percentile is not known.",
+        {"scriptactivity report --month 2007-02": "the whole of February",
+         "scriptactivity report --csv > month.csv": "this month, until now"},
+        "report", "report", historyoptions.add_report_options),
+    "export": Command(
+        "copy runs or attempts to a file",
+        "Copies all successes, or all attempts that have ended, to a file of"
+        " CSV or of JSON lines.  Any number of rows takes the same memory.",
+        {"scriptactivity export runs.csv.gz": "all successes",
+         "scriptactivity export --attempts --since 2007-02-01T00:00Z -":
+         "attempts, to standard output"},
+        "transfer", "export", historyoptions.add_export_options),
+    "import": Command(
+        "add runs or attempts from files",
+        "Adds successes and attempts that are not on record yet.  It can be"
+        " interrupted and repeated: each run is there once.  It reads what"
+        " \"export\" writes, dumps of the table scriptactivity by pg_dump,"
+        " cron.job_run_details of pg_cron as CSV or as a dump, and pings from"
+        " the API of Healthchecks.  The exit status is 0, or 1 if lines were"
+        " wrong.",
+        {"scriptactivity import runs.csv.gz": "what \"export\" has written",
+         "scriptactivity import --name backup --host db1 pings.json":
+         "pings of Healthchecks, which name neither script nor host"},
+        "transfer", "import_", historyoptions.add_import_options),
+    "prune": Command(
+        "delete old runs, and keep their numbers",
+        "Deletes runs and attempts that are older than --keep, in small"
+        " batches, and keeps their numbers for each script, host and day:"
+        " runs, failures, durations, and slots that were due and met.  The"
+        " last 250 successes of a script on a host stay.  It is a cron script:"
+        " its runs are recorded, and a rule for \"scriptactivity-prune\""
+        " watches it.  It can be interrupted at any moment.",
+        {"15 4 * * * scriptactivity prune": "a line of a crontab",
+         "scriptactivity prune --keep 400d --keep-failures 3y":
+         "the same, with the defaults written out"},
+        "prune", "prune", historyoptions.add_prune_options, database=False),
 }
 
 DESCRIPTION = """\

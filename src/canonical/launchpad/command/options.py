@@ -32,6 +32,7 @@ __all__ = [
     "add_config_file_option",
     "add_config_options",
     "add_crontab_options",
+    "add_expectations_option",
     "add_failures_options",
     "add_grafana_options",
     "add_init_options",
@@ -75,8 +76,8 @@ def add_init_options(parser: argparse.ArgumentParser) -> None:
         "--grant", metavar="PURPOSE=ROLE", type=purpose_and_role,
         action="append", default=[],
         help="grant a role of the database what it needs to run scripts"
-             " (scripts=ROLE), or to check and alert too (monitor=ROLE); may"
-             " be given several times")
+             " (scripts=ROLE), to check and alert too (monitor=ROLE), or to"
+             " prune (history=ROLE); may be given several times")
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -142,14 +143,14 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``show`` takes."""
     parser.add_argument(
         "name", metavar="NAME", type=text, help="the script")
-    _add_expectations_option(parser)
+    add_expectations_option(parser)
     add_output_options(parser)
 
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``check`` takes."""
     _add_names_argument(parser)
-    _add_expectations_option(parser)
+    add_expectations_option(parser)
     _add_at_option(parser, "answer as of this time")
     parser.add_argument(
         "--host", type=text,
@@ -223,7 +224,7 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``backtest`` takes."""
     _add_names_argument(parser)
     _add_tag_option(parser)
-    _add_expectations_option(parser)
+    add_expectations_option(parser)
     parser.add_argument(
         "--against", metavar="FILE", type=file_path,
         help="another rules file; print only the alerts that differ")
@@ -234,7 +235,7 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
 
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``alert`` takes."""
-    _add_expectations_option(
+    add_expectations_option(
         parser, "; always the same, for what is not in it is no longer"
         " expected")
     how = parser.add_mutually_exclusive_group()
@@ -260,7 +261,7 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", metavar="HOST:PORT", type=host_and_port,
         help="where to listen; by default what [web] listen says")
-    _add_expectations_option(parser)
+    add_expectations_option(parser)
 
 
 def add_grafana_options(parser: argparse.ArgumentParser) -> None:
@@ -283,7 +284,7 @@ def add_snooze_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for", metavar="DURATION", dest="duration", type=duration,
         required=True, help="for how long, such as 2h; 0s ends it")
-    _add_expectations_option(parser)
+    add_expectations_option(parser)
     _add_local_option(parser)
 
 
@@ -319,9 +320,13 @@ def _add_tag_option(
              " several times, for scripts with any of the tags")
 
 
-def _add_expectations_option(
+def add_expectations_option(
     parser: argparse.ArgumentParser, but: str = ""
 ) -> None:
+    """Add --expectations.
+
+    :param but: what else there is to say of it.
+    """
     parser.add_argument(
         "--expectations", metavar="FILE", type=file_path,
         help="a rules file (ZCML), instead of the one that [monitor]"

@@ -37,10 +37,12 @@ from canonical.launchpad.interfaces import EndedRun
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.interfaces import Pause
+from canonical.launchpad.interfaces import ScriptDay
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
@@ -87,6 +89,7 @@ class About(NamedTuple):
     failures: list[Any]
     alerts: list[Alert]
     pauses: list[Pause]
+    pruned: list[ScriptDay]
 
 
 def show(args: argparse.Namespace) -> int:
@@ -124,7 +127,8 @@ def _about(args: argparse.Namespace) -> About:
         getUtility(IScriptHistorySet).getLatest(args.name, PICTURED),
         attempt_set.getFailures(args.name, limit=FAILURES),
         [each for each in open_alerts() if each.name == args.name],
-        getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []))
+        getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []),
+        getUtility(IScriptDaySet).getDays(None, None, args.name))
 
 
 def _as_dict(about: About) -> dict[str, Any]:
@@ -147,7 +151,38 @@ def _as_dict(about: About) -> dict[str, Any]:
                 "until": None if each.date_ended == FOREVER
                 else each.date_ended,
             } for each in about.pauses],
+        "pruned": _pruned(about.pruned),
     }
+
+
+def _pruned(days: Sequence[ScriptDay]) -> dict[str, Any] | None:
+    """What remains of runs that have been pruned."""
+    days = [each for each in days if each.runs or each.failures]
+    if not days:
+        return None
+    runs = sum(each.runs for each in days)
+    total = sum(
+        (each.total for each in days if each.total), datetime.timedelta())
+    return {
+        "runs": runs,
+        "failures": sum(each.failures for each in days),
+        "since": str(min(each.day for each in days)),
+        "until": str(max(each.day for each in days)),
+        "average": total / runs if runs else None,
+        "longest": max(
+            (each.maximum for each in days if each.maximum), default=None),
+    }
+
+
+def _pruned_lines(days: Sequence[ScriptDay]) -> list[str]:
+    pruned = _pruned(days)
+    if pruned is None:
+        return []
+    took = f", {ago(pruned['average'])} each on average" if (
+        pruned["runs"]) else ""
+    return [
+        f"{pruned['runs']} runs{took}, and {pruned['failures']} failures, from"
+        f" {pruned['since']} to {pruned['until']}"]
 
 
 def _print(about: About) -> None:
@@ -162,6 +197,7 @@ def _print(about: About) -> None:
         *_answers(about.assessments),
         ("running", [_running_line(each) for each in about.running]),
         ("runs", _run_lines(about.runs, console.width - len(MARGIN))),
+        ("pruned", _pruned_lines(about.pruned)),
         ("failures", [
             line for each in about.failures
             for line in (_failure_line(each), *end_of_output(each))]),

@@ -238,7 +238,7 @@ COUNT_IN_A_ROW = "SELECT count(*) FROM ({}) AS failed".format(_failed(
     "id", f"{WHICH} AND date_started > coalesce({LAST}, '-infinity')"))
 
 
-def _pairs(table: str) -> str:
+def pairs(table: str) -> str:
     """All pairs of name and host in a table; each step uses an index."""
     return f"""
         (SELECT name, hostname FROM {table} ORDER BY name, hostname LIMIT 1)
@@ -254,8 +254,8 @@ def _pairs(table: str) -> str:
 
 SUMMARIES = f"""
     WITH RECURSIVE
-        scriptactivity_pairs AS ({_pairs("scriptactivity")}),
-        scriptattempt_pairs AS ({_pairs("scriptattempt")})
+        scriptactivity_pairs AS ({pairs("scriptactivity")}),
+        scriptattempt_pairs AS ({pairs("scriptattempt")})
     SELECT script.name, script.hostname,
         success.date_started, success.date_completed - success.date_started,
         failure.date_started, failure.reason,

@@ -16,7 +16,10 @@ An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptTimelineSet` counts them and pages through them, for what people look
-at.  `IScriptAlertSet` keeps what people were notified of.
+at.  `IScriptAlertSet` keeps what people were notified of.  `IScriptDaySet`
+prunes old runs, and keeps one `ScriptDay` for each day of a script on a host.
+`IScriptTransferSet` copies runs out and in.  `IScriptReportSet`
+returns what ``report`` says of a month.
 """
 
 import importlib
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptalert import Alert
     from canonical.launchpad.interfaces.scriptalert import BadAnswer
     from canonical.launchpad.interfaces.scriptalert import IScriptAlertSet
+    from canonical.launchpad.interfaces.scriptday import IScriptDaySet
+    from canonical.launchpad.interfaces.scriptday import ScriptDay
     from canonical.launchpad.interfaces.scriptexpectation import HORIZON
     from canonical.launchpad.interfaces.scriptexpectation import (
         IScriptExpectation,
@@ -58,6 +63,8 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptpause import IScriptDowntime
     from canonical.launchpad.interfaces.scriptpause import IScriptPauseSet
     from canonical.launchpad.interfaces.scriptpause import Pause
+    from canonical.launchpad.interfaces.scriptreport import IScriptReportSet
+    from canonical.launchpad.interfaces.scriptreport import ReportFigures
     from canonical.launchpad.interfaces.scriptrule import IScriptRuleSet
     from canonical.launchpad.interfaces.scriptrule import SeenRule
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
@@ -70,6 +77,9 @@ if TYPE_CHECKING:
     )
     from canonical.launchpad.interfaces.scripttimeline import PastRun
     from canonical.launchpad.interfaces.scripttimeline import Track
+    from canonical.launchpad.interfaces.scripttransfer import (
+        IScriptTransferSet,
+    )
 
 
 __all__ = [
@@ -93,21 +103,26 @@ __all__ = [
     "IScriptAlertSet",
     "IScriptAttempt",
     "IScriptAttemptSet",
+    "IScriptDaySet",
     "IScriptDowntime",
     "IScriptExpectation",
     "IScriptFiguresSet",
     "IScriptHistorySet",
     "IScriptPauseSet",
+    "IScriptReportSet",
     "IScriptRuleSet",
     "IScriptSummary",
     "IScriptTimelineSet",
+    "IScriptTransferSet",
     "Inquiry",
     "KeptOutput",
     "Output",
     "PastAttempt",
     "PastRun",
     "Pause",
+    "ReportFigures",
     "Run",
+    "ScriptDay",
     "SeenRule",
     "Track",
     "UnrecordedRun",
@@ -119,13 +134,16 @@ __all__ = [
 # What only readers of the records use.  A script does not wait for it.
 _OF_READERS = (
     "scriptalert",
+    "scriptday",
     "scriptexpectation",
     "scriptfigures",
     "scripthistory",
     "scriptpause",
+    "scriptreport",
     "scriptrule",
     "scriptsummary",
     "scripttimeline",
+    "scripttransfer",
 )
 
 

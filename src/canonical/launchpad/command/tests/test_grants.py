@@ -94,7 +94,7 @@ class TestGrants(InitTestCase):
         role = self.as_role(self.MONITOR)
         given = ["--expectations", str(rules)]
         for command, statuses in (
-            (["flush"], [0]), (["check", *given], [1, 2]),
+            (["flush"], [0]), (["check", *given], [0, 1, 2]),
             (["alert", "-q", *given], [0]),
             (["snooze", "hello", "--for", "1h", *given], [0]),
             (["snooze", "hello", "--for", "0s", *given], [0]),
@@ -148,8 +148,8 @@ class TestGrants(InitTestCase):
             status, out, err = self.run_command("init", "--grant", text)
             self.assertEqual((2, ""), (status, out))
             self.assertIn(
-                f"argument --grant: {text!r}; expected scripts=ROLE or"
-                " monitor=ROLE", err)
+                f"argument --grant: {text!r}; expected scripts=ROLE,"
+                " monitor=ROLE or history=ROLE", err)
 
     def test_who_may_not_grant_says_who_may(self):
         self.grant()

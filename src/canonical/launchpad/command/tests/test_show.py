@@ -39,7 +39,7 @@ class TestShow(CheckTestCase):
         about, = json.loads(self.show("slow", "--json"))
         self.assertEqual(
             ["name", "rule", "declared_in", "trouble", "assessments",
-             "running", "runs", "failures", "alerts", "pauses"],
+             "running", "runs", "failures", "alerts", "pauses", "pruned"],
             list(about))
         self.assertEqual(
             "every 1h, grace 5m, 0 misses allowed in 1h, average ..1s,"

@@ -1,0 +1,160 @@
+"""The command ``scriptactivity prune``: delete old runs, and count them."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Iterable
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg2
+from storm.exceptions import StormError
+from zope.component import getUtility
+
+from canonical.config import ConfigError
+from canonical.config.durations import duration_text
+from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.rules import all_expected
+from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import rules_file
+from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import IScriptDaySet
+from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.monitor.availability import DAY
+from canonical.launchpad.monitor.availability import midnight
+from canonical.launchpad.monitor.availability import runs_until
+from canonical.launchpad.monitor.availability import tallies
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import reach
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.scripts.base import LaunchpadCronScript
+from canonical.launchpad.scripts.base import LaunchpadScriptFailure
+from canonical.launchpad.scripts.logger import script_logger
+from canonical.launchpad.zcml import execute_zcml
+
+
+__all__ = [
+    "PruneScript",
+    "prune",
+]
+
+
+# Rows that one transaction deletes: a fraction of a second, in which nobody
+# waits but who writes the same rows.
+BATCH = 5000
+
+# Days whose runs are in memory at once.
+DAYS_AT_ONCE = 31 * DAY
+
+
+class PruneScript(LaunchpadCronScript):
+    """Delete old runs and attempts, and keep their numbers for each day.
+
+    :ivar wanted: the parsed arguments of the command.
+    """
+
+    wanted: argparse.Namespace
+
+    def main(self) -> None:
+        """See `LaunchpadScript`."""
+        # A script registers only what it needs to record its runs.
+        execute_zcml()
+        try:
+            self._prune()
+        except ExpectationError as error:
+            raise ConfigError(str(error)) from None
+        except (StormError, psycopg2.Error) as error:
+            raise LaunchpadScriptFailure(in_a_line(error)) from None
+
+    def _prune(self) -> None:
+        # Whole days in UTC, so that a day is counted at once.
+        now = datetime.datetime.now(datetime.UTC)
+        today = midnight(now.date())
+        wanted = self.wanted
+        before = today - wanted.keep
+        days = getUtility(IScriptDaySet)
+        # What was due is known only as long as the runs are there.
+        cases = _cases(wanted.expectations, before)
+        _check_windows(cases, wanted.keep)
+        self._count_due(cases, before.date())
+        runs = self._commit_each(days.pruneRuns(before, BATCH))
+        attempts = self._commit_each(days.pruneAttempts(
+            before, today - max(wanted.keep, wanted.keep_failures), BATCH))
+        texts = 0
+        if wanted.keep_output or wanted.keep_reasons:
+            texts = self._commit_each(days.pruneTexts(
+                wanted.keep_output and now - wanted.keep_output,
+                wanted.keep_reasons and now - wanted.keep_reasons, BATCH))
+        self.logger.info(
+            "Pruned %d runs and %d attempts, and the texts of %d attempts.",
+            runs, attempts, texts)
+
+    def _commit_each(self, numbers: Iterable[int]) -> int:
+        """Commit each batch; return the number of all rows."""
+        total = 0
+        for number in numbers:
+            self.txn.commit()
+            total += number
+        return total
+
+    def _count_due(self, cases: Sequence[Case], until: datetime.date) -> None:
+        """Keep which slots were due and met on days that will be pruned."""
+        first_days = getUtility(IScriptDaySet).getFirstDays(
+            [case.expectation.name for case in cases],
+            [case.hostname for case in cases])
+        for case, since in zip(cases, first_days, strict=True):
+            while since is not None and since < until:
+                end = min(since + DAYS_AT_ONCE, until)
+                _record_due(case, since, end)
+                self.txn.commit()
+                since = end
+
+
+def _cases(path: Path | None, before: datetime.datetime) -> list[Case]:
+    """The rules, each on each of its hosts; none if there are no rules."""
+    if path is None and rules_file() is None:
+        return []
+    long_ago = before - 10 * HORIZON
+    return registered_cases(
+        all_expected(path), long_ago, before, clock_skew())
+
+
+def _check_windows(
+    cases: Iterable[Case], keep: datetime.timedelta
+) -> None:
+    """Check that no check looks back further than runs are kept.
+
+    :raises ConfigError: if one does.
+    """
+    for case in cases:
+        if reach(case) + DAY > keep:
+            raise ConfigError(
+                f"--keep {duration_text(keep)} is too short for the rule of"
+                f" {case.expectation.name}, which looks back"
+                f" {duration_text(reach(case))}; keep at least a day more")
+
+
+def _record_due(
+    case: Case, since: datetime.date, until: datetime.date
+) -> None:
+    name, hostname = case.expectation.name, case.hostname
+    runs = getUtility(IScriptHistorySet).getRuns(
+        name, midnight(since) - case.skew, runs_until(case, midnight(until)))
+    # All of these slots are long due.
+    found = tallies(
+        case, [run for run in runs if hostname in (None, run.hostname)],
+        since, until, datetime.datetime.now(datetime.UTC))
+    getUtility(IScriptDaySet).recordDue(
+        (name, hostname or "", day, tally.due, tally.met)
+        for day, tally in found.items())
+
+
+def prune(args: argparse.Namespace) -> int:
+    """Delete old runs.  The exit status is that of a script."""
+    logger = script_logger(args.parser, args, PruneScript.loglevel)
+    script = PruneScript("scriptactivity-prune", test_args=[], logger=logger)
+    script.wanted = args
+    script.lock_and_run()
+    return 0

@@ -1,0 +1,197 @@
+"""The lines of a file that ``import`` reads, as named values."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+from typing import NamedTuple
+
+
+__all__ = [
+    "Line",
+    "lines_of",
+]
+
+
+# The tables of a dump that are read.
+TABLES = {"scriptactivity", "scriptattempt", "job_run_details"}
+
+COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*')
+
+# By "COPY" in the PostgreSQL manual.
+ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
+
+# Large enough for every answer of an API, and no burden to any machine.
+LARGEST_DOCUMENT = 50_000_000
+
+
+class Line(NamedTuple):
+    """A line, or several if a value has line breaks.
+
+    :ivar number: of the first line, from 1 on.
+    :ivar text: the line as it is in the file.
+    :ivar values: by their names; an exception if it cannot be read.
+    """
+
+    number: int
+    text: str
+    values: dict[str, str | None] | ValueError
+
+
+def lines_of(file: Iterable[str]) -> Iterator[Line]:
+    """The lines with values in CSV, JSON, or a dump.
+
+    :raises ValueError: if nothing in the file can be understood.
+    """
+    lines = iter(file)
+    first = next((line for line in lines if line.strip()), "")
+    whole = itertools.chain([first], lines)
+    start = first.lstrip("\N{BYTE ORDER MARK} ")
+    if not start.strip():
+        return iter(())
+    if start.startswith("{"):
+        if _is_object(start):
+            return _json_lines(whole)
+        return _document(whole)
+    if start.startswith(("--", "SET ", "COPY ", "\\restrict")):
+        return _dump(whole)
+    return _csv(whole)
+
+
+def _is_object(line: str) -> bool:
+    """Is a line an object of its own, rather than part of a document?"""
+    try:
+        return "pings" not in json.loads(line)
+    except ValueError:
+        return not line.rstrip().endswith(("{", "["))
+
+
+def _json_lines(lines: Iterable[str]) -> Iterator[Line]:
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        try:
+            found = json.loads(text)
+            if not isinstance(found, dict):
+                raise ValueError("it is not an object")
+        except ValueError as error:
+            yield Line(number, text, ValueError(f"not JSON: {error}"))
+            continue
+        yield Line(number, text, _texts(found))
+
+
+def _document(lines: Iterable[str]) -> Iterator[Line]:
+    """The pings in an answer of the API of Healthchecks."""
+    text = ""
+    for line in lines:
+        text += line
+        if len(text) > LARGEST_DOCUMENT:
+            raise ValueError(
+                "a JSON document that is larger than"
+                f" {LARGEST_DOCUMENT // 10**6} MB")
+    try:
+        pings = json.loads(text)["pings"]
+        objects = [dict(ping) for ping in pings]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            "neither JSON lines nor an answer of Healthchecks with"
+            " \"pings\"") from None
+    for number, ping in enumerate(objects, 1):
+        yield Line(number, json.dumps(ping) + "\n", _texts(ping))
+
+
+def _texts(found: dict[str, Any]) -> dict[str, str | None]:
+    return {
+        name: value if value is None or isinstance(value, str)
+        else json.dumps(value)
+        for name, value in found.items()}
+
+
+class _Remembering:
+    """Lines, and those that were taken since it was asked last."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Remembering:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken.append(line)
+        # The csv module refuses what it cannot store.
+        return line.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _csv(lines: Iterable[str]) -> Iterator[Line]:
+    source = _Remembering(lines)
+    reader = csv.reader(source)
+    columns: list[str] | None = None
+    number = 1
+    while True:
+        try:
+            row = next(reader)
+            wrong = None
+        except StopIteration:
+            return
+        except csv.Error as error:
+            wrong = ValueError(f"not CSV: {error}")
+        text = "".join(source.taken)
+        source.taken.clear()
+        if columns is None:
+            if wrong:
+                raise wrong
+            columns = [each.strip("\N{BYTE ORDER MARK} ") for each in row]
+        elif wrong:
+            yield Line(number, text, wrong)
+        elif len(row) == len(columns):
+            yield Line(number, text, {
+                name: value or None
+                for name, value in zip(columns, row, strict=True)})
+        elif row:
+            yield Line(number, text, ValueError(
+                f"{len(row)} values for {len(columns)} columns"))
+        number = reader.line_num + 1
+
+
+def _dump(lines: Iterable[str]) -> Iterator[Line]:
+    """The rows of the tables in a dump of pg_dump."""
+    columns: list[str] | None = None
+    is_wanted = found = False
+    for number, text in enumerate(lines, 1):
+        if columns is None:
+            match = COPY.fullmatch(text)
+            if match:
+                is_wanted = match[1] in TABLES
+                found = found or is_wanted
+                columns = [
+                    each.strip(' "') for each in match[2].split(",")]
+        elif text.rstrip("\r\n") == "\\.":
+            columns = None
+        elif is_wanted:
+            row = text.rstrip("\n").split("\t")
+            if len(row) != len(columns):
+                yield Line(number, text, ValueError(
+                    f"{len(row)} values for {len(columns)} columns"))
+                continue
+            yield Line(number, text, {
+                name: None if value == "\\N" else _unescaped(value)
+                for name, value in zip(columns, row, strict=True)})
+    if not found:
+        raise ValueError(
+            "a dump without COPY of a table that is known:"
+            f" {', '.join(sorted(TABLES))}; pg_dump must not be called with"
+            " --inserts")
+
+
+def _unescaped(value: str) -> str:
+    if "\\" not in value:
+        return value
+    return ESCAPE.sub(lambda match: ESCAPED.get(match[1], match[1]), value)

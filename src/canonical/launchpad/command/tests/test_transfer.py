@@ -1,0 +1,346 @@
+"""What ``export`` writes and ``import`` reads, and that it is there once."""
+
+import contextlib
+import datetime
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+import uuid
+from pathlib import Path
+
+from zope.component import getUtility
+from zope.interface.verify import verifyObject
+
+from canonical.database.sqlbase import initZopeless
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.main import main
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptTransferSet
+from canonical.launchpad.interfaces import Output
+from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing.children import start_python
+
+
+START = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
+
+DRIVER = str(Path(__file__).with_name("transferdriver.py"))
+
+RUNS = "SELECT name, hostname, date_started, date_completed, run_key" \
+    " FROM scriptactivity ORDER BY 1, 2, 3"
+ATTEMPTS = "SELECT name, hostname, pid, date_started, date_ended, outcome," \
+    " exit_status, reason, run_key, stdout, stderr FROM scriptattempt" \
+    " ORDER BY 1, 2, 4"
+
+DUMP = """\
+--
+-- PostgreSQL database dump
+--
+SET client_encoding = 'UTF8';
+COPY public.other (id, name) FROM stdin;
+1\tgarbo
+\\.
+COPY public.scriptactivity (id, name, hostname, date_started, \
+date_completed) FROM stdin;
+1\tgarbo\tloganberry\t2007-02-01 10:00:00\t2007-02-01 10:01:00.5
+2\ta\\\\b\tloganberry\t2007-02-01 10:00:00\t2007-02-01 10:01:00
+\\.
+"""
+
+PG_CRON = """\
+jobid,runid,job_pid,database,username,command,status,return_message,\
+start_time,end_time
+10,4328,2610,postgres,marco,select process(),succeeded,SELECT 1,\
+2023-02-07 09:30:00.098164+01,2023-02-07 09:30:00.130729+01
+10,4320,2602,postgres,marco,select process(),failed,"server
+restarted",2023-02-07 09:27:00.011833+01,2023-02-07 09:27:00.72121+01
+9,4330,2603,postgres,marco,select process(),running,,\
+2023-02-07 09:31:00+01,
+"""
+
+HEALTHCHECKS = {"pings": [
+    {"type": "success", "date": "2020-06-09T14:51:06.113073+00:00", "n": 4,
+     "scheme": "http", "remote_addr": "192.0.2.0", "method": "GET",
+     "ua": "curl/7.68.0", "rid": "123e4567-e89b-12d3-a456-426614174000",
+     "duration": 2.896736},
+    {"type": "start", "date": "2020-06-09T14:51:03.216337+00:00", "n": 3,
+     "scheme": "http", "remote_addr": "192.0.2.0", "method": "GET",
+     "ua": "curl/7.68.0", "rid": "123e4567-e89b-12d3-a456-426614174000"},
+    {"type": "fail", "date": "2020-06-09T14:50:59.633577+00:00", "n": 2,
+     "scheme": "http", "remote_addr": "192.0.2.0", "method": "GET",
+     "ua": "curl/7.68.0", "rid": None},
+]}
+
+
+class TransferTestCase(unittest.TestCase):
+
+    layer = LaunchpadZopelessLayer
+
+    def setUp(self):
+        self.ztm = initZopeless()
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+
+    def call(self, *argv, expected=0):
+        self.ztm.commit()
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main([str(each) for each in argv])
+        self.ztm = initZopeless()
+        self.assertEqual(expected, status, err.getvalue())
+        return out.getvalue() + err.getvalue()
+
+    def write(self, name, text):
+        path = self.directory / name
+        path.write_text(text)
+        return path
+
+    def rows(self, statement=RUNS):
+        return list(main_store().execute(statement))
+
+    def empty(self):
+        main_store().execute("TRUNCATE scriptactivity, scriptattempt")
+
+    def records(self):
+        """Rows with all that a form could spoil."""
+        activities = getUtility(IScriptActivitySet)
+        for number, name in enumerate(['"a", b', "é\\t", "{}", "\\N", "x"]):
+            activities.recordSuccess(
+                name, START + number * MINUTE,
+                START + number * MINUTE + datetime.timedelta(microseconds=1),
+                "host", uuid.uuid4())
+        attempts = getUtility(IScriptAttemptSet)
+        for outcome in "failure", "success", "skipped":
+            attempts.end(
+                attempts.begin("x", uuid.uuid4(), START, outcome), outcome,
+                START + MINUTE, 1, "a\t\"reason\", \\ and more",
+                Output("out\n\x01\x02\\.\n", "\n"))
+        attempts.begin("x", uuid.uuid4(), START, "runs")
+
+
+class TestBothWays(TransferTestCase):
+
+    def test_the_utility_is_what_its_interface_says(self):
+        self.assertTrue(verifyObject(
+            IScriptTransferSet, getUtility(IScriptTransferSet)))
+
+    def test_what_is_exported_is_imported_once(self):
+        self.records()
+        runs = self.rows()
+        attempts = [row for row in self.rows(ATTEMPTS) if row[5] is not None]
+        for ending in "csv", "jsonl", "csv.gz", "jsonl.gz":
+            with self.subTest(ending):
+                paths = [self.directory / f"{what}.{ending}"
+                         for what in ("runs", "attempts")]
+                self.call("export", paths[0])
+                self.call("export", "--attempts", paths[1])
+                self.assertIn("; 5 were on record",
+                              self.call("import", *paths))
+                self.empty()
+                self.call("import", *paths)
+                self.assertEqual(runs, self.rows())
+                self.assertEqual(attempts, self.rows(ATTEMPTS))
+                self.call("import", *paths)
+                self.assertEqual(runs, self.rows())
+                self.assertEqual(attempts, self.rows(ATTEMPTS))
+
+    def test_standard_input_and_output(self):
+        self.records()
+        self.ztm.commit()
+        runs = self.rows()
+        self.ztm.commit()
+        done = [start_python(
+            [DRIVER, "export", "-"], dict(os.environ),
+            stdout=subprocess.PIPE)]
+        out = done[0].communicate()[0]
+        self.empty()
+        self.ztm.commit()
+        done.append(start_python(
+            [DRIVER, "import", "-"], dict(os.environ),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        self.assertIn(b"added 5 runs", done[1].communicate(out)[0])
+        self.assertEqual([0, 0], [each.returncode for each in done])
+        self.assertEqual(runs, self.rows())
+
+    def test_a_period(self):
+        self.records()
+        path = self.directory / "runs.csv"
+        self.call("export", "--since", "2007-02-01T10:01Z",
+                  "--until", "2007-02-01T10:03Z", path)
+        self.assertEqual(3, len(path.read_text().splitlines()))
+
+    def test_a_name_that_says_no_form_is_refused(self):
+        self.assertIn("or add --form", self.call(
+            "export", self.directory / "runs.txt", expected=2))
+
+    def test_an_export_that_fails_leaves_no_file(self):
+        main_store().execute("ALTER TABLE scriptactivity RENAME TO gone")
+        self.ztm.commit()
+        try:
+            self.call("export", self.directory / "runs.csv", expected=1)
+        finally:
+            main_store().execute("ALTER TABLE gone RENAME TO scriptactivity")
+            self.ztm.commit()
+        self.assertEqual([], list(self.directory.iterdir()))
+
+    def test_a_row_without_a_key_is_there_once(self):
+        getUtility(IScriptActivitySet).recordSuccess(
+            "garbo", START, START + MINUTE, "host")
+        path = self.write(
+            "runs.csv", "name,hostname,date_started,date_completed\n"
+            "garbo,host,2007-02-01 10:00:00,2007-02-01T10:01Z\n"
+            "garbo,host,2007-02-01 12:00:00+01,2007-02-01 12:01+01\n")
+        for _ in range(2):
+            self.call("import", path)
+            self.assertEqual(
+                [(START, True), (START + 60 * MINUTE, False)],
+                [(row[2], row[4] is None) for row in self.rows()])
+
+    def test_a_run_that_was_pruned_is_not_added_again(self):
+        key = uuid.uuid4()
+        main_store().execute(
+            "INSERT INTO scriptday"
+            " (name, hostname, day, runs, total, run_keys) VALUES"
+            " ('garbo', 'host', '2007-02-01', 1, '1 min', ARRAY[?]::uuid[])",
+            (str(key),))
+        path = self.write(
+            "runs.csv",
+            "name,hostname,date_started,date_completed,run_key\n"
+            f"garbo,host,2007-02-01 10:00:00,2007-02-01T10:01Z,{key}\n")
+        self.assertIn("1 were on record", self.call("import", path))
+        self.assertEqual([], self.rows())
+
+
+class TestBadLines(TransferTestCase):
+
+    LINES = """\
+name,hostname,date_started,date_completed,run_key
+good,host,2007-02-01 10:00:00,2007-02-01 10:01:00,
+,host,2007-02-01 10:00:00,2007-02-01 10:01:00,
+bad,host,yesterday,2007-02-01 10:01:00,
+bad,host,2007-02-01 10:02:00,2007-02-01 10:01:00,
+bad,host,2007-02-01 10:00:00,2007-02-01 10:01:00,key
+bad,host
+"bad
+line",host,2007-02-01 10:00:00,2007-02-01 10:01:00,
+good,host2,2007-02-01 10:00:00,2007-02-01 10:01:00,
+"""
+
+    def test_the_first_stops_everything(self):
+        path = self.write("runs.csv", self.LINES)
+        text = self.call("import", path, expected=1)
+        self.assertIn(f"{path}:3: name is missing", text)
+        self.assertIn("stopped at the first wrong line", text)
+        self.assertEqual(1, len(self.rows()))
+
+    def test_they_are_set_aside(self):
+        path = self.write("runs.csv", self.LINES)
+        bad = self.directory / "bad.csv"
+        text = self.call("import", "--bad-lines", bad, path, expected=1)
+        for number, reason in (
+            (3, "name is missing"),
+            (4, "date_started is not a time: 'yesterday'"),
+            (5, "the run ends before it starts"),
+            (6, "run_key is not a UUID: 'key'"),
+            (7, "2 values for 5 columns"),
+            (8, "name must not have line breaks"),
+        ):
+            self.assertIn(f"{path}:{number}: {reason}", text)
+        self.assertIn("; 6 lines set aside", text)
+        self.assertEqual(2, len(self.rows()))
+        lines = self.LINES.splitlines(keepends=True)
+        self.assertEqual("".join(lines[2:9]), bad.read_text())
+
+    def test_what_no_line_of_can_be_understood(self):
+        for name, text, reason in (
+            ("a.csv", "a,b\n1,2\n", "columns that are not known: a, b"),
+            ("a.json", "{\n\"a\": 1}", "neither JSON lines nor an answer"),
+            ("a.jsonl", "{\"name\": \"x\"}\n[]\n", "columns that are not"),
+            ("a.sql", "-- dump\n", "a dump without COPY"),
+            ("a.csv.gz", "no", "Not a gzipped file"),
+        ):
+            path = self.write(name, text)
+            self.assertIn(reason, self.call("import", path, expected=1))
+        self.assertEqual("", self.write("a.csv", "").read_text())
+        self.assertIn("added 0 runs", self.call(
+            "import", self.directory / "a.csv"))
+
+    def test_a_packed_file_that_is_cut_off(self):
+        path = self.directory / "runs.csv.gz"
+        path.write_bytes(gzip.compress(
+            ("name,hostname,date_started,date_completed\n" + "".join(
+                f"n,{uuid.uuid4()},2007-02-01 10:00:00,2007-02-01 10:01:00\n"
+                for _ in range(999))).encode())[:-900])
+        self.assertIn("ended before", self.call("import", path, expected=1))
+
+
+class TestOtherSystems(TransferTestCase):
+
+    def test_a_dump_of_the_original(self):
+        path = self.write("dump.sql", DUMP)
+        for _ in range(2):
+            self.call("import", path)
+            self.assertEqual([
+                ("a\\b", "loganberry", START, START + MINUTE),
+                ("garbo", "loganberry", START,
+                 START + MINUTE + datetime.timedelta(seconds=0.5)),
+            ], [row[:4] for row in self.rows()])
+
+    def test_pg_cron(self):
+        path = self.write("cron.csv", PG_CRON)
+        text = self.call(
+            "import", "--host", "db1", "--bad-lines", self.directory / "bad",
+            path, expected=1)
+        self.assertIn(
+            f"{path}:5: the run has not ended: its status is 'running'", text)
+        (*run, _), = self.rows()
+        started = datetime.datetime(
+            2023, 2, 7, 8, 30, 0, 98164, tzinfo=datetime.UTC)
+        self.assertEqual(["job-10", "db1", started], run[:3])
+        (name, host, pid, *_, outcome, _, reason, _, _, _), = self.rows(
+            ATTEMPTS)
+        self.assertEqual(
+            ("job-10", "db1", 2602, "failure", "server restarted"),
+            (name, host, pid, outcome, reason))
+
+    def test_healthchecks(self):
+        path = self.write("pings.json", json.dumps(HEALTHCHECKS, indent=2))
+        self.assertIn(
+            f"{path}:1: a ping does not name its script; add --name",
+            self.call("import", path, expected=1))
+        for _ in range(2):
+            self.call("import", "--name", "backup", "--host", "db1", path)
+            (name, host, started, ended, _), = self.rows()
+            self.assertEqual(
+                ("backup", "db1", datetime.timedelta(seconds=2.896736)),
+                (name, host, ended - started))
+            self.assertEqual(
+                ["failure"], [row[5] for row in self.rows(ATTEMPTS)])
+
+
+class TestInterrupted(TransferTestCase):
+
+    def test_killed_and_repeated(self):
+        path = self.write(
+            "runs.csv", "name,hostname,date_started,date_completed\n" + (
+                "".join(f"n,{number},2007-02-01 10:00:00,2007-02-01 10:01\n"
+                        for number in range(5000))))
+        for number in 0, 1:
+            process = start_python(
+                [DRIVER, "import", str(path)],
+                dict(os.environ), stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE)
+            while process.poll() is None and len(self.rows()) <= 500 * number:
+                self.ztm.commit()
+            process.send_signal((signal.SIGKILL, signal.SIGINT)[number])
+            process.communicate()
+        self.assertLess(0, len(self.rows()))
+        self.call("import", path)
+        self.assertEqual(5000, len(self.rows()))

@@ -1,0 +1,191 @@
+"""The commands ``scriptactivity export`` and ``scriptactivity import``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import io
+import os
+import socket
+import sys
+import zlib
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import transaction
+from zope.component import getUtility
+
+from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.output import say
+from canonical.launchpad.command.parser import UsageError
+from canonical.launchpad.command.recordlines import Line
+from canonical.launchpad.command.recordlines import lines_of
+from canonical.launchpad.command.records import Defaults
+from canonical.launchpad.command.records import Record
+from canonical.launchpad.command.records import converter
+from canonical.launchpad.interfaces import IScriptTransferSet
+
+
+__all__ = [
+    "export",
+    "import_",
+]
+
+
+# Rows of a transaction: few megabytes, and few enough to do again.
+BATCH = 20_000
+
+# A stronger one takes longer than the database.
+COMPRESSION = 1
+
+BUFFER = 1 << 20
+
+
+def export(args: argparse.Namespace) -> int:
+    """Copy runs or attempts to a file."""
+    form = args.form or _form_of(args.file)
+    with _written(args.file) as file:
+        getUtility(IScriptTransferSet).export(
+            args.what, form, args.since, args.until, file)
+    transaction.abort()
+    return 0
+
+
+def _form_of(name: str) -> str:
+    """CSV or JSON lines, by the name of a file."""
+    ending = Path(name.removesuffix(".gz")).suffix
+    if name == "-" or ending == ".csv":
+        return "csv"
+    if ending == ".jsonl":
+        return "jsonl"
+    raise UsageError(
+        f"{name}: expected a name that ends in .csv, .jsonl, .csv.gz or"
+        " .jsonl.gz; or add --form", 2)
+
+
+@contextlib.contextmanager
+def _written(name: str) -> Iterator[Any]:
+    """A file for bytes, which is there once it is whole."""
+    if name == "-":
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    unfinished = Path(f"{name}.unfinished")
+    try:
+        with contextlib.ExitStack() as stack:
+            raw: Any = stack.enter_context(open(unfinished, "wb"))
+            if name.endswith(".gz"):
+                raw = stack.enter_context(gzip.GzipFile(
+                    "", "wb", COMPRESSION, raw, 0))
+            yield stack.enter_context(io.BufferedWriter(raw, BUFFER))
+        os.replace(unfinished, name)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def import_(args: argparse.Namespace) -> int:
+    """Add what is not on record yet."""
+    defaults = Defaults(args.host or socket.gethostname(), args.name)
+    with contextlib.ExitStack() as stack:
+        bad = None
+        if args.bad_lines is not None:
+            bad = stack.enter_context(open(
+                args.bad_lines, "w", encoding="utf-8", newline="",
+                errors="surrogateescape"))
+        return max(
+            [_import(name, defaults, bad) for name in args.files], default=0)
+
+
+def _import(name: str, defaults: Defaults, bad: Any) -> int:
+    """Add what is in a file; return the exit status."""
+    adding = _Adding()
+    status = set_aside = 0
+    try:
+        with _opened(name) as file:
+            for line in lines_of(file):
+                try:
+                    adding.add(line, defaults)
+                except ValueError as error:
+                    complain(f"{name}:{line.number}: {error}")
+                    status = 1
+                    if bad is None:
+                        break
+                    bad.write(line.text)
+                    set_aside += 1
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        complain(f"{name}: {reason}")
+        status = 1
+    adding.flush()
+    say(f"{name}: added {adding.added['runs']} runs and"
+        f" {adding.added['attempts']} attempts; {adding.known} were on record"
+        + (f"; {set_aside} lines set aside" if set_aside else "")
+        + ("; stopped at the first wrong line"
+           if status and bad is None else ""))
+    return status
+
+
+@contextlib.contextmanager
+def _opened(name: str) -> Iterator[io.TextIOWrapper]:
+    """A file, unpacked if it is packed; what is not UTF-8 as surrogates."""
+    with contextlib.ExitStack() as stack:
+        raw: Any = (
+            sys.stdin.buffer if name == "-"
+            else stack.enter_context(open(name, "rb")))
+        if name.endswith(".gz"):
+            raw = stack.enter_context(gzip.GzipFile(fileobj=raw))
+        text = io.TextIOWrapper(
+            raw, encoding="utf-8", errors="surrogateescape", newline="\n")
+        yield text
+        # Standard input stays open.
+        text.detach()
+
+
+class _Adding:
+    """Adds records in batches, each in a transaction.
+
+    :ivar added: the number of added rows, by what they are.
+    :ivar known: the number of rows that were on record.
+    """
+
+    def __init__(self) -> None:
+        self.added = {"runs": 0, "attempts": 0}
+        self.known = 0
+        self._set = getUtility(IScriptTransferSet)
+        self._rows: dict[str, list[tuple[str | None, ...]]] = {
+            "runs": [], "attempts": []}
+        self._columns: frozenset[str] = frozenset()
+        self._convert: Callable[..., Record | None]
+
+    def add(self, line: Line, defaults: Defaults) -> None:
+        """Add what is in a line.
+
+        :raises ValueError: if it is wrong; the text says why.
+        """
+        if isinstance(line.values, ValueError):
+            raise line.values
+        if line.values.keys() != self._columns:
+            columns = frozenset(line.values)
+            self._convert = converter(columns)
+            self._columns = columns
+        record = self._convert(line.values, defaults)
+        if record is None:
+            return
+        rows = self._rows[record.what]
+        rows.append(record.row)
+        if len(rows) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        for what, rows in self._rows.items():
+            if rows:
+                added = self._set.add(what, rows)
+                transaction.commit()
+                self.added[what] += added
+                self.known += len(rows) - added
+                rows.clear()

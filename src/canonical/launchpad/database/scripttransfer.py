@@ -1,0 +1,156 @@
+"""Implements `IScriptTransferSet` with COPY."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg2 import sql
+from zope.interface import implementer
+
+from canonical.database.connection import cursor_of
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.interfaces import IScriptTransferSet
+
+
+__all__ = [
+    "ScriptTransferSet",
+]
+
+
+TABLES = {"runs": "scriptactivity", "attempts": "scriptattempt"}
+
+COLUMNS = {
+    "runs": (
+        "name", "hostname", "date_started", "date_completed", "run_key"),
+    "attempts": (
+        "name", "hostname", "pid", "date_started", "date_ended", "outcome",
+        "exit_status", "reason", "run_key", "process", "date_committed",
+        "stdout", "stderr"),
+}
+
+# No character of JSON has to be escaped with these.
+FORMS = {
+    "csv": "FORMAT csv, HEADER",
+    "jsonl": r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'",
+}
+
+SELECT = {
+    "csv": "SELECT {columns} FROM {table} WHERE {where}",
+    "jsonl": "SELECT to_json(row) FROM ("
+             "SELECT {columns} FROM {table} WHERE {where}) AS row",
+}
+
+STAGED = """
+    CREATE TEMP TABLE IF NOT EXISTS {staged} ON COMMIT DROP AS
+    SELECT {columns} FROM {table} WHERE false
+"""
+
+# The rows of a batch are sorted, so that the indexes are written in order.
+ADD = """
+    INSERT INTO {table} ({columns})
+    SELECT {columns} FROM {staged} AS new
+    WHERE {is_new}
+    ORDER BY name, hostname, date_started
+    ON CONFLICT (run_key) DO NOTHING
+"""
+
+# What each row is compared with, if there is anything to compare with.
+NOT_WITHOUT_KEY = (
+    "SELECT FROM {table} WHERE run_key IS NULL",
+    """
+    NOT EXISTS (
+        SELECT FROM {table} AS known
+        WHERE known.name = new.name AND known.hostname = new.hostname
+            AND known.date_started = new.date_started
+            AND known.run_key IS NULL{same_outcome})
+    """)
+NOT_PRUNED = (
+    "SELECT FROM scriptday WHERE run_keys IS NOT NULL",
+    """
+    NOT EXISTS (
+        SELECT FROM scriptday AS day
+        WHERE day.name = new.name AND day.hostname = new.hostname
+            AND day.day = (new.date_started AT TIME ZONE 'UTC')::date
+            AND new.run_key = ANY (day.run_keys))
+    """)
+
+# By "COPY" in the PostgreSQL manual.
+ESCAPES = str.maketrans({
+    "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@implementer(IScriptTransferSet)
+class ScriptTransferSet:
+    """See `IScriptTransferSet`."""
+
+    def getColumns(self, what: str) -> tuple[str, ...]:
+        """See `IScriptTransferSet`."""
+        return COLUMNS[what]
+
+    def export(
+        self,
+        what: str,
+        form: str,
+        since: datetime.datetime | None,
+        until: datetime.datetime | None,
+        file: Any,
+    ) -> None:
+        """See `IScriptTransferSet`."""
+        where = [] if what == "runs" else [sql.SQL("date_ended IS NOT NULL")]
+        for moment, condition in (
+            (since, "date_started >= {}"), (until, "date_started < {}")
+        ):
+            if moment is not None:
+                where.append(sql.SQL(condition).format(sql.Literal(moment)))
+        select = sql.SQL(SELECT[form]).format(
+            columns=_listed(COLUMNS[what]), table=sql.SQL(TABLES[what]),
+            where=sql.SQL(" AND ").join([sql.SQL("true"), *where]))
+        with cursor_of(main_store()) as cursor:
+            cursor.execute(
+                "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
+            cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT ({})").format(
+                select, sql.SQL(FORMS[form])), file, 1 << 16)
+
+    def add(self, what: str, rows: Sequence[Sequence[str | None]]) -> int:
+        """See `IScriptTransferSet`."""
+        parts = {
+            "table": sql.SQL(TABLES[what]),
+            "staged": sql.Identifier(f"added_{what}"),
+            "columns": _listed(COLUMNS[what]),
+            "same_outcome": sql.SQL(
+                "" if what == "runs" else " AND known.outcome = new.outcome"),
+        }
+        with cursor_of(main_store()) as cursor:
+            cursor.execute(
+                "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
+            cursor.execute(sql.SQL(STAGED).format(**parts))
+            cursor.copy_expert(
+                sql.SQL("COPY {staged} ({columns}) FROM STDIN").format(
+                    **parts),
+                io.BytesIO("".join(map(_line, rows)).encode()), 1 << 16)
+            is_new = [sql.SQL("true")]
+            for known, condition in NOT_WITHOUT_KEY, NOT_PRUNED:
+                cursor.execute(sql.SQL(f"SELECT EXISTS ({known})").format(
+                    **parts))
+                if cursor.fetchone()[0]:
+                    is_new.append(sql.SQL(condition).format(**parts))
+            cursor.execute(sql.SQL(ADD).format(
+                **parts, is_new=sql.SQL(" AND ").join(is_new)))
+            return int(cursor.rowcount)
+
+
+def _listed(columns: Sequence[str]) -> sql.Composable:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def _line(row: Sequence[str | None]) -> str:
+    """A row in the text format of COPY."""
+    return "\t".join([
+        "\\N" if value is None
+        # Nearly all values; to translate each takes longer than the rest.
+        else value if value.isprintable() and "\\" not in value
+        else value.translate(ESCAPES)
+        for value in row]) + "\n"

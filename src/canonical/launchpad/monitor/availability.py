@@ -1,0 +1,125 @@
+"""How many slots of past days were due, and were met."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import matched
+from canonical.launchpad.monitor.pauses import is_due
+from canonical.launchpad.monitor.pauses import pause_at
+from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.schedule import slots_between
+
+
+__all__ = [
+    "DAY",
+    "Tally",
+    "midnight",
+    "runs_until",
+    "tallies",
+]
+
+
+DAY = datetime.timedelta(days=1)
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+class Tally(NamedTuple):
+    """How many slots of a day were due, and how many of them were met."""
+
+    due: int = 0
+    met: int = 0
+
+
+def midnight(day: datetime.date) -> datetime.datetime:
+    """The begin of a day in UTC."""
+    return datetime.datetime(
+        day.year, day.month, day.day, tzinfo=datetime.UTC)
+
+
+def runs_until(case: Case, until: datetime.datetime) -> datetime.datetime:
+    """The start of the first run that no slot before `until` can have."""
+    expectation = case.expectation
+    if expectation.schedule is None:
+        return until
+    return next_slot(
+        expectation.schedule, expectation.timezone, until - INSTANT)
+
+
+def tallies(
+    case: Case,
+    runs: Iterable[Run],
+    since: datetime.date,
+    until: datetime.date,
+    at: datetime.datetime,
+) -> dict[datetime.date, Tally]:
+    """The tally of each day from `since` until before `until`.
+
+    A run meets a slot as in a check: see `matched`.
+
+    :param runs: those on the host of the case, from the skew before `since`
+        to `runs_until`.
+    :param at: slots whose grace has not passed by then are left out.
+    """
+    count = (
+        _intervals_met if case.expectation.schedule is None else _slots_met)
+    found = count(case, list(runs), midnight(since), midnight(until), at)
+    days = {
+        since + number * DAY: [0, 0] for number in range((until - since).days)}
+    for moment, due, met in found:
+        day = days[moment.date()]
+        day[0] += due
+        day[1] += met
+    return {day: Tally(*numbers) for day, numbers in days.items()}
+
+
+def _slots_met(
+    case: Case,
+    runs: list[Run],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    at: datetime.datetime,
+) -> Iterable[tuple[datetime.datetime, int, int]]:
+    expectation = case.expectation
+    slots = [
+        *slots_between(
+            expectation.schedule, expectation.timezone, since, until),
+        runs_until(case, until)]
+    for slot, completions in list(matched(slots, runs, case.skew))[:-1]:
+        if is_due(case.pauses, slot, expectation.grace, at):
+            yield slot, 1, bool(completions)
+
+
+def _intervals_met(
+    case: Case,
+    runs: list[Run],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    at: datetime.datetime,
+) -> Iterable[tuple[datetime.datetime, int, int]]:
+    """The intervals of a rule with `every`, and the runs that fill them.
+
+    A check lets a window end at any time.  A day has as many intervals as
+    begin in it, counted from 1970 on.
+    """
+    every, grace = case.expectation.every, case.expectation.grace
+    due: dict[datetime.date, int] = {}
+    begin = EPOCH - (EPOCH - since) // every * every
+    while begin < until and begin + every + grace <= at:
+        if pause_at(case.pauses, begin) is None:
+            due[begin.date()] = due.get(begin.date(), 0) + 1
+        begin += every
+    made: dict[datetime.date, int] = {}
+    for run in runs:
+        if since <= run.date_started < until and (
+            pause_at(case.pauses, run.date_started) is None
+        ):
+            day = run.date_started.date()
+            made[day] = made.get(day, 0) + 1
+    for day, number in due.items():
+        yield midnight(day), number, min(number, made.get(day, 0))
