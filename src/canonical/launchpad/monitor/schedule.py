@@ -57,12 +57,11 @@ CACHED = 10_000
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
 
-YEAR = datetime.timedelta(days=365)
-
-# The shortest time between two slots is looked for from here on, in as many
-# slots: a quarter of a year of hours, or three days of every two minutes.
+# The shortest time between two slots is looked for in a month from the first
+# slot after this moment on, and in as many slots: a day of minutes.
 PERIODS = datetime.datetime(2007, 1, 1, tzinfo=datetime.UTC)
-MANY = 2000
+MONTH = datetime.timedelta(days=35)
+MANY = 1500
 
 # An expression that starts in these starts in others too.
 YEARS = (1980, 2150)
@@ -134,10 +133,12 @@ def _check_calendar(schedule: str) -> None:
 @functools.cache
 def shortest_period(schedule: str) -> datetime.timedelta:
     """The shortest time between two slots, where no clocks change."""
-    slots = itertools.islice(_slots(schedule, "UTC", PERIODS), MANY)
-    return min(
-        (after - before for before, after in itertools.pairwise(slots)
-         if after > before), default=YEAR)
+    first = next_slot(schedule, "UTC", PERIODS)
+    slots = itertools.islice(
+        _between(schedule, "UTC", first, first + MONTH), MANY)
+    return min((
+        after - before for before, after in itertools.pairwise(slots)),
+        default=MONTH)
 
 
 @functools.lru_cache(CACHED)

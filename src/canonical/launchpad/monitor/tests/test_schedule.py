@@ -11,6 +11,7 @@ from hypothesis import strategies
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.monitor.schedule import slots_between
 
 
@@ -122,6 +123,19 @@ class TestSlots(unittest.TestCase):
         self.assertEqual(
             utc(2096, 2, 29),
             latest_slot("0 0 29 2 *", "UTC", utc(2104, 2, 1)))
+
+    def test_the_shortest_period(self):
+        for schedule, minutes in (
+            ("*/5 9-17 * * 1-5", 5), ("0,50 9-17 * * *", 10),
+            ("0 0,1 15 8 *", 60), ("0 3 * * *", 24 * 60),
+            ("OnCalendar=Mon 12:00; Mon 12:20", 20),
+        ):
+            self.assertEqual(
+                datetime.timedelta(minutes=minutes),
+                shortest_period(schedule), schedule)
+        # The next one is years later.
+        self.assertGreater(
+            shortest_period("0 0 29 2 *"), datetime.timedelta(days=1))
 
     def test_nicknames(self):
         self.assertEqual(
