@@ -44,6 +44,19 @@ class TestSuggest(CommandTestCase):
         self.assertEqual((0, ""), (status, err), out)
         self.assertEqual(4, out.count("ok\t"))
 
+    def test_many_scripts_are_inferred_on_all_cores(self):
+        for number in range(20):
+            self.ran(f"script-{number:02}")
+        status, out, err = self.suggest()
+        self.assertEqual((0, ""), (status, err))
+        self.assertEqual(20, out.count('schedule="0 * * * *"'))
+        self.assertLess(out.index("script-03"), out.index("script-04"))
+
+    def test_an_unknown_time_zone_is_named(self):
+        status, _, err = self.suggest("--timezone", "Mars/Olympus")
+        self.assertEqual(2, status)
+        self.assertIn("unknown time zone: 'Mars/Olympus'", err)
+
     def test_what_xml_cannot_hold_is_said(self):
         self.ran("odd\ufffe")
         status, out, err = self.suggest()
