@@ -204,9 +204,11 @@ class TestInterrupt(CommandTestCase):
 
     def test_while_modules_are_imported_too(self):
         """A process of its own, since it is about what is imported when."""
+        # In the background, a shell starts everything with SIGINT ignored.
         code = (
-            "import sys; import signal; import canonical.launchpad.command."
-            "program as program\n"
+            "import sys; import signal\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "import canonical.launchpad.command.program as program\n"
             "class Finder:\n"
             "    def find_spec(self, *arguments):\n"
             "        print(flush=True); signal.pause()\n"
