@@ -175,7 +175,7 @@ class TestCrontab(CrontabTestCase):
         status, out, err = self.crontab(path)
         self.assertEqual(1, status)
         self.assertIn('name="a"', out)
-        self.assertIn(r"control characters: '\udcf6'", err)
+        self.assertIn(r"name must be in UTF-8: '\udcf6'", err)
 
     def test_whatever_is_wrong_is_a_line_and_nothing_is_printed(self):
         path = self.write("tab", "@daily a\n")

@@ -196,7 +196,7 @@ class TestRefusals(ActivityTestCase):
             hostname="x" * 256)
 
     def test_line_breaks_and_control_characters(self):
-        for char in "\n", "\r", "\t", "\0", "\x1b", "\x85", "\u2028", "\ud800":
+        for char in "\n", "\r", "\t", "\0", "\x1b", "\x85", "\u2028":
             for field in "name", "hostname":
                 with self.subTest(field=field, char=char):
                     self.refuse(
@@ -204,6 +204,12 @@ class TestRefusals(ActivityTestCase):
                         f"{field} must not have line breaks or control"
                         f" characters: {'a' + char!r}",
                         **{field: "a" + char})
+
+    def test_what_is_not_utf_8(self):
+        for field in "name", "hostname":
+            self.refuse(
+                ValueError, f"{field} must be in UTF-8: 'a\\ud800'",
+                **{field: "a\ud800"})
 
     def test_bytes(self):
         self.refuse(
