@@ -15,6 +15,8 @@ from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import rules_file
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.rulesfile import load_expectations
 
 
 __all__ = [
@@ -57,8 +59,13 @@ def serve(args: argparse.Namespace) -> int:
     log_plainly()
     gc.set_threshold(*THRESHOLDS)
     gc.enable()
+    rules = args.expectations or rules_file()
+    if rules is not None:
+        # What is wrong with it is better known before anybody looks.
+        with registered_apart():
+            load_expectations(rules)
     application = make_application(
-        args.expectations or rules_file(), access,
+        rules, access,
         config.duration_of("web", "refresh"))
     run(application, host, int(port), config.web.trusted_proxy)
     return 0

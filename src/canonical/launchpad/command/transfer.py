@@ -74,10 +74,19 @@ def _written(name: str) -> Iterator[Any]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if os.path.lexists(name) and (
+        os.path.islink(name) or not os.path.isfile(name)
+    ):
+        # To replace a device or a link would destroy it.
+        raise UsageError(
+            f"{name}: not a regular file; - is standard output", 2)
     unfinished = Path(f"{name}.unfinished")
     try:
         with contextlib.ExitStack() as stack:
-            raw: Any = stack.enter_context(open(unfinished, "wb"))
+            try:
+                raw: Any = stack.enter_context(open(unfinished, "wb"))
+            except OSError as error:
+                raise UsageError(f"{name}: {error.strerror}", 2) from None
             if name.endswith(".gz"):
                 raw = stack.enter_context(gzip.GzipFile(
                     "", "wb", COMPRESSION, raw, 0))
@@ -116,6 +125,9 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
                         break
                     bad.write(line.text)
                     set_aside += 1
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        complain(f"{name}: {error.strerror}")
+        return 1
     except (ValueError, OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         complain(f"{name}: {reason}")

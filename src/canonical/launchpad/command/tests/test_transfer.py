@@ -218,6 +218,33 @@ class TestBothWays(TransferTestCase):
         self.assertEqual([], self.rows())
 
 
+class TestBadFiles(TransferTestCase):
+
+    def test_a_link_is_not_replaced(self):
+        target = self.write("target.csv", "precious")
+        link = self.directory / "link.csv"
+        link.symlink_to(target)
+        self.assertEqual(
+            f"scriptactivity: {link}: not a regular file; - is standard"
+            " output\n", self.call("export", link, expected=2))
+        self.assertTrue(link.is_symlink())
+        self.assertEqual("precious", target.read_text())
+
+    def test_nor_is_a_pipe(self):
+        pipe = self.directory / "pipe.csv"
+        os.mkfifo(pipe)
+        self.call("export", pipe, expected=2)
+        self.assertTrue(pipe.is_fifo())
+
+    def test_a_missing_directory_or_file_is_one_line(self):
+        missing = self.directory / "missing" / "runs.csv"
+        for command in "export", "import":
+            self.assertRegex(
+                self.call(command, missing, expected=(
+                    2 if command == "export" else 1)),
+                f"^scriptactivity: {missing}: No such file or directory\n$")
+
+
 class TestBadLines(TransferTestCase):
 
     LINES = """\
