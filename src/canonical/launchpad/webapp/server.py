@@ -53,12 +53,14 @@ def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class Channel(HTTPChannel):
     """A connection; it is closed if a request takes too long to arrive.
 
     waitress closes a connection on which nothing happens.  But a client that
     sends a byte now and then would keep it.
     """
+
+    last_activity: float
 
     def handle_read(self) -> None:
         """Read what has arrived."""
