@@ -38,13 +38,13 @@ class KillTestCase(AlertTestCase):
         self.addCleanup(self.driver.stdout.close)
         self.addCleanup(self.driver.stdin.close)
 
-    def write_expectations(self, count):
+    def write_expectations(self, count, rule='every="1h" missed="999"'):
         self.write("expectations.zcml", """
             <configure xmlns="http://namespaces.zope.org/zope"
                        xmlns:lp="http://namespaces.canonical.com/lp">
               <include package="canonical.launchpad" file="meta.zcml" />
             """ + "".join(
-                f'<lp:script name="script-{number}" every="1h" missed="999" />'
+                f'<lp:script name="script-{number}" {rule} />'
                 for number in range(count)) + "</configure>")
 
     def drive(self, what, number):
