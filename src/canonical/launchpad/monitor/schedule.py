@@ -7,6 +7,7 @@ UTC.
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import functools
 import itertools
@@ -56,6 +57,7 @@ CACHED = 10_000
 
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
+DAY = datetime.timedelta(days=1)
 
 # The shortest time between two slots is looked for in a month from the first
 # slot after this moment on, and in as many slots: a day of minutes.
@@ -159,8 +161,33 @@ def slots_of_period(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """As `slots_between`, for long periods; only a few results are cached."""
-    return tuple(_between(schedule, timezone, since, until))
+    """As `slots_between`, for long periods; only a few results are cached.
+
+    `cronsim` steps through each day on which the clocks change.  All other
+    days have the same times.
+    """
+    if schedule.startswith(ONCALENDAR):
+        return tuple(_between(schedule, timezone, since, until))
+    zone = datetime.UTC if timezone == "UTC" else ZoneInfo(timezone)
+    cron = CronSim(five_fields(schedule), datetime.datetime.min)
+    times = [
+        datetime.timedelta(hours=hour, minutes=minute)
+        for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
+    slots: list[datetime.datetime] = []
+    day, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    while day <= last:
+        begin, end = (
+            datetime.datetime.combine(each, datetime.time(), zone)
+            for each in (day, day + DAY))
+        midnight = begin.astimezone(datetime.UTC)
+        if begin.utcoffset() != end.utcoffset():
+            slots += _between(
+                schedule, timezone, midnight, end.astimezone(datetime.UTC))
+        elif day.month in cron.months and cron.match_day(day):
+            slots += [midnight + time for time in times]
+        day += DAY
+    return tuple(slots[bisect.bisect_left(slots, since):
+                       bisect.bisect_left(slots, until)])
 
 
 @functools.lru_cache(CACHED)

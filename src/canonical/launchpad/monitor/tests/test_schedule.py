@@ -13,6 +13,7 @@ from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.monitor.schedule import slots_between
+from canonical.launchpad.monitor.schedule import slots_of_period
 
 
 DAY = datetime.timedelta(days=1)
@@ -100,6 +101,24 @@ class TestSlots(unittest.TestCase):
             (utc(2007, 2, 1, 10, 0), utc(2007, 2, 1, 10, 10)),
             slots_between("*/10 * * * *", "UTC",
                           utc(2007, 2, 1, 10, 0), utc(2007, 2, 1, 10, 20)))
+
+    @settings(max_examples=100, derandomize=True, deadline=None)
+    @given(
+        schedule=strategies.sampled_from([
+            "*/20 * * * *", "30 1,2 * * *", "0 0 * * 0", "0 0 1 * *",
+            "15 */2 * * 1-5", "0 3 1-7 * 1", "30 0 * 2-4 *", "0 1 L * *",
+            "10 9 * * 1#2", "@daily"]),
+        timezone=strategies.sampled_from(
+            [*ZONES, "Australia/Lord_Howe", "Asia/Gaza", "Africa/Cairo"]),
+        minute=strategies.integers(0, 6 * 365 * 1440),
+        days=strategies.floats(0, 90))
+    def test_long_periods_have_the_same_slots(
+            self, schedule, timezone, minute, days):
+        since = utc(2020, 1, 1) + minute * MINUTE
+        period = since, since + days * DAY
+        self.assertEqual(
+            slots_between(schedule, timezone, *period),
+            slots_of_period(schedule, timezone, *period))
 
     def test_the_latest_and_the_next_slot(self):
         for at, latest, following in (
