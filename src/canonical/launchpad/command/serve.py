@@ -37,6 +37,7 @@ def serve(args: argparse.Namespace) -> int:
     try:
         from canonical.launchpad.webapp.application import configured_access
         from canonical.launchpad.webapp.application import make_application
+        from canonical.launchpad.webapp.server import listen
         from canonical.launchpad.webapp.server import may_listen
         from canonical.launchpad.webapp.server import serve as run
     except ModuleNotFoundError as error:
@@ -67,7 +68,8 @@ def serve(args: argparse.Namespace) -> int:
     application = make_application(
         rules, access,
         config.duration_of("web", "refresh"))
-    run(application, host, int(port), config.web.trusted_proxy)
+    run(application, listen(
+        application, host, int(port), config.web.trusted_proxy), host)
     return 0
 
 

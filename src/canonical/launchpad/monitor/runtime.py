@@ -137,12 +137,12 @@ def longest_run(
     if len(earlier) < FEWEST_RUNS:
         return None
     usual = _log(statistics.median(earlier))
-    limit = usual + max(
+    distance = max(
         math.log(RATIO_RUNNING),
         DEVIATIONS_RUNNING * _deviation(earlier, usual))
     second = heapq.nlargest(2, earlier)[1]
     return datetime.timedelta(
-        seconds=max(math.exp(limit), RATIO_LONGEST * second))
+        seconds=max(math.exp(usual + distance), RATIO_LONGEST * second))
 
 
 def durations(

@@ -43,11 +43,11 @@ from canonical.launchpad.scripts.logger import check_profile
 from canonical.launchpad.scripts.logger import profiled
 from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
+from canonical.launchpad.scripts.record import others_may_wait
+from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
-from canonical.launchpad.scripts.unrecorded import others_may_wait
-from canonical.launchpad.scripts.unrecorded import record_runs
-from canonical.launchpad.scripts.unrecorded import send_spool
+from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.zcml import execute_recording_zcml
 
 

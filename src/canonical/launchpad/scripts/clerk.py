@@ -19,11 +19,11 @@ from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.background import Ending
 from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.record import in_time
+from canonical.launchpad.scripts.record import others_may_wait
+from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.record import record_success
 from canonical.launchpad.scripts.spool import Success
-from canonical.launchpad.scripts.unrecorded import others_may_wait
-from canonical.launchpad.scripts.unrecorded import record_runs
-from canonical.launchpad.scripts.unrecorded import send_spool
+from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.zcml import execute_recording_zcml
 
 

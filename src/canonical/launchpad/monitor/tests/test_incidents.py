@@ -10,10 +10,10 @@ from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.message import notice_id
 from canonical.launchpad.monitor.message import notice_message
-from canonical.launchpad.monitor.message import notice_subject
 from canonical.launchpad.monitor.message import notice_text
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.subject import notice_subject
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
