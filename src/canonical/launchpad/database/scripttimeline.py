@@ -60,7 +60,7 @@ class ScriptTimelineSet:
             "longest": [each.longest for each in tracks],
             "slot_numbers": list(numbers.values()),
             "slot_starts": [
-                "{" + ",".join(f'"{start}"' for start in each) + "}"
+                "{" + ",".join(str(start.timestamp()) for start in each) + "}"
                 for each in slots.values()],
         }):
             found[number][bucket] = Counts(*counts)
