@@ -19,7 +19,7 @@ INSTANT = datetime.timedelta(microseconds=1)
 
 class TestSlots(unittest.TestCase):
 
-    @settings(max_examples=60, derandomize=True, deadline=None)
+    @settings(max_examples=25, derandomize=True, deadline=None)
     @given(
         fields=strategies.sampled_from([
             ((0, 20, 40), HOURS, MONTH, WEEKDAYS),

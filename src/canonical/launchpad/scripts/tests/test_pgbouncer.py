@@ -78,6 +78,8 @@ def record_activity(self, date_started, date_completed):
 @unittest.skipUnless(find_pgbouncer(), "needs Debian's package pgbouncer")
 class TestPgBouncer(ScriptTestCase):
 
+    level = 2
+
     def bounce(self, size, **how):
         """Start a PgBouncer; return the environment that names it."""
         self.pooler = PgBouncer(self.parameters, size, **how)
