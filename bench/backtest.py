@@ -1,8 +1,8 @@
-"""The time of a backtest of 200 rules over 90 days and 1,000,000 runs.
+"""What does a backtest of 200 rules over 90 days and 1,000,000 runs cost?
 
-This prints the time of a replay, of a replay of the last week only, and of
-the whole command with its start.  Each is the shortest of three.  It also
-prints the time of reading the runs, and the greatest memory of the process.
+In turn: a replay in a running process, the whole command, and the mere reading
+of the runs.  With BENCH=quick it covers the last 7 days.  Then it prints the
+greatest memory of the command.
 """
 
 import datetime
@@ -12,10 +12,19 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 from zope.component import getUtility
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import goal
+from common import interleaved
+from common import print_environment
+from common import print_table
+from common import rounds
 
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
@@ -86,16 +95,6 @@ def fill(path):
         + "\n".join(lines) + "\n</configure>\n")
 
 
-def least_time(call, times=3):
-    taken = []
-    for _ in range(times):
-        slots_of_period.cache_clear()
-        start = time.perf_counter()
-        result = call()
-        taken.append(time.perf_counter() - start)
-    return min(taken), result
-
-
 def read(since):
     history = getUtility(IScriptHistorySet)
     return sum(
@@ -104,6 +103,7 @@ def read(since):
 
 
 def replayed(since):
+    slots_of_period.cache_clear()
     cases = registered_cases(
         registered_expectations(), since - HORIZON, AT, SKEW)
     return sum(
@@ -114,21 +114,22 @@ def main():
     path = Path(tempfile.mkdtemp()) / "expectations.zcml"
     fill(path)
     load_expectations(path)
-    for days in DAYS, 7:
-        since = AT - datetime.timedelta(days=days)
-        reading, runs = least_time(lambda since=since: read(since))
-        took, alarms = least_time(lambda since=since: replayed(since))
-        print(
-            f"{days} days of {runs:,} runs: {alarms:,} alerts, replayed in"
-            f" {took:.1f} s, {took / reading:.1f} times as long as reading"
-            f" takes ({reading:.1f} s)")
+    days = rounds(DAYS, 7)
+    since = AT - datetime.timedelta(days=days)
     command = [
         sys.executable, "-c", COMMAND, "backtest", "--json", "--since",
-        f"{DAYS}d", "--at", AT.isoformat(), "--expectations", path]
-    took, _ = least_time(lambda: subprocess.run(
-        command, stdout=subprocess.DEVNULL, check=True))
+        f"{days}d", "--at", AT.isoformat(), "--expectations", path]
+    print(f"{days} days of {read(since):,} runs: {replayed(since):,} alerts")
+    taken = interleaved({
+        "a replay": partial(replayed, since),
+        "the whole command": partial(
+            subprocess.run, command, stdout=subprocess.DEVNULL, check=True),
+        "reading the runs": partial(read, since),
+    }, 3)
+    print_table("A replay of history", taken, "a replay")
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"The whole command takes {took:.1f} s, and {used:.0f} MB")
+    goal("the greatest memory of the command", used, 200, " MB")
+    print_environment()
 
 
 if __name__ == "__main__":

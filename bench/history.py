@@ -1,27 +1,32 @@
-"""A long history: its size, pruning, partitions, export and import.
+"""What does a long history cost, and would partitions by month pay?
 
-This fills the tables with runs of 1,000 scripts over 800 days and prunes half
-of them, while a script records a success every few milliseconds.  It prints
-the size of the table and its indexes before and after, and after some new
-runs; what it costs to look up last runs in partitions by month; and the time
-of export and import against that of plain COPY.
+Fills the tables with runs of 1,000 scripts over 800 days and prunes half of
+them, while a script records a success every few milliseconds.  Prints the size
+of the table and its indexes before and after, and after some new runs; and
+what it costs to look up last runs in one table and in partitions by month.
 
-The number of runs is an argument; the default is 1,000,000.
+Run it with `make bench`, or: bin/py bench/history.py [RUNS]
 """
 
 import contextlib
-import datetime
-import io
 import os
 import resource
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import psycopg2
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import interleaved
+from common import print_environment
+from common import print_table
+from common import rounds
 
 from canonical.database.embedded import embedded_parameters
 from canonical.launchpad.command import prune
@@ -29,7 +34,7 @@ from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
 
 
-RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else rounds(1_000_000, 200_000)
 SCRIPTS = 1000
 DAYS = 800
 
@@ -191,60 +196,23 @@ def bench_partitions(cursor):
             " + interval '2 months'")
     cursor.execute("ANALYZE by_month")
     cursor.execute("VACUUM ANALYZE scriptactivity")
-    for table in "scriptactivity", "by_month":
-        times = []
-        for _ in range(7):
-            start = time.monotonic()
-            cursor.execute(LAST.format(table=table))
-            times.append(time.monotonic() - start)
-        print(f"last runs of 1,000 scripts in {table}:"
-              f" {sorted(times)[3] * 1000:.1f} ms", flush=True)
+    taken = interleaved({
+        title: partial(cursor.execute, LAST.format(table=table))
+        for title, table in (
+            ("one table", "scriptactivity"),
+            ("partitions by month", "by_month"))}, 7)
+    print_table("Last runs of 1,000 scripts", taken, "partitions by month")
     with timed("dropping a month"):
         cursor.execute("DROP TABLE by_month_10")
     cursor.execute("DROP TABLE by_month")
 
 
-def bench_transfer(cursor, directory, rows):
-    columns = "(name, hostname, date_started, date_completed, run_key)"
-    cursor.execute(
-        "CREATE TABLE kept AS SELECT * FROM scriptactivity"
-        f" WHERE name <> 'writer' LIMIT {rows}")
-    cursor.execute("TRUNCATE scriptactivity; TRUNCATE scriptday")
-    cursor.execute("INSERT INTO scriptactivity SELECT * FROM kept")
-    cursor.execute("ANALYZE scriptactivity")
-    plain = directory / "plain.csv"
-    with timed("COPY TO, CSV", rows), plain.open("wb") as file:
-        cursor.copy_expert(
-            "COPY (SELECT name, hostname, date_started, date_completed,"
-            " run_key FROM scriptactivity) TO STDOUT (FORMAT csv, HEADER)",
-            io.BufferedWriter(file, 1 << 20))
-    for ending in "csv", "csv.gz", "jsonl":
-        with timed(f"export {ending}", rows):
-            memory = scriptactivity("export", str(directory / f"r.{ending}"))
-        print(f"  at most {memory:.0f} MB of memory")
-    cursor.execute("TRUNCATE scriptactivity")
-    with timed("COPY FROM, CSV", rows), plain.open("rb") as file:
-        cursor.copy_expert(
-            f"COPY scriptactivity {columns} FROM STDIN (FORMAT csv, HEADER)",
-            file)
-    for ending in "csv", "csv.gz", "jsonl":
-        cursor.execute("TRUNCATE scriptactivity")
-        with timed(f"import {ending}", rows):
-            memory = scriptactivity("import", str(directory / f"r.{ending}"))
-        print(f"  at most {memory:.0f} MB of memory")
-    with timed("import jsonl again", rows):
-        scriptactivity("import", str(directory / "r.jsonl"))
-
-
 def main():
     cursor = connect().cursor()
-    cursor.execute("SELECT version()")
-    print(cursor.fetchone()[0], f"\nbatches of {prune.BATCH}, at",
-          datetime.datetime.now(datetime.UTC).isoformat(" ", "seconds"))
+    print(f"\n{RUNS:,} runs; prune takes {prune.BATCH} in a batch")
     bench_prune(cursor)
     bench_partitions(cursor)
-    with tempfile.TemporaryDirectory() as directory:
-        bench_transfer(cursor, Path(directory), min(RUNS, 1_000_000))
+    print_environment()
 
 
 if __name__ == "__main__":

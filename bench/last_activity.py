@@ -1,23 +1,31 @@
-"""The plan and the time of getLastActivity over 1,000,000 runs.
+"""What does getLastActivity cost over 1,000,000 runs?
 
-This prints the plans, and the time of a look-up.  For comparison, it prints
-the time of the shortest statement, SELECT 1, through the same store.  Both
-times are medians.
+Prints the plans of the look-ups, and then compares them with the shortest
+statement through the same store, SELECT 1.
 """
 
-import statistics
-import time
+import sys
 from functools import partial
+from pathlib import Path
 
 from zope.component import getUtility
 
-from canonical.database.sqlbase import ZopelessTransactionManager
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import interleaved
+from common import print_environment
+from common import print_table
+from common import rounds
+
+from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
 
 
-ROWS = 1_000_000
+ROWS = rounds(1_000_000, 100_000)
 
 FILL = """
     INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
@@ -32,20 +40,11 @@ PLANS = {
 }
 
 
-def median_time(call, times=300):
-    taken = []
-    for _ in range(times):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
 def main():
     store = main_store()
     store.execute(FILL, (ROWS, ROWS))
-    ZopelessTransactionManager._installed.commit()
-    store.execute("ANALYZE scriptactivity")
+    initZopeless().commit()
+    PostgresLayer._execute("VACUUM ANALYZE scriptactivity")
     print(f"{ROWS:,} runs of 100 scripts on 4 hosts")
     for title, condition in PLANS.items():
         print(f"\n{title}:")
@@ -55,15 +54,14 @@ def main():
             " ORDER BY date_started DESC LIMIT 1"
         ):
             print("   ", line)
-    activity_set = getUtility(IScriptActivitySet)
-    least = median_time(lambda: store.execute("SELECT 1").get_one())
-    print(f"\n{'SELECT 1':<42}{least * 1000:.3f} ms")
-    for name, hostname in ("script-7", None), ("script-7", "host-1"):
-        taken = median_time(
-            partial(activity_set.getLastActivity, name, hostname))
-        question = f"getLastActivity({name!r}, {hostname!r})"
-        print(f"{question:<42}{taken * 1000:.3f} ms,"
-              f" {taken / least:.1f} times that")
+    last = getUtility(IScriptActivitySet).getLastActivity
+    taken = interleaved({
+        "by name": partial(last, "script-7"),
+        "by name and host": partial(last, "script-7", "host-1"),
+        "SELECT 1": lambda: store.execute("SELECT 1").get_one(),
+    }, rounds(300, 100))
+    print_table("A look-up of the last run", taken, "by name")
+    print_environment()
 
 
 if __name__ == "__main__":

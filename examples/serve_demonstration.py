@@ -22,6 +22,7 @@ from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.testing import demonstration as made
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
+from canonical.launchpad.webapp.server import listen
 from canonical.launchpad.webapp.server import serve
 from canonical.launchpad.zcml import execute_zcml
 
@@ -77,7 +78,8 @@ def demonstration(refresh=5):
 
 def serve_pages(port):
     with demonstration() as application, DeadlySignals():
-        serve(application, "127.0.0.1", port, "")
+        host = "127.0.0.1"
+        serve(application, listen(application, host, port), host)
 
 
 def take_pictures(directory):

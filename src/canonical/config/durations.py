@@ -11,6 +11,7 @@ __all__ = [
     "duration_text",
     "parse_band",
     "parse_duration",
+    "rounded_text",
 ]
 
 
@@ -20,6 +21,11 @@ UNITS = {
 
 # 100 years.  With a longer one, a computed time could be out of range.
 LONGEST = datetime.timedelta(days=36525)
+
+# To what a duration is rounded that is shorter than this, in seconds.
+ROUNDED = (
+    (1, 0.001), (60, 0.1), (UNITS["h"], 1), (UNITS["d"], UNITS["m"]),
+    (float("inf"), UNITS["h"]))
 
 DURATION = re.compile(
     "".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?){unit})?" for unit in UNITS),
@@ -99,3 +105,14 @@ def duration_text(duration: datetime.timedelta) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)
+
+
+def rounded_text(duration: datetime.timedelta) -> str:
+    """A duration as people read it at a glance, such as ``2.5s`` or ``3d4h``.
+
+    It is `duration_text` with at most two units.
+    """
+    seconds = duration.total_seconds()
+    unit = next(unit for limit, unit in ROUNDED if seconds < limit)
+    return duration_text(
+        datetime.timedelta(seconds=round(seconds / unit) * unit))

@@ -149,7 +149,15 @@ def _listen(value: str) -> None:
         raise ValueError(
             f"not an address with a port: {_shown(value)}; expected something"
             " like 127.0.0.1:8080")
-    _host(host.strip("[]"))
+    if ":" in host or host.startswith("["):
+        # Without brackets, nobody knows where the port begins.
+        if not (host.startswith("[") and host.endswith("]")):
+            raise ValueError(
+                f"not an address with a port: {_shown(value)}; an IPv6 address"
+                " needs brackets, as in [::1]:8080")
+        _ip_address(host[1:-1])
+    else:
+        _host(host)
     # The system chooses a port for 0.
     if port != "0":
         _port(port)

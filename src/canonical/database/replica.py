@@ -7,6 +7,7 @@ import datetime
 from storm.exceptions import OperationalError
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -65,7 +66,7 @@ def check_lag(
     if until is not None and now - until <= LONGEST_LAG:
         return
     since = "" if until is None else (
-        f" since {until.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC")
+        f" since {time_text(until)}")
     raise OperationalError(
         f"the replica in [database] read_uri has replayed nothing{since}: does"
         " it still receive from its primary? see pg_stat_wal_receiver; a role"

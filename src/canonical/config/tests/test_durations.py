@@ -6,6 +6,7 @@ import unittest
 from canonical.config.durations import duration_text
 from canonical.config.durations import parse_band
 from canonical.config.durations import parse_duration
+from canonical.config.durations import rounded_text
 
 
 class TestDurations(unittest.TestCase):
@@ -46,6 +47,15 @@ class TestDurations(unittest.TestCase):
             self.assertEqual(parse_duration(text), parse_duration(written))
         self.assertEqual("7d", duration_text(parse_duration("1w")))
         self.assertEqual("1m30s", duration_text(parse_duration("90s")))
+
+    def test_at_a_glance_it_has_two_units(self):
+        for seconds, text in (
+            (0, "0s"), (0.0124, "0.012s"), (2.54, "2.5s"), (59.99, "1m"),
+            (60, "1m"), (3599, "59m59s"), (3601, "1h"), (86399, "1d"),
+            (86340, "23h59m"), (90000, "1d1h"), (8640100, "100d"),
+        ):
+            self.assertEqual(
+                text, rounded_text(datetime.timedelta(seconds=seconds)))
 
 
 class TestBands(unittest.TestCase):

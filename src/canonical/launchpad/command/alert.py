@@ -18,6 +18,7 @@ from canonical.launchpad.command.kept import message_of
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
+from canonical.launchpad.command.mail import to_try_again
 from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
@@ -173,7 +174,7 @@ class AlertScript(LaunchpadCronScript):
             check_accepted(replies)
         if channel != "mail" or any(each.is_accepted for each in replies):
             self.logger.info("Notified by %s: %s", channel, message.subject)
-        return [each.recipient for each in replies if each.is_for_the_moment]
+        return to_try_again(replies)
 
 
 def alert(args: argparse.Namespace) -> int:

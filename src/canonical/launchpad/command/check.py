@@ -10,7 +10,7 @@ from typing import Any
 
 import transaction
 
-from canonical.config.durations import duration_text
+from canonical.config.durations import rounded_text
 from canonical.database.replica import replayed_until
 from canonical.launchpad.command.history import print_future
 from canonical.launchpad.command.output import complain
@@ -26,6 +26,7 @@ from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -96,12 +97,8 @@ def _report_lag(
 ) -> None:
     if lag >= WORTH_A_LINE:
         complain(
-            f"the replica is {duration_text(_whole(lag))} behind, and this is"
-            f" as of {until:%Y-%m-%d %H:%M:%S} UTC")
-
-
-def _whole(lag: datetime.timedelta) -> datetime.timedelta:
-    return datetime.timedelta(seconds=int(lag.total_seconds()))
+            f"the replica is {rounded_text(lag)} behind, and this is as of"
+            f" {time_text(until)}")
 
 
 def _expose(assessments: list[Assessment], path: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from canonical.launchpad.command import historyoptions
 from canonical.launchpad.command import options
+from canonical.launchpad.command.interrupt import UNKNOWN
 from canonical.launchpad.command.runoptions import add_run_options
 
 
@@ -27,10 +28,6 @@ __all__ = [
 
 
 VERSION = "0.1.dev0"
-
-# The exit status of what knows nothing, by the Monitoring Plugins Development
-# Guidelines.
-UNKNOWN = 3
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from canonical.config import config
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.command.output import say
+from canonical.launchpad.scripts.record import record_committed
+from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.scripts.spool import spooled_paths
-from canonical.launchpad.scripts.unrecorded import record_committed
-from canonical.launchpad.scripts.unrecorded import send_spool
 
 
 __all__ = [

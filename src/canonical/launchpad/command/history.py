@@ -9,8 +9,8 @@ from typing import Any
 
 from zope.component import getUtility
 
+from canonical.config.durations import rounded_text
 from canonical.launchpad.command.kept import end_of_output
-from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
@@ -227,7 +227,7 @@ def last(args: argparse.Namespace) -> int:
         print_json(fields_of(IScriptActivity, each) for each in activities)
         return 0
     for each in activities:
-        took = ago(each.date_completed - each.date_started)
+        took = rounded_text(each.date_completed - each.date_started)
         say(
             f"{each.name} on {each.hostname}: last succeeded"
             f" {time_text(each.date_started)}, ended"

@@ -1,4 +1,7 @@
-"""Mail to the people whom [monitor] recipients names."""
+"""Mail to the people whom [monitor] recipients names, and what is tried again.
+
+The subject is from `canonical.launchpad.monitor.subject`.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ __all__ = [
     "mail",
     "mail_server",
     "recipients",
+    "to_try_again",
 ]
 
 
@@ -94,6 +98,17 @@ def check_accepted(replies: Sequence[Reply]) -> None:
     """
     if not any(each.is_accepted for each in replies):
         raise MailError(f"{mail_server()}: it refused every recipient")
+
+
+def to_try_again(replies: Sequence[Reply]) -> list[str]:
+    """The addresses that were refused for the moment.
+
+    They are pending with the alert, and the next ``scriptactivity alert``
+    mails to them alone; see `canonical.launchpad.command.alert`.
+
+    :param replies: of `mail`.
+    """
+    return [each.recipient for each in replies if each.is_for_the_moment]
 
 
 def _message(

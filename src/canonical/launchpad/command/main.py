@@ -18,12 +18,14 @@ from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import UNKNOWN
+from canonical.launchpad.command.interrupt import raise_when_interrupted
 from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import in_a_line
 from canonical.launchpad.command.output import print_unknown
 from canonical.launchpad.command.output import use_local_zone
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import parse
+from canonical.launchpad.command.program import is_for_nagios
 from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.exitstatus import cause_of
@@ -55,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # thousand scripts it would spend a tenth of them on looking.  Nor should
     # it look at its end, and that is what it is to freeze.
     gc.disable()
-    argv = sys.argv[1:] if argv is None else argv
-    fail = _fail_for_nagios if _is_for_nagios(argv) else _fail
+    argv = sys.argv[1:] if argv is None else list(argv)
+    fail = _fail_for_nagios if is_for_nagios(argv) else _fail
     try:
         args = parse(argv)
     except UsageError as error:
@@ -91,6 +93,7 @@ def _run(args: argparse.Namespace) -> int:
     module = importlib.import_module(f"{__package__}.{command.module}")
     call = partial(getattr(module, command.function), args)
     if not command.database:
+        raise_when_interrupted()
         return int(call())
     return int(with_database(call, command.only_reads))
 
@@ -107,6 +110,7 @@ def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
     signals.cancel = ztm.cancel
     signals.cut = ztm.cut
     try:
+        raise_when_interrupted()
         with signals:
             return call()
     except Exception as error:
@@ -116,12 +120,6 @@ def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
         raise cause from None
     finally:
         ztm.uninstall()
-
-
-def _is_for_nagios(argv: Sequence[str]) -> bool:
-    """Does Nagios read it?  The arguments may be wrong."""
-    return "check" in argv and any(
-        "--nagios".startswith(each) and len(each) > 2 for each in argv)
 
 
 def _fail(status: int, error: Exception) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 from zope.interface import Interface
 from zope.schema import getFieldNamesInOrder
 
+from canonical.config.durations import rounded_text
 from canonical.database.errors import first_line
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.streams import OutputError
@@ -27,7 +28,6 @@ from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "ago",
     "as_text",
     "complain",
     "end_for_people",
@@ -141,7 +141,7 @@ def for_people(value: Any) -> str:
         # A table names the zone once.
         return in_zone(time_text(value)).rpartition(" ")[0]
     if isinstance(value, datetime.timedelta):
-        return ago(value)
+        return rounded_text(value)
     return in_zone(as_text(value))
 
 
@@ -153,19 +153,6 @@ def end_for_people(
         return None
     day, _, clock = for_people(ended).partition(" ")
     return clock if for_people(started).startswith(day) else f"{day} {clock}"
-
-
-def ago(duration: datetime.timedelta) -> str:
-    """A duration in its two largest units, such as ``3d 4h`` or ``2.5s``."""
-    seconds = duration.total_seconds()
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    units = [("d", 86400), ("h", 3600), ("m", 60), ("s", 1)]
-    for (larger, size), (smaller, part) in zip(units, units[1:], strict=False):
-        if seconds >= size:
-            whole, rest = divmod(int(seconds), size)
-            return f"{whole}{larger} {rest // part}{smaller}"
-    raise AssertionError(seconds)
 
 
 def as_text(value: Any) -> str:

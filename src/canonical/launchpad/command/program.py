@@ -3,59 +3,64 @@
 Nothing slow is imported before Ctrl-C is caught.
 """
 
-from __future__ import annotations
-
-import errno
-import gc
-import importlib
-import signal
 import sys
 
-from canonical.launchpad.command.streams import OutputError
-from canonical.launchpad.command.streams import discard
-from canonical.launchpad.command.streams import open_streams
+from canonical.launchpad.command.interrupt import end_when_interrupted
+from canonical.launchpad.command.interrupt import print_interrupted
 
 
 __all__ = [
+    "is_for_nagios",
     "script_monitor",
     "script_monitor_nagios",
     "scriptactivity",
 ]
 
 
-# What a shell adds to the number of the signal that has ended a program.
-KILLED = 128
-
-
 def scriptactivity() -> int:
     """The program ``scriptactivity``; returns its exit status."""
-    if "run" in sys.argv:
+    arguments = sys.argv[1:]
+    if "run" in arguments:
+        end_when_interrupted("scriptactivity", is_for_nagios=False)
         # It leaves standard streams and signals to what it runs.  Nothing
         # that is imported for it is garbage.
+        import gc
         gc.disable()
-        try:
-            from canonical.launchpad.command.run import is_run
-            from canonical.launchpad.command.run import run
-            if is_run(sys.argv[1:]):
-                run(sys.argv[1:])
-        except KeyboardInterrupt as interrupt:
-            return _interrupted("scriptactivity", interrupt)
-    return _run("scriptactivity", "main", "main")
+        from canonical.launchpad.command.run import is_run
+        from canonical.launchpad.command.run import run
+        if is_run(arguments):
+            run(arguments)
+    return _run("scriptactivity", is_for_nagios(arguments), "main", "main")
 
 
 def script_monitor() -> int:
     """The program ``script-monitor``; returns its exit status."""
-    return _run("script-monitor", "scriptmonitor", "script_monitor")
+    return _run("script-monitor", False, "scriptmonitor", "script_monitor")
 
 
 def script_monitor_nagios() -> int:
     """The program ``script-monitor-nagios``; returns its exit status."""
     return _run(
-        "script-monitor-nagios", "scriptmonitor", "script_monitor_nagios")
+        "script-monitor-nagios", True, "scriptmonitor",
+        "script_monitor_nagios")
 
 
-def _run(program: str, module: str, function: str) -> int:
-    """Call a function of a module of this package."""
+def is_for_nagios(arguments: list[str]) -> bool:
+    """Does Nagios read it?  The arguments may be wrong."""
+    return "check" in arguments and any(
+        "--nagios".startswith(each) and len(each) > 2 for each in arguments)
+
+
+def _run(program: str, nagios: bool, module: str, function: str) -> int:
+    """Call a function of a module of this package.
+
+    :param nagios: does Nagios read standard output?
+    """
+    end_when_interrupted(program, nagios)
+    import errno
+
+    from canonical.launchpad.command.streams import OutputError
+    from canonical.launchpad.command.streams import open_streams
     try:
         open_streams()
         status = _call(module, function)
@@ -66,25 +71,32 @@ def _run(program: str, module: str, function: str) -> int:
             print(f"{program}: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt as interrupt:
-        return _interrupted(program, interrupt)
+        return _interrupted(interrupt)
+    finally:
+        # Python prints a traceback of what interrupts its end, too.
+        end_when_interrupted(program, nagios)
     return status
 
 
-def _interrupted(program: str, interrupt: KeyboardInterrupt) -> int:
+def _interrupted(interrupt: KeyboardInterrupt) -> int:
     """Print a line about it; returns the exit status."""
+    import signal
+
+    from canonical.launchpad.command.streams import discard
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signum = getattr(interrupt, "signum", signal.SIGINT)
+    status = print_interrupted(signal.Signals(signum).name, signum)
     # What is written already may be in the buffer still.
     discard(1)
-    signum = getattr(interrupt, "signum", signal.SIGINT)
-    name = signal.Signals(signum).name
-    print(f"{program}: interrupted by {name}", file=sys.stderr)
-    return int(KILLED + signum)
+    return status
 
 
 def _call(module: str, function: str) -> int:
+    from importlib import import_module
     try:
-        status: int = getattr(importlib.import_module(
-            f"canonical.launchpad.command.{module}"), function)()
+        status: int = getattr(
+            import_module(f"canonical.launchpad.command.{module}"),
+            function)()
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 0
     return status

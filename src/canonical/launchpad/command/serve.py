@@ -15,8 +15,6 @@ from canonical.launchpad.command.output import complain
 from canonical.launchpad.command.output import log_plainly
 from canonical.launchpad.command.output import say
 from canonical.launchpad.command.rules import rules_file
-from canonical.launchpad.monitor.registry import registered_apart
-from canonical.launchpad.monitor.rulesfile import load_expectations
 
 
 __all__ = [
@@ -37,6 +35,7 @@ def serve(args: argparse.Namespace) -> int:
     try:
         from canonical.launchpad.webapp.application import configured_access
         from canonical.launchpad.webapp.application import make_application
+        from canonical.launchpad.webapp.server import listen
         from canonical.launchpad.webapp.server import may_listen
         from canonical.launchpad.webapp.server import serve as run
     except ModuleNotFoundError as error:
@@ -59,15 +58,13 @@ def serve(args: argparse.Namespace) -> int:
     log_plainly()
     gc.set_threshold(*THRESHOLDS)
     gc.enable()
-    rules = args.expectations or rules_file()
-    if rules is not None:
-        # What is wrong with it is better known before anybody looks.
-        with registered_apart():
-            load_expectations(rules)
     application = make_application(
-        rules, access,
+        args.expectations or rules_file(), access,
         config.duration_of("web", "refresh"))
-    run(application, host, int(port), config.web.trusted_proxy)
+    # What is wrong with them is better known before anybody looks.
+    application.registry.keeper.read_rules()
+    run(application, listen(
+        application, host, int(port), config.web.trusted_proxy), host)
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from zope.component import getUtility
 
 from canonical.config.durations import duration_text
+from canonical.config.durations import rounded_text
 from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.history import print_future
@@ -20,7 +21,6 @@ from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.openalerts import alert_as_dict
 from canonical.launchpad.command.openalerts import notified
 from canonical.launchpad.command.openalerts import open_alerts
-from canonical.launchpad.command.output import ago
 from canonical.launchpad.command.output import end_for_people
 from canonical.launchpad.command.output import fields_of
 from canonical.launchpad.command.output import for_people
@@ -178,7 +178,7 @@ def _pruned_lines(days: Sequence[ScriptDay]) -> list[str]:
     pruned = _pruned(days)
     if pruned is None:
         return []
-    took = f", {ago(pruned['average'])} each on average" if (
+    took = f", {rounded_text(pruned['average'])} each on average" if (
         pruned["runs"]) else ""
     return [
         f"{pruned['runs']} runs{took}, and {pruned['failures']} failures, from"
@@ -270,7 +270,7 @@ def _answers(
 def _running_line(attempt: Any) -> str:
     state = "runs" if attempt.is_seen else "has not reported its end"
     usual = "" if attempt.usual_duration is None else (
-        f"; usually {ago(attempt.usual_duration)}")
+        f"; usually {rounded_text(attempt.usual_duration)}")
     return (
         f"process {attempt.pid} on {attempt.hostname} {state} since"
         f" {time_text(attempt.date_started)}{usual}")
@@ -292,7 +292,7 @@ def _run_lines(runs: Sequence[EndedRun], room: int) -> list[str]:
         if run.outcome == "success" else MARKS.get(run.outcome, FAILED)
         for run in reversed(runs))
     meaning = [
-        f"{marks[-1]} {ago(datetime.timedelta(seconds=longest))}"
+        f"{marks[-1]} {rounded_text(datetime.timedelta(seconds=longest))}"
         if took else "",
         f"{FAILED} failed" if FAILED in picture else "",
         "- skipped" if "-" in picture else ""]
@@ -325,7 +325,7 @@ def _run_line(run: EndedRun, hosts: int) -> str:
     took = datetime.timedelta(seconds=_seconds(run))
     ended = end_for_people(run.date_started, run.date_ended) or "?"
     return (
-        f"{for_people(run.date_started)}  {ended:8}  {ago(took):>7}"
+        f"{for_people(run.date_started)}  {ended:8}  {rounded_text(took):>7}"
         f"  {printable(run.hostname):{hosts}}  {run.outcome}")
 
 

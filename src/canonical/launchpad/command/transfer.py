@@ -7,13 +7,16 @@ import contextlib
 import gzip
 import io
 import os
+import shutil
 import socket
 import sys
 import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from typing import BinaryIO
 
 import transaction
 from zope.component import getUtility
@@ -88,12 +91,41 @@ def _written(name: str) -> Iterator[Any]:
             except OSError as error:
                 raise UsageError(f"{name}: {error.strerror}", 2) from None
             if name.endswith(".gz"):
-                raw = stack.enter_context(gzip.GzipFile(
-                    "", "wb", COMPRESSION, raw, 0))
+                raw = stack.enter_context(_packed(raw))
             yield stack.enter_context(io.BufferedWriter(raw, BUFFER))
         os.replace(unfinished, name)
+    except OSError as error:
+        # A write names no file.
+        error.filename = name
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _packed(raw: BinaryIO) -> Iterator[BinaryIO]:
+    """A file that is packed into another one, by a thread beside the database.
+
+    :raises OSError: if that one cannot be written.
+    """
+    packing, packed = os.pipe()
+
+    def pack() -> None:
+        with open(packing, "rb", 0) as source, gzip.GzipFile(
+            "", "wb", COMPRESSION, raw, 0
+        ) as file:
+            shutil.copyfileobj(source, file, BUFFER)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(pack)
+        try:
+            with open(packed, "wb", 0) as file:
+                yield file
+        except BrokenPipeError:
+            # It could not write, and has closed its end.
+            done.result()
+            raise
+        done.result()
 
 
 def import_(args: argparse.Namespace) -> int:

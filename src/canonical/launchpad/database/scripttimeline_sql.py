@@ -1,6 +1,6 @@
 """The SQL statements of `scripttimeline`.
 
-``:name`` stands for a value; see `scriptattempt_sql.bind`.
+``:name`` stands for a value; see `execute`.
 """
 
 from __future__ import annotations
@@ -76,12 +76,13 @@ def _failed() -> str:
 
 
 BUCKET = (
-    "floor(extract(epoch FROM {} - :since::timestamptz) / :width)::integer")
+    "floor(date_part('epoch', {} - :since::timestamptz) / :width)::integer")
 IN_PERIOD = "date_started >= :since AND date_started < :until"
 TOOK = "date_part('epoch', date_completed - date_started)"
 
 # As in `scriptfigures`, the slots of a schedule are sent once, and
-# `width_bucket` finds the slot of a run.
+# `width_bucket` finds the slot of a run.  There are thousands of them in a
+# month.  As numbers of seconds since 1970 they are compared fastest.
 COUNTS = f"""
     WITH {ASKED}, usual AS (
         SELECT * FROM unnest(
@@ -89,7 +90,7 @@ COUNTS = f"""
             :shortest::float8[], :longest::float8[]
         ) AS usual (number, slots, skew, shortest, longest)
     ), slots AS MATERIALIZED (
-        SELECT number, starts::timestamptz[] AS starts
+        SELECT number, starts::float8[] AS starts
         FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
             AS slots (number, starts)
     )
@@ -101,10 +102,13 @@ COUNTS = f"""
         FROM asked JOIN usual USING (number)
         JOIN slots ON slots.number = usual.slots
         CROSS JOIN LATERAL (
-            SELECT {BUCKET.format("slots.starts[slot]")} AS bucket,
+            SELECT floor((slots.starts[slot]
+                    - date_part('epoch', :since::timestamptz)) / :width
+                )::integer AS bucket,
                 sum(runs) AS runs, count(*) AS met,
                 count(*) FILTER (
-                    WHERE completed > slots.starts[slot] + asked.patience
+                    WHERE completed
+                        > to_timestamp(slots.starts[slot]) + asked.patience
                 ) AS late,
                 sum(unusual) AS unusual
             FROM (
@@ -114,10 +118,11 @@ COUNTS = f"""
                     ) AS unusual
                 FROM ({_either(
                     "cardinality(slots.starts) > 0"
-                    " AND date_started >= slots.starts[1] - usual.skew"
+                    " AND date_started"
+                    " >= to_timestamp(slots.starts[1]) - usual.skew"
                     " AND date_started < :until",
-                    "width_bucket(date_started + usual.skew, slots.starts)"
-                    " AS slot,"
+                    "width_bucket(date_part('epoch', date_started"
+                    " + usual.skew), slots.starts) AS slot,"
                     f" date_completed AS completed, {TOOK} AS took")}) AS run
                 GROUP BY slot
             ) AS in_slot

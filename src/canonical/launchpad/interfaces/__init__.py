@@ -26,11 +26,11 @@ import importlib
 from typing import TYPE_CHECKING
 from typing import Any
 
+from canonical.launchpad.interfaces.names import checked_str
+from canonical.launchpad.interfaces.names import checked_text
 from canonical.launchpad.interfaces.scriptactivity import FutureActivities
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
 from canonical.launchpad.interfaces.scriptactivity import IScriptActivitySet
-from canonical.launchpad.interfaces.scriptactivity import checked_str
-from canonical.launchpad.interfaces.scriptactivity import checked_text
 from canonical.launchpad.interfaces.scriptattempt import FAILED
 from canonical.launchpad.interfaces.scriptattempt import OUTCOMES
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt

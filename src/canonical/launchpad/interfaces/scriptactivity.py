@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 import datetime
-import re
-import reprlib
 from typing import NamedTuple
 
 from zope.interface import Interface
 from zope.schema import Datetime
-from zope.schema import TextLine
 
-from canonical.launchpad.plaintext import is_printable
+from canonical.launchpad.interfaces.names import hostname_field
+from canonical.launchpad.interfaces.names import name_field
 
 
 __all__ = [
     "FutureActivities",
     "IScriptActivity",
     "IScriptActivitySet",
-    "checked_str",
-    "checked_text",
 ]
-
-
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class IScriptActivity(Interface):
     """One successful run of a script."""
 
-    name = TextLine(
-        title="Script name",
-        description=(
-            "The name of the script: 1 to 255 characters, without line breaks"
-            " and control characters."),
-        min_length=1,
-        max_length=255,
-        constraint=is_printable,
-        required=True,
-        readonly=True,
-    )
-
-    hostname = TextLine(
-        title="Host name",
-        description=(
-            "The name of the host that the script ran on: 1 to 255"
-            " characters, without line breaks and control characters."),
-        min_length=1,
-        max_length=255,
-        constraint=is_printable,
-        required=True,
-        readonly=True,
-    )
+    name = name_field()
+    hostname = hostname_field()
 
     date_started = Datetime(
         title="Date started",
@@ -146,39 +118,3 @@ class IScriptActivitySet(Interface):
         :return: a list of `FutureActivities`, one for each script and host,
             by name and host.
         """
-
-
-def checked_str(field: TextLine, value: object) -> str:
-    """Check that `value` is a `str`, and return it.
-
-    :raises TypeError: if it is not.  The text names the field and the value.
-    """
-    if not isinstance(value, str):
-        raise TypeError(
-            f"{field.__name__} must be a str, not {reprlib.repr(value)}")
-    return value
-
-
-def checked_text(field: TextLine, value: object) -> str:
-    """Check that `value` is a name or host that can be recorded; return it.
-
-    :param field: a field of `IScriptActivity`, or one with the same bounds.
-
-    :raises TypeError: see `checked_str`.
-    :raises ValueError: if `value` is empty, too long or not printable.  The
-        text names the field and the value.
-    """
-    text = checked_str(field, value)
-    shown = reprlib.repr(text)
-    if len(text) < field.min_length:
-        raise ValueError(f"{field.__name__} must not be empty: {shown}")
-    if len(text) > field.max_length:
-        raise ValueError(
-            f"{field.__name__} must have at most {field.max_length}"
-            f" characters, not {len(text)}: {shown}")
-    if not is_printable(text):
-        # A surrogate stands for a byte that is not UTF-8.
-        wrong = "not have line breaks or control characters" if (
-            SURROGATE.search(text) is None) else "be in UTF-8"
-        raise ValueError(f"{field.__name__} must {wrong}: {shown}")
-    return text

@@ -11,10 +11,9 @@ from zope.schema import Choice
 from zope.schema import Datetime
 from zope.schema import Int
 from zope.schema import TextLine
-from zope.schema import getFields
 
-from canonical.launchpad.interfaces.scriptactivity import IScriptActivity
-from canonical.launchpad.plaintext import is_printable
+from canonical.launchpad.interfaces.names import hostname_field
+from canonical.launchpad.interfaces.names import name_field
 
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "OUTCOMES",
     "Output",
     "UnrecordedRun",
-    "as_in_activity",
 ]
 
 
@@ -33,19 +31,6 @@ OUTCOMES = ("success", "failure", "killed", "vanished", "skipped")
 
 # The outcomes of a run that began its work and did not succeed.
 FAILED = ("failure", "killed", "vanished")
-
-
-def as_in_activity(name: str) -> TextLine:
-    """A new field with the bounds of the field `name` of `IScriptActivity`."""
-    field = getFields(IScriptActivity)[name]
-    return TextLine(
-        title=field.title,
-        description=field.description,
-        min_length=field.min_length,
-        max_length=field.max_length,
-        constraint=is_printable,
-        readonly=True,
-    )
 
 
 class IScriptAttempt(Interface):
@@ -65,8 +50,8 @@ class IScriptAttempt(Interface):
         readonly=True,
     )
 
-    name = as_in_activity("name")
-    hostname = as_in_activity("hostname")
+    name = name_field()
+    hostname = hostname_field()
 
     pid = Int(
         title="Process id",
@@ -258,7 +243,7 @@ class IScriptAttemptSet(Interface):
         :return: a list of `IRunningAttempt`, the longest-running first.
         """
 
-    def getFailures(name=None, hostname=None, limit=None):
+    def getFailures(name=None, hostname=None, limit=None, since=None):
         """The attempts that failed: those with an outcome in `FAILED`.
 
         :param limit: the greatest number of attempts; `None` for all.

@@ -11,8 +11,9 @@ from zope.schema import TextLine
 from zope.schema import Timedelta
 from zope.schema import Tuple
 
+from canonical.launchpad.interfaces.names import hostname_field
+from canonical.launchpad.interfaces.names import name_field
 from canonical.launchpad.interfaces.scriptattempt import IScriptAttempt
-from canonical.launchpad.interfaces.scriptattempt import as_in_activity
 
 
 __all__ = [
@@ -84,8 +85,8 @@ class IFailedAttempt(IScriptAttempt):
 class IScriptSummary(Interface):
     """The last success and the last failure of a script on a host."""
 
-    name = as_in_activity("name")
-    hostname = as_in_activity("hostname")
+    name = name_field()
+    hostname = hostname_field()
 
     last_success = Datetime(
         title="Last success",

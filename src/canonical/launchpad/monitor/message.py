@@ -6,7 +6,6 @@ import datetime
 import hashlib
 import itertools
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +13,12 @@ from typing import NamedTuple
 
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
-from canonical.launchpad.monitor.answers import STATES
-from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.incidents import ALL
-from canonical.launchpad.monitor.incidents import BROKEN
-from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.notices import Notice
+from canonical.launchpad.monitor.notices import script_of
+from canonical.launchpad.monitor.notices import scripts_of
+from canonical.launchpad.monitor.subject import full_subject
+from canonical.launchpad.monitor.subject import notice_subject
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
 
@@ -28,14 +27,10 @@ __all__ = [
     "Message",
     "notice_id",
     "notice_message",
-    "notice_subject",
     "notice_text",
     "plain_message",
 ]
 
-
-# The number of characters that a phone shows of a subject.
-SUBJECT = 60
 
 # What no script has printed.
 NO_OUTPUT: Mapping[tuple[str, str | None], Sequence[str]] = {}
@@ -84,14 +79,14 @@ def notice_message(
     """
     return Message(
         notice_id(notice), notice.at,
-        _subject(instance, notice_subject(notice)),
+        full_subject(instance, notice_subject(notice)),
         notice_text(notice, outputs),
         {
             title.replace(" ", "_"): [
                 {**_as_dict(notice, each), "output": list(
                     outputs.get((each.name, each.hostname), ()))}
                 for each in alerts]
-            for title, alerts in _parts(notice)})
+            for title, alerts in notice.parts})
 
 
 def plain_message(
@@ -104,13 +99,9 @@ def plain_message(
     nothing = Notice(at, [], [], [], [], {})
     digest = hashlib.sha256(f"{instance}\n{subject}\n{text}".encode())
     return Message(
-        digest.hexdigest()[:32], at, _subject(instance, subject),
+        digest.hexdigest()[:32], at, full_subject(instance, subject),
         printable(text, keep="\n"),
-        {title.replace(" ", "_"): [] for title, _ in _parts(nothing)})
-
-
-def _subject(instance: str, subject: str) -> str:
-    return printable(f"[{instance}] {subject}")
+        {title.replace(" ", "_"): [] for title, _ in nothing.parts})
 
 
 def notice_id(notice: Notice) -> str:
@@ -120,42 +111,8 @@ def notice_id(notice: Notice) -> str:
     """
     alerts = [
         f"{title} {each.id} {each.state} {each.date_told}"
-        for title, part in _parts(notice) for each in part]
+        for title, part in notice.parts for each in part]
     return hashlib.sha256("\n".join(alerts).encode()).hexdigest()[:32]
-
-
-def notice_subject(notice: Notice) -> str:
-    """The most important part of a notice, on one line."""
-    parts = [(title, alerts) for title, alerts in _parts(notice) if alerts]
-    title, alerts = parts[0]
-    since = ""
-    if alerts is notice.broken:
-        title = ", ".join(dict.fromkeys(
-            _trouble(notice, each) for each in sorted(
-                alerts, key=lambda each: -STATES.index(each.state))))
-        opened = min(each.date_opened for each in alerts)
-        since = f", since {opened:%H:%M} UTC"
-    scripts = _scripts(alerts)
-    subject = f"{title.upper()}: {scripts[0]}"
-    shown = 1
-    for script in scripts[1:]:
-        if len(subject) + len(script) > SUBJECT:
-            break
-        subject += f", {script}"
-        shown += 1
-    if shown < len(scripts):
-        subject += f" and {len(scripts) - shown} more"
-    subject += since
-    for title, others in parts[1:]:
-        subject += f"; {len(_scripts(others))} {title}"
-    return printable(subject)
-
-
-def _trouble(notice: Notice, alert: Alert) -> str:
-    """What is wrong with a script, in a word or two."""
-    answers = list(_bad(notice, alert).values())
-    first = next((each.trouble for each in answers if each.trouble), None)
-    return first or alert.state
 
 
 def notice_text(
@@ -167,11 +124,11 @@ def notice_text(
     :param outputs: as in `notice_message`.
     """
     counts = ", ".join(
-        f"{len(_scripts(alerts))} {title}"
-        for title, alerts in _parts(notice) if alerts)
+        f"{len(scripts_of(alerts))} {title}"
+        for title, alerts in notice.parts if alerts)
     blocks = [f"{_plural(notice)}: {counts}.", f"As of {_when(notice.at)}."]
     for (title, alerts), describe in zip(
-        _parts(notice), (_broken, _over, _over, _over, _still), strict=True
+        notice.parts, (_broken, _over, _over, _over, _still), strict=True
     ):
         if alerts:
             blocks += ["", title.upper(), *_block(
@@ -193,7 +150,7 @@ def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
         answers = [
             {"question": question, "state": answer.state,
              "sentence": answer.sentence}
-            for question, answer in _bad(notice, alert).items()]
+            for question, answer in notice.bad_answers(alert).items()]
     return {
         "name": alert.name,
         "hostname": alert.hostname,
@@ -208,29 +165,8 @@ def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
     }
 
 
-def _parts(notice: Notice) -> list[tuple[str, list[Alert]]]:
-    return [
-        ("broken", notice.broken),
-        ("recovered", notice.recovered),
-        # A key that programs know.  An incident is over as a whole.
-        ("partly recovered", []),
-        ("no longer expected", notice.forgotten),
-        ("still broken", notice.still),
-    ]
-
-
-def _script(alert: Alert) -> str:
-    return script_on_host(alert.name, alert.hostname)
-
-
-def _scripts(alerts: Iterable[Alert]) -> list[str]:
-    """The scripts of the alerts, the worst first."""
-    return list(dict.fromkeys(_script(each) for each in sorted(
-        alerts, key=lambda each: -STATES.index(each.state))))
-
-
 def _plural(notice: Notice) -> str:
-    return "Scripts" if len(_scripts(notice.alerts)) > 1 else "Script"
+    return "Scripts" if len(scripts_of(notice.alerts)) > 1 else "Script"
 
 
 def _block(
@@ -240,10 +176,11 @@ def _block(
     outputs: Mapping[tuple[str, str | None], Sequence[str]],
 ) -> list[str]:
     """The lines about alerts, the worst first."""
-    order = {script: number for number, script in enumerate(_scripts(alerts))}
+    order = {
+        script: number for number, script in enumerate(scripts_of(alerts))}
     lines = []
     for script, group in itertools.groupby(
-        sorted(alerts, key=lambda each: order[_script(each)]), key=_script,
+        sorted(alerts, key=lambda each: order[script_of(each)]), key=script_of,
     ):
         lines.append(f"* {script}")
         of_script = list(group)
@@ -257,7 +194,7 @@ def _block(
 def _broken(notice: Notice, alert: Alert) -> list[str]:
     return [*_unstable(alert), *(
         f"{answer.state}: {answer.sentence}"
-        for answer in _bad(notice, alert).values())]
+        for answer in notice.bad_answers(alert).values())]
 
 
 def _unstable(alert: Alert) -> list[str]:
@@ -284,15 +221,7 @@ def _still(notice: Notice, alert: Alert) -> list[str]:
     lasts = duration_text(notice.at - alert.date_opened)
     return [*_unstable(alert), *(
         f"{answer.state} for {lasts}: {answer.sentence}"
-        for answer in _bad(notice, alert).values())]
-
-
-def _bad(notice: Notice, alert: Alert) -> dict[str, Answer]:
-    """The answers about a script that are bad now, by question."""
-    answers = notice.answers[alert.name, alert.hostname]
-    return {
-        question: answer for question, answer in answers.items()
-        if answer.state in BROKEN}
+        for answer in notice.bad_answers(alert).values())]
 
 
 def _when(moment: datetime.datetime) -> str:

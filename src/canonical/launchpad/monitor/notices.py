@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.monitor.answers import STATES
+from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.incidents import BROKEN
+from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Key
 
@@ -16,6 +19,8 @@ from canonical.launchpad.monitor.incidents import Key
 __all__ = [
     "Notice",
     "notices_of",
+    "script_of",
+    "scripts_of",
 ]
 
 
@@ -45,6 +50,36 @@ class Notice:
     def alerts(self) -> list[Alert]:
         """All alerts of the notice."""
         return [*self.broken, *self.recovered, *self.forgotten, *self.still]
+
+    @property
+    def parts(self) -> list[tuple[str, list[Alert]]]:
+        """The alerts of each part, by its title."""
+        return [
+            ("broken", self.broken),
+            ("recovered", self.recovered),
+            # A key that programs know.  An incident is over as a whole.
+            ("partly recovered", []),
+            ("no longer expected", self.forgotten),
+            ("still broken", self.still),
+        ]
+
+    def bad_answers(self, alert: Alert) -> dict[str, Answer]:
+        """The answers about a script that are bad now, by question."""
+        answers = self.answers[alert.name, alert.hostname]
+        return {
+            question: answer for question, answer in answers.items()
+            if answer.state in BROKEN}
+
+
+def script_of(alert: Alert) -> str:
+    """The script of an alert, as people read it."""
+    return script_on_host(alert.name, alert.hostname)
+
+
+def scripts_of(alerts: Iterable[Alert]) -> list[str]:
+    """The scripts of alerts, the worst first."""
+    return list(dict.fromkeys(map(script_of, sorted(
+        alerts, key=lambda each: -STATES.index(each.state)))))
 
 
 def notices_of(

@@ -7,6 +7,7 @@ UTC.
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import functools
 import itertools
@@ -56,6 +57,7 @@ CACHED = 10_000
 
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
+DAY = datetime.timedelta(days=1)
 
 # The shortest time between two slots is looked for in a month from the first
 # slot after this moment on, and in as many slots: a day of minutes.
@@ -159,8 +161,35 @@ def slots_of_period(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """As `slots_between`, for long periods; only a few results are cached."""
-    return tuple(_between(schedule, timezone, since, until))
+    """As `slots_between`, for long periods; only a few results are cached.
+
+    A schedule that is the same every day is evaluated for one day, and for
+    those around which the clocks change.  Its other days are copies.
+    """
+    is_cron = not schedule.startswith(ONCALENDAR)
+    if not is_cron or five_fields(schedule).split()[2:] != ["*", "*", "*"]:
+        return tuple(_between(schedule, timezone, since, until))
+    zone = ZoneInfo(timezone)
+    first = since.astimezone(datetime.UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0)
+    days = [first + number * DAY for number in range((until - first).days + 1)]
+    offsets = [
+        moment.astimezone(zone).utcoffset()
+        for moment in [first - DAY, *days, days[-1] + DAY, days[-1] + 2 * DAY]]
+    found: list[datetime.datetime] = []
+    known: dict[datetime.timedelta | None, list[datetime.timedelta]] = {}
+    for number, day in enumerate(days):
+        offset, *others = offsets[number:number + 4]
+        if any(other != offset for other in others):
+            found += _between(schedule, timezone, day, day + DAY)
+            continue
+        if offset not in known:
+            known[offset] = [
+                slot - day
+                for slot in _between(schedule, timezone, day, day + DAY)]
+        found += [day + time for time in known[offset]]
+    return tuple(found[
+        bisect.bisect_left(found, since):bisect.bisect_left(found, until)])
 
 
 @functools.lru_cache(CACHED)

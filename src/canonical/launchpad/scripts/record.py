@@ -1,7 +1,8 @@
 """Records a success exactly once, and only if its work is in the database.
 
 Each run has a key.  The database accepts one success for each key, however
-often it is sent.
+often it is sent.  A success that its own run could not record is recorded by a
+later one: here, if the database has its proof, or else from the spool.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from logging import Logger
 from pathlib import Path
@@ -24,6 +28,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.spool import NotSpooled
 from canonical.launchpad.scripts.spool import Success
@@ -34,7 +39,10 @@ __all__ = [
     "SHORTEST_TRY",
     "WorkLost",
     "in_time",
+    "others_may_wait",
+    "record_committed",
     "record_or_spool",
+    "record_runs",
     "record_success",
 ]
 
@@ -158,3 +166,77 @@ def record_or_spool(
             level, "%s.  The next cron script records it, or: scriptactivity"
             " flush", why)
     return False
+
+
+@contextmanager
+def others_may_wait(where: str, logger: Logger) -> Iterator[None]:
+    """Log errors of the block, so that the script goes on with its own work.
+
+    :param where: the place of the successes, for the message.
+    """
+    try:
+        yield
+    except Exception as error:
+        logger.log(
+            logging.DEBUG if is_final(error) else logging.WARNING,
+            "Earlier successes in %s are not recorded yet: %s", where,
+            first_line(error))
+
+
+def record_committed(
+    ztm: ZopelessTransactionManager, seconds: float, logger: Logger
+) -> int:
+    """Record the runs of all hosts that are committed and not recorded.
+
+    :param seconds: stop after this time, and leave the rest.
+    :return: the number of recorded successes.
+    :raises Exception: if runs could not be recorded: the error of the last of
+        them.
+    """
+    with ztm.apart(SHORTEST_TRY):
+        runs = getUtility(IScriptAttemptSet).getUnrecorded()
+    return record_runs(ztm, runs, seconds, logger)
+
+
+def record_runs(
+    ztm: ZopelessTransactionManager,
+    runs: Iterable[UnrecordedRun],
+    seconds: float,
+    logger: Logger,
+    hurry: threading.Event | None = None,
+) -> int:
+    """Record runs that are committed and not recorded.
+
+    If one cannot be recorded, for example because another session has locked
+    its row, the others are still recorded.
+
+    :param hurry: once this is set, stop.
+    :param seconds, return, raises: as in `record_committed`.
+    """
+    deadline = time.monotonic() + seconds
+    recorded = 0
+    failure: Exception | None = None
+    for run in runs:
+        if time.monotonic() > deadline or hurry and hurry.is_set():
+            break
+        success = Success(
+            name=run.name,
+            hostname=run.hostname,
+            date_started=run.date_started,
+            date_completed=run.date_committed,
+            run_key=run.run_key,
+            attempt="committed",
+            database=ztm.database,
+        )
+        try:
+            record_success(ztm, success, SHORTEST_TRY)
+            recorded += 1
+        except (TypeError, ValueError) as error:
+            logger.error(
+                "The success of run %s cannot be recorded: %s",
+                run.run_key, first_line(error))
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return recorded

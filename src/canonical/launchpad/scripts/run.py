@@ -97,7 +97,7 @@ class Settings(NamedTuple):
 def run(order: Order) -> NoReturn:
     """Run a command, and end this process as the command has ended."""
     closed = _open_descriptors()
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     settings = _settings(order)
     if settings.cron_control:

@@ -1,4 +1,4 @@
-"""The spool: successes on disk that are not on record yet.
+"""The spool: successes on disk that are not on record yet, and sending them.
 
 A success is spooled if its work is committed and it cannot be recorded.  The
 spool is a directory with one JSON file for each success.  A file is complete
@@ -16,13 +16,21 @@ import errno
 import json
 import os
 import stat
+import threading
+import time
 import uuid
 from contextlib import suppress
+from logging import Logger
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 from urllib.parse import quote
 
 from canonical.database.errors import first_line
+
+
+if TYPE_CHECKING:
+    from canonical.database.sqlbase import ZopelessTransactionManager
 
 
 __all__ = [
@@ -31,9 +39,7 @@ __all__ = [
     "Success",
     "as_json",
     "read_success",
-    "remove",
-    "remove_unfinished",
-    "set_aside",
+    "send_spool",
     "spool_success",
     "spooled_paths",
     "write_success",
@@ -94,8 +100,7 @@ def write_success(directory: Path, success: Success) -> Path:
         with suppress(OSError):
             unfinished.unlink()
         raise
-    # So that the file survives a power cut.  If this fails, the file is still
-    # there.
+    # For a power cut.  If this fails, the file is still there.
     with suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -151,7 +156,7 @@ def read_success(path: Path) -> Success:
             raise ValueError(f"attempt: {values['attempt']!r}")
         success = Success(**values)
     except (
-        AttributeError, KeyError, RecursionError, TypeError, ValueError,
+        AttributeError, KeyError, RecursionError, TypeError, ValueError
     ) as error:
         raise DamagedFile(f"{type(error).__name__}: {error}") from None
     if success.attempt != "committed" and owner not in (os.geteuid(), 0):
@@ -197,30 +202,97 @@ def spooled_paths(directory: Path) -> list[Path]:
         if entry.name.endswith(".json"))
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, and return its new path."""
+def send_spool(
+    ztm: ZopelessTransactionManager,
+    directory: Path,
+    seconds: float,
+    logger: Logger,
+    hurry: threading.Event | None = None,
+) -> int:
+    """Record the successes in the spool that belong to the current database.
+
+    If one cannot be recorded, the others are still recorded.
+
+    :param seconds: stop after this time, and leave the rest.
+    :param hurry: once this is set, stop.
+    :return: the number of successes that have moved to the database.
+    :raises OSError: if the spool cannot be read.
+    :raises Exception: if successes could not be recorded: the error of the
+        last of them.
+    """
+    deadline = time.monotonic() + seconds
+    _remove_unfinished(directory)
+    sent = 0
+    failure: Exception | None = None
+    for path in spooled_paths(directory):
+        if time.monotonic() > deadline or hurry and hurry.is_set():
+            break
+        try:
+            sent += _send(ztm, path, logger)
+        except FileNotFoundError:
+            # Another process was faster.
+            pass
+        except DamagedFile as error:
+            _set_aside(path, f"it is not a success: {error}", logger)
+        except OSError as error:
+            logger.debug("Left in the spool: %s", error)
+        except Exception as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return sent
+
+
+def _send(
+    ztm: ZopelessTransactionManager, path: Path, logger: Logger
+) -> bool:
+    """Record the success in a file, and remove the file.
+
+    :return: whether it belongs to this database and is now on record.
+    """
+    # It imports this module, which a run needs before it has a database.
+    from canonical.launchpad.scripts import record
+    success = read_success(path)
+    is_at_home = success.database in ("", ztm.database)
+    try:
+        if not is_at_home and success.attempt != "committed":
+            raise record.WorkLost
+        record.record_success(ztm, success, record.SHORTEST_TRY)
+    except record.WorkLost as lost:
+        if is_at_home:
+            _set_aside(path, lost, logger)
+        else:
+            logger.debug(
+                "Left in the spool, since it belongs to the database %s: %s",
+                success.database, path)
+        return False
+    except (TypeError, ValueError) as error:
+        _set_aside(path, f"it is not a success: {first_line(error)}", logger)
+        return False
+    _remove(path)
+    return True
+
+
+def _set_aside(path: Path, why: object, logger: Logger) -> None:
+    """Rename a file that is no success, for a person to look at."""
     aside = path.with_suffix(".damaged")
     with suppress(OSError):
         path.rename(aside)
-    return aside
+    logger.error("%s is not recorded: %s", aside, why)
 
 
-def remove(path: Path) -> None:
-    """Remove a file, if that is possible.
-
-    Another process may have removed it.  A file of another user may have to
-    stay.
-    """
+def _remove(path: Path) -> None:
+    """Remove a file, if another process or user lets this one."""
     with suppress(FileNotFoundError, PermissionError):
         path.unlink()
 
 
-def remove_unfinished(directory: Path) -> None:
+def _remove_unfinished(directory: Path) -> None:
     """Remove incomplete files whose writer is gone."""
     for path in directory.glob(f"*{UNFINISHED}*"):
         try:
             os.kill(int(path.suffix.removeprefix(UNFINISHED)), 0)
         except (ProcessLookupError, OverflowError, ValueError):
-            remove(path)
+            _remove(path)
         except PermissionError:
             pass

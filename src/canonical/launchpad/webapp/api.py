@@ -53,7 +53,7 @@ def scripts(request: Any, snapshot: Snapshot) -> Response:
         raise BadParameter("state must not be empty.")
     chosen = {name: text(request, name) for name in FILTERS}
     after = text(request, "after")
-    rows = sorted_rows(selection(snapshot, chosen), "script")
+    rows = selection(snapshot, chosen, "script")
     grouped = [
         (name, list(group))
         for name, group in groupby(rows, key=lambda row: row.name)

@@ -7,6 +7,7 @@ import datetime
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from zope.component import getUtility
 
@@ -69,8 +70,7 @@ class Period:
         return (moment - self.since) / self.width
 
 
-@dataclass(frozen=True)
-class Bucket:
+class Bucket(NamedTuple):
     """What happened in a bucket.
 
     :ivar state: the worst of `HAPPENED`, or `BLANK`.
@@ -220,9 +220,10 @@ def _state(counts: Counts, missed: int) -> str:
     """The worst state of a bucket in which something happened."""
     numbers = (
         counts.failed, missed, counts.late, counts.unusual, counts.runs)
-    return next(
-        (state for state, number in zip(HAPPENED, numbers, strict=False)
-         if number), BLANK)
+    for state, number in zip(HAPPENED, numbers, strict=False):
+        if number:
+            return state
+    return BLANK
 
 
 def _paused(

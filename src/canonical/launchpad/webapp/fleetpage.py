@@ -26,7 +26,6 @@ from canonical.launchpad.webapp.reading import reading
 from canonical.launchpad.webapp.rows import COLUMNS
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import selected
-from canonical.launchpad.webapp.rows import sorted_rows
 from canonical.launchpad.webapp.snapshot import Snapshot
 from canonical.launchpad.webapp.strips import BUCKETS
 from canonical.launchpad.webapp.strips import Strip
@@ -65,7 +64,7 @@ def fleet(request: Any, snapshot: Snapshot) -> Response:
     sort = choice(
         request, "sort",
         [*COLUMNS, *(f"-{name}" for name in COLUMNS)], "state")
-    found = sorted_rows(selection(snapshot, chosen), sort)
+    found = selection(snapshot, chosen, sort)
     pages = max(1, math.ceil(len(found) / ROWS))
     number_of_page = number(request, "page", 1, 10**6, 1)
     if number_of_page > pages:
@@ -117,13 +116,15 @@ def wall(request: Any, snapshot: Snapshot) -> Response:
               if row.state in ("critical", "warning")])
 
 
-def selection(snapshot: Snapshot, chosen: dict[str, str]) -> list[Row]:
-    """The rows that all filters match."""
+def selection(
+    snapshot: Snapshot, chosen: dict[str, str], sort: str
+) -> list[Row]:
+    """The rows that all filters match, in order of a column."""
     if chosen["state"] and chosen["state"] not in STATES:
         raise BadParameter(
             f"state must be one of {', '.join(STATES)}, not"
             f" {chosen['state']!r}.")
-    return selected(snapshot.rows, **chosen)
+    return selected(snapshot.sorted_by(sort), **chosen)
 
 
 def script_path(root: str, name: str) -> str:

@@ -68,8 +68,9 @@ class Keeper:
         self._ended = 0
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
-        self._loaded: object = None
-        self._trouble: str | None = None
+        self._version: object = None
+        self._mistake: ExpectationError | None = None
+        self._site: object = None
         self._proposals: dict[str, tuple[datetime.datetime, Proposal]] = {}
 
     def current(self) -> Snapshot:
@@ -175,37 +176,41 @@ class Keeper:
             logging.getLogger(__name__).warning("No proposal: %s", error)
 
     def _compute(self, number: int) -> Snapshot:
-        self._load()
+        trouble = None
+        try:
+            self.read_rules()
+        except ExpectationError as error:
+            trouble = str(error)
+        if self._site is not None:
+            # Of this thread alone.
+            hooks.setSite(self._site)
         at = self._now()
         with reading():
             if (replica := replayed_until(at)) is not None:
                 at = min(at, replica[0])
             rows = snapshot_at(at, self._skew)
-        return Snapshot(number, at, rows, self._trouble)
+        return Snapshot(number, at, rows, trouble)
 
-    def _load(self) -> None:
-        """Read the rules again if their file has changed.
+    def read_rules(self) -> None:
+        """Read the rules, if their file has changed.
 
-        A file that is wrong leaves the rules as they were.
+        :raises ExpectationError: if it is wrong.  The rules stay as they were.
         """
         if self._rules is None:
             return
         try:
             status = self._rules.stat()
-            version = status.st_mtime_ns, status.st_size, status.st_ino
         except OSError as error:
-            self._trouble = f"{self._rules}: {error.strerror}"
-            return
-        if version == self._loaded:
-            return
-        self._loaded = version
-        try:
-            with registered_apart():
-                load_expectations(self._rules)
-                site = hooks.getSite()
-        except ExpectationError as error:
-            self._trouble = str(error)
-        else:
-            # Of this thread alone.
-            hooks.setSite(site)
-            self._trouble = None
+            raise ExpectationError(
+                f"{self._rules}: {error.strerror}") from None
+        version = status.st_mtime_ns, status.st_size, status.st_ino
+        if version != self._version:
+            self._version, self._mistake = version, None
+            try:
+                with registered_apart():
+                    load_expectations(self._rules)
+                    self._site = hooks.getSite()
+            except ExpectationError as error:
+                self._mistake = error
+        if self._mistake is not None:
+            raise self._mistake

@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.registry import assess_fleet_with_cases
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import counted
+from canonical.launchpad.webapp.rows import sorted_rows
 
 
 __all__ = [
@@ -38,6 +39,7 @@ class Snapshot:
     :ivar rows: the worst first.
     :ivar trouble: why the rules file could not be read again, or `None`.
     :ivar pages: what was made of the snapshot; emptied with it.
+    :ivar orders: the rows as they have been sorted, by the column.
     """
 
     number: int
@@ -45,6 +47,14 @@ class Snapshot:
     rows: tuple[Row, ...]
     trouble: str | None = None
     pages: dict[Any, Any] = field(default_factory=dict)
+    orders: dict[str, list[Row]] = field(default_factory=dict)
+
+    def sorted_by(self, column: str) -> list[Row]:
+        """All rows in order of a column, as for `sorted_rows`."""
+        found: list[Row] | None = self.orders.get(column)
+        if found is None:
+            found = self.orders[column] = sorted_rows(self.rows, column)
+        return found
 
     @property
     def worst(self) -> str:

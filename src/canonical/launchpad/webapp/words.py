@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 
-from canonical.config.durations import duration_text
+from canonical.config.durations import rounded_text
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -53,16 +54,9 @@ def ago_words(
 
 
 def seconds_words(seconds: float | None) -> str:
-    """A duration, with as many digits as say something."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 10:
-        return f"{seconds:.1f}".removesuffix(".0") + "s"
-    whole = 60 if seconds >= 600 else 1
-    return duration_text(
-        datetime.timedelta(seconds=round(seconds / whole) * whole))
+    """A duration; empty if it is not known."""
+    return "" if seconds is None else rounded_text(
+        datetime.timedelta(seconds=seconds))
 
 
 def band_words(low: float | None, high: float | None) -> str:
@@ -76,8 +70,7 @@ def band_words(low: float | None, high: float | None) -> str:
 
 def shown_time(moment: datetime.datetime | None) -> str:
     """A time to the second, without its zone, which the page names."""
-    return f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}" if (
-        moment) else ""
+    return "" if moment is None else time_text(moment).removesuffix(" UTC")
 
 
 def short_time(moment: datetime.datetime) -> str:

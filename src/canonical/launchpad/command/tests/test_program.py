@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
+import unittest
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
@@ -68,6 +70,20 @@ MONITORS = {
     "1": 3,
     "--help": 0,
 }
+
+# A function, its arguments, and the exit status, standard output and error.
+INTERRUPTED = [
+    ("scriptactivity", ["list"],
+     130, "", "scriptactivity: interrupted by SIGINT\n"),
+    ("scriptactivity", ["run", "a", "--", "true"],
+     130, "", "scriptactivity: interrupted by SIGINT\n"),
+    ("scriptactivity", ["check", "--nagios"],
+     3, "SCRIPTS UNKNOWN - interrupted by SIGINT\n", ""),
+    ("script_monitor", ["1", "a:b"],
+     130, "", "script-monitor: interrupted by SIGINT\n"),
+    ("script_monitor_nagios", ["1", "a:b"],
+     3, "SCRIPTS UNKNOWN - interrupted by SIGINT\n", ""),
+]
 
 
 class TestStreams(AlertTestCase):
@@ -202,25 +218,100 @@ class TestInterrupt(CommandTestCase):
             self.assertEqual(status, process.returncode)
         ZopelessTransactionManager._installed.abort()
 
-    def test_while_modules_are_imported_too(self):
-        """A process of its own, since it is about what is imported when."""
-        # In the background, a shell starts everything with SIGINT ignored.
+    def test_nagios_gets_its_line(self):
+        main_store().execute("LOCK TABLE scriptactivity")
         code = (
-            "import sys; import signal\n"
-            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-            "import canonical.launchpad.command.program as program\n"
-            "class Finder:\n"
-            "    def find_spec(self, *arguments):\n"
-            "        print(flush=True); signal.pause()\n"
-            "sys.meta_path.insert(0, Finder())\n"
-            "sys.exit(program.scriptactivity())")
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, "list"], text=True,
+            "from canonical.launchpad.command import program; import sys;"
+            " sys.exit(program.{}())")
+        for signum in signal.SIGINT, signal.SIGTERM:
+            process = self.start_code(
+                code.format("script_monitor_nagios"), "1", "a:b")
+            while not list(main_store().execute(
+                "SELECT FROM pg_locks WHERE NOT granted"
+            )):
+                self.assertIsNone(process.poll())
+            process.send_signal(signum)
+            self.assertEqual(
+                (f"SCRIPTS UNKNOWN - interrupted by {signum.name}\n", ""),
+                process.communicate())
+            self.assertEqual(3, process.returncode)
+        ZopelessTransactionManager._installed.abort()
+
+
+class TestInterruptedStart(unittest.TestCase):
+    """Processes of their own, since it is about what is imported when."""
+
+    def run_code(self, code, *arguments):
+        """Run a program whose SIGINT is not ignored; how it ended.
+
+        In the background, a shell starts everything with SIGINT ignored.
+        """
+        process = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent("""\
+                import os
+                import signal
+                import sys
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                """) + textwrap.dedent(code), *arguments],
             env=dict(os.environ, PYTHONPATH=python_path()),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+            capture_output=True, text=True, check=False)
+        return process.returncode, process.stdout, process.stderr
+
+    def test_little_is_imported_before(self):
+        """What is, can be interrupted with a traceback."""
+        status, out, _ = self.run_code("""
+            class Finder:
+                def find_spec(self, name, *arguments):
+                    handler = signal.getsignal(signal.SIGINT)
+                    if handler == signal.default_int_handler:
+                        print(name)
+            sys.meta_path.insert(0, Finder())
+            from canonical.launchpad.command import program
+            program.scriptactivity()
+            """, "--version")
+        package = "canonical.launchpad.command"
         self.assertEqual(
-            ("", "scriptactivity: interrupted by SIGINT\n"),
-            process.communicate())
-        self.assertEqual(130, process.returncode)
+            ["canonical", "canonical.launchpad", package,
+             f"{package}.program", f"{package}.interrupt"],
+            out.splitlines()[:-1])
+
+    def test_nothing_else_is_printed(self):
+        """Python prints tracebacks of what some functions of its own raise."""
+        for function, arguments, status, out, err in INTERRUPTED:
+            with self.subTest(function=function, arguments=arguments):
+                self.assertEqual((status, out, err), self.run_code(f"""
+                    from canonical.launchpad.command import program
+                    class Finder:
+                        def find_spec(self, *arguments):
+                            pass
+                        def __del__(self):
+                            signal.raise_signal(signal.SIGINT)
+                    class Removing(Finder):
+                        def find_spec(self, *arguments):
+                            Finder()
+                    sys.meta_path.insert(0, Removing())
+                    sys.exit(program.{function}())
+                    """, *arguments))
+
+    def test_nor_at_the_end(self):
+        self.assertEqual(
+            (130, "scriptactivity 0.1.dev0\n",
+             "scriptactivity: interrupted by SIGINT\n"),
+            self.run_code("""
+                import atexit
+                from canonical.launchpad.command import program
+                atexit.register(signal.raise_signal, signal.SIGINT)
+                sys.exit(program.scriptactivity())
+                """, "--version"))
+
+    def test_what_is_ignored_stays_so(self):
+        self.assertEqual(
+            (0, "scriptactivity 0.1.dev0\n", ""),
+            self.run_code("""
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                from canonical.launchpad.command import program
+                os.kill(os.getpid(), signal.SIGINT)
+                status = program.scriptactivity()
+                os.kill(os.getpid(), signal.SIGINT)
+                sys.exit(status)
+                """, "--version"))

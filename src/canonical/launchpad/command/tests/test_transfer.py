@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -188,6 +189,20 @@ class TestBothWays(TransferTestCase):
         finally:
             main_store().execute("ALTER TABLE gone RENAME TO scriptactivity")
             self.ztm.commit()
+        self.assertEqual([], list(self.directory.iterdir()))
+
+    def test_a_file_that_has_no_room_is_named(self):
+        self.records()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        for ending in "csv", "csv.gz":
+            path = self.directory / f"runs.{ending}"
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+            try:
+                said = self.call("export", path, expected=1)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            self.assertEqual(
+                f"scriptactivity: File too large: {path}\n", said)
         self.assertEqual([], list(self.directory.iterdir()))
 
     def test_a_row_without_a_key_is_there_once(self):

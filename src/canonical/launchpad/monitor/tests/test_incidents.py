@@ -10,10 +10,10 @@ from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.message import notice_id
 from canonical.launchpad.monitor.message import notice_message
-from canonical.launchpad.monitor.message import notice_subject
 from canonical.launchpad.monitor.message import notice_text
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.subject import notice_subject
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
@@ -167,9 +167,9 @@ class TestChanges(unittest.TestCase):
         self.assertEqual(([], [2], []), self.changes(alerts, answers("ok")))
 
     def test_another_severity(self):
-        told = make_alert(notified=1, state="warning", pending=("x",))
+        sent = make_alert(notified=1, state="warning", pending=("x",))
         for alert, state, date_told, pending in (
-            (told, "critical", None, ()),
+            (sent, "critical", None, ()),
             (make_alert(notified=1), "warning", NOW - HOUR, ()),
         ):
             _, _, (changed,) = self.changes([alert], answers(state))

@@ -13,6 +13,7 @@ from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.monitor.schedule import slots_between
+from canonical.launchpad.monitor.schedule import slots_of_period
 
 
 DAY = datetime.timedelta(days=1)
@@ -178,6 +179,32 @@ class TestSlots(unittest.TestCase):
             self.assertEqual(
                 expected[-1],
                 latest_slot(schedule, timezone, until - MINUTE / 60))
+
+
+class TestLongPeriods(unittest.TestCase):
+
+    @given(
+        minute=strategies.sampled_from(["0", "7,30", "*/20"]),
+        hour=strategies.one_of(HOURS, strategies.just("1-3")),
+        days=strategies.sampled_from([
+            "* * *", "* * *", "* * 1", "1-7 * 1", "L * *", "* * 1#2",
+            "1 2-4 *"]),
+        timezone=strategies.sampled_from([
+            *ZONES, "Australia/Lord_Howe", "Pacific/Apia", "Asia/Gaza",
+            "Africa/Cairo"]),
+        start=strategies.datetimes(
+            datetime.datetime(2000, 1, 1), datetime.datetime(2013, 1, 1)),
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_days_are_copied_only_where_no_clocks_change(
+        self, minute, hour, days, timezone, start
+    ):
+        schedule = f"{minute} {hour} {days}"
+        since = start.replace(tzinfo=datetime.UTC)
+        until = since + 90 * DAY
+        self.assertEqual(
+            slots_between(schedule, timezone, since, until),
+            slots_of_period(schedule, timezone, since, until))
 
 
 class TestOnCalendar(unittest.TestCase):

@@ -28,13 +28,12 @@ from canonical.launchpad.scripts import attempt
 from canonical.launchpad.scripts import base
 from canonical.launchpad.scripts import lock
 from canonical.launchpad.scripts import spool
-from canonical.launchpad.scripts import unrecorded
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.tests.faults import ACTIONS
 
 
 CALLS = [
-    (base, "execute_recording_zcml"),
+    (base, "register_recording"),
     (base, "initZopeless"),
     (base, "send_spool"),
     (spool, "write_success"),
@@ -42,8 +41,8 @@ CALLS = [
     (lock.LockFile, "release"),
     (lock.os, "ftruncate"),
     (lock.os, "pwrite"),
-    (unrecorded, "read_success"),
-    (unrecorded, "remove"),
+    (spool, "read_success"),
+    (spool, "_remove"),
     (spool.os, "fsync"),
     (spool.Path, "rename"),
     (base.LaunchpadCronScript, "record_activity"),

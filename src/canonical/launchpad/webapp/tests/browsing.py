@@ -1,15 +1,13 @@
 """A server of the pages and a browser, for tests; what they need."""
 
-import contextlib
 import importlib.util
 import shutil
 import threading
 from pathlib import Path
 
 from waitress import wasyncore
-from waitress.server import create_server
 
-from canonical.launchpad.webapp.server import LIMITS
+from canonical.launchpad.webapp.server import listen
 
 
 CHROMIUM = shutil.which("chromium")
@@ -26,23 +24,19 @@ MISSING = ", ".join(filter(None, [
 class Server:
     """Serves an application on a port of its own, in a thread."""
 
-    def __init__(self, application):
+    def __init__(self, application, **limits):
         self.application = application
-        self._server = create_server(
-            application, host="127.0.0.1", port=0, **LIMITS)
+        self._server = listen(application, "127.0.0.1", 0, **limits)
         self.url = f"http://127.0.0.1:{self._server.effective_port}"
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
-
-    def _run(self):
-        # Its sockets may be closed while it waits for them.
-        with contextlib.suppress(OSError):
-            self._server.run()
 
     def close(self):
         self._server.task_dispatcher.shutdown()
-        # The loop ends when it has no sockets any more.
-        wasyncore.close_all(self._server._map)
+        # In its own thread, which may just accept a connection.  The loop ends
+        # when it has no sockets any more.
+        self._server.trigger.pull_trigger(
+            lambda: wasyncore.close_all(self._server._map))
         self._thread.join()
         self.application.registry.keeper.close()
 

@@ -135,6 +135,8 @@ class TestFleet(WebTestCase):
         application = self.application()
         with Statements() as few:
             self.get("/", application)
+        with Statements() as strips:
+            self.get("/?range=month", application)
         names = [f"script-{number}" for number in range(60)]
         for name in names:
             self.run_at(name, 3 * HOUR)
@@ -146,6 +148,19 @@ class TestFleet(WebTestCase):
             self.get("/?sort=-script", application)
         self.assertEqual(few.texts, many.texts)
         self.assertLessEqual(len(many.texts), 15)
+        with Statements() as more_strips:
+            self.get("/?range=month&page=2", application)
+        self.assertEqual(strips.texts, more_strips.texts)
+        self.assertEqual(4, len(strips.texts))
+
+    def test_metrics_take_no_statement_beside_those_of_the_assessment(self):
+        application = self.application()
+        self.get("/", application)
+        with Statements() as statements:
+            self.get("/metrics", application)
+            self.get("/wall", application)
+            self.get("/api/scripts", application)
+        self.assertEqual([], statements.texts)
 
 
 class TestScript(WebTestCase):

@@ -1,15 +1,21 @@
 """The server: its limits, and what it needs."""
 
 import http.client
+import os
+import re
+import signal
 import socket
+import threading
 
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
+from canonical.launchpad.webapp.server import LIMITS
 from canonical.launchpad.webapp.server import may_listen
 from canonical.launchpad.webapp.tests.browsing import Server
 from canonical.launchpad.webapp.tests.support import WebTestCase
+from canonical.testing import PostgresLayer
 
 
 class TestLimits(WebTestCase):
@@ -38,7 +44,136 @@ class TestLimits(WebTestCase):
         self.assertEqual(431, self.status(path="/?search=" + 20_000 * "x"))
 
 
+class TestSlowClients(WebTestCase):
+
+    def serve(self, **limits):
+        server = Server(self.application(), **limits)
+        self.addCleanup(server.close)
+        self.address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        return server
+
+    def connect(self, text=b""):
+        client = socket.create_connection(self.address, 30)
+        self.addCleanup(client.close)
+        client.sendall(text)
+        return client
+
+    def assert_answers(self):
+        with self.connect(b"GET /health HTTP/1.0\r\n\r\n") as client:
+            self.assertTrue(client.recv(99).startswith(b"HTTP/1.0 200"))
+
+    def test_slow_clients_do_not_keep_others_waiting(self):
+        self.serve()
+        for _ in range(50):
+            self.connect(b"GET / HTTP/1.1\r\nHost: localh")
+        self.assert_answers()
+
+    def test_who_sends_a_byte_now_and_then_loses_the_connection(self):
+        self.serve(channel_timeout=1, cleanup_interval=1)
+        for text in b"GET / HTTP/1.1\r\nX: ", (
+            b"POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\n"
+        ):
+            client = self.connect(text)
+            client.settimeout(0.1)
+            ended = False
+            for _ in range(600):
+                try:
+                    client.sendall(b"x")
+                    ended = not client.recv(1)
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    ended = True
+                if ended:
+                    break
+            self.assertTrue(ended)
+
+    def test_when_slow_clients_have_all_connections_others_wait_a_little(self):
+        # The server has two sockets of its own.
+        self.serve(connection_limit=7, channel_timeout=1, cleanup_interval=1)
+        for _ in range(20):
+            self.connect(b"GET /")
+        self.assert_answers()
+
+    def test_who_comes_while_all_threads_are_busy_is_answered_after_them(self):
+        server = self.serve()
+        keeper = server.application.registry.keeper
+        current, taken, free = (
+            keeper.current, threading.Semaphore(0), threading.Event())
+
+        def wait():
+            taken.release()
+            free.wait(60)
+            return current()
+        keeper.current = wait
+        busy = [
+            self.connect(
+                b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            for _ in range(30)]
+        for _ in range(LIMITS["threads"]):
+            self.assertTrue(taken.acquire(timeout=60))
+        free.set()
+        for client in busy:
+            self.assertIn(b"HTTP/1.0 200", client.recv(99))
+
+
 class TestServe(CommandTestCase):
+
+    def serve(self, *options, **environment):
+        """A server, and the port that it says it listens on."""
+        server = self.start_code(
+            RUN, "serve", *(options or ("--listen", "127.0.0.1:0")),
+            **environment)
+        self.addCleanup(server.communicate)
+        self.addCleanup(server.kill)
+        line = server.stdout.readline()
+        self.assertRegex(line, r"^Serving on http://\S+:\d+/$")
+        return server, int(re.search(r":(\d+)/$", line)[1])
+
+    def status(self, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/")
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def test_signals_end_it_in_good_order(self):
+        for signum in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+            server, port = self.serve()
+            self.assertEqual(200, self.status(port))
+            server.send_signal(signum)
+            self.assertEqual(("", ""), server.communicate(timeout=60))
+            self.assertEqual(0, server.returncode)
+
+    def test_a_signal_ends_it_while_a_client_is_slow(self):
+        server, port = self.serve()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTT")
+            self.assertEqual(200, self.status(port))
+            server.terminate()
+            self.assertEqual(("", ""), server.communicate(timeout=60))
+            self.assertEqual(0, server.returncode)
+
+    def test_after_kill_9_it_starts_again_at_the_same_address(self):
+        server, port = self.serve()
+        self.assertEqual(200, self.status(port))
+        client = socket.create_connection(("127.0.0.1", port))
+        os.kill(server.pid, signal.SIGKILL)
+        server.communicate()
+        again, same = self.serve("--listen", f"127.0.0.1:{port}")
+        client.close()
+        self.assertEqual(port, same)
+        self.assertEqual(200, self.status(port))
+
+    def test_wrong_rules_are_refused_before_it_listens(self):
+        PostgresLayer.state_directory.mkdir()
+        rules = PostgresLayer.state_directory / "rules.zcml"
+        rules.write_text("<configure")
+        status, out, err = self.run_command(
+            "serve", "--listen", "127.0.0.1:0", "--expectations", str(rules))
+        self.assertEqual((2, ""), (status, out))
+        self.assertIn(f"scriptactivity: {rules}:1", err)
+        self.assertEqual(1, err.count("\n"))
 
     def test_others_may_not_be_listened_to_without_access_control(self):
         for host, allowed in (
@@ -63,10 +198,15 @@ class TestServe(CommandTestCase):
         for value, words in (
             ("8080", "with a port"), ("127.0.0.1:99999", "65535"),
             ("a b:80", "not the name of a host"),
+            ("[::1", "an IPv6 address needs brackets"),
+            ("::1:8080", "an IPv6 address needs brackets"),
+            ("[::1]", "an IPv6 address needs brackets"),
+            ("[localhost]:80", "not an IP address"), (":80", "it is empty"),
         ):
             status, _, err = self.run_command("serve", "--listen", value)
             self.assertEqual(2, status)
             self.assertIn(words, err)
+            self.assertNotIn("Traceback", err)
 
     def test_a_port_that_is_in_use_is_named_in_one_line(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
@@ -74,8 +214,19 @@ class TestServe(CommandTestCase):
             status, _, err = self.run_command(
                 "serve", "--listen", f"127.0.0.1:{port}")
         self.assertEqual(1, status)
-        self.assertIn("Address already in use", err)
-        self.assertEqual(1, err.count("\n"))
+        self.assertEqual(
+            f"scriptactivity: cannot listen on 127.0.0.1:{port}: Address"
+            " already in use; name another address with --listen or in [web]"
+            " listen\n", err)
+
+    def test_a_host_without_an_address_is_named_in_one_line(self):
+        status, _, err = self.run_code(
+            "from canonical.launchpad.webapp.server import listen;"
+            " listen(lambda *args: [], 'nowhere.invalid', 80)")
+        self.assertEqual(1, status)
+        self.assertIn(
+            "cannot listen on nowhere.invalid:80: no such host; name another",
+            err)
 
 
 class TestFactory(CommandTestCase):

@@ -1,0 +1,118 @@
+"""7. How fast are export and import, against COPY?
+
+In turn: `scriptactivity export` and `import` of runs, as CSV, as CSV with gzip
+and as JSON lines, and COPY of the same columns by psycopg2.  Import goes into
+an empty table with its indexes.  The start of each process counts.
+
+Run it with `make bench`, or: bin/py bench/transfer.py [RUNS]
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import psycopg2
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import goal
+from common import interleaved
+from common import print_environment
+from common import print_table
+from common import rounds
+
+from canonical.database.embedded import embedded_parameters
+from canonical.testing import PostgresLayer
+from canonical.testing import in_layer
+
+
+RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else rounds(1_000_000, 100_000)
+
+# Exports that end so are compared.
+ENDINGS = "csv", "csv.gz", "jsonl"
+
+FILL = """
+    INSERT INTO scriptactivity
+        (name, hostname, date_started, date_completed, run_key)
+    SELECT 'script-' || mod(i, 1000), 'host-' || mod(i, 4), started,
+        started + interval '1 min' * random(), gen_random_uuid()
+    FROM generate_series(1, %s) AS i, LATERAL (
+        SELECT timestamptz '2007-01-01 00:00Z' + interval '1 min' * i
+            AS started
+    ) AS run
+"""
+
+COLUMNS = "name, hostname, date_started, date_completed, run_key"
+COPY_TO = f"""
+    COPY (SELECT {COLUMNS} FROM scriptactivity)
+    TO STDOUT (FORMAT csv, HEADER)
+"""
+COPY_FROM = f"COPY scriptactivity ({COLUMNS}) FROM STDIN (FORMAT csv, HEADER)"
+
+
+def scriptactivity(*argv):
+    """Run the program."""
+    subprocess.run([sys.executable, "-c", (
+        "import sys\n"
+        "from canonical.launchpad.command.program import scriptactivity\n"
+        "sys.exit(scriptactivity())"), *argv], check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def copy_to(cursor, path):
+    with path.open("wb") as file:
+        cursor.copy_expert(COPY_TO, file)
+
+
+def copy_from(cursor, path):
+    cursor.execute("TRUNCATE scriptactivity")
+    with path.open("rb") as file:
+        cursor.copy_expert(COPY_FROM, file)
+
+
+def import_from(cursor, path):
+    cursor.execute("TRUNCATE scriptactivity")
+    scriptactivity("import", str(path))
+
+
+def compare(question, calls):
+    """Print how each call compares to COPY, and whether the goal holds."""
+    # More rounds would take half an hour.
+    taken = interleaved(calls, 3)
+    for ending in ENDINGS:
+        title = f"{question}, {ending}"
+        ratios = print_table(f"7. {title} of {RUNS:,} runs", {
+            title: taken[title], "COPY, CSV": taken["COPY, CSV"]}, title)
+        goal(f"{title} against COPY", ratios["COPY, CSV"], 2)
+
+
+def main():
+    connection = psycopg2.connect(
+        **embedded_parameters(PostgresLayer.directory))
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(FILL, (RUNS,))
+    cursor.execute("VACUUM ANALYZE")
+    with tempfile.TemporaryDirectory() as directory:
+        plain = Path(directory, "plain.csv")
+        paths = {ending: Path(directory, f"runs.{ending}")
+                 for ending in ENDINGS}
+        compare("export", {"COPY, CSV": partial(copy_to, cursor, plain)} | {
+            f"export, {ending}": partial(scriptactivity, "export", str(path))
+            for ending, path in paths.items()})
+        compare("import", {"COPY, CSV": partial(copy_from, cursor, plain)} | {
+            f"import, {ending}": partial(import_from, cursor, path)
+            for ending, path in paths.items()})
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    goal("the greatest memory of a command", used, 100, " MB")
+    print_environment()
+
+
+if __name__ == "__main__":
+    os.environ.pop("LPCONFIG", None)
+    in_layer(main)

@@ -1,0 +1,58 @@
+"""The subject of a mail, which other channels send too."""
+
+from __future__ import annotations
+
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.monitor.answers import STATES
+from canonical.launchpad.monitor.notices import Notice
+from canonical.launchpad.monitor.notices import scripts_of
+from canonical.launchpad.plaintext import printable
+
+
+__all__ = [
+    "full_subject",
+    "notice_subject",
+]
+
+
+# The number of characters that a phone shows of a subject.
+SHOWN = 60
+
+
+def full_subject(instance: str, subject: str) -> str:
+    """A subject that begins with the name of the instance."""
+    return printable(f"[{instance}] {subject}")
+
+
+def notice_subject(notice: Notice) -> str:
+    """The most important part of a notice, on one line."""
+    parts = [(title, alerts) for title, alerts in notice.parts if alerts]
+    title, alerts = parts[0]
+    since = ""
+    if alerts is notice.broken:
+        title = ", ".join(dict.fromkeys(
+            _trouble(notice, each) for each in sorted(
+                alerts, key=lambda each: -STATES.index(each.state))))
+        opened = min(each.date_opened for each in alerts)
+        since = f", since {opened:%H:%M} UTC"
+    scripts = scripts_of(alerts)
+    subject = f"{title.upper()}: {scripts[0]}"
+    shown = 1
+    for script in scripts[1:]:
+        if len(subject) + len(script) > SHOWN:
+            break
+        subject += f", {script}"
+        shown += 1
+    if shown < len(scripts):
+        subject += f" and {len(scripts) - shown} more"
+    subject += since
+    for title, others in parts[1:]:
+        subject += f"; {len(scripts_of(others))} {title}"
+    return printable(subject)
+
+
+def _trouble(notice: Notice, alert: Alert) -> str:
+    """What is wrong with a script, in a word or two."""
+    answers = list(notice.bad_answers(alert).values())
+    first = next((each.trouble for each in answers if each.trouble), None)
+    return first or alert.state
