@@ -209,7 +209,7 @@ RECORD_DUE = """
 
 DAYS = f"""
     SELECT {", ".join(ScriptDay._fields)} FROM scriptday
-    WHERE (:name::text IS NULL OR name = :name)
+    WHERE (:names::text[] IS NULL OR name = ANY (:names::text[]))
         AND (:since::date IS NULL OR day >= :since)
         AND (:until::date IS NULL OR day < :until)
     ORDER BY name, hostname, day
@@ -297,12 +297,13 @@ class ScriptDaySet:
         self,
         since: datetime.date | None,
         until: datetime.date | None,
-        name: str | None = None,
+        names: Sequence[str] | None = None,
     ) -> list[ScriptDay]:
         """See `IScriptDaySet`."""
         return [
             ScriptDay(*row)
-            for row in _rows(DAYS, name=name, since=since, until=until)]
+            for row in _rows(
+                DAYS, names=names and list(names), since=since, until=until)]
 
 
 def _batches(
