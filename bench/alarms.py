@@ -7,10 +7,11 @@ while it lasted, until its grace had passed, or was open already.  An incident
 is false if it overlaps no fault and not the time after one in which the fault
 still counts: the window, ten runs of an average, and a day.
 
-This prints the goals and whether they hold.  The seed is fixed.  A replay does
-not know which scripts are silent together, so neither does this.
+This prints the goals and whether they hold.  The scripts are known one by one:
+their faults have nothing in common.
 """
 
+import argparse
 import collections
 import datetime
 import random
@@ -29,6 +30,10 @@ DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
 SCRIPTS = 200
 
+# How much longer a slow run takes, and how much durations scatter.
+SLOW = 6
+SCATTER = 0.15
+
 # Minutes between two runs, and the attributes of the rule.
 KINDS = [
     (60, {"schedule": "0 * * * *", "grace": "20m"}),
@@ -43,7 +48,7 @@ FAULTS = ("outage", "failures", "too often", "slow")
 REPORTED, FALSE, OUTAGES = 0.99, 1.0, 1.0
 
 
-def year_of(period, rand):
+def year_of(period, rand, slow, scatter):
     """The runs of a year, and its faults: kind, begin and end."""
     took = rand.uniform(1, 5)
     faults = []
@@ -57,9 +62,9 @@ def year_of(period, rand):
         kind = next((
             kind for kind, begin, end in faults if begin <= at < end), None)
         started = at + MINUTE * rand.uniform(0, 2)
-        length = MINUTE * took * rand.lognormvariate(0, 0.15)
+        length = MINUTE * took * rand.lognormvariate(0, scatter)
         if kind not in ("outage", "failures"):
-            runs.append((started, length * (6 if kind == "slow" else 1)))
+            runs.append((started, length * (slow if kind == "slow" else 1)))
         if kind == "too often":
             runs.append((started + period / 3, length))
         at += period
@@ -67,13 +72,18 @@ def year_of(period, rand):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=2007)
+    parser.add_argument("--slow", type=float, default=SLOW)
+    parser.add_argument("--scatter", type=float, default=SCATTER)
+    args = parser.parse_args()
     begun = time.perf_counter()
-    rand = random.Random(2007)
+    rand = random.Random(args.seed)
     counts = collections.Counter()
     for number in range(SCRIPTS):
         minutes, rule = KINDS[number % len(KINDS)]
         period = minutes * MINUTE
-        runs, faults = year_of(period, rand)
+        runs, faults = year_of(period, rand, args.slow, args.scatter)
         case = Case(expectation_from_text(
             f"script-{number}", extra="0", average="learned", **rule))
         until = START + DAYS * DAY

@@ -134,7 +134,8 @@ class IScriptExpectation(Interface):
         title="Extra",
         description=(
             "How many extra runs there may be in the window; `None` for any"
-            " number."),
+            " number.  With `every`, the last run and those in the grace are"
+            " not extra: they belong to intervals that are not due yet."),
         min=0,
         required=False,
         readonly=True,

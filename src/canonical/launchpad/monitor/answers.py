@@ -25,6 +25,7 @@ from canonical.launchpad.monitor.runtime import running_sentence
 from canonical.launchpad.monitor.runtime import runs_too_long
 from canonical.launchpad.monitor.runtime import runtime_sentence
 from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.states import intervals_extra
 from canonical.launchpad.monitor.states import intervals_met
 from canonical.launchpad.monitor.states import latest_due
 from canonical.launchpad.monitor.states import often_state
@@ -209,9 +210,10 @@ def _failures(figures: Figures) -> str:
 def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
     expectation = case.expectation
     due = slots_at(case, at).due
-    met = figures.met if expectation.schedule else (
-        intervals_met(due, figures.runs))
-    extra = figures.runs - met
+    met, extra = figures.met, figures.runs - figures.met
+    if expectation.schedule is None:
+        met = intervals_met(due, figures.runs)
+        extra = intervals_extra(expectation, due, figures.runs)
     state = often_state(expectation, due - met, extra)
     window = duration_text(expectation.window)
     sentence = (

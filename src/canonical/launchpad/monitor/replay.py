@@ -50,6 +50,7 @@ from canonical.launchpad.monitor.pauses import pauses_between
 from canonical.launchpad.monitor.runtime import durations
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import interval_ends
+from canonical.launchpad.monitor.states import intervals_extra
 from canonical.launchpad.monitor.states import intervals_met
 from canonical.launchpad.monitor.states import latest_due
 from canonical.launchpad.monitor.states import often_state
@@ -262,10 +263,13 @@ def changes(
 
     def often(at: datetime.datetime, figures: dict[str, Any]) -> str:
         due, runs = figures["due"], figures["runs"]
+        if expectation.schedule is None:
+            return often_state(
+                expectation, due - intervals_met(due, runs),
+                intervals_extra(expectation, due, runs))
         # These numbers leave out slots that are met, and the runs that meet
         # them.
-        met = 0 if expectation.schedule else intervals_met(due, runs)
-        return often_state(expectation, due - met, runs - met)
+        return often_state(expectation, due, runs)
 
     def runtime(at: datetime.datetime, figures: dict[str, Any]) -> str:
         since = figures["running"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import heapq
 import math
 import statistics
 from collections.abc import Iterable
@@ -45,9 +46,25 @@ DEVIATIONS = 3.0
 SCALE = 1.4826
 RATIO = 1.5
 
+# So many runs in a row are slow if each of them is beyond these limits.  A
+# spell of a few slow runs does not change the median of twenty.  By chance,
+# three runs of a normal distribution are beyond two deviations once in 85,000
+# times.
+ROW = 3
+DEVIATIONS_ROW = 2.0
+RATIO_ROW = 2.0
+
+# Durations need not have a normal distribution: a script may have more to do
+# now and then.  So what is off is also beyond this part of the earlier runs.
+MOST = 0.8
+MOST_ROW = 0.9
+
 # A run that still runs is judged alone, and single runs scatter more than the
-# median of several.  So it is too long only beyond this ratio.
+# median of several.  So it is too long only beyond these limits, and beyond
+# this ratio to all earlier runs but the longest.
 RATIO_RUNNING = 3.0
+DEVIATIONS_RUNNING = 4.5
+RATIO_LONGEST = 1.5
 
 # A shorter duration counts as this many seconds.  Below that, a duration says
 # more about the machine than about the script.
@@ -61,13 +78,15 @@ def runtime_is_off(
 ) -> bool:
     """Are recent runs shorter or longer than they should be?
 
-    :param recent: the durations of the last runs, in seconds.
-    :param earlier: the durations of earlier runs, to learn from.
+    :param recent: the durations of the last runs, in seconds, the latest
+        first.
+    :param earlier: the durations of earlier runs, to learn from; in any order.
     """
     if not recent:
         return False
     if expectation.learned:
-        return len(earlier) >= FEWEST_RUNS and _differ(recent, earlier)
+        return len(earlier) >= FEWEST_RUNS and (
+            _differ(recent, earlier) or _slow_in_a_row(recent, earlier))
     low, high = expectation.average_min, expectation.average_max
     if low is None and high is None:
         return False
@@ -83,7 +102,8 @@ def is_fast(
 ) -> bool:
     """If recent runs are off, are they shorter than they should be?"""
     if expectation.learned:
-        return statistics.median(recent) < statistics.median(earlier)
+        return _differ(recent, earlier) and (
+            statistics.median(recent) < statistics.median(earlier))
     low = expectation.average_min
     return low is not None and _average(recent) < low
 
@@ -118,8 +138,11 @@ def longest_run(
         return None
     usual = _log(statistics.median(earlier))
     distance = max(
-        math.log(RATIO_RUNNING), DEVIATIONS * _deviation(earlier, usual))
-    return datetime.timedelta(seconds=math.exp(usual + distance))
+        math.log(RATIO_RUNNING),
+        DEVIATIONS_RUNNING * _deviation(earlier, usual))
+    second = heapq.nlargest(2, earlier)[1]
+    return datetime.timedelta(
+        seconds=max(math.exp(usual + distance), RATIO_LONGEST * second))
 
 
 def durations(
@@ -129,7 +152,7 @@ def durations(
 
     :param runs: in order of completion.
     :return: the time of each completion, with the durations of the recent
-        runs, in order of start, and of the earlier runs, in order of length.
+        runs, the latest first, and of the earlier runs, in order of length.
     """
     learned_from = earlier_runs(expectation)
     recent: list[tuple[datetime.datetime, float]] = []
@@ -144,7 +167,8 @@ def durations(
             bisect.insort(lengths, recent.pop(0)[1])
         if len(earlier) > learned_from:
             del lengths[bisect.bisect_left(lengths, earlier.pop(0)[1])]
-        yield completed, ([seconds for _, seconds in recent], lengths[:])
+        yield completed, (
+            [seconds for _, seconds in reversed(recent)], lengths[:])
 
 
 def runtime_sentence(
@@ -160,6 +184,12 @@ def runtime_sentence(
         return (
             f"usual runtime not known yet: {len(earlier)} of {FEWEST_RUNS}"
             " earlier runs")
+    if expectation.learned and not _differ(recent, earlier) and (
+        _slow_in_a_row(recent, earlier)
+    ):
+        return (
+            f"each of the last {ROW} runs took {_text(min(recent[:ROW]))} or"
+            f" more (usually {_text(statistics.median(earlier))})")
     if expectation.learned:
         return (
             f"median runtime {_text(statistics.median(recent))} over {runs}"
@@ -220,10 +250,28 @@ def running_sentence(
 
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:
     usual = _log(statistics.median(earlier))
-    distance = abs(_log(statistics.median(recent)) - usual)
-    if distance <= math.log(RATIO):
+    middle = statistics.median(recent)
+    distance = _log(middle) - usual
+    if abs(distance) <= math.log(RATIO):
         return False
-    return distance > DEVIATIONS * _deviation(earlier, usual)
+    beyond = sum(
+        each < middle if distance > 0 else each > middle for each in earlier)
+    return beyond >= MOST * len(earlier) and (
+        abs(distance) > DEVIATIONS * _deviation(earlier, usual))
+
+
+def _slow_in_a_row(
+    recent: Sequence[float], earlier: Sequence[float]
+) -> bool:
+    """Were the last runs slow, each of them?"""
+    shortest = min(recent[:ROW])
+    usual = _log(statistics.median(earlier))
+    distance = _log(shortest) - usual
+    if len(recent) < ROW or distance <= math.log(RATIO_ROW):
+        return False
+    beyond = sum(each < shortest for each in earlier)
+    return beyond >= MOST_ROW * len(earlier) and (
+        distance > DEVIATIONS_ROW * _deviation(earlier, usual))
 
 
 def _deviation(earlier: Sequence[float], usual: float) -> float:

@@ -25,8 +25,9 @@ from canonical.launchpad.monitor.schedule import latest_slot
 
 __all__ = [
     "HORIZON",
-    "intervals_met",
     "interval_ends",
+    "intervals_extra",
+    "intervals_met",
     "latest_due",
     "often_state",
     "recently_state",
@@ -97,6 +98,18 @@ def intervals_met(due: int, runs: int) -> int:
     Intervals have no fixed ends, so each run meets one interval.
     """
     return min(due, runs)
+
+
+def intervals_extra(
+    expectation: IScriptExpectation, due: int, runs: int
+) -> int:
+    """The number of runs beyond all intervals.
+
+    A run in the grace may meet an interval that is not due yet.  As clocks
+    and starts vary, a window has a run more than it has whole intervals.
+    """
+    not_due_yet: int = expectation.grace // expectation.every + 1
+    return max(runs - due - not_due_yet, 0)
 
 
 def often_state(

@@ -291,9 +291,9 @@ class TestOddHistories(SuggestionTestCase):
             WINTER + 3 * DAY + 5 * HOUR))
         found = self.suggest(runs, WINTER + 7 * DAY)
         self.assertEqual("*/10 * * * *", found.attributes["schedule"])
-        self.assertEqual("5m", found.attributes["grace"])
+        self.assertEqual("4m", found.attributes["grace"])
         self.assertNotIn("missed", found.attributes)
-        self.assert_evidence(found, "recently at 2007-01-11 00:05")
+        self.assert_evidence(found, "recently at 2007-01-11 00:04")
 
     def test_runs_that_now_and_then_take_very_long_are_no_gaps(self):
         rand = random.Random(1)

@@ -315,6 +315,7 @@ class TestReplay(unittest.TestCase):
 
     def test_what_runs_in_a_pause_is_not_extra(self):
         runs = [(at(hour, 30), at(hour, 31)) for hour in range(8, 14)]
+        runs.append((at(9), at(9, 1)))
         for pause, until, found in (
             ((at(10), at(11)), at(12, 20), []),
             ((at(10, 40), at(11, 20)), at(11, 30, 30),
@@ -323,6 +324,20 @@ class TestReplay(unittest.TestCase):
             self.assertEqual(found, self.often_intervals(
                 runs, at(10, 10), until, pauses=(Pause(*pause, "snoozed"),),
                 every="1h", grace="0s", window="3h", missed=9, extra=0))
+
+    def test_a_run_in_the_grace_is_not_extra(self):
+        # Each starts up to four minutes late, as it happens.
+        runs = [
+            (at(hour, hour * 7 % 5), at(hour, 6)) for hour in range(20)]
+        for minutes in 0, 10, 59:
+            values = {"every": "1h", "grace": f"{minutes}m", "window": "4h",
+                      "extra": 0, "missed": 1, "pauses": ()}
+            self.assertEqual(
+                [], self.often_intervals(runs, at(6), at(19), **values))
+        more = [(at(9, minute), at(9, minute)) for minute in (20, 30, 40)]
+        opened, *_ = self.often_intervals(
+            runs + more, at(6), at(19), **{**values, "grace": "10m"})
+        self.assertEqual(at(9, 30) + INSTANT, opened[0])
 
     def test_an_average_is_off_from_a_completion_to_another(self):
         self.assertEqual(

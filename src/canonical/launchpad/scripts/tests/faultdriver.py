@@ -33,7 +33,7 @@ from canonical.launchpad.scripts.tests.faults import ACTIONS
 
 
 CALLS = [
-    (base, "execute_recording_zcml"),
+    (base, "register_recording"),
     (base, "initZopeless"),
     (base, "send_spool"),
     (spool, "write_success"),

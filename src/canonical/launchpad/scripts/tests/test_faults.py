@@ -92,7 +92,7 @@ class FaultTestCase(unittest.TestCase):
 class TestFaults(FaultTestCase):
 
     def kill_at_every_moment(
-        self, first="before execute_recording_zcml", **settings
+        self, first="before register_recording", **settings
     ):
         labels = self.moments(**settings)
         committing = labels.index("after main") + 1

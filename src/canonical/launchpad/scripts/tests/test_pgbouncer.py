@@ -31,13 +31,13 @@ TOGETHER = """
 import os, sys
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.base import LaunchpadCronScript
-from canonical.launchpad.zcml import execute_recording_zcml
+from canonical.launchpad.zcml import register_recording
 
 class Work(LaunchpadCronScript):
     def main(self):
         main_store().execute("INSERT INTO work VALUES (?)", (self.name,))
 
-execute_recording_zcml()
+register_recording()
 begin, all_are_there = os.pipe()
 for name in sys.argv[1:]:
     if os.fork() == 0:
