@@ -129,8 +129,10 @@ class ZopelessTransactionManager:
             set_parameter(
                 uri, "connect_timeout", str(max(2, round(seconds))))
             self.database = database_of(_open_store(uri))
-        with time_limit(partial(cut, main_store()), seconds):
+        with time_limit(partial(cut, main_store()), seconds) as is_over:
             yield
+        if is_over.is_set():
+            self.disconnect()
 
     @contextmanager
     def apart(self, seconds: float) -> Iterator[None]:
