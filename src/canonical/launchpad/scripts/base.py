@@ -48,7 +48,7 @@ from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.scripts.spool import send_spool
-from canonical.launchpad.zcml import execute_recording_zcml
+from canonical.launchpad.zcml import register_recording
 
 
 __all__ = [
@@ -196,7 +196,7 @@ class LaunchpadScript:
         self._run(isolation, lambda: self.lock_or_die(blocking), skip_delete)
 
     def run(self, isolation: str = "read_committed") -> None:
-        """Run the script: execute the ZCML, connect, call `main`, commit.
+        """Run the script: connect, call `main`, commit, record.
 
         :param isolation: see `initZopeless`.
         :raises ValueError: if `isolation` is unknown.
@@ -352,8 +352,8 @@ class LaunchpadScript:
 
     @contextmanager
     def _connected(self, isolation: str) -> Iterator[None]:
-        """Execute the ZCML, and install the transaction manager."""
-        execute_recording_zcml()
+        """Register what records, and install the transaction manager."""
+        register_recording()
         was_installed = ZopelessTransactionManager._installed
         try:
             self.txn = initZopeless(self.dbuser, isolation)

@@ -24,7 +24,7 @@ from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.record import record_success
 from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import send_spool
-from canonical.launchpad.zcml import execute_recording_zcml
+from canonical.launchpad.zcml import register_recording
 
 
 __all__ = [
@@ -54,7 +54,7 @@ class Clerk:
         date_started: datetime.datetime,
         is_over: threading.Event,
     ):
-        execute_recording_zcml()
+        register_recording()
         self._name = name
         self._run_key = uuid.UUID(run_key)
         self._date_started = date_started

@@ -116,7 +116,7 @@ def _begun(name: str) -> BackgroundRecord:
     # so again where that is logged.
     with suppress(Exception):
         from canonical.launchpad.scripts import clerk
-        clerk.execute_recording_zcml()
+        clerk.register_recording()
     run = BackgroundRecord(name)
     run.start()
     return run
