@@ -117,7 +117,7 @@ def _about(args: argparse.Namespace) -> About:
         attempt_set.getFailures(args.name, limit=FAILURES),
         [each for each in open_alerts() if each.name == args.name],
         getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []),
-        getUtility(IScriptDaySet).getDays(None, None, args.name))
+        getUtility(IScriptDaySet).getDays(None, None, [args.name]))
 
 
 def _as_dict(about: About) -> dict[str, Any]:
