@@ -8,8 +8,8 @@ import math
 
 from canonical.config import config
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.launchpad.command.output import log_plainly
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import log_plainly
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.scripts.record import record_committed
 from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.scripts.spool import spooled_paths
