@@ -299,7 +299,7 @@ class LaunchpadScript:
         if not url:
             return
         # croncontrol is slow to import, and needed only with a control file.
-        from canonical.launchpad.scripts.croncontrol import cronscript_enabled
+        from canonical.config.croncontrol import cronscript_enabled
         if not cronscript_enabled(
             url, self.name, config.directory, self.logger
         ):
