@@ -37,12 +37,14 @@ or a crash with ``synchronous_commit=off``, the script cannot notice.
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import socket
 import threading
 import time
 import uuid
 from contextlib import nullcontext
+from functools import partial
 from logging import Logger
 from pathlib import Path
 
@@ -64,11 +66,15 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
+from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import WorkLost
-from canonical.launchpad.scripts.record import record_or_spool
+from canonical.launchpad.scripts.record import in_time
+from canonical.launchpad.scripts.record import record_success
+from canonical.launchpad.scripts.spool import NotSpooled
 from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.spool import spool_success
 
 
 __all__ = [
@@ -95,13 +101,14 @@ class Attempt:
     If something about the run cannot be stored, a WARNING is logged, and it
     is not tried again.
 
-    :param is_kept: whether the run is kept in ``scriptattempt``.
     :param hurry: an event that is set once a signal has arrived.
     :param run_key, date_started: by default a new one, and now.
+    :ivar is_kept: whether the run is kept in ``scriptattempt``, as far as is
+        known.
     :ivar date_started: aware, in UTC.
-    :ivar is_in_doubt: whether it is unknown if the work is committed.
     :ivar state: ``"none"`` until the run is on record, ``"begun"``,
-        ``"committed"``, or ``"over"``.
+        ``"committed"``, ``"in doubt"`` while nobody knows whether it is, or
+        ``"over"``.
     """
 
     def __init__(
@@ -122,8 +129,7 @@ class Attempt:
         self._name = name
         self._hostname = socket.gethostname()
         self._run_key = run_key or uuid.uuid4()
-        self._is_kept = is_kept
-        self.is_in_doubt = False
+        self.is_kept = is_kept
         self._has_proof = False
         self.date_started = (
             date_started or datetime.datetime.now(datetime.UTC))
@@ -140,7 +146,7 @@ class Attempt:
 
         :return: earlier runs whose success is not recorded yet.
         """
-        if not self._is_kept:
+        if not self.is_kept:
             return []
         try:
             with self._ztm.apart(TIMEOUT):
@@ -151,9 +157,9 @@ class Attempt:
             self.state = "begun"
             return unrecorded
         except Exception as error:
-            self._is_kept = not is_final(error)
+            self.is_kept = not is_final(error)
             self._warn(
-                "The start of this run is not on record" if self._is_kept
+                "The start of this run is not on record" if self.is_kept
                 else f"This run is not on record, and {UNPROTECTED}", error)
             return []
 
@@ -163,8 +169,10 @@ class Attempt:
         :param seconds: the time limit of the COMMIT; 0 for no limit.
         :param patience: how many seconds to ask for the result if the COMMIT
             gets no answer.
-        :raises Exception: if the work is not committed, or if that is
-            unknown.
+        :raises DisconnectionError: if a signal has arrived, and the
+            connection was cut.
+        :raises SilentLaunchpadScriptFailure: if the work is not committed, or
+            if that is unknown.
         """
         transaction.get().join(LastVote(self._prove))
         store = main_store()
@@ -174,26 +182,28 @@ class Attempt:
             ) if seconds else nullcontext():
                 self._ztm.commit()
         except Exception as error:
-            if not isinstance(error, DisconnectionError) and is_connected(
-                store
-            ):
-                raise
-            committed = self._has_proof and self._find_out(patience)
+            is_lost = isinstance(
+                error, DisconnectionError) or not is_connected(store)
+            committed = is_lost and self._has_proof and self._find_out(
+                patience)
             if committed is None:
-                self.is_in_doubt = True
+                self.state = "in doubt"
                 self._logger.error(
                     "The connection was lost during the commit, and it is not"
                     " known yet whether the work is committed.  If it is, the"
                     " next cron script records the success, or: scriptactivity"
                     " flush")
             if not committed:
-                raise
+                if self._hurry.is_set() and isinstance(
+                    error, DisconnectionError
+                ):
+                    raise
+                if committed is not None:
+                    self._logger.error(
+                        "The final commit failed: %s", first_line(error),
+                        exc_info=True)
+                raise SilentLaunchpadScriptFailure(1) from error
         self.state = "committed"
-
-    @property
-    def is_kept(self) -> bool:
-        """Is anything of it on record, or may it still be?"""
-        return self._is_kept
 
     @property
     def is_mine(self) -> bool:
@@ -217,15 +227,39 @@ class Attempt:
         """
         success = self.success(date_started, date_completed)
         try:
-            is_recorded = record_or_spool(
-                self._ztm, success, seconds, self._hurry, directory,
-                self._logger)
+            in_time(
+                partial(record_success, self._ztm, success), seconds,
+                self._hurry)
         except WorkLost as lost:
             self.state = "begun"
             raise LaunchpadScriptFailure(
                 f"The success is not recorded: {lost}") from None
+        except Exception as error:
+            self._spool(success, directory, error)
+            self.state = "over"
+            return False
         self.state = "over"
-        return is_recorded
+        return True
+
+    def _spool(
+        self, success: Success, directory: Path, cause: Exception
+    ) -> None:
+        """Spool a success that is not recorded because of `cause`.
+
+        :raises LaunchpadScriptFailure: if it cannot be spooled, and has no
+            proof either.
+        """
+        level = logging.ERROR if is_final(cause) else logging.WARNING
+        why = f"The success is not recorded yet: {first_line(cause)}"
+        try:
+            line = spool_success(directory, success, why)
+        except NotSpooled as error:
+            if success.attempt != "committed":
+                raise LaunchpadScriptFailure(str(error)) from None
+            line = (
+                f"{why}.  The next cron script records it, or: scriptactivity"
+                " flush")
+        self._logger.log(level, "%s", line)
 
     def success(
         self,
@@ -240,7 +274,7 @@ class Attempt:
             date_started=date_started,
             date_completed=date_completed,
             run_key=self._run_key,
-            attempt=attempt if self._is_kept else "none",
+            attempt=attempt if self.is_kept else "none",
             database=self._ztm.database,
         )
 
@@ -251,14 +285,14 @@ class Attempt:
 
     def fail(self, error: BaseException) -> None:
         """End the run as failed with `error`; its work is rolled back."""
-        if self.state in ("none", "begun") and not self.is_in_doubt:
+        if self.state in ("none", "begun"):
             self.end(*ending_of(error))
 
     def end(
         self, outcome: str, exit_status: int | None, reason: str | None
     ) -> None:
         """Put the end of the run on record; see `IScriptAttempt`."""
-        if not (self._is_kept and self.is_mine):
+        if not (self.is_kept and self.is_mine):
             return
         try:
             self.record_end(
@@ -297,7 +331,7 @@ class Attempt:
     def _prove(self) -> None:
         """Write the proof, if only the store ``main`` has work."""
         store = main_store()
-        if not (self._is_kept and works_alone()):
+        if not (self.is_kept and works_alone()):
             return
         try:
             with savepoint(store, TIMEOUT):

@@ -14,7 +14,6 @@ from optparse import OptionParser
 from pathlib import Path
 from typing import ClassVar
 
-from storm.exceptions import DisconnectionError
 from storm.exceptions import OperationalError
 
 from canonical.config import ConfigError
@@ -46,7 +45,6 @@ from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.record import others_may_wait
 from canonical.launchpad.scripts.record import record_runs
 from canonical.launchpad.scripts.signals import DeadlySignals
-from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.zcml import register_recording
 
@@ -57,11 +55,6 @@ __all__ = [
     "LaunchpadScriptFailure",
     "SilentLaunchpadScriptFailure",
 ]
-
-
-# How many seconds a script may spend on unrecorded successes of earlier runs;
-# once for the spool, and once for the database.
-SECONDS_FOR_OTHERS = 5.0
 
 
 class LaunchpadScript:
@@ -264,20 +257,15 @@ class LaunchpadScript:
             directory = config.path_of("scripts", "spool_directory")
             with others_may_wait(f"the spool {directory}", self.logger):
                 config.directory_for("scripts", "spool_directory")
-                send_spool(
-                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
+                send_spool(self.txn, directory, self.logger)
         attempt = self._attempt = self._new_attempt()
         try:
             unrecorded = attempt.begin()
             with others_may_wait("the database", self.logger):
-                record_runs(
-                    self.txn, unrecorded, SECONDS_FOR_OTHERS, self.logger)
+                record_runs(self.txn, unrecorded, self.logger)
             leave = call_main(self.main, self._signals, self.logger)
             with self._signals.deferred():
-                try:
-                    attempt.commit(commit_timeout, record_timeout)
-                except Exception as error:
-                    raise self._commit_failed(attempt, error) from error
+                attempt.commit(commit_timeout, record_timeout)
                 date_completed = attempt.date_completed()
                 self.logger.debug(
                     "Ran for %.3f s",
@@ -369,21 +357,6 @@ class LaunchpadScript:
             LaunchpadScript._running -= 1
             if was_installed is None:
                 self.txn.uninstall()
-
-    def _commit_failed(
-        self, attempt: Attempt, error: Exception
-    ) -> BaseException:
-        """The exception to raise for a failed commit."""
-        if self._signals.signum is not None and isinstance(
-            error, DisconnectionError
-        ):
-            return Killed(self._signals.signum)
-        if attempt.is_in_doubt:
-            # `Attempt.commit` has logged it.
-            return SilentLaunchpadScriptFailure(1)
-        self.logger.error(
-            "The final commit failed: %s", first_line(error), exc_info=True)
-        return SilentLaunchpadScriptFailure(1)
 
 
 class LaunchpadCronScript(LaunchpadScript):

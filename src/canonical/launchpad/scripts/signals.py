@@ -16,6 +16,8 @@ from types import FrameType
 from typing import Any
 from typing import NoReturn
 
+from storm.exceptions import DisconnectionError
+
 
 __all__ = [
     "DeadlySignals",
@@ -117,13 +119,16 @@ class DeadlySignals:
         within some seconds after a signal, the connection is cut.
 
         :raises Killed: at the end, if a signal has arrived in the block and
-            nothing else is raised.
+            nothing is raised but that the connection is cut.
         """
         self.signum = None
         self.arrived.clear()
         self._finished.clear()
         try:
             yield
+        except DisconnectionError:
+            if self.signum is None:
+                raise
         finally:
             self._finished.set()
         if self.signum is not None:
