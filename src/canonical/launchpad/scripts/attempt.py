@@ -72,7 +72,6 @@ from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import WorkLost
 from canonical.launchpad.scripts.record import in_time
 from canonical.launchpad.scripts.record import record_success
-from canonical.launchpad.scripts.spool import NotSpooled
 from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import spool_success
 
@@ -235,31 +234,15 @@ class Attempt:
             raise LaunchpadScriptFailure(
                 f"The success is not recorded: {lost}") from None
         except Exception as error:
-            self._spool(success, directory, error)
             self.state = "over"
+            self._logger.log(
+                logging.ERROR if is_final(error) else logging.WARNING, "%s",
+                spool_success(
+                    directory, success,
+                    f"The success is not recorded yet: {first_line(error)}"))
             return False
         self.state = "over"
         return True
-
-    def _spool(
-        self, success: Success, directory: Path, cause: Exception
-    ) -> None:
-        """Spool a success that is not recorded because of `cause`.
-
-        :raises LaunchpadScriptFailure: if it cannot be spooled, and has no
-            proof either.
-        """
-        level = logging.ERROR if is_final(cause) else logging.WARNING
-        why = f"The success is not recorded yet: {first_line(cause)}"
-        try:
-            line = spool_success(directory, success, why)
-        except NotSpooled as error:
-            if success.attempt != "committed":
-                raise LaunchpadScriptFailure(str(error)) from None
-            line = (
-                f"{why}.  The next cron script records it, or: scriptactivity"
-                " flush")
-        self._logger.log(level, "%s", line)
 
     def success(
         self,
@@ -269,14 +252,9 @@ class Attempt:
         """Its success, as it is to be recorded."""
         attempt = "committed" if self._has_proof else "begun"
         return Success(
-            name=self._name,
-            hostname=self._hostname,
-            date_started=date_started,
-            date_completed=date_completed,
-            run_key=self._run_key,
-            attempt=attempt if self.is_kept else "none",
-            database=self._ztm.database,
-        )
+            self._name, self._hostname, date_started, date_completed,
+            self._run_key, attempt if self.is_kept else "none",
+            self._ztm.database)
 
     def succeed(self) -> None:
         """End the run as a success without a record of the success."""

@@ -21,6 +21,7 @@ from canonical.config import config
 from canonical.database.connection import occupy_standard_descriptors
 from canonical.database.errors import first_line
 from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
@@ -44,7 +45,6 @@ from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.record import others_may_wait
 from canonical.launchpad.scripts.record import record_runs
-from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.zcml import register_recording
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,30 +12,21 @@ from contextlib import suppress
 from logging import Logger
 from typing import NoReturn
 
-from psycopg2.extensions import QueryCanceledError
-from storm.exceptions import DisconnectionError
-
 from canonical.config import ConfigError
-from canonical.launchpad.scripts.signals import DeadlySignals
-from canonical.launchpad.scripts.signals import Killed
-from canonical.launchpad.scripts.signals import die_of
+from canonical.database.signals import DeadlySignals
+from canonical.database.signals import cause_of
+from canonical.database.signals import die_of
 
 
 __all__ = [
     "LaunchpadScriptFailure",
     "SilentLaunchpadScriptFailure",
     "call_main",
-    "cause_of",
     "end_child",
     "end_of_process",
     "ending_of",
     "failure_status",
 ]
-
-
-# In seconds.  If a signal is handled while an error is raised, the error
-# appears within this time.
-AT_ONCE = 1.0
 
 
 class LaunchpadScriptFailure(Exception):
@@ -101,27 +91,6 @@ def call_main(
     if isinstance(leave.code, int):
         raise SilentLaunchpadScriptFailure(leave.code)
     raise LaunchpadScriptFailure(leave.code)
-
-
-def cause_of(
-    error: BaseException, signals: DeadlySignals
-) -> BaseException:
-    """A `Killed` if a signal has caused `error`, else `error`.
-
-    If a signal handler raises in Python code that psycopg2 calls, psycopg2
-    drops that exception and raises its own error.  If the code is a function
-    for COPY, the error quotes the exception.  If psycopg2 is creating the
-    error of a statement that was cancelled or cut, it raises that error
-    immediately.
-    """
-    if signals.signum is not None and (
-        isinstance(error, QueryCanceledError)
-        and Killed.__name__ in str(error)
-        or isinstance(error, (DisconnectionError, QueryCanceledError))
-        and time.monotonic() - signals.handled_at < AT_ONCE
-    ):
-        return Killed(signals.signum)
-    return error
 
 
 def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:

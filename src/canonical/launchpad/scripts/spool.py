@@ -26,6 +26,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from canonical.database.errors import first_line
+from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class DamagedFile(ValueError):
     """A file in the spool is not a success.  The text says why."""
 
 
-class NotSpooled(Exception):
+class NotSpooled(LaunchpadScriptFailure):
     """A success cannot be spooled; the text says why, and what to do."""
 
 
@@ -112,11 +113,15 @@ def spool_success(directory: Path, success: Success, why: str) -> str:
     """Keep a success in the spool; return what there is to log.
 
     :param why: it is not recorded.
-    :raises NotSpooled: if it cannot be kept.
+    :raises NotSpooled: if it cannot be kept, and has no proof either.
     """
     try:
         path = write_success(directory, success)
     except OSError as error:
+        if success.attempt == "committed":
+            return (
+                f"{why}.  The next cron script records it, or: scriptactivity"
+                " flush")
         raise NotSpooled(
             f"{why}.  It cannot be spooled either:"
             f" {first_line(error)}.  Put this line"
