@@ -1,37 +1,6 @@
 """An attempt: one run of a cron script, and the proof of its work.
 
-A run is in one of these states.  The label of an arrow is the function that
-changes the state, or the event that does::
-
-    begin()         commit()            record()
-    ------> begun ----------> committed ----------> recorded
-              |                   |                     ^
-              |                   | no database         | send_spool()
-              |                   +----------> spooled -+
-              |                   | killed              |
-              |                   +---------------------+ record_runs()
-              | fail()
-              +----------> failed, killed
-              | SIGKILL, a power cut
-              +----------> vanished      by endVanished(), of the next run here
-    end()
-    ------> skipped
-
-The row of the run in ``scriptattempt`` has the state: ``date_committed`` is
-set from *committed* on, and ``date_ended`` and ``outcome`` are set at the end
-of each path.
-
-``date_committed`` is the proof.  The transaction of the work writes it, as its
-last statement.  So the database alone shows whether the work was committed,
-even after a crash, a failover, or a COMMIT without an answer.
-
-In two cases there is no proof.  First, if other stores or data managers take
-part in the transaction: the store ``main`` could commit and another could then
-fail, and the proof would be false.  Second, if a script commits within
-``main()`` and leaves nothing uncommitted.  Then only the record, or a file in
-the spool, proves the success.  If the script is killed before that, the
-success is lost.  If the server loses transactions before that, by a failover
-or a crash with ``synchronous_commit=off``, the script cannot notice.
+The package `canonical.launchpad.scripts` draws its states.
 """
 
 from __future__ import annotations
@@ -43,22 +12,19 @@ import socket
 import threading
 import time
 import uuid
-from contextlib import nullcontext
 from functools import partial
 from logging import Logger
 from pathlib import Path
+from typing import Any
 
-import transaction
 from psycopg2.errors import ReadOnlySqlTransaction
 from storm.exceptions import DisconnectionError
 from zope.component import getUtility
 
-from canonical.database.connection import is_connected
 from canonical.database.connection import savepoint
-from canonical.database.connection import time_limit
 from canonical.database.errors import first_line
 from canonical.database.errors import is_final
-from canonical.database.lastvote import LastVote
+from canonical.database.lastvote import commit_with
 from canonical.database.lastvote import works_alone
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
@@ -68,7 +34,6 @@ from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
-from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import WorkLost
 from canonical.launchpad.scripts.record import in_time
 from canonical.launchpad.scripts.record import record_success
@@ -85,10 +50,6 @@ __all__ = [
 # end after a signal has arrived.
 TIMEOUT = 5.0
 HURRY = 2.0
-
-# Seconds between two queries for the result of a COMMIT.
-PAUSE = 0.1
-
 
 UNPROTECTED = (
     "its success is lost if it is killed between its commit and its record")
@@ -125,13 +86,16 @@ class Attempt:
         self._logger = logger
         self._pid = os.getpid()
         self._started = time.monotonic()
-        self._name = name
-        self._hostname = socket.gethostname()
-        self._run_key = run_key or uuid.uuid4()
-        self.is_kept = is_kept
-        self._has_proof = False
         self.date_started = (
             date_started or datetime.datetime.now(datetime.UTC))
+        self._run: dict[str, Any] = {
+            "name": name,
+            "hostname": socket.gethostname(),
+            "date_started": self.date_started,
+            "run_key": run_key or uuid.uuid4(),
+        }
+        self.is_kept = is_kept
+        self._has_proof = False
         self.state = "none"
 
     def date_completed(self) -> datetime.datetime:
@@ -151,7 +115,7 @@ class Attempt:
             with self._ztm.apart(TIMEOUT):
                 attempts = getUtility(IScriptAttemptSet)
                 attempts.endVanished()
-                self._put()
+                attempts.begin(**self._run)
                 unrecorded: list[UnrecordedRun] = attempts.getUnrecorded()
             self.state = "begun"
             return unrecorded
@@ -173,16 +137,10 @@ class Attempt:
         :raises SilentLaunchpadScriptFailure: if the work is not committed, or
             if that is unknown.
         """
-        transaction.get().join(LastVote(self._prove))
-        store = main_store()
         try:
-            with time_limit(
-                self._ztm.cut, seconds
-            ) if seconds else nullcontext():
-                self._ztm.commit()
+            commit_with(self._ztm, self._prove, seconds)
         except Exception as error:
-            is_lost = isinstance(
-                error, DisconnectionError) or not is_connected(store)
+            is_lost = isinstance(error, DisconnectionError)
             committed = is_lost and self._has_proof and self._find_out(
                 patience)
             if committed is None:
@@ -192,15 +150,13 @@ class Attempt:
                     " known yet whether the work is committed.  If it is, the"
                     " next cron script records the success, or: scriptactivity"
                     " flush")
+            if not committed and is_lost and self._hurry.is_set():
+                raise
+            if committed is False:
+                self._logger.error(
+                    "The final commit failed: %s", first_line(error),
+                    exc_info=True)
             if not committed:
-                if self._hurry.is_set() and isinstance(
-                    error, DisconnectionError
-                ):
-                    raise
-                if committed is not None:
-                    self._logger.error(
-                        "The final commit failed: %s", first_line(error),
-                        exc_info=True)
                 raise SilentLaunchpadScriptFailure(1) from error
         self.state = "committed"
 
@@ -225,24 +181,23 @@ class Attempt:
             either, or if the work is no longer in the database.
         """
         success = self.success(date_started, date_completed)
+        self.state = "over"
         try:
             in_time(
                 partial(record_success, self._ztm, success), seconds,
                 self._hurry)
+            return True
         except WorkLost as lost:
             self.state = "begun"
             raise LaunchpadScriptFailure(
                 f"The success is not recorded: {lost}") from None
         except Exception as error:
-            self.state = "over"
             self._logger.log(
                 logging.ERROR if is_final(error) else logging.WARNING, "%s",
                 spool_success(
                     directory, success,
                     f"The success is not recorded yet: {first_line(error)}"))
             return False
-        self.state = "over"
-        return True
 
     def success(
         self,
@@ -251,10 +206,11 @@ class Attempt:
     ) -> Success:
         """Its success, as it is to be recorded."""
         attempt = "committed" if self._has_proof else "begun"
+        run = {**self._run, "date_started": date_started}
         return Success(
-            self._name, self._hostname, date_started, date_completed,
-            self._run_key, attempt if self.is_kept else "none",
-            self._ztm.database)
+            **run, date_completed=date_completed,
+            attempt=attempt if self.is_kept else "none",
+            database=self._ztm.database)
 
     def succeed(self) -> None:
         """End the run as a success without a record of the success."""
@@ -295,16 +251,11 @@ class Attempt:
         :raises Exception: if it is not on record.
         """
         with self._ztm.apart(seconds):
-            self._put()
-            getUtility(IScriptAttemptSet).end(
-                self._run_key, outcome, exit_status=exit_status, reason=reason,
-                output=output)
-
-    def _put(self) -> None:
-        """Insert the row, unless it exists."""
-        getUtility(IScriptAttemptSet).begin(
-            self._name, run_key=self._run_key, hostname=self._hostname,
-            date_started=self.date_started)
+            attempts = getUtility(IScriptAttemptSet)
+            attempts.begin(**self._run)
+            attempts.end(
+                self._run["run_key"], outcome, exit_status=exit_status,
+                reason=reason, output=output)
 
     def _prove(self) -> None:
         """Write the proof, if only the store ``main`` has work."""
@@ -314,8 +265,7 @@ class Attempt:
         try:
             with savepoint(store, TIMEOUT):
                 getUtility(IScriptAttemptSet).markCommitted(
-                    self._run_key, self._name, self.date_started,
-                    self.date_completed(), self._hostname)
+                    date_committed=self.date_completed(), **self._run)
             self._has_proof = True
         except DisconnectionError:
             raise
@@ -328,23 +278,18 @@ class Attempt:
 
     def _find_out(self, patience: float) -> bool | None:
         """Has the work been committed?  `None` if that is unknown."""
-        deadline = time.monotonic() + patience
-        while True:
-            left = deadline - time.monotonic()
-            if self._hurry.is_set():
-                left = 0
-            try:
-                with self._ztm.apart(max(left, SHORTEST_TRY)):
-                    return bool(getUtility(IScriptAttemptSet).awaitCommitted(
-                        self._run_key, self._name, self.date_started,
-                        self._hostname))
-            except Exception as error:
-                self._logger.debug(
-                    "It is not known yet whether the work is committed: %s",
-                    first_line(error))
-            if left <= 0:
-                return None
-            self._hurry.wait(PAUSE)
+        def ask(seconds: float) -> bool:
+            with self._ztm.apart(seconds):
+                return bool(getUtility(
+                    IScriptAttemptSet).awaitCommitted(**self._run))
+
+        try:
+            return in_time(ask, patience, self._hurry)
+        except Exception as error:
+            self._logger.debug(
+                "It is not known yet whether the work is committed: %s",
+                first_line(error))
+            return None
 
     def _warn(self, what: str, error: Exception) -> None:
         self._logger.warning("%s: %s", what, first_line(error))

@@ -32,7 +32,7 @@ from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
-from canonical.launchpad.scripts.exitstatus import end_child
+from canonical.launchpad.scripts.exitstatus import children_end_here
 from canonical.launchpad.scripts.exitstatus import end_of_process
 from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.lock import LockFile
@@ -264,7 +264,7 @@ class LaunchpadScript:
             with others_may_wait("the database", self.logger):
                 record_runs(self.txn, unrecorded, self.logger)
             leave = call_main(self.main, self._signals, self.logger)
-            with self._signals.deferred():
+            with children_end_here(self.logger), self._signals.deferred():
                 attempt.commit(commit_timeout, record_timeout)
                 date_completed = attempt.date_completed()
                 self.logger.debug(
@@ -273,13 +273,9 @@ class LaunchpadScript:
                 self.record_activity(attempt.date_started, date_completed)
                 attempt.succeed()
         except BaseException as error:
-            if not attempt.is_mine:
-                end_child(error, self.logger)
             self.txn.disconnect()
             attempt.fail(error)
             raise
-        if not attempt.is_mine:
-            end_child(leave, self.logger)
         return leave
 
     def _exit_if_switched_off(self) -> None:

@@ -22,7 +22,7 @@ __all__ = [
     "LaunchpadScriptFailure",
     "SilentLaunchpadScriptFailure",
     "call_main",
-    "end_child",
+    "children_end_here",
     "end_of_process",
     "ending_of",
     "failure_status",
@@ -66,34 +66,46 @@ def call_main(
 ) -> SystemExit | None:
     """Call `main`, and distinguish success from failure if it exits.
 
-    If `main` has forked, and a child returns from it, the child ends here.
-    Only the process that started the script goes on.
-
     :return: the `SystemExit` if `main` has succeeded with `sys.exit`.
     :raises LaunchpadScriptFailure: for a `sys.exit` with a text.
     :raises SilentLaunchpadScriptFailure: for a `sys.exit` with a status other
         than 0.
     """
-    pid = os.getpid()
-    leave: BaseException | None = None
     try:
-        main()
+        with children_end_here(logger):
+            main()
+    except SystemExit as leave:
+        if leave.code is None or leave.code == 0:
+            return leave
+        if isinstance(leave.code, int):
+            raise SilentLaunchpadScriptFailure(leave.code) from None
+        raise LaunchpadScriptFailure(leave.code) from None
     except BaseException as error:
-        leave = cause_of(error, signals)
+        cause = cause_of(error, signals)
+        if cause is error:
+            raise
+        raise cause from None
+    return None
+
+
+@contextmanager
+def children_end_here(logger: Logger) -> Iterator[None]:
+    """End a child of the script when it leaves the block, in whatever way.
+
+    Only the process that has entered the block goes on.
+    """
+    pid = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != pid:
+            _end_child(error, logger)
+        raise
     if os.getpid() != pid:
-        end_child(leave, logger)
-    if not isinstance(leave, SystemExit):
-        if leave is not None:
-            raise leave
-        return None
-    if leave.code is None or leave.code == 0:
-        return leave
-    if isinstance(leave.code, int):
-        raise SilentLaunchpadScriptFailure(leave.code)
-    raise LaunchpadScriptFailure(leave.code)
+        _end_child(None, logger)
 
 
-def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
+def _end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
     """End a child of the script without the cleanup of the parent.
 
     :param leave: the exception that ends the child, or `None` if it has

@@ -81,7 +81,7 @@ def record_success(
     :raises WorkLost: if its attempt should have the proof, but has none.
     :raises Exception: if the success is not recorded, or if that is unknown.
     """
-    with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
+    with ztm.apart(seconds):
         make_durable(main_store())
         attempt_set = getUtility(IScriptAttemptSet)
         if success.attempt == "begun":
@@ -102,11 +102,13 @@ def record_success(
 
 
 def in_time(
-    record: Callable[[float], None], seconds: float, hurry: threading.Event
-) -> None:
-    """Record something.  If that fails, try again over a new connection.
+    call: Callable[[float], T], seconds: float, hurry: threading.Event
+) -> T:
+    """Call a function that uses the database, and return what it returns.
 
-    :param record: what records, within so many seconds.
+    If that fails, try again over a new connection.
+
+    :param call: takes the time limit of a try, in seconds.
     :param seconds: how long to try.
     :param hurry: an event; once it is set, there is no further try.
     :raises Exception: the error of the last try.
@@ -115,10 +117,9 @@ def in_time(
     pause = FIRST_PAUSE
     refused = 0
     while True:
-        left = SHORTEST_TRY if hurry.is_set() else deadline - time.monotonic()
+        left = 0.0 if hurry.is_set() else deadline - time.monotonic()
         try:
-            record(left)
-            return
+            return call(min(max(left, SHORTEST_TRY), LONGEST_TRY))
         except WorkLost:
             raise
         except Exception as error:
