@@ -34,7 +34,6 @@ from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
 from canonical.launchpad.scripts.exitstatus import children_end_here
 from canonical.launchpad.scripts.exitstatus import end_of_process
-from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
@@ -298,36 +297,33 @@ class LaunchpadScript:
                 f"The script's name cannot be recorded: {error}") from None
 
     def _lock_or_exit(self, blocking: bool, status: int) -> None:
+        """Lock the script, or record why not and exit.
+
+        :param status: the exit status if it is locked.
+        """
         if self._lock is not None and self._lock.is_held:
             return
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
+            return
         except LockTaken as taken:
-            self.logger.info("%s", taken)
-            self._keep("skipped", status, str(taken))
-            sys.exit(status)
+            outcome, reason = "skipped", str(taken)
+            self.logger.info("%s", reason)
         except OSError as error:
-            failure = LaunchpadScriptFailure(
-                f"Cannot lock {self.lockfilepath}: {error.strerror}")
-            self.logger.error("%s", failure)
-            self._keep(*ending_of(failure))
-            sys.exit(1)
+            outcome, status = "failure", 1
+            reason = f"Cannot lock {self.lockfilepath}: {error.strerror}"
+            self.logger.error("%s", reason)
         except ConfigError as error:
             self.logger.error("%s", error)
             sys.exit(2)
-
-    def _keep(
-        self, outcome: str, exit_status: int | None, reason: str
-    ) -> None:
-        """Record an attempt that ends before its work."""
-        if not self._is_recorded:
-            return
-        try:
-            with self._connected("read_committed"):
-                self._new_attempt().end(outcome, exit_status, reason)
-        except Exception as error:
-            self.logger.warning(
-                "This run is not on record: %s", first_line(error))
+        if self._is_recorded:
+            try:
+                with self._connected("read_committed"):
+                    self._new_attempt().end(outcome, status, reason)
+            except Exception as error:
+                self.logger.warning(
+                    "This run is not on record: %s", first_line(error))
+        sys.exit(status)
 
     def _new_attempt(self) -> Attempt:
         return Attempt(
