@@ -53,7 +53,8 @@ def alerts(args: argparse.Namespace) -> int:
         print_json(map(alert_as_dict, found))
         return 0
     print_table(
-        ["state", "script", "host", "question", "since", "told", "by", "why"],
+        ["state", "script", "host", "question", "since", "notified", "by",
+         "why"],
         [
             [each.state, each.name, each.hostname, each.question,
              each.date_opened, each.date_told, each.channel, each.sentence]

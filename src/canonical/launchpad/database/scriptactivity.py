@@ -15,7 +15,7 @@ from storm.properties import Unicode
 from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
-from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import VALID
@@ -188,15 +188,13 @@ def _last_unrecorded(
 
     :param name, hostname: `None` for any.
     """
-    text, parameters = bind(
-        LAST_UNRECORDED, {"name": name, "hostname": hostname})
     return [
         # Not added to the store, which would insert it.
         ScriptActivity(
             name, hostname, started.astimezone(datetime.UTC),
             completed.astimezone(datetime.UTC))
-        for name, hostname, started, completed in main_store().execute(
-            text, parameters)]
+        for name, hostname, started, completed in execute(
+            LAST_UNRECORDED, name=name, hostname=hostname)]
 
 
 def _started(activity: ScriptActivity) -> datetime.datetime:

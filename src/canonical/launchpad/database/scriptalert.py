@@ -9,8 +9,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from canonical.database.sqlbase import main_store
-from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import CLAIM_MINUTES
 from canonical.launchpad.interfaces import Alert
@@ -112,12 +111,12 @@ class ScriptAlertSet:
 
     def lock(self) -> None:
         """See `IScriptAlertSet`."""
-        main_store().execute(PATIENCE)
-        main_store().execute(LOCK)
+        execute(PATIENCE)
+        execute(LOCK)
 
     def getUnsettled(self, claimant: str | None = None) -> list[Alert]:
         """See `IScriptAlertSet`."""
-        return _alerts(UNSETTLED, {"claimant": claimant})
+        return _alerts(UNSETTLED, claimant=claimant)
 
     def getOpenings(
         self, since: datetime.datetime
@@ -125,8 +124,8 @@ class ScriptAlertSet:
         """See `IScriptAlertSet`."""
         found: dict[
             tuple[str, str, str | None], list[datetime.datetime]] = {}
-        for channel, name, hostname, opened in main_store().execute(
-            *bind(OPENINGS, {"since": since})
+        for channel, name, hostname, opened in execute(
+            OPENINGS, since=since
         ):
             found.setdefault((channel, name, hostname), []).append(
                 opened.astimezone(datetime.UTC))
@@ -138,38 +137,40 @@ class ScriptAlertSet:
         """See `IScriptAlertSet`."""
         if name is not None and not is_storable(name):
             return []
-        return _alerts(LATEST, {"name": name, "limit": limit})
+        return _alerts(LATEST, name=name, limit=limit)
 
     def open(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""
-        _execute(OPEN, {
-            "channels": [each.channel for each in alerts],
-            "names": [each.name for each in alerts],
-            "hostnames": [each.hostname for each in alerts],
-            "states": [each.state for each in alerts],
-            "answers": [_as_json(each) for each in alerts],
-            "dates_opened": [each.date_opened for each in alerts],
-            "dates_unstable": [each.date_unstable for each in alerts],
-        })
+        execute(
+            OPEN,
+            channels=[each.channel for each in alerts],
+            names=[each.name for each in alerts],
+            hostnames=[each.hostname for each in alerts],
+            states=[each.state for each in alerts],
+            answers=[_as_json(each) for each in alerts],
+            dates_opened=[each.date_opened for each in alerts],
+            dates_unstable=[each.date_unstable for each in alerts],
+        )
 
     def update(self, alerts: Sequence[Alert]) -> None:
         """See `IScriptAlertSet`."""
-        _execute(UPDATE, {
-            "ids": [each.id for each in alerts],
-            "states": [each.state for each in alerts],
-            "answers": [_as_json(each) for each in alerts],
-            "dates_told": [each.date_told for each in alerts],
-            "dates_good": [each.date_good for each in alerts],
-            "dates_closed": [each.date_closed for each in alerts],
-        })
+        execute(
+            UPDATE,
+            ids=[each.id for each in alerts],
+            states=[each.state for each in alerts],
+            answers=[_as_json(each) for each in alerts],
+            dates_told=[each.date_told for each in alerts],
+            dates_good=[each.date_good for each in alerts],
+            dates_closed=[each.date_closed for each in alerts],
+        )
 
     def claim(self, ids: Sequence[int], claimant: str) -> None:
         """See `IScriptAlertSet`."""
-        _execute(CLAIM, {"ids": list(ids), "claimant": claimant})
+        execute(CLAIM, ids=list(ids), claimant=claimant)
 
     def release(self, ids: Sequence[int], claimant: str) -> None:
         """See `IScriptAlertSet`."""
-        _execute(RELEASE, {"ids": list(ids), "claimant": claimant})
+        execute(RELEASE, ids=list(ids), claimant=claimant)
 
     def recordNotified(
         self,
@@ -179,21 +180,22 @@ class ScriptAlertSet:
         pending: Sequence[str] = (),
     ) -> None:
         """See `IScriptAlertSet`."""
-        _execute(NOTIFIED, {
-            "ids": list(ids), "claimant": claimant, "at": at,
-            "pending": list(pending)})
+        execute(
+            NOTIFIED, ids=list(ids), claimant=claimant, at=at,
+            pending=list(pending))
 
 
-def _alerts(statement: str, values: dict[str, Any]) -> list[Alert]:
+def _alerts(statement: str, **values: Any) -> list[Alert]:
     return [
         Alert(
             number, channel, name, hostname, state,
             tuple(BadAnswer(**each) for each in answers),
-            opened.astimezone(datetime.UTC), _in_utc(told), _in_utc(closed),
-            _in_utc(good), _in_utc(unstable), tuple(pending or ()), is_claimed)
-        for number, channel, name, hostname, state, answers, opened, told,
+            opened.astimezone(datetime.UTC), _in_utc(notified),
+            _in_utc(closed), _in_utc(good), _in_utc(unstable),
+            tuple(pending or ()), is_claimed)
+        for number, channel, name, hostname, state, answers, opened, notified,
             closed, good, unstable, pending, is_claimed
-        in main_store().execute(*bind(statement, values))]
+        in execute(statement, **values)]
 
 
 def _as_json(alert: Alert) -> str:
@@ -202,7 +204,3 @@ def _as_json(alert: Alert) -> str:
 
 def _in_utc(date: datetime.datetime | None) -> datetime.datetime | None:
     return date and date.astimezone(datetime.UTC)
-
-
-def _execute(statement: str, values: dict[str, Any]) -> None:
-    main_store().execute(*bind(statement, values))

@@ -9,13 +9,12 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Any
-from typing import NamedTuple
 
 from zope.interface import implementer
 from zope.schema import getFields
 
-from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scriptattempt_sql as sql
+from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
@@ -36,30 +35,11 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "ScriptAttempt",
     "ScriptAttemptSet",
 ]
 
 
 FIELDS = getFields(IScriptAttempt)
-
-
-# Dataclasses could share fields, but every script would import inspect.  What
-# only readers get is in `scriptsummary`; scripts do not import it.
-
-@implementer(IScriptAttempt)
-class ScriptAttempt(NamedTuple):
-    """See `IScriptAttempt`."""
-
-    id: int
-    name: str
-    hostname: str
-    pid: int
-    date_started: datetime.datetime
-    date_ended: datetime.datetime | None
-    outcome: str | None
-    exit_status: int | None
-    reason: str | None
 
 
 @implementer(IScriptAttemptSet)
@@ -75,7 +55,7 @@ class ScriptAttemptSet:
     ) -> uuid.UUID:
         """See `IScriptAttemptSet`."""
         run_key = run_key or uuid.uuid4()
-        _execute(
+        execute(
             sql.BEGIN, run_key=str(run_key),
             **_identity(name, hostname, date_started))
         return run_key
@@ -89,7 +69,7 @@ class ScriptAttemptSet:
         hostname: str | None = None,
     ) -> None:
         """See `IScriptAttemptSet`."""
-        _execute(
+        execute(
             sql.MARK_COMMITTED, run_key=str(run_key),
             date_committed=checked_datetime(
                 IScriptActivity["date_completed"], date_committed),
@@ -103,7 +83,7 @@ class ScriptAttemptSet:
         hostname: str | None = None,
     ) -> bool:
         """See `IScriptAttemptSet`."""
-        (committed,) = _execute(
+        (committed,) = execute(
             sql.BEGIN, run_key=str(run_key),
             **_identity(name, hostname, date_started)).get_one()
         return bool(committed)
@@ -122,7 +102,7 @@ class ScriptAttemptSet:
             raise ValueError(
                 f"outcome must be one of {', '.join(OUTCOMES)},"
                 f" not {outcome!r}")
-        result = _execute(
+        result = execute(
             sql.END if output is None else sql.END_WITH_OUTPUT,
             run_key=str(run_key),
             outcome=outcome,
@@ -139,7 +119,7 @@ class ScriptAttemptSet:
         self, run_key: uuid.UUID, date_ended: datetime.datetime
     ) -> bool:
         """See `IScriptAttemptSet`."""
-        return bool(_execute(
+        return bool(execute(
             sql.END_COMMITTED,
             run_key=str(run_key),
             date_ended=checked_datetime(FIELDS["date_ended"], date_ended),
@@ -148,17 +128,17 @@ class ScriptAttemptSet:
     def endVanished(self) -> int:
         """See `IScriptAttemptSet`."""
         gone = [
-            attempt_id for attempt_id, pid, process in _execute(sql.UNENDED)
+            attempt_id for attempt_id, pid, process in execute(sql.UNENDED)
             if is_alive(pid, process) is False]
         if gone:
-            _execute(sql.VANISH, ids=gone)
+            execute(sql.VANISH, ids=gone)
         return len(gone)
 
     def getUnrecorded(self) -> list[UnrecordedRun]:
         """See `IScriptAttemptSet`."""
         return [
             UnrecordedRun(uuid.UUID(str(run_key)), *_utc(row))
-            for pid, process, run_key, *row in _execute(sql.COMMITTED_UNENDED)
+            for pid, process, run_key, *row in execute(sql.COMMITTED_UNENDED)
             if not is_alive(pid, process)]
 
     def getRunning(
@@ -188,7 +168,7 @@ class ScriptAttemptSet:
 
     def getOutput(self, name: str, id: int | None = None) -> KeptOutput | None:
         """See `IScriptAttemptSet`."""
-        row = _execute(sql.OUTPUT, name=name, id=id).get_one()
+        row = execute(sql.OUTPUT, name=name, id=id).get_one()
         if row is None:
             return None
         attempt_id, hostname, date_started, outcome, stdout, stderr = _utc(row)
@@ -208,11 +188,12 @@ class ScriptAttemptSet:
         since: datetime.datetime,
         until: datetime.datetime,
         hostname: str | None = None,
-    ) -> list[ScriptAttempt]:
+    ) -> list[scriptsummary.ScriptAttempt]:
         """See `IScriptAttemptSet`."""
+        from canonical.launchpad.database import scriptsummary
         field = FIELDS["date_started"]
         return [
-            ScriptAttempt(*_utc(row)) for row in _ask(
+            scriptsummary.ScriptAttempt(*_utc(row)) for row in _ask(
                 sql.WINDOW, name=name, hostname=hostname,
                 since=checked_datetime(field, since),
                 until=checked_datetime(field, until))]
@@ -234,14 +215,9 @@ class ScriptAttemptSet:
                 sql.SUMMARIES, name=name, hostname=hostname)]
 
 
-def _execute(statement: str, **values: Any) -> Any:
-    """Execute a statement that has ``:name`` in the place of a value."""
-    return main_store().execute(*sql.bind(statement, values))
-
-
 def _ask(statement: str, **values: Any) -> Any:
     """Execute a statement that depends on which processes still run."""
-    return _execute(statement, **open_attempts(), **values)
+    return execute(statement, **open_attempts(), **values)
 
 
 def _identity(

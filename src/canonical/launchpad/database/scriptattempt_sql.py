@@ -1,30 +1,14 @@
 """The SQL statements about attempts.
 
-``:name`` stands for a value.  A query returns the rows of all scripts at once.
-A null for a name or a host means any.
+``:name`` stands for a value; see `execute`.  A query returns the rows of all
+scripts at once.  A null for a name or a host means any.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import last_start
 from canonical.launchpad.database.successes import successes
-
-
-def bind(
-    statement: str, values: dict[str, Any]
-) -> tuple[str, tuple[Any, ...]]:
-    """A statement for Storm, and its parameters."""
-    parameters = []
-
-    def replace(match: re.Match[str]) -> str:
-        parameters.append(values[match[1]])
-        return "?"
-
-    return re.sub(r"(?<!:):([a-z_]+)", replace, statement), tuple(parameters)
 
 
 # If the run is on record, this changes nothing.  But it waits for an open

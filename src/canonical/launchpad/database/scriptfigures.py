@@ -9,8 +9,8 @@ from typing import Any
 from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.execute import bind
 from canonical.launchpad.database.openattempts import open_attempts
-from canonical.launchpad.database.scriptattempt_sql import bind
 from canonical.launchpad.database.successes import successes
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Inquiry

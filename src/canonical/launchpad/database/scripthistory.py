@@ -7,10 +7,9 @@ from typing import Any
 
 from zope.interface import implementer
 
-from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.scriptattempt_sql import COLUMNS as ATTEMPT
-from canonical.launchpad.database.scriptattempt_sql import bind
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import successes
@@ -147,10 +146,9 @@ class ScriptHistorySet:
         self, since: datetime.datetime, until: datetime.datetime
     ) -> list[str]:
         """See `IScriptHistorySet`."""
-        text, parameters = bind(NAMES, {"since": since, "until": until})
         # The collation of the database may differ.
         return sorted(
-            name for name, in main_store().execute(text, parameters))
+            name for name, in execute(NAMES, since=since, until=until))
 
     def getRuns(
         self, name: str, since: datetime.datetime, until: datetime.datetime
@@ -158,7 +156,7 @@ class ScriptHistorySet:
         """See `IScriptHistorySet`."""
         if not is_storable(checked_str(IScriptActivity["name"], name)):
             return []
-        return _runs(RUNS, {"name": name, "since": since, "until": until})
+        return _runs(RUNS, name=name, since=since, until=until)
 
     def getRunsBefore(
         self,
@@ -171,8 +169,7 @@ class ScriptHistorySet:
         """See `IScriptHistorySet`."""
         return _runs(
             BEFORE_ON_ANY_HOST if hostname is None else BEFORE_ON_A_HOST,
-            {"name": name, "hostname": hostname, "before": before, "at": at,
-             "count": count})
+            name=name, hostname=hostname, before=before, at=at, count=count)
 
     def getAttempts(
         self,
@@ -182,34 +179,28 @@ class ScriptHistorySet:
         longer_than: datetime.timedelta | None,
     ) -> list[PastAttempt]:
         """See `IScriptHistorySet`."""
-        text, parameters = bind(ATTEMPTS, {
-            **open_attempts(), "name": name, "since": since, "until": until,
-            "longer_than": longer_than})
         return [
             PastAttempt(
                 hostname, started.astimezone(datetime.UTC),
                 ended and ended.astimezone(datetime.UTC), has_failed)
-            for hostname, started, ended, has_failed
-            in main_store().execute(text, parameters)]
+            for hostname, started, ended, has_failed in execute(
+                ATTEMPTS, **open_attempts(), name=name, since=since,
+                until=until, longer_than=longer_than)]
 
     def getLatest(self, name: str, count: int) -> list[EndedRun]:
         """See `IScriptHistorySet`."""
         if not is_storable(checked_str(IScriptActivity["name"], name)):
             return []
-        text, parameters = bind(
-            LATEST, {**open_attempts(), "name": name, "count": count})
         return [
             EndedRun(
                 hostname, started.astimezone(datetime.UTC),
                 ended and ended.astimezone(datetime.UTC), outcome, reason)
-            for hostname, started, ended, outcome, reason
-            in main_store().execute(text, parameters)]
+            for hostname, started, ended, outcome, reason in execute(
+                LATEST, **open_attempts(), name=name, count=count)]
 
 
-def _runs(statement: str, values: dict[str, Any]) -> list[Run]:
-    text, parameters = bind(statement, values)
+def _runs(statement: str, **values: Any) -> list[Run]:
     return [
         Run(hostname, started.astimezone(datetime.UTC),
             completed.astimezone(datetime.UTC))
-        for hostname, started, completed in main_store().execute(
-            text, parameters)]
+        for hostname, started, completed in execute(statement, **values)]

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
-from canonical.database.sqlbase import main_store
-from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.execute import execute
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.interfaces import Pause
@@ -72,15 +71,14 @@ class ScriptPauseSet:
         self, on: Sequence[str], off: Sequence[str], at: datetime.datetime
     ) -> bool:
         """See `IScriptPauseSet`."""
-        known = {name for name, in main_store().execute(SWITCHED_OFF)}
+        known = {name for name, in execute(SWITCHED_OFF)}
         changes = [
             (statement, names) for statement, names in (
                 (SWITCH_ON, known.intersection(on)),
                 (SWITCH_OFF, set(off).difference(known)))
             if names]
         for statement, names in changes:
-            main_store().execute(*bind(
-                statement, {"at": at, "names": sorted(names)}))
+            execute(statement, at=at, names=sorted(names))
         return bool(changes)
 
     def snooze(
@@ -88,17 +86,16 @@ class ScriptPauseSet:
     ) -> None:
         """See `IScriptPauseSet`."""
         for statement in FORGET, WAKE, SNOOZE:
-            main_store().execute(*bind(
-                statement, {"name": name, "since": since, "until": until}))
+            execute(statement, name=name, since=since, until=until)
 
     def getPauses(
         self, since: datetime.datetime, until: datetime.datetime
     ) -> dict[str, list[Pause]]:
         """See `IScriptPauseSet`."""
         pauses: dict[str, list[Pause]] = {}
-        for name, cause, started, ended in main_store().execute(*bind(
-            PAUSES, {"since": since, "until": until}
-        )):
+        for name, cause, started, ended in execute(
+            PAUSES, since=since, until=until
+        ):
             pauses.setdefault(name, []).append(Pause(
                 started.astimezone(datetime.UTC),
                 ended.astimezone(datetime.UTC) if ended else FOREVER,

@@ -6,8 +6,7 @@ import datetime
 
 from zope.interface import implementer
 
-from canonical.database.sqlbase import main_store
-from canonical.launchpad.database.scriptattempt_sql import bind
+from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.interfaces import IScriptReportSet
 from canonical.launchpad.interfaces import ReportFigures
@@ -94,7 +93,6 @@ class ScriptReportSet:
         self, since: datetime.datetime, until: datetime.datetime
     ) -> list[ReportFigures]:
         """See `IScriptReportSet`."""
-        text, parameters = bind(FIGURES, {"since": since, "until": until})
         return [
             ReportFigures(*row)
-            for row in main_store().execute(text, parameters)]
+            for row in execute(FIGURES, since=since, until=until)]

@@ -1,6 +1,6 @@
 """The SQL statements of `scripttimeline`.
 
-``:name`` stands for a value; see `scriptattempt_sql.bind`.
+``:name`` stands for a value; see `execute`.
 """
 
 from __future__ import annotations

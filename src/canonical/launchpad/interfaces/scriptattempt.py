@@ -243,7 +243,7 @@ class IScriptAttemptSet(Interface):
         :return: a list of `IRunningAttempt`, the longest-running first.
         """
 
-    def getFailures(name=None, hostname=None, limit=None):
+    def getFailures(name=None, hostname=None, limit=None, since=None):
         """The attempts that failed: those with an outcome in `FAILED`.
 
         :param limit: the greatest number of attempts; `None` for all.

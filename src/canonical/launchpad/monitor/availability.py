@@ -66,9 +66,11 @@ def tallies(
         to `runs_until`.
     :param at: slots whose grace has not passed by then are left out.
     """
-    count = (
-        _intervals_met if case.expectation.schedule is None else _slots_met)
-    found = count(case, list(runs), midnight(since), midnight(until), at)
+    span = _Span(midnight(since), midnight(until), at)
+    found = (
+        _intervals_met(case, runs, span)
+        if case.expectation.schedule is None
+        else _slots_met(case, list(runs), span))
     days = {
         since + number * DAY: [0, 0] for number in range((until - since).days)}
     for moment, due, met in found:
@@ -78,29 +80,30 @@ def tallies(
     return {day: Tally(*numbers) for day, numbers in days.items()}
 
 
+class _Span(NamedTuple):
+    """What `tallies` counts in; see there."""
+
+    since: datetime.datetime
+    until: datetime.datetime
+    at: datetime.datetime
+
+
 def _slots_met(
-    case: Case,
-    runs: list[Run],
-    since: datetime.datetime,
-    until: datetime.datetime,
-    at: datetime.datetime,
+    case: Case, runs: list[Run], span: _Span
 ) -> Iterable[tuple[datetime.datetime, int, int]]:
     expectation = case.expectation
     slots = [
         *slots_between(
-            expectation.schedule, expectation.timezone, since, until),
-        runs_until(case, until)]
+            expectation.schedule, expectation.timezone, span.since,
+            span.until),
+        runs_until(case, span.until)]
     for slot, completions in list(matched(slots, runs, case.skew))[:-1]:
-        if is_due(case.pauses, slot, expectation.grace, at):
+        if is_due(case.pauses, slot, expectation.grace, span.at):
             yield slot, 1, bool(completions)
 
 
 def _intervals_met(
-    case: Case,
-    runs: list[Run],
-    since: datetime.datetime,
-    until: datetime.datetime,
-    at: datetime.datetime,
+    case: Case, runs: Iterable[Run], span: _Span
 ) -> Iterable[tuple[datetime.datetime, int, int]]:
     """The intervals of a rule with `every`, and the runs that fill them.
 
@@ -109,14 +112,14 @@ def _intervals_met(
     """
     every, grace = case.expectation.every, case.expectation.grace
     due: dict[datetime.date, int] = {}
-    begin = EPOCH - (EPOCH - since) // every * every
-    while begin < until and begin + every + grace <= at:
+    begin = EPOCH - (EPOCH - span.since) // every * every
+    while begin < span.until and begin + every + grace <= span.at:
         if pause_at(case.pauses, begin) is None:
             due[begin.date()] = due.get(begin.date(), 0) + 1
         begin += every
     made: dict[datetime.date, int] = {}
     for run in runs:
-        if since <= run.date_started < until and (
+        if span.since <= run.date_started < span.until and (
             pause_at(case.pauses, run.date_started) is None
         ):
             day = run.date_started.date()

@@ -1,4 +1,4 @@
-"""Tells scripts that are late from records that do not arrive.
+"""Distinguishes scripts that are late from records that do not arrive.
 
 If a host dies, the database was away or a replica lags, many scripts are late
 at once, but each of them may be fine.  That is one incident.

@@ -7,10 +7,10 @@ from typing import Any
 from pyramid.response import Response
 from zope.component import getUtility
 
-from canonical.launchpad.command.show import rule_text
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTimelineSet
+from canonical.launchpad.monitor.expectation import rule_text
 from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.webapp.buckets import Bucket

@@ -66,6 +66,7 @@ class ReplicaLayer(PostgresLayer):
 class TestReplica(unittest.TestCase):
 
     layer = ReplicaLayer
+    level = 2
 
     def setUp(self):
         self.ground, self.standby = self.layer.ground, self.layer.standby

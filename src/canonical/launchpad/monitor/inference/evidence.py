@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Sequence
 
 from canonical.config.durations import duration_text
 from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.inference.allowances import RUNS
 from canonical.launchpad.monitor.inference.allowances import Allowed
-from canonical.launchpad.monitor.inference.model import DAY
+from canonical.launchpad.monitor.inference.history import History
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
-from canonical.launchpad.monitor.inference.search import Change
-from canonical.launchpad.monitor.inference.search import Scope
+from canonical.launchpad.monitor.inference.zones import ZONES
 from canonical.launchpad.monitor.inference.zones import changes
-from canonical.launchpad.monitor.inference.zones import fame
 from canonical.launchpad.plaintext import time_text
 
 
@@ -32,41 +29,26 @@ def model(found: Cron | Every) -> str:
     return f"{found.text} in {found.timezone}"
 
 
-def change(found: Change, since: float) -> str:
-    days = (found.at - since) / DAY
-    return (
-        f"schedule changed from {model(found.before)} at {when(found.at)};"
-        f" {round(days)}d of earlier runs ignored")
-
-
-def schedule(allowed: Allowed, scopes: Sequence[Scope]) -> str:
+def schedule(allowed: Allowed, history: History) -> str:
     also = f"; {count(allowed.beside, 'extra run')}" if allowed.beside else ""
     return (
         f"schedule: {allowed.met} of {count(allowed.slots, 'slot')} have a"
-        f" run, from {when(min(scope.starts[0] for scope in scopes))} to"
-        f" {when(max(scope.starts[-1] for scope in scopes))}{also}")
+        f" run, {span(history)}{also}")
 
 
-def zone(
-    found: Cron, scopes: Sequence[Scope], alike: Sequence[Cron]
-) -> str:
+def zone(found: Cron, history: History, alike: Sequence[Cron]) -> str:
     if found.runs_every_hour():
         return "timezone: unknown, since it runs every hour"
-    span = (min(scope.starts[0] for scope in scopes),
-            max(scope.starts[-1] for scope in scopes))
-    name = found.timezone
-    moved = changes(name, *span)
-    if moved:
-        said = " and ".join(when(at) for at, _ in moved[:LISTED])
-        text = f"timezone: starts moved with the clocks of {name}, at {said}"
+    name, ends = found.timezone, (history.starts[0], history.starts[-1])
+    if moved := changes(name, *ends):
         others = [
             other.timezone if other.text == found.text
-            else f"{other.timezone} with {other.text}"
-            for other in sorted(alike, key=lambda each: fame(each.timezone))]
-        return text + (
-            f"; also fits {', '.join(others[:LISTED])}" if others else "")
-    if any(changes(each, *span)
-           for each in ("Europe/London", "America/New_York")):
+            else f"{other.timezone} with {other.text}" for other in alike]
+        return (
+            f"timezone: starts moved with the clocks of {name}, at"
+            f" {' and '.join(map(when, moved[:LISTED]))}"
+            + (f"; also fits {', '.join(others[:LISTED])}" if others else ""))
+    if any(changes(each, *ends) for each in ZONES[:2]):
         return (
             f"timezone: starts stayed the same in {name} when clocks"
             " elsewhere changed")
@@ -82,14 +64,14 @@ def grace(allowed: Allowed) -> str:
 
 
 def hosts(each: Sequence[str], ran: Sequence[str]) -> str:
-    if each:
-        return f"hosts: it ran on each of {_and(each)}"
-    return f"hosts: any will do; it ran on {_and(sorted(ran))}"
+    *most, last = each or sorted(ran)
+    names = f"{', '.join(most)} and {last}" if most else last
+    return f"hosts: it ran on each of {names}" if each else (
+        f"hosts: any will do; it ran on {names}")
 
 
 def average(
-    band: tuple[datetime.timedelta, datetime.timedelta, float, float] | None,
-    fewest: int,
+    band: tuple[float, float, float, float] | None, fewest: int
 ) -> str:
     if band is None:
         return (
@@ -104,7 +86,8 @@ def replay(incidents: Sequence[Incident]) -> str:
     if not incidents:
         return "replay: no alert on this history"
     said = ", ".join(
-        f"{each.question}{_on(each)} at {when(each.opened.timestamp())}"
+        each.question + (f" on {each.hostname}" if each.hostname else "")
+        + f" at {when(each.opened.timestamp())}"
         for each in sorted(incidents, key=lambda each: each.opened)[:LISTED])
     more = len(incidents) - LISTED
     return (
@@ -112,24 +95,12 @@ def replay(incidents: Sequence[Incident]) -> str:
         + (f" and {more} more" if more > 0 else ""))
 
 
-def _on(each: Incident) -> str:
-    return f" on {each.hostname}" if each.hostname is not None else ""
-
-
-def _and(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
+def span(history: History) -> str:
+    return f"from {when(history.starts[0])} to {when(history.starts[-1])}"
 
 
 def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def longer(time: float) -> float:
-    """The next longer duration of two digits or so."""
-    unit = 3600 if time > 36000 else 600 if time > 7200 else (
-        60 if time > 600 else 10 if time > 120 else 1)
-    return float(unit * math.ceil(time / unit))
 
 
 def seconds(time: float) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
+import itertools
 from array import array
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 from typing import overload
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.inference.search import Scope
 
 
 __all__ = [
@@ -22,12 +24,13 @@ class History(Sequence[Run]):
     """Runs in order of start, which are made anew when they are asked for.
 
     :param runs: in order of start; they are read once.
+    :ivar starts: in seconds since 1970 UTC; likewise `ends`.
+    :ivar hosts: the number of each run's host in `names`.
     """
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.starts = array("d")
         self.ends = array("d")
-        self.names: list[str] = []
         self.hosts = array("l")
         numbers: dict[str, int] = {}
         for hostname, started, completed in runs:
@@ -47,12 +50,8 @@ class History(Sequence[Run]):
 
     def __getitem__(self, index: int | slice) -> Run | History:
         if isinstance(index, slice):
-            part = History()
-            part.names = self.names
-            part.starts = self.starts[index]
-            part.ends = self.ends[index]
-            part.hosts = self.hosts[index]
-            return part
+            return self._part(
+                self.starts[index], self.ends[index], self.hosts[index])
         return Run(
             self.names[self.hosts[index]],
             datetime.datetime.fromtimestamp(
@@ -62,23 +61,26 @@ class History(Sequence[Run]):
     def __iter__(self) -> Iterator[Run]:
         return map(self.__getitem__, range(len(self)))
 
+    def _part(self, *columns: Any) -> History:
+        part = History()
+        part.names = self.names
+        part.starts, part.ends, part.hosts = columns
+        return part
+
     @property
-    def hostnames(self) -> list[str]:
-        """The host of each run."""
-        return [self.names[number] for number in self.hosts]
+    def span(self) -> float:
+        """The seconds from the first start to the last."""
+        return self.starts[-1] - self.starts[0]
 
     def on(self, hostname: str) -> History:
         """The runs on a host."""
         number = self.names.index(hostname)
-        part = History()
-        part.names = self.names
-        there = [index for index, host in enumerate(self.hosts)
-                 if host == number]
-        part.starts = array("d", [self.starts[index] for index in there])
-        part.ends = array("d", [self.ends[index] for index in there])
-        part.hosts = array("l", [number]) * len(there)
-        return part
+        there = [host == number for host in self.hosts]
+        return self._part(*(
+            array(column.typecode, itertools.compress(column, there))
+            for column in (self.starts, self.ends, self.hosts)))
 
-    @property
-    def scope(self) -> Scope:
-        return Scope(self.starts, self.ends)
+    def between(self, since: float, until: float) -> History:
+        """The runs that started from one time until before another."""
+        return self[bisect.bisect_left(self.starts, since):
+                    bisect.bisect_left(self.starts, until)]

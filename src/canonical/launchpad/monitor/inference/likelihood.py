@@ -10,7 +10,6 @@ universal encoding", 1981.)  A run without a slot is coded as chance.
 
 from __future__ import annotations
 
-import bisect
 import math
 import operator
 from collections import Counter
@@ -18,28 +17,23 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from itertools import pairwise
 
-from canonical.launchpad.monitor.inference.model import DAY
-from canonical.launchpad.monitor.inference.model import MONTH
-from canonical.launchpad.monitor.inference.model import WEEKDAYS
+from canonical.launchpad.monitor.inference.history import History
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
-from canonical.launchpad.monitor.matching import slot_numbers
+from canonical.launchpad.monitor.inference.model import Match
+from canonical.launchpad.monitor.inference.zones import SKEW
+from canonical.launchpad.monitor.inference.zones import Clock
 
 
 __all__ = [
-    "SKEW",
     "believed",
-    "chance_bits",
     "cron_bits",
     "every_bits",
     "every_of",
     "hosts_bits",
-    "matched_slots",
+    "late_bits",
 ]
 
-
-# By how much the clock of a host may be behind, as `Case` has it; seconds.
-SKEW = 60.0
 
 # Lateness is coded as its power of two, of which there are so many.
 OCTAVES = 26
@@ -51,145 +45,95 @@ MET, UNMET = 1.0, 0.1
 RARE = 3.0
 
 # A run before its slot is from a clock that is behind, which is rare.
-EARLY = 2.0
-
-LOG2 = math.log(2)
+EARLY = 3.0
 
 
-def chance_bits(count: int, span: float) -> float:
+def believed(bits: float, scopes: Sequence[History]) -> bool:
+    """Does a model describe runs much better than chance does?"""
+    chance = sum(_chance(len(scope), scope.span) for scope in scopes)
+    return bits < chance - max(10.0, sum(map(len, scopes)) / 2)
+
+
+def _chance(count: int, span: float) -> float:
     """The length of runs that start at any time, at some rate."""
     if not count:
         return 0.0
     return count * max(math.log2(max(span, 1) / count) + 1.443, 0.0)
 
 
-def believed(bits: float, scopes: Sequence[Sequence[float]]) -> bool:
-    """Does a model describe runs much better than chance does?"""
-    chance = sum(
-        chance_bits(len(starts), starts[-1] - starts[0]) for starts in scopes)
-    return bits < chance - max(10.0, sum(map(len, scopes)) / 2)
+def cron_bits(
+    cron: Cron, clocks: Sequence[Clock]
+) -> tuple[float, list[Match]]:
+    """The length of runs that cron starts, but for how late they are.
 
-
-def matched_slots(
-    cron: Cron, starts: Sequence[float], until: float
-) -> tuple[list[float], list[int]]:
-    """The slots of a history, and for each run the number of its slot.
-
-    The first slot is that of the first run.
-
-    :return: the number of a run without a slot is 0.
+    :param clocks: for the runs on each host, or on all together.
+    :return: with the slots that are met.
     """
-    back = 32 if cron.days != MONTH else (
-        8 if cron.weekdays != WEEKDAYS else 2)
-    slots = cron.slots(starts[0] - back * DAY, until + SKEW)
-    first = bisect.bisect_right(slots, starts[0] + SKEW) - 1
-    slots = slots[max(first, 0):]
-    return slots, slot_numbers(slots, starts, SKEW)
-
-
-def cron_bits(cron: Cron, scopes: Iterable[Sequence[float]]) -> float:
-    """The length of runs that cron starts.
-
-    :param scopes: the starts on each host, or on all together; each in order.
-    """
-    total = cron.bits
-    # If slots are so near to each other, all runs come before their slot.
-    behind = int(SKEW) if cron.spacing > SKEW else 0
+    matches = [cron.matched(clock) for clock in clocks]
     gaps: Counter[int] = Counter()
-    octaves: Counter[int] = Counter()
-    extra, place = 0, 0.0
-    for starts in scopes:
-        slots, numbers = matched_slots(cron, starts, starts[-1])
-        # The first run of each slot meets it.
-        first = dict(zip(reversed(numbers), reversed(starts), strict=True))
-        first.pop(0, None)
-        met = list(first)
-        gaps.update(map(operator.sub, met, met[1:]))
-        late = [int(first[number] - slots[number - 1] + SKEW) - behind
-                for number in met]
-        place += _octaves(late, octaves, EARLY)
-        beside = len(starts) - len(met)
-        total += chance_bits(beside, starts[-1] - starts[0])
-        extra += beside
+    for match in matches:
+        met = sorted(match.first)
+        gaps.update(map(operator.sub, met[1:], met))
     # How often a slot is unmet after none, one, and more unmet slots.
-    unmet = [0, 0, 0]
-    follows = [0, 0, 0]
-    for gap, count in gaps.items():
-        follows[min(gap - 1, 2)] += count
-        unmet[0] += count * (gap > 1)
-        unmet[1] += count * (gap > 2)
-        unmet[2] += count * max(gap - 3, 0)
-    total += sum(
-        max(_binary(yes, no, MET, UNMET), RARE * no)
-        for yes, no in zip(follows[:2], unmet[:2], strict=True))
-    total += _binary(follows[2], unmet[2], MET, MET)
-    total += _binary(sum(octaves.values()), extra, MET, UNMET)
-    return total + place + _adaptive(octaves.values(), OCTAVES)
+    one, two = gaps[1], gaps[2]
+    unmet = gaps.total() - one
+    more = unmet - two
+    extra = [len(clock.days) - len(match.first)
+             for clock, match in zip(clocks, matches, strict=True)]
+    return cron.bits + max(_binary(one, unmet), RARE * unmet) + max(
+        _binary(two, more), RARE * more) + _binary(more, sum(
+            count * (gap - 3) for gap, count in gaps.items() if gap > 2),
+        MET, MET) + _binary(sum(len(match.first) for match in matches), sum(
+            extra)) + sum(
+                _chance(number, clock.seconds[-1] - clock.seconds[0])
+                for number, clock in zip(extra, clocks, strict=True)), matches
 
 
-def _octaves(
-    late: Sequence[int], octaves: Counter[int], early: float = 0.0
-) -> float:
-    """Count the octaves of numbers, and return the bits of the places in them.
-
-    A negative number has the octave of its opposite, but negative.
-
-    :param early: so many bits more for each negative number.
-    """
-    own = Counter(map(int.bit_length, late))
-    place: float = sum(
-        count * (octave - 1) for octave, count in own.items() if octave)
-    for octave, count in Counter(
-            each.bit_length() for each in late if each < 0).items():
-        own[octave] -= count
-        own[-octave] += count
-        place += early * count
-    octaves.update(own)
-    return place
+def late_bits(cron: Cron, matches: Sequence[Match]) -> float:
+    """The length of how late these runs are."""
+    late = [each for match in matches for each in match.late()]
+    # If slots are so near to each other, all runs come before their slot.
+    if cron.spacing <= SKEW:
+        late = [each + SKEW for each in late]
+    return _lateness(late)
 
 
-def every_of(
-    starts: Sequence[float], ends: Sequence[float], after: str
-) -> Every:
+def every_of(scope: History, after: str) -> Every:
     """The timer that fits a host best."""
-    return Every(max(sorted(_rests(starts, ends, after))[
-        (len(starts) - 1) // 2], 1.0), after)
+    return Every(max(sorted(_rests(scope, after))[
+        (len(scope) - 1) // 2], 1.0), after)
 
 
-def every_bits(
-    every: Every, scopes: Iterable[tuple[Sequence[float], Sequence[float]]]
-) -> float:
+def every_bits(every: Every, scopes: Sequence[History]) -> float:
     """The length of runs that a timer starts.
 
     A rest is coded as its difference from the period.  One that is far off,
     after an outage, is coded as chance.
     """
-    total = every.bits
-    octaves: Counter[int] = Counter()
-    off, place, span = 0, 0.0, 0.0
-    for starts, ends in scopes:
-        span += starts[-1] - starts[0]
-        late = [
-            math.floor(rest - every.period)
-            for rest in _rests(starts, ends, every.after)
-            if abs(rest - every.period) < every.period / 2]
-        off += len(starts) - 1 - len(late)
-        place += _octaves(late, octaves)
-    return total + _adaptive(octaves.values(), OCTAVES) + place + _binary(
-        sum(octaves.values()), off, MET, UNMET) + chance_bits(off, span)
+    late = [
+        math.floor(rest - every.period)
+        for scope in scopes for rest in _rests(scope, every.after)
+        if abs(rest - every.period) < every.period / 2]
+    off = sum(map(len, scopes)) - len(scopes) - len(late)
+    return every.bits + _lateness(late) + _binary(len(late), off) + _chance(
+        off, sum(scope.span for scope in scopes))
 
 
-def _rests(
-    starts: Sequence[float], ends: Sequence[float], after: str
-) -> list[float]:
+def _rests(scope: History, after: str) -> list[float]:
     """From each completion to the next start, or from start to start."""
-    if after == "completion":
-        return [start - end for end, start in zip(
-            ends, starts[1:], strict=False)]
-    return [b - a for a, b in pairwise(starts)]
+    begins = scope.ends if after == "completion" else scope.starts
+    return list(map(operator.sub, scope.starts[1:], begins))
 
 
-def hosts_bits(hosts: Sequence[str]) -> float:
+def _lateness(late: Sequence[int]) -> float:
+    """The length of some numbers: the octave of each, and its place there."""
+    octaves = Counter(map(int.bit_length, late))
+    return _adaptive(octaves.values(), OCTAVES) + sum(
+        count * (octave - 1) for octave, count in octaves.items() if octave
+    ) + EARLY * sum(number < 0 for number in late)
+
+
+def hosts_bits(hosts: Sequence[int]) -> float:
     """What it takes to say which run was on which host."""
     known = len(set(hosts))
     if known < 2:
@@ -199,11 +143,13 @@ def hosts_bits(hosts: Sequence[str]) -> float:
         changes * math.log2(known - 1))
 
 
-def _binary(yes: int, no: int, alpha: float, beta: float) -> float:
+def _binary(
+    yes: int, no: int, alpha: float = MET, beta: float = UNMET
+) -> float:
     """The length of a row of two symbols, coded adaptively."""
     return (
         _log_gamma(yes + no, alpha + beta) - _log_gamma(yes, alpha)
-        - _log_gamma(no, beta)) / LOG2
+        - _log_gamma(no, beta)) / math.log(2)
 
 
 def _adaptive(counts: Iterable[int], symbols: int) -> float:
@@ -211,7 +157,7 @@ def _adaptive(counts: Iterable[int], symbols: int) -> float:
     counts = list(counts)
     return (
         _log_gamma(sum(counts), 0.5 * symbols)
-        - sum(_log_gamma(count, 0.5) for count in counts)) / LOG2
+        - sum(_log_gamma(count, 0.5) for count in counts)) / math.log(2)
 
 
 def _log_gamma(count: int, prior: float) -> float:

@@ -1,41 +1,40 @@
 """What can start a script: cron, or a timer that starts anew after each run.
 
-A model has a text, its slots, and a length in bits.  The shorter its text, and
-the more usual its numbers, the fewer bits it takes.
+A model has a text, and a length in bits.  The shorter its text, and the more
+usual its numbers, the fewer bits it takes.
 """
 
 from __future__ import annotations
 
-import bisect
-import datetime
 import functools
 import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from canonical.launchpad.monitor.schedule import slots_between
+from canonical.launchpad.monitor.inference.zones import DAY
+from canonical.launchpad.monitor.inference.zones import Clock
+from canonical.launchpad.monitor.inference.zones import day_of_month
 
 
 __all__ = [
-    "DAY",
     "HOURS",
     "MINUTES",
     "MONTH",
     "WEEKDAYS",
     "Cron",
     "Every",
-    "day_of_month",
-    "offset",
 ]
 
 
-DAY = 86400
 MINUTES = tuple(range(60))
 HOURS = tuple(range(24))
 WEEKDAYS = tuple(range(7))
 MONTH = tuple(range(1, 32))
+
+# A slot is at most so many days before the next: two months of which the
+# first has no such day.
+BACK = 62
 
 
 class Cron(NamedTuple):
@@ -43,7 +42,6 @@ class Cron(NamedTuple):
 
     :ivar days: of the month.
     :ivar weekdays: 0 is Sunday.
-    :ivar zone_bits: what the zone costs.
     """
 
     minutes: tuple[int, ...]
@@ -51,7 +49,6 @@ class Cron(NamedTuple):
     days: tuple[int, ...] = MONTH
     weekdays: tuple[int, ...] = WEEKDAYS
     timezone: str = "UTC"
-    zone_bits: float = 0.0
 
     @property
     def text(self) -> str:
@@ -63,61 +60,58 @@ class Cron(NamedTuple):
     @property
     def bits(self) -> float:
         """The length of the text; usual numbers are short."""
-        return self.zone_bits + sum(map(_bits, (
-            self.minutes, self.hours, self.days, self.weekdays), (
-            MINUTES, HOURS, MONTH, WEEKDAYS)))
+        return sum(map(_bits, self, (MINUTES, HOURS, MONTH, WEEKDAYS)))
 
     @property
     def spacing(self) -> float:
         """The seconds between slots that follow each other on a usual day."""
-        times = self.times
+        times = _times(self.minutes, self.hours)[0]
         if len(times) > 1:
-            return float(min(
-                b - a for a, b in zip(times, times[1:], strict=False)))
+            return float(min(b - a for a, b in itertools.pairwise(times)))
         return 30.0 * DAY / len(self.days) if self.days != MONTH else (
             float(DAY) if len(self.weekdays) > 1 else 7.0 * DAY)
 
-    @property
-    def times(self) -> list[int]:
-        """The slots of a day, in seconds from midnight."""
-        return [3600 * hour + 60 * minute
-                for hour in self.hours for minute in self.minutes]
-
     def runs_every_hour(self) -> bool:
-        return (self.hours, self.days, self.weekdays) == (
-            HOURS, MONTH, WEEKDAYS)
+        return self[1:4] == (HOURS, MONTH, WEEKDAYS)
 
-    def slots(self, since: float, until: float) -> list[float]:
-        """The slots from one time to another, as cron(8) has them.
+    def matched(self, clock: Clock) -> Match:
+        """For each run the number of its slot.
 
-        :param since: seconds since 1970 UTC; likewise `until`, and all slots.
+        A run belongs to the last slot that is not later than its start plus
+        the skew.  The first run of each slot meets it.
         """
-        times = [float(time) for time in self.times]
-        days: Sequence[int] = range(
-            int(since // DAY) - 1, int(until // DAY) + 2)
-        if self.weekdays != WEEKDAYS:
-            # 1 January 1970 was a Thursday.
-            days = [day for day in days if (day + 4) % 7 in self.weekdays]
-        if self.days != MONTH:
-            days = [day for day in days if day_of_month(day) in self.days]
-        found = [
-            DAY * day + time for day in days for time in times
-        ] if self.timezone == "UTC" else list(itertools.chain.from_iterable(
-            self._slots_of_day(day, times) for day in days))
-        return found[bisect.bisect_left(found, since):
-                     bisect.bisect_right(found, until)]
+        times, upto = _times(self.minutes, self.hours)
+        first = clock.days[0] - BACK
+        there, before, days = _days(
+            self.days, self.weekdays, first, clock.days[-1] + 2)
+        each = len(times)
+        numbers = [
+            each * before[day - first] + there[day - first] * upto[minute]
+            for day, minute in zip(clock.days, clock.minutes, strict=True)]
+        return Match(
+            dict(zip(reversed(numbers), reversed(clock.seconds), strict=True)),
+            times, days)
 
-    def _slots_of_day(self, day: int, times: Sequence[float]) -> list[float]:
-        """The slots of a day of a zone, by its number since 1970."""
-        before = offset(self.timezone, 24 * day)
-        after = offset(self.timezone, 24 * day + 24)
-        if before == after:
-            return [DAY * day - before + time for time in times]
-        # Clocks change within the day, and cron is exact about it.
-        return [slot.timestamp() for slot in slots_between(
-            self.text, self.timezone, *(
-                datetime.datetime.fromtimestamp(each, datetime.UTC)
-                for each in (DAY * day - before, DAY * (day + 1) - after)))]
+
+class Match(NamedTuple):
+    """The slots that are met.
+
+    :ivar first: the number of each, and when its first run started.
+    :ivar times: the slots of a day, in seconds; `days` are those with slots.
+    """
+
+    first: dict[int, int]
+    times: Sequence[int]
+    days: Sequence[int]
+
+    def late(self) -> list[int]:
+        """How late the first run of each slot is, in seconds."""
+        _, times, days = self
+        each = len(times)
+        return [
+            second - DAY * days[(number - 1) // each]
+            - times[(number - 1) % each]
+            for number, second in self.first.items()]
 
 
 class Every(NamedTuple):
@@ -135,29 +129,29 @@ class Every(NamedTuple):
         return 6 + math.log2(max(self.period, 2))
 
 
-@functools.lru_cache(200_000)
-def offset(timezone: str, hour: int, local: bool = True) -> int:
-    """How far a clock is ahead of UTC, in seconds.
-
-    :param hour: hours since 1970, by that clock or in UTC.
-    """
-    if timezone == "UTC":
-        return 0
-    zone = ZoneInfo(timezone)
-    moment = EPOCH + datetime.timedelta(hours=hour)
-    moment = moment.replace(tzinfo=zone) if local else moment.replace(
-        tzinfo=datetime.UTC).astimezone(zone)
-    ahead = moment.utcoffset()
-    assert ahead is not None
-    return round(ahead.total_seconds())
+@functools.lru_cache(1000)
+def _times(
+    minutes: tuple[int, ...], hours: tuple[int, ...]
+) -> tuple[list[int], list[int]]:
+    """The slots of a day in seconds, and how many there are to each minute."""
+    times = [60 * hour + minute for hour in hours for minute in minutes]
+    there = set(times)
+    return [60 * time for time in times], list(itertools.accumulate(
+        minute in there for minute in range(1440)))
 
 
-EPOCH = datetime.datetime(1970, 1, 1)
-
-
-@functools.lru_cache(100_000)
-def day_of_month(day: int) -> int:
-    return (EPOCH + datetime.timedelta(days=day)).day
+@functools.lru_cache(1000)
+def _days(
+    days: tuple[int, ...], weekdays: tuple[int, ...], first: int, end: int
+) -> tuple[list[bool], list[int], list[int]]:
+    """Which days have slots, how many such days are before each, and they."""
+    # 1 January 1970 was a Thursday.
+    there = [
+        (day + 4) % 7 in weekdays and (
+            days == MONTH or day_of_month(day) in days)
+        for day in range(first, end)]
+    return there, list(itertools.accumulate(there, initial=0)), list(
+        itertools.compress(range(first, end), there))
 
 
 @functools.lru_cache(10_000)
@@ -165,15 +159,17 @@ def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
     """A field of a crontab in its shortest form."""
     if values == whole:
         return "*"
-    first, step = values[0], _step(values)
-    if step > 1 and values[-1] + step > whole[-1]:
+    first, last = values[0], values[-1]
+    steps = {b - a for a, b in itertools.pairwise(values)}
+    step = steps.pop() if len(steps) == 1 else 0
+    if step > 1 and last + step > whole[-1]:
         if first == whole[0] and (
                 len(values) > 2 or len(whole) == step * len(values)):
             return f"*/{step}"
         if len(values) > 2 and first < whole[0] + step:
             return f"{first}-{whole[-1]}/{step}"
     if step > 1 and len(values) > 3:
-        return f"{first}-{values[-1]}/{step}"
+        return f"{first}-{last}/{step}"
     parts: list[list[int]] = []
     for value in values:
         if parts and value == parts[-1][-1] + 1:
@@ -183,12 +179,6 @@ def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
     return ",".join(
         f"{part[0]}-{part[-1]}" if len(part) > 2
         else ",".join(map(str, part)) for part in parts)
-
-
-def _step(values: tuple[int, ...]) -> int:
-    """The step between values; 0 if it varies."""
-    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
-    return steps.pop() if len(steps) == 1 else 0
 
 
 @functools.lru_cache(10_000)

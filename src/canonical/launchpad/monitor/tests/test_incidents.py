@@ -167,9 +167,9 @@ class TestChanges(unittest.TestCase):
         self.assertEqual(([], [2], []), self.changes(alerts, answers("ok")))
 
     def test_another_severity(self):
-        told = make_alert(notified=1, state="warning", pending=("x",))
+        sent = make_alert(notified=1, state="warning", pending=("x",))
         for alert, state, date_told, pending in (
-            (told, "critical", None, ()),
+            (sent, "critical", None, ()),
             (make_alert(notified=1), "warning", NOW - HOUR, ()),
         ):
             _, _, (changed,) = self.changes([alert], answers(state))

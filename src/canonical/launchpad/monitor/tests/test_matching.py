@@ -1,4 +1,4 @@
-"""The slots of a model are those that `slots_between` finds."""
+"""A model matches runs with the slots that a check finds."""
 
 import datetime
 import unittest
@@ -11,33 +11,40 @@ from canonical.launchpad.monitor.inference.model import HOURS
 from canonical.launchpad.monitor.inference.model import MONTH
 from canonical.launchpad.monitor.inference.model import WEEKDAYS
 from canonical.launchpad.monitor.inference.model import Cron
-from canonical.launchpad.monitor.schedule import slots_between
+from canonical.launchpad.monitor.inference.zones import SKEW
+from canonical.launchpad.monitor.inference.zones import clock
+from canonical.launchpad.monitor.matching import slot_numbers
+from canonical.launchpad.monitor.schedule import slots_of_period
 
 
-INSTANT = datetime.timedelta(microseconds=1)
+DAY = datetime.timedelta(days=1)
 
 
-class TestSlots(unittest.TestCase):
+class TestMatching(unittest.TestCase):
 
-    @settings(max_examples=60, derandomize=True, deadline=None)
+    @settings(max_examples=25, derandomize=True, deadline=None)
     @given(
         fields=strategies.sampled_from([
             ((0, 20, 40), HOURS, MONTH, WEEKDAYS),
             ((30,), (1, 2), MONTH, WEEKDAYS), ((0,), (0,), MONTH, (0,)),
-            ((0,), (0,), (1,), WEEKDAYS),
+            ((0,), (0,), (31,), WEEKDAYS),
             ((15,), HOURS[::2], MONTH, (1, 2, 3, 4, 5))]),
-        timezone=strategies.sampled_from([
-            "UTC", "Europe/London", "America/New_York", "Asia/Kolkata",
-            "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Gaza"]),
-        minute=strategies.integers(0, 6 * 365 * 1440),
-        days=strategies.integers(1, 90))
-    def test_they_are_the_same(self, fields, timezone, minute, days):
-        since = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-        since += datetime.timedelta(minutes=minute)
-        until = since + datetime.timedelta(days=days)
+        timezone=strategies.sampled_from(["UTC", "Asia/Kolkata"]),
+        starts=strategies.sets(
+            strategies.integers(0, 400 * 86400), min_size=1, max_size=30))
+    def test_slots_and_lateness_are_the_same(self, fields, timezone, starts):
+        begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
         cron = Cron(*fields, timezone)
-        first, last = since.timestamp(), until.timestamp()
+        starts = [begin.timestamp() + start for start in sorted(starts)]
+        slots = [slot.timestamp() for slot in slots_of_period(
+            cron.text, timezone, begin - 100 * DAY, begin + 401 * DAY)]
+        numbers = slot_numbers(slots, starts, SKEW)
+        first = {}
+        for number, start in zip(numbers, starts, strict=True):
+            first.setdefault(number, start - slots[number - 1])
+        match = cron.matched(clock(timezone, starts))
+        self.assertEqual(list(first.values())[::-1], match.late())
+        between = min(match.first) - numbers[0]
         self.assertEqual(
-            [slot.timestamp() for slot in slots_between(
-                cron.text, timezone, since, until + INSTANT)],
-            cron.slots(first, last))
+            sorted(first),
+            [number - between for number in sorted(match.first)])

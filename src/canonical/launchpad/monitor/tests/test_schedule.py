@@ -186,13 +186,16 @@ class TestLongPeriods(unittest.TestCase):
     @given(
         minute=strategies.sampled_from(["0", "7,30", "*/20"]),
         hour=strategies.one_of(HOURS, strategies.just("1-3")),
-        days=strategies.sampled_from(["* * *", "* * *", "* * 1"]),
-        timezone=strategies.sampled_from(
-            [*ZONES, "Australia/Lord_Howe", "Pacific/Apia"]),
+        days=strategies.sampled_from([
+            "* * *", "* * *", "* * 1", "1-7 * 1", "L * *", "* * 1#2",
+            "1 2-4 *"]),
+        timezone=strategies.sampled_from([
+            *ZONES, "Australia/Lord_Howe", "Pacific/Apia", "Asia/Gaza",
+            "Africa/Cairo"]),
         start=strategies.datetimes(
             datetime.datetime(2000, 1, 1), datetime.datetime(2013, 1, 1)),
     )
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=100, deadline=None)
     def test_days_are_copied_only_where_no_clocks_change(
         self, minute, hour, days, timezone, start
     ):

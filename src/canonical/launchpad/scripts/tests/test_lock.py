@@ -267,7 +267,7 @@ class TestFight(unittest.TestCase):
 
 class TestLongFight(TestFight):
 
-    level = 2
+    level = 3
     kills = 500
     entries = 100_000
 

@@ -22,8 +22,8 @@ from canonical.testing.pgbouncer import PgBouncer
 from canonical.testing.pgbouncer import find_pgbouncer
 
 
-# At once, through a pool of 20.  `.ci/run` starts 500, which keeps two cores
-# busy for minutes.
+# At once, through a pool of 20.  SCRIPTS_AT_ONCE=500 keeps two cores busy for
+# minutes.
 SCRIPTS = int(os.environ.get("SCRIPTS_AT_ONCE", "60"))
 
 # Processes that all begin when the last one is there.
@@ -77,6 +77,8 @@ def record_activity(self, date_started, date_completed):
 
 @unittest.skipUnless(find_pgbouncer(), "needs Debian's package pgbouncer")
 class TestPgBouncer(ScriptTestCase):
+
+    level = 2
 
     def bounce(self, size, **how):
         """Start a PgBouncer; return the environment that names it."""

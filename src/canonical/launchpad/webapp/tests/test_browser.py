@@ -40,6 +40,7 @@ OVERFLOW = """
 class BrowserTestCase(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
+    level = 2
     refresh = 3600
 
     def setUp(self):
