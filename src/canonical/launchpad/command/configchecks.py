@@ -30,7 +30,7 @@ from canonical.database.postgres import name_of
 from canonical.database.roles import missing_rights
 from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import recipients
-from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.command.smtp import NOT_SENT
 from canonical.launchpad.command.smtp import connected

@@ -10,8 +10,8 @@ from zope.component import getUtility
 
 from canonical.config import config
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.launchpad.command.output import log_plainly
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import log_plainly
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import record_runs

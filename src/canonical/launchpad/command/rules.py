@@ -17,8 +17,8 @@ from zope.component import getUtility
 
 from canonical.config import config
 from canonical.config.croncontrol import switches
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import log_plainly
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import log_plainly
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
