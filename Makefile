@@ -1,5 +1,6 @@
 # make run      build, start the embedded PostgreSQL, run the example script
-# make test     build, run everything that tests
+# make test     build, run the tests; about three minutes
+# make test-engines  tests that need a browser, PgBouncer or a standby
 # make serve    the pages over a demonstration, on http://127.0.0.1:8080/;
 #               PORT=8081 chooses another port
 # make lint     ruff, mypy and import-linter
@@ -27,7 +28,7 @@ axe := axe-core@4.11.0
 built_files := bin build develop-eggs dist eggs parts .installed.cfg \
     src/scriptactivity.egg-info
 
-.PHONY: run serve screenshots test lint torture bench clean
+.PHONY: run serve screenshots test test-engines lint torture bench clean
 
 # Use the checkout's instance, even if a configuration file is found.
 run: export LPCONFIG ?= development
@@ -45,9 +46,16 @@ screenshots: export LPCONFIG ?= development
 screenshots: $(built) $(page_tools)
 	@bin/py examples/serve_demonstration.py docs
 
-test: $(built) $(page_tools)
-	bin/test -j2
+# The tests of a layer run in a process of their own.  Some of them wait more
+# than they work, so three at a time keep two cores busy.
+test: $(built)
+	bin/test -j3
+	@echo 'Left out: what needs a browser, PgBouncer or a standby; see test-engines'
+
+test-engines: $(built) $(page_tools)
+	bin/test -j2 --only-level 2
 	@bin/py -m canonical.launchpad.webapp.tests.browsing
+	@bin/py -m canonical.testing.pgbouncer
 
 lint: $(built) $(tools)
 	.venv/bin/ruff check .
@@ -109,8 +117,8 @@ $(built): $(venv) buildout.cfg versions.cfg setup.py
 	@PYTHONWARNINGS=ignore .venv/bin/buildout -q
 	@touch $@
 
-# What looks at the pages.  Without npm or Debian's chromium, `make test` says
-# what it left out.
+# What looks at the pages.  Without npm or Debian's chromium,
+# `make test-engines` says what it left out.
 $(page_tools): $(venv) versions.cfg
 	@.venv/bin/pip install -qq -c .venv/constraints.txt \
 	    playwright schemathesis

@@ -266,11 +266,15 @@ def leave_to_parent(store: Store) -> None:
 
 
 @contextmanager
-def time_limit(cut: Callable[[], None], seconds: float) -> Iterator[None]:
+def time_limit(
+    cut: Callable[[], None], seconds: float
+) -> Iterator[threading.Event]:
     """Limit the time of a block that uses the database.
 
     The block may hang, for example on a lock or on a network that loses every
-    packet.
+    packet.  The value is an event, which is set once the time is over.  The
+    time may be over just when the block is done, so ask it after a block that
+    ended well: then the connections are lost all the same.
 
     :param cut: is called when the time is over; it shuts connections down.
     :raises storm.exceptions.DisconnectionError: if `cut` was called and the
@@ -286,7 +290,7 @@ def time_limit(cut: Callable[[], None], seconds: float) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield is_over
     except Error as error:
         if not is_over.is_set():
             raise

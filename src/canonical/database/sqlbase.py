@@ -6,41 +6,36 @@ application that has a store named ``main`` need not install one.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextlib import nullcontext
 from functools import partial
 from typing import ClassVar
 
 import transaction
 from storm.database import create_database
-from storm.exceptions import OperationalError
-from storm.exceptions import ProgrammingError
 from storm.store import Store
 from storm.uri import URI
-from storm.zope.interfaces import IZStorm
-from storm.zope.zstorm import ZStorm
-from storm.zope.zstorm import global_zstorm
-from zope.component import provideUtility
-from zope.component import queryUtility
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
 from canonical.database.connection import database_named
 from canonical.database.connection import database_of
-from canonical.database.connection import in_transaction
 from canonical.database.connection import is_connected
 from canonical.database.connection import leave_to_parent
 from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
-from canonical.database.postgres import connection_parameters
 from canonical.database.postgres import read_parameters
+from canonical.database.storeregistry import MAIN
+from canonical.database.storeregistry import close_store
+from canonical.database.storeregistry import have_zstorm
+from canonical.database.storeregistry import main_uri
+from canonical.database.storeregistry import open_store
+from canonical.database.storeregistry import opened_store
+from canonical.database.storeregistry import zstorm
 from canonical.database.stormuri import ISOLATION_LEVELS
 from canonical.database.stormuri import check_isolation
-from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import set_parameter
 from canonical.database.stormuri import storm_uri
 
@@ -52,17 +47,6 @@ __all__ = [
     "main_store",
     "transactions_apart",
 ]
-
-
-MAIN = "main"
-
-# seconds
-ROLLBACK_TIMEOUT = 5
-
-# Storm asks a server for its version, to find out what 8.2 could not do.  That
-# takes time, and behind a pooler it waits for a free session, beyond any limit
-# of the time to connect.
-OLDEST_VERSION = 130000
 
 
 class ZopelessTransactionManager:
@@ -86,7 +70,7 @@ class ZopelessTransactionManager:
         self.isolation = isolation
         self.database = database
         self._uri = uri
-        self._stores = _zstorm()._stores
+        self._stores = zstorm()._stores
         self._thread = threading.get_ident()
         self._store: Store | None = None
 
@@ -120,7 +104,7 @@ class ZopelessTransactionManager:
         :raises storm.exceptions.OperationalError: if no connection can be
             made.
         """
-        store = _opened_store()
+        store = opened_store()
         if store is None or not is_connected(store):
             self.disconnect()
             uri = self._uri.copy()
@@ -128,9 +112,11 @@ class ZopelessTransactionManager:
             # libpq reads 1 as 2, and 0 as no limit.
             set_parameter(
                 uri, "connect_timeout", str(max(2, round(seconds))))
-            self.database = database_of(_open_store(uri))
-        with time_limit(partial(cut, main_store()), seconds):
+            self.database = database_of(open_store(uri))
+        with time_limit(partial(cut, main_store()), seconds) as is_over:
             yield
+        if is_over.is_set():
+            self.disconnect()
 
     @contextmanager
     def apart(self, seconds: float) -> Iterator[None]:
@@ -175,7 +161,7 @@ class ZopelessTransactionManager:
 
         A new connection is opened when it is needed.
         """
-        _close_store()
+        close_store()
 
     def uninstall(self) -> None:
         """Undo `initZopeless`: roll back, and close the connection.
@@ -183,13 +169,13 @@ class ZopelessTransactionManager:
         A second call does nothing.
         """
         if ZopelessTransactionManager._installed is self:
-            _close_store()
+            close_store()
             ZopelessTransactionManager._installed = None
 
 
 def leave_stores_to_parent() -> None:
     """Detach a forked child from the connections of its parent."""
-    stores = [store for _, store in _zstorm().iterstores()]
+    stores = [store for _, store in zstorm().iterstores()]
     installed = ZopelessTransactionManager._installed
     if installed is not None and installed._store is not None:
         # The store of the main thread, even if another thread has forked.
@@ -224,7 +210,7 @@ def initZopeless(
     :raises storm.exceptions.OperationalError: if the connection fails.
     """
     check_isolation(isolation)
-    _have_zstorm()
+    have_zstorm()
     installed = ZopelessTransactionManager._installed
     if installed is not None:
         if (installed.dbuser, installed.isolation) == (dbuser, isolation):
@@ -235,12 +221,12 @@ def initZopeless(
             f" uninstall() it before dbuser={dbuser!r},"
             f" isolation={isolation!r}")
     replica = read_parameters() if only_reads else None
-    uri = _main_uri() if replica is None else storm_uri(replica)
+    uri = main_uri() if replica is None else storm_uri(replica)
     if dbuser is not None:
         set_parameter(uri, "user", dbuser)
     uri.options["isolation"] = ISOLATION_LEVELS[isolation]
-    _close_store()
-    database = database_of(_open_store(uri))
+    close_store()
+    database = database_of(open_store(uri))
     installed = ZopelessTransactionManager(dbuser, isolation, uri, database)
     ZopelessTransactionManager._installed = installed
     return installed
@@ -255,8 +241,8 @@ def transactions_apart() -> ZopelessTransactionManager:
     :raises canonical.config.ConfigError: as `initZopeless` does.
     :raises canonical.database.postgres.EmbeddedClusterError: likewise.
     """
-    _have_zstorm()
-    uri = _main_uri()
+    have_zstorm()
+    uri = main_uri()
     return ZopelessTransactionManager(
         None, "read_committed", uri, database_named(create_database(uri)._dsn))
 
@@ -269,75 +255,8 @@ def main_store() -> Store:
     """
     installed = ZopelessTransactionManager._installed
     if installed is None:
-        return _zstorm().get(MAIN)
-    store = _zstorm().get(MAIN, installed._uri)
+        return zstorm().get(MAIN)
+    store = zstorm().get(MAIN, installed._uri)
     if installed._thread == threading.get_ident():
         installed._store = store
     return store
-
-
-def _have_zstorm() -> None:
-    if queryUtility(IZStorm) is None:
-        # Not by ZCML: there it would conflict with the application's, and
-        # Storm's own needs zope.security.
-        provideUtility(global_zstorm, IZStorm)
-
-
-def _zstorm() -> ZStorm:
-    """The application's registry of stores, or that of the process."""
-    zstorm: ZStorm = queryUtility(IZStorm, default=global_zstorm)
-    return zstorm
-
-
-def _open_store(uri: URI) -> Store:
-    """Connect the store ``main`` of this thread."""
-    zstorm = _zstorm()
-    # Storm takes the isolation out of a URI, and keeps each URI for ever.
-    used = uri.copy()
-    database = create_database(used)
-    database._version = OLDEST_VERSION
-    zstorm._databases[used] = database
-    try:
-        return zstorm.create(MAIN, used)
-    except (OperationalError, ProgrammingError) as error:
-        raise connect_error(uri, error) from None
-    finally:
-        zstorm._databases.pop(used, None)
-
-
-def _opened_store() -> Store | None:
-    """The store ``main`` of this thread, if there is one."""
-    for name, store in _zstorm().iterstores():
-        if name == MAIN:
-            return store
-    return None
-
-
-def _close_store() -> None:
-    """Roll back, and close the store ``main`` of this thread if it is open.
-
-    The server rolls back when it notices that the connection is gone.  So a
-    rollback that takes too long is cut off, and one that fails, in any data
-    manager, is only logged.
-    """
-    store = _opened_store()
-    limit = time_limit(
-        partial(cut, store), ROLLBACK_TIMEOUT
-    ) if store is not None and in_transaction(store) else nullcontext()
-    try:
-        with limit:
-            transaction.abort()
-    except Exception as error:
-        logging.getLogger(__name__).warning(
-            "The rollback failed: %s: %s", type(error).__name__, error)
-    if store is not None:
-        _zstorm().remove(store)
-        store.close()
-
-
-def _main_uri() -> URI:
-    """The registered URI of the store, or else the configured one."""
-    registered = _zstorm().get_default_uris().get(MAIN)
-    if registered is not None:
-        return URI(registered)
-    return storm_uri(connection_parameters())

@@ -10,6 +10,7 @@ a new process after its imports.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import io
@@ -19,6 +20,7 @@ import pkgutil
 import signal
 import socket
 import sys
+import threading
 import time
 import tokenize
 import types
@@ -79,6 +81,7 @@ def serve(descriptor: int) -> None:
 
 def _import_all() -> None:
     """Import our modules, except those for tests."""
+    path = sys.path[:]
     for module in pkgutil.walk_packages(
         canonical.launchpad.__path__, "canonical.launchpad."
     ):
@@ -86,6 +89,8 @@ def _import_all() -> None:
             importlib.import_module(module.name)
     for name in FOR_ZCML:
         importlib.import_module(name)
+    # An import of setuptools adds to it.
+    sys.path[:] = path
     # These objects stay, so the collector of a child need not visit them.
     gc.collect()
     gc.freeze()
@@ -139,7 +144,32 @@ def _become(
     if program != "-c":
         module.__file__ = name
     sys.modules["__main__"] = module
-    exec(compile(code, name, "exec"), module.__dict__)
+    try:
+        exec(compile(code, name, "exec"), module.__dict__)
+    except SystemExit as leave:
+        if not isinstance(leave.code, int | None):
+            raise
+        _end(module, leave.code or 0)
+        raise
+    _end(module, 0)
+
+
+def _end(module: types.ModuleType, status: int) -> None:
+    """End this process as Python ends, but do not free every object.
+
+    That takes four times as long as the fork, since the kernel copies each
+    page that is written to.  If the streams cannot be flushed, this returns,
+    and Python reports it.
+    """
+    private: Any = threading, atexit
+    private[0]._shutdown()
+    private[1]._run_exitfuncs()
+    module.__dict__.clear()
+    with suppress(Exception):
+        for stream in sys.stdout, sys.stderr:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        os._exit(status & 0xff)
 
 
 def _make_streams() -> None:

@@ -24,6 +24,7 @@ from canonical.database.embeddedhome import server_uid
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.tests.test_postgres import query
 from canonical.testing.children import python_path
+from canonical.testing.clusters import place_cluster
 
 
 CONNECT = """
@@ -92,6 +93,7 @@ class ClusterCase(unittest.TestCase):
 class TestWhoGetsIn(ClusterCase):
 
     def test_any_role_of_the_owner_and_trust_of_nobody(self):
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         query(parameters, "CREATE ROLE clerk LOGIN")
         self.assertEqual(
@@ -102,6 +104,7 @@ class TestWhoGetsIn(ClusterCase):
 
     @as_root
     def test_no_other_user(self):
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         self.assertIn(
             "Permission denied",
@@ -110,6 +113,7 @@ class TestWhoGetsIn(ClusterCase):
     @as_root
     def test_no_other_user_with_a_long_name(self):
         self.name_it_long()
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         self.assertIn(
             "Permission denied",
@@ -121,6 +125,7 @@ class TestWhoGetsIn(ClusterCase):
             do_as("nobody", connect, parameters["host"]))
 
     def test_a_cluster_that_trusted_is_put_right_when_it_starts(self):
+        place_cluster(self.directory)
         embedded_parameters(self.directory)
         stop_embedded(self.directory)
         hba = self.directory / "pg_hba.conf"
@@ -133,6 +138,7 @@ class TestWhoGetsIn(ClusterCase):
         self.assertEqual(server_uid(), hba.stat().st_uid)
 
     def test_a_cluster_that_trusts_and_runs_is_put_right(self):
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         (self.directory / "pg_hba.conf").write_text("local all all trust\n")
         before = query(parameters, "SELECT pg_conf_load_time()")
@@ -145,6 +151,7 @@ class TestWhoGetsIn(ClusterCase):
     @as_root
     def test_a_server_of_another_user_is_not_believed(self):
         self.name_it_long()
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         with socket.socket(socket.AF_UNIX) as other:
             other.bind(str(self.temporary / ".s.PGSQL.5432"))
@@ -184,12 +191,14 @@ class TestSocketDirectory(ClusterCase):
         self.assertEqual(server_uid(), directory.stat().st_uid)
 
     def test_it_is_the_cluster(self):
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         self.assertEqual(str(self.directory), parameters["host"])
         self.assert_private(self.directory)
 
     def test_of_a_long_name_it_is_private_and_goes_with_the_server(self):
         self.name_it_long()
+        place_cluster(self.directory)
         directory = Path(embedded_parameters(self.directory)["host"])
         self.assertNotEqual(self.directory, directory)
         self.assert_private(directory)
@@ -198,6 +207,7 @@ class TestSocketDirectory(ClusterCase):
 
     def test_of_a_server_that_crashed_it_is_removed(self):
         self.name_it_long()
+        place_cluster(self.directory)
         directory = Path(embedded_parameters(self.directory)["host"])
         pid_file = self.directory / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
@@ -207,17 +217,22 @@ class TestSocketDirectory(ClusterCase):
         self.assertFalse(directory.exists())
 
     def test_without_a_umask(self):
+        self.assert_private_without_a_umask()
+        # Others can list and write none of it.
+        self.assertFalse(mode(self.directory.parent) & 0o066)
+
+    def test_without_a_umask_and_with_a_long_name(self):
+        self.name_it_long()
+        place_cluster(self.directory)
+        self.assert_private_without_a_umask()
+
+    def assert_private_without_a_umask(self):
         self.addCleanup(os.umask, os.umask(0))
-        for name in "postgresql", "x" * 200:
-            self.directory = self.directory.with_name(name)
-            directory = Path(embedded_parameters(self.directory)["host"])
-            self.assert_private(directory)
-            self.assert_private(self.directory)
-            lock = self.directory.with_name(f"{name}.lock")
-            self.assertEqual(0o600, mode(lock))
-            # Others can list and write none of it.
-            self.assertFalse(mode(lock.parent) & 0o066)
-            stop_embedded(self.directory)
+        directory = Path(embedded_parameters(self.directory)["host"])
+        self.assert_private(directory)
+        self.assert_private(self.directory)
+        lock = self.directory.with_name(f"{self.directory.name}.lock")
+        self.assertEqual(0o600, mode(lock))
 
 
 @as_root
@@ -251,6 +266,7 @@ class TestHomeOfRoot(ClusterCase):
         self.assert_in_store()
 
     def test_a_cluster_that_is_closed_off_is_moved_as_the_message_says(self):
+        place_cluster(self.directory)
         parameters = embedded_parameters(self.directory)
         query(parameters, "CREATE TABLE kept ()")
         stop_embedded(self.directory)
@@ -322,15 +338,13 @@ class TestOrdinaryUser(ClusterCase):
             "Permission denied",
             do_as("daemon", embedded_parameters, self.directory))
 
-    def test_with_a_short_name(self):
-        self.assert_private()
-
     def test_with_a_long_name(self):
         self.name_it_long()
         self.assert_private()
 
-    def test_the_directories_above_that_it_makes_are_private(self):
+    def test_with_a_short_name(self):
         self.assert_private()
+        # So are the directories above that it makes.
         self.assertEqual(0o700, mode(self.directory.parent))
 
     def test_where_others_can_write(self):

@@ -1,6 +1,7 @@
 """The transaction manager, and the store named main."""
 
 import os
+import select
 import subprocess
 import sys
 import unittest
@@ -283,6 +284,16 @@ class TestTransactions(SQLBaseTestCase):
         self.ztm.abort()
         self.lose_connection_and_commit()
         self.ztm.begin()
+        self.assert_usable_again()
+
+    def test_a_time_limit_that_ends_just_after_the_commit(self):
+        """What comes next gets a new connection."""
+        with self.ztm.time_limit(0.05):
+            main_store().execute("SELECT 1")
+            self.ztm.commit()
+            # What is cut is at its end.
+            connection = main_store()._connection._raw_connection
+            select.select([connection.fileno()], [], [], 60)
         self.assert_usable_again()
 
     def test_nothing_is_visible_before_the_commit(self):

@@ -7,14 +7,15 @@ import datetime
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from canonical.launchpad.command.check import STYLES
-from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.printing import for_people
+from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import check_names
@@ -26,6 +27,7 @@ from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Incident
+from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import unpaused
 from canonical.launchpad.monitor.registry import registered_apart
@@ -51,13 +53,20 @@ MARKS = {
     "critical": ("█", "red"),
 }
 
+# The incidents of each case, by its number; see `replay_all`.
+Found = dict[int | None, list[Incident]]
+
+# The tags of each script.
+Tags = Mapping[str, Sequence[str]]
+
 TITLES = ["script", "host", "question", "state", "opened", "closed"]
 
 
 def backtest(args: argparse.Namespace) -> int:
     """List the incidents that the rules would have found in past runs.
 
-    The rules are checked as check does, at every moment of the period.  With
+    The rules are checked as check does, at every moment of the period; scripts
+    that were silent together are one incident, of all scripts.  With
     --against, each incident that only one of the two rules files raises is
     listed; "only" names which: "expectations" or "against".
     """
@@ -77,11 +86,14 @@ def backtest(args: argparse.Namespace) -> int:
          and has_tag(case.expectation, args.tags)]
         for each in (cases, against)]
     found = _replay(asked, since, until)
+    tags = [
+        {case.expectation.name: case.expectation.tags for case in each}
+        for each in asked]
     if args.against is not None:
         ours, theirs = map(_flat, found)
-        _print_differences(ours, theirs, args.json)
+        _print_differences(ours, theirs, tags if args.json else None)
     elif args.json:
-        print_json(map(_as_dict, _flat(found[0])))
+        print_json(_as_dict(each, tags[0]) for each in _flat(found[0]))
     else:
         _print_all(asked[0], found[0], since, until)
     return 0
@@ -98,19 +110,23 @@ def _replay(
     asked: Sequence[Sequence[Case]],
     since: datetime.datetime,
     until: datetime.datetime,
-) -> list[list[list[Incident]]]:
-    """The incidents of each case, for each set of cases."""
-    cases = [case for each in asked for case in each]
-    found = dict(with_progress(
-        replay_all(cases, since, until), len(cases), "Replaying"))
-    numbers = iter(range(len(cases)))
-    return [[found[next(numbers)] for _ in each] for each in asked]
+) -> list[Found]:
+    """The incidents of each case, for each set of cases; see `replay_all`."""
+    found: list[Found] = [{} for _ in asked]
+    for replayed, (number, incidents) in with_progress(
+        ((replayed, each)
+         for replayed, cases in zip(found, asked, strict=True)
+         for each in replay_all(cases, since, until)),
+        sum(map(len, asked)), "Replaying"
+    ):
+        replayed[number] = incidents
+    return found
 
 
-def _flat(found: Iterable[Iterable[Incident]]) -> list[Incident]:
+def _flat(found: Found) -> list[Incident]:
     """All incidents, by the time they opened."""
     return sorted(
-        (incident for incidents in found for incident in incidents),
+        (incident for incidents in found.values() for incident in incidents),
         key=lambda each: (each.opened, *_which(each)))
 
 
@@ -126,7 +142,7 @@ def _row(incident: Incident) -> list[Any]:
         incident.opened, incident.closed]
 
 
-def _as_dict(incident: Incident) -> dict[str, Any]:
+def _as_dict(incident: Incident, tags: Tags) -> dict[str, Any]:
     """An incident as programs read it."""
     return {
         "name": incident.name, "hostname": incident.hostname,
@@ -136,21 +152,28 @@ def _as_dict(incident: Incident) -> dict[str, Any]:
         "answers": [
             {"question": each.question, "state": each.state}
             for each in incident.answers],
+        "tags": list(tags.get(incident.name, ())),
     }
 
 
 def _print_differences(
-    ours: Sequence[Incident], theirs: Sequence[Incident], as_json: bool
+    ours: Sequence[Incident],
+    theirs: Sequence[Incident],
+    tags: Sequence[Tags] | None,
 ) -> None:
-    """Print the incidents that only one of two sets of rules raises."""
+    """Print the incidents that only one of two sets of rules raises.
+
+    :param tags: of both sets, to print JSON; `None` for people.
+    """
     apart = [
         *(("expectations", each) for each in set(ours).difference(theirs)),
         *(("against", each) for each in set(theirs).difference(ours))]
     apart.sort(key=lambda each: (
         *_which(each[1]), each[1].opened, each[0] == "against"))
-    if as_json:
+    if tags is not None:
         print_json(
-            {"only": which, **_as_dict(each)} for which, each in apart)
+            {"only": which, **_as_dict(each, tags[which == "against"])}
+            for which, each in apart)
         return
     print_table(
         ["only", *TITLES], [[which, *_row(each)] for which, each in apart],
@@ -160,7 +183,7 @@ def _print_differences(
 
 def _print_all(
     cases: Sequence[Case],
-    found: Sequence[Sequence[Incident]],
+    found: Found,
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> None:
@@ -171,11 +194,14 @@ def _print_all(
         lambda row: STYLES[incidents[row].state])
     print()
     titles = ["script", "host", *QUESTIONS, "incidents", "open"]
-    rows = [
-        [case.expectation.name, case.hostname, *_counts(each),
-         _time_open(each, until)]
-        for case, each in zip(cases, found, strict=True)]
-    print_table(titles, rows, "")
+    scripts: dict[Key, list[Incident]] = {
+        (case.expectation.name, case.hostname): found[number]
+        for number, case in enumerate(cases)}
+    for each in found.get(None, ()):
+        scripts.setdefault((each.name, each.hostname), []).append(each)
+    print_table(titles, [
+        [*script, *_counts(its), _time_open(its, until)]
+        for script, its in scripts.items()], "")
     if sys.stdout.isatty():
         _print_pictures(cases, found, since, until)
 
@@ -198,7 +224,7 @@ def _time_open(
 
 def _print_pictures(
     cases: Sequence[Case],
-    found: Sequence[Sequence[Incident]],
+    found: Found,
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> None:
@@ -215,7 +241,8 @@ def _print_pictures(
     edges = [
         since + (until - since) * (number / columns)
         for number in range(columns)]
-    for case, incidents in zip(cases, found, strict=True):
+    for number, case in enumerate(cases):
+        incidents = found[number]
         console.print(Text(
             f"\n{script_on_host(case.expectation.name, case.hostname)}"))
         # What opens at the very end is seen as well.

@@ -10,8 +10,9 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from canonical.launchpad.command import historyoptions
 from canonical.launchpad.command import options
+from canonical.launchpad.command import ruleoptions
+from canonical.launchpad.command import upkeepoptions
 from canonical.launchpad.command.interrupt import UNKNOWN
 from canonical.launchpad.command.runoptions import add_run_options
 
@@ -19,8 +20,6 @@ from canonical.launchpad.command.runoptions import add_run_options
 __all__ = [
     "COMMANDS",
     "Command",
-    "DESCRIPTION",
-    "EPILOG",
     "MONITORS",
     "UNKNOWN",
     "VERSION",
@@ -139,7 +138,7 @@ COMMANDS = {
          "rules for the crontabs of the system",
          "crontab -l | scriptactivity crontab --wrap - > wrapped":
          "your own, to be read again by: crontab wrapped"},
-        "crontab", "crontab", options.add_crontab_options, database=False),
+        "crontab", "crontab", ruleoptions.add_crontab_options, database=False),
     "timers": Command(
         "generate rules from timers of systemd",
         "Prints rules for what timers start.  A timer that becomes no rule is"
@@ -149,7 +148,7 @@ COMMANDS = {
         {"scriptactivity timers > rules.zcml": "all timers of this machine",
          "scriptactivity timers /etc/systemd/system/*.timer > rules.zcml":
          "only your own"},
-        "timers", "timers", options.add_timers_options, database=False),
+        "timers", "timers", ruleoptions.add_timers_options, database=False),
     "suggest": Command(
         "infer rules from past runs",
         "Prints rules that fit the past runs of scripts, with the evidence in"
@@ -157,7 +156,7 @@ COMMANDS = {
         {"scriptactivity suggest > rules.zcml": "rules for all scripts",
          "scriptactivity suggest tidy-uploads --since 90d":
          "one script, from a longer history"},
-        "suggest", "suggest", options.add_suggest_options),
+        "suggest", "suggest", ruleoptions.add_suggest_options),
     "backtest": Command(
         "print the alerts that rules would have raised over past runs",
         "Prints each alert that the rules would have opened over past runs,"
@@ -166,7 +165,7 @@ COMMANDS = {
         {"scriptactivity backtest --expectations new.zcml": "try new rules",
          "scriptactivity backtest --against new.zcml":
          "what new rules would change"},
-        "backtest", "backtest", options.add_backtest_options),
+        "backtest", "backtest", ruleoptions.add_backtest_options),
     "run": Command(
         "run any command, and record it",
         "Runs a command as a cron script is run: its start, its end and the"
@@ -187,7 +186,7 @@ COMMANDS = {
         {"scriptactivity output backup": "of the last run",
          "scriptactivity output backup --run 42":
          "of another; \"show\" prints the numbers"},
-        "kept", "output", options.add_kept_options),
+        "output", "output", options.add_kept_options),
     "alert": Command(
         "notify people of what broke and what recovered",
         "Notifies people of which scripts broke, which recovered and, after"
@@ -250,7 +249,7 @@ COMMANDS = {
         " 95th percentile is not known.",
         {"scriptactivity report --month 2007-02": "the whole of February",
          "scriptactivity report --csv > month.csv": "this month, until now"},
-        "report", "report", historyoptions.add_report_options),
+        "report", "report", upkeepoptions.add_report_options),
     "export": Command(
         "copy runs or attempts to a file",
         "Copies all successes, or all attempts that have ended, to a file of"
@@ -258,7 +257,7 @@ COMMANDS = {
         {"scriptactivity export runs.csv.gz": "all successes",
          "scriptactivity export --attempts --since 2007-02-01T00:00Z -":
          "attempts, to standard output"},
-        "transfer", "export", historyoptions.add_export_options),
+        "transfer", "export", upkeepoptions.add_export_options),
     "import": Command(
         "add runs or attempts from files",
         "Adds successes and attempts that are not on record yet.  It can be"
@@ -270,7 +269,7 @@ COMMANDS = {
         {"scriptactivity import runs.csv.gz": "what \"export\" has written",
          "scriptactivity import --name backup --host db1 pings.json":
          "pings of Healthchecks, which name neither script nor host"},
-        "transfer", "import_", historyoptions.add_import_options),
+        "transfer", "import_", upkeepoptions.add_import_options),
     "prune": Command(
         "delete old runs, and keep their numbers",
         "Deletes runs and attempts that are older than --keep, in small"
@@ -282,20 +281,8 @@ COMMANDS = {
         {"15 4 * * * scriptactivity prune": "a line of a crontab",
          "scriptactivity prune --keep 400d --keep-failures 3y":
          "the same, with the defaults written out"},
-        "prune", "prune", historyoptions.add_prune_options, database=False),
+        "prune", "prune", upkeepoptions.add_prune_options, database=False),
 }
-
-DESCRIPTION = """\
-Prints what is on record about the scripts of an application: which succeeded,
-which run, which failed and why.
-"""
-
-EPILOG = """\
-New here?  "scriptactivity init postgresql://USER@HOST/DATABASE" writes a
-configuration file and makes the tables; "scriptactivity init --embedded" does
-it with a private PostgreSQL.  Then run a script that subclasses
-LaunchpadCronScript, and see "scriptactivity list".
-"""
 
 MONITORS = {
     "script-monitor": (

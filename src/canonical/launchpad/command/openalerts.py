@@ -7,7 +7,7 @@ from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import tag_filter
 from canonical.launchpad.command.table import Screen

@@ -1,4 +1,4 @@
-"""The options and arguments of each command.
+"""The options and arguments of the commands.
 
 What makes the man pages imports this too, so it needs nothing that has to be
 installed.
@@ -27,11 +27,10 @@ from canonical.launchpad.command.arguments import uri
 
 __all__ = [
     "add_alert_options",
-    "add_backtest_options",
+    "add_at_option",
     "add_check_options",
     "add_config_file_option",
     "add_config_options",
-    "add_crontab_options",
     "add_expectations_option",
     "add_failures_options",
     "add_grafana_options",
@@ -39,13 +38,15 @@ __all__ = [
     "add_kept_options",
     "add_last_options",
     "add_list_options",
+    "add_log_options",
     "add_monitor_options",
+    "add_names_argument",
     "add_output_options",
     "add_serve_options",
     "add_show_options",
+    "add_since_option",
     "add_snooze_options",
-    "add_suggest_options",
-    "add_timers_options",
+    "add_tag_option",
     "add_token_options",
 ]
 
@@ -95,7 +96,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def add_list_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``list``, ``running`` and ``alerts`` take."""
-    _add_tag_option(parser)
+    add_tag_option(parser)
     add_output_options(parser)
 
 
@@ -106,7 +107,7 @@ def add_failures_options(parser: argparse.ArgumentParser) -> None:
         help="print the failures of this script only")
     parser.add_argument(
         "--host", type=text, help="print the failures on this host only")
-    _add_tag_option(parser)
+    add_tag_option(parser)
     parser.add_argument(
         "--since", metavar="DURATION", type=period,
         help="print what started within this time, such as 12h or 90d;"
@@ -135,7 +136,7 @@ def add_last_options(parser: argparse.ArgumentParser) -> None:
         help="print the last success of this script only")
     parser.add_argument(
         "--host", type=text, help="with NAME, look at this host only")
-    _add_tag_option(parser, "without NAME, ")
+    add_tag_option(parser, "without NAME, ")
     add_output_options(parser)
 
 
@@ -149,13 +150,13 @@ def add_show_options(parser: argparse.ArgumentParser) -> None:
 
 def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``check`` takes."""
-    _add_names_argument(parser)
+    add_names_argument(parser)
     add_expectations_option(parser)
-    _add_at_option(parser, "answer as of this time")
+    add_at_option(parser, "answer as of this time")
     parser.add_argument(
         "--host", type=text,
         help="leave out what is expected on other hosts")
-    _add_tag_option(parser)
+    add_tag_option(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--json", action="store_true", help="print a JSON array")
@@ -166,71 +167,6 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
         "--prometheus", metavar="FILE", nargs="?", const="-", type=text,
         help="print metrics, or put them in FILE for the textfile collector")
     _add_local_option(parser)
-
-
-def add_crontab_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``crontab`` takes."""
-    parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=file_name,
-        help="a crontab, or a directory such as /etc/cron.d; - is standard"
-             " input")
-    parser.add_argument(
-        "--wrap", action="store_true",
-        help="print the crontab, with \"scriptactivity run NAME --\" before"
-             " each command that runs a script")
-    parser.add_argument(
-        "--timezone", metavar="ZONE", type=text,
-        help="the time zone of cron, such as Europe/London, for schedules"
-             " without CRON_TZ; the default is this machine's")
-    parser.add_argument(
-        "--names", metavar="FILE", type=file_path,
-        help="names for scripts whose commands do not show them: each line has"
-             " a shell pattern, for the command or the script's path or"
-             " basename, and a name")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument(
-        "--system", action="store_const", const=True,
-        help="the sixth field is a user, as in /etc/crontab; the default"
-             " depends on path and text")
-    form.add_argument(
-        "--user", dest="system", action="store_const", const=False,
-        help="there is no field for the user, as in what crontab -l prints")
-
-
-def add_timers_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``timers`` takes."""
-    parser.add_argument(
-        "files", metavar="FILE", nargs="*", type=file_path,
-        help="the unit file of a timer; by default all timers that systemctl"
-             " lists")
-    parser.add_argument(
-        "--timezone", metavar="ZONE", type=text,
-        help="the time zone of the machine, such as Europe/London, for"
-             " expressions without one; the default is this machine's")
-
-
-def add_suggest_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``suggest`` takes."""
-    _add_names_argument(parser)
-    _add_since_option(parser, "infer from a history of this length")
-    _add_at_option(parser, "infer from what was until this time")
-    parser.add_argument(
-        "--timezone", metavar="ZONE", type=text, default="UTC",
-        help="the time zone of a schedule where the history does not show it;"
-             " the default is UTC")
-
-
-def add_backtest_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``backtest`` takes."""
-    _add_names_argument(parser)
-    _add_tag_option(parser)
-    add_expectations_option(parser)
-    parser.add_argument(
-        "--against", metavar="FILE", type=file_path,
-        help="another rules file; print only the alerts that differ")
-    _add_since_option(parser, "how far back to begin")
-    _add_at_option(parser, "where to end")
-    add_output_options(parser)
 
 
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
@@ -246,14 +182,7 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--dry-run", action="store_true",
         help="print what would be sent, and record nothing")
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log more")
-    parser.add_argument(
-        "-q", "--quiet", action="count", default=0,
-        help="log less; may be given several times")
-    parser.add_argument(
-        "--log-file", metavar="[LEVEL:]FILE", type=file_name,
-        help="write the log to this file as well; LEVEL is such as DEBUG")
+    add_log_options(parser)
 
 
 def add_serve_options(parser: argparse.ArgumentParser) -> None:
@@ -304,15 +233,20 @@ def _add_local_option(parser: argparse.ArgumentParser) -> None:
         help="print times in the local time zone; the default is UTC")
 
 
-def _add_names_argument(parser: argparse.ArgumentParser) -> None:
+def add_names_argument(parser: argparse.ArgumentParser) -> None:
+    """Add NAME, any number of times."""
     parser.add_argument(
         "names", metavar="NAME", nargs="*", type=text,
         help="a script; the default is all scripts")
 
 
-def _add_tag_option(
+def add_tag_option(
     parser: argparse.ArgumentParser, when: str = ""
 ) -> None:
+    """Add --tag.
+
+    :param when: when it may be given.
+    """
     parser.add_argument(
         "--tag", metavar="TAG", dest="tags", type=text, action="append",
         default=[],
@@ -333,7 +267,7 @@ def add_expectations_option(
              f" expectations names{but}")
 
 
-def _add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
+def add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
     """Add --at.
 
     :param help: what it means.
@@ -343,7 +277,7 @@ def _add_at_option(parser: argparse.ArgumentParser, help: str) -> None:
         help=f"{help}, such as 2007-02-01T10:00Z; the default is now")
 
 
-def _add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
+def add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
     """Add --since.
 
     :param help: what it means.
@@ -351,3 +285,15 @@ def _add_since_option(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument(
         "--since", metavar="DURATION", type=period, default="30d",
         help=f"{help}, such as 12h or 90d; the default is 30d")
+
+
+def add_log_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the commands take that are cron scripts."""
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log more")
+    parser.add_argument(
+        "-q", "--quiet", action="count", default=0,
+        help="log less; may be given several times")
+    parser.add_argument(
+        "--log-file", metavar="[LEVEL:]FILE", type=file_name,
+        help="write the log to this file as well; LEVEL is such as DEBUG")

@@ -14,8 +14,6 @@ from typing import Any
 from typing import NoReturn
 
 from canonical.launchpad.command.commands import COMMANDS
-from canonical.launchpad.command.commands import DESCRIPTION
-from canonical.launchpad.command.commands import EPILOG
 from canonical.launchpad.command.commands import MONITORS
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.commands import VERSION
@@ -31,6 +29,19 @@ __all__ = [
     "monitor_parser",
     "parse",
 ]
+
+
+DESCRIPTION = """\
+Prints what is on record about the scripts of an application: which succeeded,
+which run, which failed and why.
+"""
+
+EPILOG = """\
+New here?  "scriptactivity init postgresql://USER@HOST/DATABASE" writes a
+configuration file and makes the tables; "scriptactivity init --embedded" does
+it with a private PostgreSQL.  Then run a script that subclasses
+LaunchpadCronScript, and see "scriptactivity list".
+"""
 
 
 class UsageError(Exception):

@@ -14,7 +14,7 @@ from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config.durations import duration_text
-from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -12,24 +11,24 @@ from typing import NamedTuple
 
 from zope.component import getUtility
 
-from canonical.config.durations import duration_text
 from canonical.config.durations import rounded_text
 from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.history import print_future
-from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.openalerts import alert_as_dict
 from canonical.launchpad.command.openalerts import notified
 from canonical.launchpad.command.openalerts import open_alerts
-from canonical.launchpad.command.output import end_for_people
-from canonical.launchpad.command.output import fields_of
-from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import in_zone
-from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import zone_name
+from canonical.launchpad.command.output import end_of_output
+from canonical.launchpad.command.printing import fields_of
+from canonical.launchpad.command.printing import for_people
+from canonical.launchpad.command.printing import in_zone
+from canonical.launchpad.command.printing import print_json
+from canonical.launchpad.command.printing import zone_name
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import complain_of_unknown
+from canonical.launchpad.command.runpicture import PICTURED
+from canonical.launchpad.command.runpicture import run_lines
 from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert
@@ -44,6 +43,7 @@ from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import ScriptDay
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.expectation import rule_text
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
@@ -53,22 +53,11 @@ from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "rule_text",
     "show",
 ]
 
 
-# How many runs are in the picture if it has room, how many of them are listed,
-# and how many failures are.
-PICTURED = 70
-LISTED = 4
 FAILURES = 3
-
-# What a duration is drawn with, from the shortest to the longest.
-BLOCKS = "▁▂▃▄▅▆▇█"
-DIGITS = "12345678"
-MARKS = {"skipped": "-"}
-FAILED = "x"
 
 # Where the words on the left stand.
 MARGIN = " " * 10
@@ -128,7 +117,7 @@ def _about(args: argparse.Namespace) -> About:
         attempt_set.getFailures(args.name, limit=FAILURES),
         [each for each in open_alerts() if each.name == args.name],
         getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []),
-        getUtility(IScriptDaySet).getDays(None, None, args.name))
+        getUtility(IScriptDaySet).getDays(None, None, [args.name]))
 
 
 def _as_dict(about: About) -> dict[str, Any]:
@@ -196,7 +185,7 @@ def _print(about: About) -> None:
         ("rule", _rule_lines(about)),
         *_answers(about.assessments),
         ("running", [_running_line(each) for each in about.running]),
-        ("runs", _run_lines(about.runs, console.width - len(MARGIN))),
+        ("runs", run_lines(about.runs, console.width - len(MARGIN))),
         ("pruned", _pruned_lines(about.pruned)),
         ("failures", [
             line for each in about.failures
@@ -224,36 +213,6 @@ def _rule_lines(about: About) -> list[str]:
     return [rule_text(about.rule), *([place] if place else [])]
 
 
-def rule_text(rule: IScriptExpectation) -> str:
-    """A rule as a person reads it."""
-    misses = "1 miss" if rule.missed == 1 else f"{rule.missed} misses"
-    when = f"every {duration_text(rule.every)}" if rule.every else (
-        f"schedule {rule.schedule} {rule.timezone}")
-    return ", ".join(filter(None, [
-        when,
-        f"grace {duration_text(rule.grace)}",
-        f"{misses} allowed in {duration_text(rule.window)}",
-        None if rule.extra is None else f"{rule.extra} extra allowed",
-        _average_text(rule),
-        f"{duration_text(rule.early)} early allowed" if rule.early else None,
-        f"on {' '.join(rule.hosts)}" if rule.hosts else None,
-        f"after {rule.after}" if rule.after else None,
-        f"tags {' '.join(rule.tags)}" if rule.tags else None,
-        rule.severity,
-    ]))
-
-
-def _average_text(rule: IScriptExpectation) -> str | None:
-    if rule.learned:
-        return "average learned"
-    if rule.average_min is None and rule.average_max is None:
-        return None
-    low, high = (
-        "" if each is None else duration_text(each)
-        for each in (rule.average_min, rule.average_max))
-    return f"average {low}..{high}"
-
-
 def _answers(
     assessments: Sequence[Assessment]
 ) -> Iterable[tuple[str, list[str]]]:
@@ -274,59 +233,6 @@ def _running_line(attempt: Any) -> str:
     return (
         f"process {attempt.pid} on {attempt.hostname} {state} since"
         f" {time_text(attempt.date_started)}{usual}")
-
-
-def _run_lines(runs: Sequence[EndedRun], room: int) -> list[str]:
-    """A picture of the durations, what it means, and the last runs.
-
-    :param room: how many runs fit in a line.
-    """
-    if not runs:
-        return ["none has ended"]
-    runs = runs[:max(LISTED, room)]
-    marks = BLOCKS if _can_show(BLOCKS) else DIGITS
-    took = [_seconds(run) for run in runs if run.outcome == "success"]
-    longest = max(took, default=0.0)
-    picture = "".join(
-        marks[_height(_seconds(run), longest, len(marks))]
-        if run.outcome == "success" else MARKS.get(run.outcome, FAILED)
-        for run in reversed(runs))
-    meaning = [
-        f"{marks[-1]} {rounded_text(datetime.timedelta(seconds=longest))}"
-        if took else "",
-        f"{FAILED} failed" if FAILED in picture else "",
-        "- skipped" if "-" in picture else ""]
-    hosts = max(len(printable(run.hostname)) for run in runs[:LISTED])
-    return [
-        picture,
-        f"the last {len(runs)}, the latest on the right: "
-        + ", ".join(filter(None, meaning)),
-        *(_run_line(run, hosts) for run in runs[:LISTED])]
-
-
-def _can_show(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _seconds(run: EndedRun) -> float:
-    ended = run.date_ended or run.date_started
-    return (ended - run.date_started).total_seconds()
-
-
-def _height(seconds: float, longest: float, heights: int) -> int:
-    return min(heights - 1, int(seconds / longest * heights)) if longest else 0
-
-
-def _run_line(run: EndedRun, hosts: int) -> str:
-    took = datetime.timedelta(seconds=_seconds(run))
-    ended = end_for_people(run.date_started, run.date_ended) or "?"
-    return (
-        f"{for_people(run.date_started)}  {ended:8}  {rounded_text(took):>7}"
-        f"  {printable(run.hostname):{hosts}}  {run.outcome}")
 
 
 def _failure_line(attempt: Any) -> str:

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from zope.component import getUtility
 
 from canonical.config.durations import duration_text
-from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run

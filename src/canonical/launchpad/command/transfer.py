@@ -21,14 +21,14 @@ from typing import BinaryIO
 import transaction
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.importformats import Defaults
+from canonical.launchpad.command.importformats import Record
+from canonical.launchpad.command.importformats import converter
+from canonical.launchpad.command.importlines import Line
+from canonical.launchpad.command.importlines import lines_of
 from canonical.launchpad.command.parser import UsageError
-from canonical.launchpad.command.recordlines import Line
-from canonical.launchpad.command.recordlines import lines_of
-from canonical.launchpad.command.records import Defaults
-from canonical.launchpad.command.records import Record
-from canonical.launchpad.command.records import converter
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.interfaces import IScriptTransferSet
 
 

@@ -14,7 +14,8 @@ was kept since then.  A group is blind if both hold:
 
 The groups are the scripts with a rule for one host, and all scripts.  There is
 no other bound: the grace of each rule says how long to wait.  A blind group is
-critical, and its silent scripts are unknown.
+critical, and its silent scripts are unknown.  A replay knows it too; see
+`canonical.launchpad.monitor.pastblind`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Figures
@@ -39,6 +40,9 @@ from canonical.launchpad.plaintext import time_text
 
 __all__ = [
     "SCRIPTS",
+    "Sign",
+    "blind_groups",
+    "first_due",
     "with_blind",
 ]
 
@@ -48,17 +52,61 @@ SCRIPTS = 3
 
 
 class Sign(NamedTuple):
-    """What one assessment says about the records.
+    """A script that is late.
 
-    :ivar last: when the last record of the script was made.
-    :ivar due: when it was due first since its last success, if it is late.
-    :ivar is_silent: whether it is late without an attempt.
+    :ivar due: when it was due first since its last success.
+    :ivar is_silent: whether no attempt of it was kept since then.
     """
 
-    assessment: Assessment
-    last: datetime.datetime | None
-    due: datetime.datetime | None
+    name: str
+    hostname: str | None
+    due: datetime.datetime
     is_silent: bool
+
+
+def blind_groups(
+    late: Iterable[Sign], lasts: Mapping[str | None, datetime.datetime]
+) -> dict[str | None, list[Sign]]:
+    """The silent scripts of each group that is blind, by host.
+
+    :param late: all scripts that are late.
+    :param lasts: when the last record of a script with a rule for a host was
+        made; `None` for all scripts.
+    """
+    late = list(late)
+    silent = _silent(late, lasts.get(None))
+    hosts = {each.hostname for each in silent}
+    if silent and (None in hosts or len(hosts) > 1):
+        return {None: silent}
+    groups = {
+        host: _silent(
+            [each for each in late if each.hostname == host], lasts.get(host))
+        for host in {each.hostname for each in late} - {None}}
+    return {host: found for host, found in groups.items() if found}
+
+
+def _silent(
+    late: Iterable[Sign], last: datetime.datetime | None
+) -> list[Sign]:
+    """The silent scripts of a group that is blind; else none."""
+    if last is None:
+        return []
+    found = [each for each in late if each.due > last]
+    if not all(each.is_silent for each in found) or (
+        len({each.name for each in found}) < SCRIPTS
+    ):
+        return []
+    return found
+
+
+def first_due(
+    case: Case, started: datetime.datetime, completed: datetime.datetime
+) -> datetime.datetime:
+    """When a script is due first after its last success."""
+    rule = case.expectation
+    if rule.schedule is None:
+        return completed + rule.every  # type: ignore[no-any-return]
+    return next_slot(rule.schedule, rule.timezone, started + case.lead)
 
 
 def with_blind(
@@ -68,70 +116,40 @@ def with_blind(
 
     :param pairs: all cases, and their assessments.
     """
-    signs = [_sign(case, assessment) for case, assessment in pairs]
-    silent = _silent(signs)
-    hosts = {each.assessment.hostname for each in silent}
-    if silent and (None in hosts or len(hosts) > 1):
-        groups: dict[str | None, tuple[list[Sign], list[Sign]]] = {
-            None: (signs, silent)}
-    else:
-        groups = {}
-        for host in {each.assessment.hostname for each in signs} - {None}:
-            group = [
-                each for each in signs if each.assessment.hostname == host]
-            if found := _silent(group):
-                groups[host] = group, found
+    pairs = list(pairs)
+    lasts: dict[str | None, datetime.datetime] = {}
+    for _, each in pairs:
+        moments = [
+            at for at in (
+                each.figures.last_completed, each.figures.running_since) if at]
+        for host in {None, each.hostname} if moments else ():
+            lasts[host] = max([*moments, lasts.get(host, moments[0])])
+    groups = blind_groups([
+        Sign(
+            each.name, each.hostname, first_due(
+                case, each.figures.last_started, each.figures.last_completed),
+            not each.figures.failures and each.figures.last_outcome is None)
+        for case, each in pairs
+        if each.recently.state in BROKEN and each.figures.last_started
+        and each.figures.last_completed], lasts)
     sentences = {}
     blind = []
-    for host, (group, found) in groups.items():
-        sentence = _sentence(host, group, found)
+    for host, silent in groups.items():
+        total = sum(host in (None, each.hostname) for _, each in pairs)
+        sentence = _sentence(host, lasts[host], len(silent), total)
         blind.append(_blind(host, sentence))
-        for each in found:
-            key = each.assessment.name, each.assessment.hostname
-            sentences[key] = sentence
+        for sign in silent:
+            sentences[sign.name, sign.hostname] = sentence
     return blind + [
-        _unknown(each.assessment, sentences.get(
-            (each.assessment.name, each.assessment.hostname)))
-        for each in signs]
-
-
-def _sign(case: Case, assessment: Assessment) -> Sign:
-    figures = assessment.figures
-    last = max(filter(None, (
-        figures.last_completed, figures.running_since)), default=None)
-    is_late = assessment.recently.state in BROKEN
-    due = None
-    if is_late and figures.last_started and figures.last_completed:
-        expectation = case.expectation
-        due = figures.last_completed + expectation.every if (
-            expectation.schedule is None) else next_slot(
-                expectation.schedule, expectation.timezone,
-                figures.last_started + case.lead)
-    return Sign(
-        assessment, last, due,
-        due is not None and not figures.failures
-        and figures.last_outcome is None)
-
-
-def _silent(group: Sequence[Sign]) -> list[Sign]:
-    """The silent scripts of a group that is blind; else none."""
-    last = max(
-        (each.last for each in group if each.last), default=None)
-    if last is None:
-        return []
-    late = [each for each in group if each.due and each.due > last]
-    if not all(each.is_silent for each in late) or (
-        len({each.assessment.name for each in late}) < SCRIPTS
-    ):
-        return []
-    return late
+        _unknown(each, sentences.get((each.name, each.hostname)))
+        for _, each in pairs]
 
 
 def _sentence(
-    host: str | None, group: Sequence[Sign], found: Sequence[Sign]
+    host: str | None, last: datetime.datetime, silent: int, total: int
 ) -> str:
-    since = time_text(max(each.last for each in group if each.last))
-    count = f"{len(found)} of {len(group)} scripts are silent"
+    since = time_text(last)
+    count = f"{silent} of {total} scripts are silent"
     if host is None:
         return f"nothing has been recorded since {since}: {count}"
     return f"{host}: {count} since {since}"

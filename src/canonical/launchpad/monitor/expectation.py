@@ -1,4 +1,4 @@
-"""Implements `IScriptExpectation`, and checks the values of a rule."""
+"""Implements `IScriptExpectation`: a rule, checked and in words."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ __all__ = [
     "ScriptExpectation",
     "check_value",
     "expectation_from_text",
+    "rule_text",
 ]
 
 
@@ -185,3 +186,33 @@ def _problem(attribute: str, field: Any, value: Any) -> str:
         f"of {field.min} or more" if field.max is None else
         f"from {field.min} to {field.max}")
     return f"{attribute} must be a whole number {bounds}, not {value!r}"
+
+
+def rule_text(rule: IScriptExpectation) -> str:
+    """A rule as a person reads it."""
+    misses = "1 miss" if rule.missed == 1 else f"{rule.missed} misses"
+    when = f"every {duration_text(rule.every)}" if rule.every else (
+        f"schedule {rule.schedule} {rule.timezone}")
+    return ", ".join(filter(None, [
+        when,
+        f"grace {duration_text(rule.grace)}",
+        f"{misses} allowed in {duration_text(rule.window)}",
+        None if rule.extra is None else f"{rule.extra} extra allowed",
+        _average_text(rule),
+        f"{duration_text(rule.early)} early allowed" if rule.early else None,
+        f"on {' '.join(rule.hosts)}" if rule.hosts else None,
+        f"after {rule.after}" if rule.after else None,
+        f"tags {' '.join(rule.tags)}" if rule.tags else None,
+        rule.severity,
+    ]))
+
+
+def _average_text(rule: IScriptExpectation) -> str | None:
+    if rule.learned:
+        return "average learned"
+    if rule.average_min is None and rule.average_max is None:
+        return None
+    low, high = (
+        "" if each is None else duration_text(each)
+        for each in (rule.average_min, rule.average_max))
+    return f"average {low}..{high}"

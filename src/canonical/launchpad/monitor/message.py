@@ -35,6 +35,8 @@ __all__ = [
 # What no script has printed.
 NO_OUTPUT: Mapping[tuple[str, str | None], Sequence[str]] = {}
 
+LIST = "to list them, run: scriptactivity check"
+
 OVER = {
     "recently": "was late",
     "often": "ran too seldom or too often",
@@ -194,7 +196,12 @@ def _block(
 def _broken(notice: Notice, alert: Alert) -> list[str]:
     return [*_unstable(alert), *(
         f"{answer.state}: {answer.sentence}"
-        for answer in notice.bad_answers(alert).values())]
+        for answer in notice.bad_answers(alert).values()), *_each(alert)]
+
+
+def _each(alert: Alert) -> list[str]:
+    """How to see the scripts that an alert only counts."""
+    return [LIST] if alert.name == ALL else []
 
 
 def _unstable(alert: Alert) -> list[str]:
@@ -221,7 +228,7 @@ def _still(notice: Notice, alert: Alert) -> list[str]:
     lasts = duration_text(notice.at - alert.date_opened)
     return [*_unstable(alert), *(
         f"{answer.state} for {lasts}: {answer.sentence}"
-        for answer in notice.bad_answers(alert).values())]
+        for answer in notice.bad_answers(alert).values()), *_each(alert)]
 
 
 def _when(moment: datetime.datetime) -> str:

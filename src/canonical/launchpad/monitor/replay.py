@@ -28,6 +28,8 @@ from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.firstseen import counted_from_run
+from canonical.launchpad.monitor.incidents import ALL
+from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.incidents import incidents_of
@@ -44,6 +46,9 @@ from canonical.launchpad.monitor.pastattempts import attempts_of
 from canonical.launchpad.monitor.pastattempts import failures_events
 from canonical.launchpad.monitor.pastattempts import running_events
 from canonical.launchpad.monitor.pastattempts import with_limits
+from canonical.launchpad.monitor.pastblind import Past
+from canonical.launchpad.monitor.pastblind import past_blind
+from canonical.launchpad.monitor.pastblind import unknown_changes
 from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between
@@ -76,21 +81,34 @@ def replay_all(
     cases: Sequence[Case],
     since: datetime.datetime,
     until: datetime.datetime,
-) -> Iterator[tuple[int, list[Incident]]]:
+) -> Iterator[tuple[int | None, list[Incident]]]:
     """Replay cases over a period.
 
+    :param cases: the only ones that there are: as in a check, many scripts
+        that are silent at once are one incident.
     :param since: an aware datetime.
     :param until: an aware datetime; the period includes it.
-    :return: the number of each case, from 0 on, and its incidents.
+    :return: the number of each case, from 0 on, and its incidents; and `None`
+        with the incidents of all scripts together, if there are any.
     """
 
     @functools.cache
     def recently(case: Case) -> list[Change]:
-        parts, = _stored([case], since, until)
+        parts, = _stored([case], since, until, Past(until))
         return [
             change for part in parts for change in part["recently"]
             if change[0] >= since]
 
+    def incidents(
+        case: Case, parts: Sequence[dict[str, list[Change]]]
+    ) -> list[Incident]:
+        if case.after:
+            parts = [waiting_changes(parts, [
+                recently(each) for each in with_awaited(case.after).values()])]
+        return _incidents(case, parts, since)
+
+    past = Past(until)
+    late: dict[int, Sequence[dict[str, list[Change]]]] = {}
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
         scripts.setdefault(
@@ -100,32 +118,66 @@ def replay_all(
         cases[each[0]].expectation.schedule)):
         asked = [cases[number] for number in numbers]
         for number, parts in zip(
-            numbers, _stored(asked, since, until), strict=True
+            numbers, _stored(asked, since, until, past), strict=True
         ):
-            case = cases[number]
-            if case.after:
-                parts = [waiting_changes(parts, [
-                    recently(each)
-                    for each in with_awaited(case.after).values()])]
-            yield number, _incidents(case, parts, since)
+            if any(
+                state in BROKEN for part in parts
+                for _, state in part["recently"]
+            ):
+                late[number] = parts
+            else:
+                yield number, incidents(cases[number], parts)
+    blind = past_blind(past, cases)
+    for number, parts in late.items():
+        case = cases[number]
+        silent = blind.get((case.expectation.name, case.hostname))
+        yield number, incidents(
+            case, [unknown_changes(parts, silent)] if silent else parts)
+    together = [
+        incident for (name, host), silent in blind.items() if name == ALL
+        for incident in incidents_of(
+            (ALL, host), datetime.timedelta(), [_silence(silent)], since)]
+    if together:
+        yield None, together
+
+
+def _silence(
+    silent: Iterable[tuple[datetime.datetime, bool]]
+) -> dict[str, list[Change]]:
+    """The changes of the answers about scripts that are silent together."""
+    return {"often": [], "runtime": [], "recently": [
+        (at, "critical" if is_silent else "ok") for at, is_silent in silent]}
 
 
 def _stored(
-    cases: Sequence[Case], since: datetime.datetime, until: datetime.datetime
+    cases: Sequence[Case],
+    since: datetime.datetime,
+    until: datetime.datetime,
+    past: Past,
 ) -> Iterator[Sequence[dict[str, list[Change]]]]:
-    """The pieces of each case of one script, from the records."""
+    """The pieces of each case of one script, from the records.
+
+    :param past: what is found is added to it.
+    """
     length = max(STRETCH, *map(reach, cases))
     found = []
     for begin, end in stretches(cases[0].pauses, since, until, length):
         runs = _runs(cases, begin, end)
         attempts = attempts_of(cases, runs, begin, end)
-        found.append([pieces(
-            case, runs[case.hostname], begin, end, [
+        of_cases = []
+        for case in cases:
+            its = sorted(
+                runs[case.hostname],
+                key=operator.attrgetter("date_completed"))
+            parts = pieces(case, its, begin, end, [
                 each for each in attempts
-                if case.hostname in (None, each.hostname)]
-        ) for case in cases])
-    for parts in zip(*found, strict=True):
-        yield list(itertools.chain(*parts))
+                if case.hostname in (None, each.hostname)])
+            past.add(case, its, end, [
+                change for part in parts for change in part["recently"]])
+            of_cases.append(parts)
+        found.append(of_cases)
+    for each in zip(*found, strict=True):
+        yield list(itertools.chain(*each))
 
 
 def replay(

@@ -26,6 +26,8 @@ from canonical.launchpad.monitor.pastattempts import MOMENT
 
 __all__ = [
     "awaited",
+    "joined",
+    "overlaid",
     "waiting_changes",
     "with_awaited",
     "with_waiting",
@@ -100,31 +102,48 @@ def waiting_changes(
     waits = [
         [(at, (number, state != "ok")) for at, state in changes]
         for number, changes in enumerate(awaited)]
+    return {
+        question: overlaid(
+            changes, list(heapq.merge(*waits, key=MOMENT)),
+            lambda own: own if own in KEPT else "waiting")
+        for question, changes in joined(pieces).items()}
+
+
+def joined(
+    pieces: Iterable[Mapping[str, Sequence[Change]]]
+) -> dict[str, list[Change]]:
+    """The changes of all pieces, by question."""
     found: dict[str, list[Change]] = {}
     for piece in pieces:
         for question, changes in piece.items():
             found.setdefault(question, []).extend(changes)
-    return {
-        question: _overlaid(changes, list(heapq.merge(*waits, key=MOMENT)))
-        for question, changes in found.items()}
+    return found
 
 
-# An own state is a text; what is awaited, its number and whether it is wrong.
-def _overlaid(
-    changes: Iterable[Change], waits: Iterable[tuple[Any, Any]]
+def overlaid(
+    changes: Iterable[Change],
+    covers: Iterable[tuple[Any, Any]],
+    covered: Callable[[str], str],
 ) -> list[Change]:
+    """The changes of an answer that something else covers for a while.
+
+    :param covers: in order: a moment, and a number with whether what has that
+        number covers the answer from then on.
+    :param covered: the state of the answer while anything covers it.
+    """
     found: list[Change] = []
-    own, waiting = "", set()
-    events: Iterable[tuple[Any, Any]] = heapq.merge(changes, waits, key=MOMENT)
+    own, covering = "", set()
+    events: Iterable[tuple[Any, Any]] = heapq.merge(
+        changes, covers, key=MOMENT)
     for at, those in itertools.groupby(events, MOMENT):
         for _, value in those:
             if isinstance(value, str):
                 own = value
             elif value[1]:
-                waiting.add(value[0])
+                covering.add(value[0])
             else:
-                waiting.discard(value[0])
-        state = "waiting" if waiting and own not in KEPT else own
+                covering.discard(value[0])
+        state = covered(own) if covering else own
         if own and (not found or found[-1][1] != state):
             found.append((at, state))
     return found

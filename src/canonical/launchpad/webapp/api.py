@@ -12,9 +12,9 @@ from zope.component import getUtility
 
 from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.openalerts import alert_as_dict
-from canonical.launchpad.command.show import rule_text
 from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.interfaces import PastRun
+from canonical.launchpad.monitor.expectation import rule_text
 from canonical.launchpad.webapp.fleetpage import FILTERS
 from canonical.launchpad.webapp.fleetpage import selection
 from canonical.launchpad.webapp.incidentspage import MOST

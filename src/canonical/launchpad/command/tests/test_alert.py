@@ -164,6 +164,43 @@ class TestMail(AlertTestCase):
         self.assertTrue(self.mail.texts()[-1].startswith(
             "Scripts: 1 broken, 1 recovered.\n"))
 
+    def expect_silent(self, count):
+        """So many scripts were due an hour ago, after their last records."""
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            "</configure>", "".join(
+                f'<lp:script name="tidy-{number}" every="1h" missed="999" />'
+                for number in range(count)) + "</configure>"))
+        for number in range(count):
+            self.ran(f"tidy-{number}", 2)
+
+    def test_however_many_break_the_mail_names_each(self):
+        self.expect_silent(100)
+        self.alert()
+        named = re.findall(
+            r"^\* (.*)$", self.mail.texts()[-1], re.MULTILINE)
+        self.assertEqual(
+            sorted(["garbo", *(f"tidy-{number}" for number in range(100))]),
+            sorted(named))
+
+    def test_if_all_are_silent_the_mail_says_how_many_and_how_to_list_them(
+        self
+    ):
+        self.expect_silent(100)
+        main_store().execute(
+            "DELETE FROM scriptactivity WHERE name = 'update'")
+        self.ztm.commit()
+        self.alert()
+        text = self.mail.texts()[-1]
+        self.assertRegex(
+            text, r"\n\* all scripts\n  critical: nothing has been recorded"
+            r" since .* UTC: 100 of 102 scripts are silent\n"
+            r"  to list them, run: scriptactivity check\n")
+        self.age(hours=25)
+        self.alert()
+        self.assertIn(
+            "\n  to list them, run: scriptactivity check\n",
+            self.mail.texts()[-1])
+
     def test_nobody_is_notified_of_what_is_fine(self):
         self.ran("garbo", 0)
         self.assertEqual([], self.subjects())

@@ -31,7 +31,9 @@ HEAD = """
       <include package="canonical.launchpad" file="meta.zcml" />
 """
 GARBO = '<lp:script name="garbo" schedule="0 * * * *" window="2h" {} />'
-MAIL = '<lp:script name="mail" every="1h" window="2h" severity="warning" />'
+MAIL = (
+    '<lp:script name="mail" every="1h" window="2h" severity="warning"'
+    ' tags="eu post" />')
 DOWNTIME = '<lp:downtime schedule="30 11 * * *" for="2h" />'
 
 
@@ -77,12 +79,13 @@ class TestBacktest(BacktestTestCase):
             {"name": name, "hostname": None, "question": questions[0],
              "state": state, "opened": opened, "closed": closed,
              "unstable_since": None, "answers": [
-                 {"question": each, "state": state} for each in questions]}
-            for name, questions, state, opened, closed in (
+                 {"question": each, "state": state} for each in questions],
+             "tags": tags}
+            for name, questions, state, opened, closed, tags in (
                 ("garbo", ["recently", "often"], "critical",
-                 "2007-02-01T12:05:00+00:00", "2007-02-01T14:05:00+00:00"),
+                 "2007-02-01T12:05:00+00:00", "2007-02-01T14:05:00+00:00", []),
                 ("mail", ["often", "recently"], "warning",
-                 "2007-02-01T14:06:00.000001+00:00", None))
+                 "2007-02-01T14:06:00.000001+00:00", None, ["eu", "post"]))
         ], self.json())
 
     def test_lines_and_totals(self):
@@ -99,6 +102,26 @@ class TestBacktest(BacktestTestCase):
             "mail\t-\t1\t1\t0\t1\t6839.999999",
         ], totals.splitlines())
         self.assertNotIn("\x1b", out)
+
+    def test_scripts_that_were_silent_together(self):
+        self.write("rules.zcml", *(
+            f'<lp:script name="x{number}" every="1h" missed="9" />'
+            for number in range(3)))
+        for number in range(3):
+            for hour in *range(12), 15:
+                LaunchpadObjectFactory().makeScriptActivity(
+                    f"x{number}", "a", at(hour, 1), MINUTE)
+        ZopelessTransactionManager._installed.commit()
+        incident, = self.json()
+        self.assertEqual(
+            ("all scripts", "critical", "2007-02-01T12:07:00.000001+00:00",
+             "2007-02-01T15:02:00+00:00", []),
+            tuple(incident[key] for key in (
+                "name", "state", "opened", "closed", "tags")))
+        _, totals = self.backtest()[1].split("\n\n")
+        self.assertEqual(
+            "all scripts\t-\t1\t0\t0\t1\t10499.999999",
+            totals.splitlines()[-1])
 
     def test_some_scripts_only(self):
         self.assertEqual(

@@ -102,7 +102,7 @@ class TestNothingIsHidden(unittest.TestCase):
             strategies.integers(0, 300), strategies.sampled_from(
                 [None, "a", "b"]), strategies.sampled_from([10, 60, 200]),
             strategies.integers(0, 1)), max_size=8)
-        settings(max_examples=200, deadline=None)(
+        settings(max_examples=80, deadline=None)(
             given(scripts=scripts)(self.check))()
 
     def check(self, scripts):

@@ -56,7 +56,7 @@ class TestSchedules(SuggestionTestCase):
         self.check("0 3 * * *", jitter=3000)
         self.check("0 * * * *", jitter=1200, days=14)
 
-    @settings(max_examples=25, derandomize=True, deadline=None)
+    @settings(max_examples=12, derandomize=True, deadline=None)
     @given(
         minute=strategies.integers(0, 59),
         hours=strategies.sets(
@@ -659,5 +659,5 @@ class TestWhatCannotBeTold(SuggestionTestCase):
 
 class TestMoreOfWhatCannotBeTold(TestWhatCannotBeTold):
 
-    level = 2
+    level = 3
     seeds = 20

@@ -219,5 +219,5 @@ class TestAnyHistory(SuggestionTestCase):
 
 class TestMoreHistories(TestAnyHistory):
 
-    level = 2
+    level = 3
     examples = 100

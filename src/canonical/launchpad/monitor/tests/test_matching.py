@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 class TestMatching(unittest.TestCase):
 
-    @settings(max_examples=60, derandomize=True, deadline=None)
+    @settings(max_examples=25, derandomize=True, deadline=None)
     @given(
         fields=strategies.sampled_from([
             ((0, 20, 40), HOURS, MONTH, WEEKDAYS),

@@ -43,7 +43,7 @@ class TestAssessAll(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(
         minute=MINUTES, hour=HOURS, days=DAYS,
         timezone=strategies.sampled_from(ZONES),

@@ -486,7 +486,7 @@ def histories(draw, most=40):
 class TestReplayAgainstChecks(unittest.TestCase):
 
     # The number of histories.
-    examples = 15
+    examples = 8
 
     def test_it_is_what_checks_at_every_minute_find(self):
         settings(max_examples=self.examples, deadline=None)(
@@ -516,7 +516,7 @@ class TestReplayAgainstChecks(unittest.TestCase):
 
 class TestReplayAgainstMoreChecks(TestReplayAgainstChecks):
 
-    level = 2
+    level = 3
     examples = 500
 
 
@@ -551,5 +551,5 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
 
 class TestReplayAgainstMoreOfTheDatabase(TestReplayAgainstTheDatabase):
 
-    level = 2
+    level = 3
     examples = 50

@@ -8,7 +8,11 @@ from zope.component import getUtility
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import ALL
+from canonical.launchpad.monitor.incidents import answers_of
+from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.states import HORIZON
@@ -25,6 +29,7 @@ from canonical.testing import LaunchpadZopelessLayer
 class TestReplayAll(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
+    maxDiff = None
 
     def ran(self, name, host, started, minutes=1):
         LaunchpadObjectFactory().makeScriptActivity(
@@ -174,6 +179,102 @@ class TestReplayAll(unittest.TestCase):
         self.assertLessEqual({
             ("report", "waiting for import"), ("mail", "waiting for import"),
             ("mail", "waiting for report")}, sentences)
+
+    def assert_same_fleet(self, expectations, since, until):
+        """All incidents are what `alert` finds if it runs at each minute."""
+        moments = moments_between(since, until)
+        graces = {each.name: each.grace for each in expectations}
+        current, found = {}, {}
+        for now in moments:
+            answers = answers_of(assess_fleet(expectations, now, MINUTE))
+            for script, its in answers.items():
+                past = found.setdefault(script, [])
+                over, current[script] = followed(
+                    current.get(script), script, its, now,
+                    graces.get(script[0], 0 * MINUTE), [
+                        each.opened for each in [*past, current.get(script)]
+                        if each])
+                past += [over] if over else []
+        for script, last in current.items():
+            found[script] += [last] if last else []
+        cases = registered_cases(expectations, since - HORIZON, until, MINUTE)
+        replayed = {}
+        for _, incidents in replay_all(cases, since, until):
+            for each in incidents:
+                replayed.setdefault(
+                    (each.name, each.hostname), []).append(each)
+        for script, checked in found.items():
+            self.assertEqual(
+                [self.rounded(each) for each in checked],
+                [self.rounded(each) for each in replayed.pop(script, [])],
+                script)
+        self.assertEqual({}, replayed)
+        return found
+
+    def rounded(self, incident):
+        """As a check at the next full minute sees it."""
+        return (
+            incident.state,
+            {(each.question, each.state) for each in incident.answers},
+            *(each and at(0) - (at(0) - each) // MINUTE * MINUTE
+              for each in (
+                  incident.opened, incident.closed, incident.unstable)))
+
+    def test_a_host_and_everything_is_silent(self):
+        random.seed(2007)
+        expectations = [
+            expectation_from_text(
+                f"x{number}", schedule=f"{number * 7} * * * *", window="3h",
+                grace="6m", hosts="a b" if number % 2 else "a")
+            for number in range(5)]
+        expectations += [
+            expectation_from_text("mail", every="30m", window="2h", hosts="b"),
+            expectation_from_text(
+                "any", every="45m", window="2h", failures="2"),
+            expectation_from_text(
+                "report", schedule="30 * * * *", window="1h", after="x1")]
+        for hour in range(20):
+            # One host is dead at the end of the morning, then all of them.
+            for number in range(5):
+                for host in expectations[number].hosts:
+                    if hour in (7, 8) and host == "a" or hour in (13, 14):
+                        continue
+                    if random.random() < 0.9:
+                        self.ran(
+                            f"x{number}", host,
+                            at(hour, number * 7 + random.randrange(9)))
+            if hour not in (13, 14):
+                self.ran("mail", "b", at(hour, random.randrange(5)))
+                self.ran("mail", "b", at(hour, 30))
+                self.ran("any", "c", at(hour, 12))
+                self.ran("any", "c", at(hour, 41))
+                self.ran("report", "c", at(hour, 33))
+        # What fails or runs is not silent.
+        self.attempted("x2", "a", at(8, 40), 3, "failure")
+        self.attempted("x1", "b", at(13, 50), 21)
+        self.attempted("any", "c", at(14, 20), 6, "killed")
+        found = self.assert_same_fleet(expectations, at(4), at(18))
+        self.assertEqual(
+            {(ALL, "a"), (ALL, None)},
+            {script for script, its in found.items()
+             if script[0] == ALL and its})
+
+    def test_what_fails_or_runs_is_not_silent(self):
+        for number in range(8):
+            self.ran(f"x{number}", "a", at(2, number), 2)
+        for name, started, minutes, outcome in (
+            ("x0", at(4), 9, "skipped"), ("x1", at(4, 30), 40, "failure"),
+            ("x2", at(5, 40), None, "failure"), ("x3", at(6), 2, "success"),
+        ):
+            self.attempted(name, "a", started, minutes, outcome)
+        for number in 1, 2, 5, 6, 7:
+            self.ran(f"x{number}", "a", at(7, number), 2)
+        expectations = [
+            expectation_from_text(
+                f"x{number}", every="1h", grace=f"{number}m", missed=99)
+            for number in range(8)]
+        found = self.assert_same_fleet(expectations, at(2, 30), at(9))
+        self.assertLess(1, len(found[ALL, None]))
 
     def test_runs_count_however_long_ago_they_were(self):
         # The durations of the last two runs, and a run of two days.

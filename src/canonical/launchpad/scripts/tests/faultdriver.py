@@ -20,6 +20,7 @@ from pathlib import Path
 from storm.uri import URI
 
 from canonical.database import sqlbase
+from canonical.database import storeregistry
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.main import main as scriptactivity
 from canonical.launchpad.database.scriptactivity import ScriptActivitySet
@@ -84,7 +85,7 @@ def wait(script):
 
 
 def work_in_two_stores(script):
-    store = sqlbase._zstorm().create(
+    store = storeregistry.zstorm().create(
         "other", URI(os.environ["FAULT_OTHER_URI"]))
     script.write(store)
 

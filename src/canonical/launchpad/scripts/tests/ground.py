@@ -7,7 +7,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -23,6 +22,7 @@ from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.tests import faults
 from canonical.testing.children import python_path
+from canonical.testing.children import start_python
 
 
 DRIVE = "from canonical.launchpad.scripts.tests import faultdriver;" \
@@ -96,8 +96,8 @@ class Ground:
     # Runs.
 
     def start_driver(self):
-        return subprocess.Popen(
-            [sys.executable, "-c", DRIVE], env=self.environment, text=True,
+        return start_python(
+            ["-c", DRIVE], self.environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def order(self, name, action="none", moment=0, dbuser=None, alarm=0,

@@ -11,19 +11,21 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 
 import psycopg2
 from psycopg2.extensions import make_dsn
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.tests.runsupport import PROGRAM
+from canonical.launchpad.scripts.tests.serving import pages
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 from canonical.testing.pgbouncer import PgBouncer
 from canonical.testing.pgbouncer import find_pgbouncer
 
 
-# At once, through a pool of 20.  `.ci/run` starts 500, which keeps two cores
-# busy for minutes.
+# At once, through a pool of 20.  SCRIPTS_AT_ONCE=500 keeps two cores busy for
+# minutes.
 SCRIPTS = int(os.environ.get("SCRIPTS_AT_ONCE", "60"))
 
 # Processes that all begin when the last one is there.
@@ -77,6 +79,8 @@ def record_activity(self, date_started, date_completed):
 
 @unittest.skipUnless(find_pgbouncer(), "needs Debian's package pgbouncer")
 class TestPgBouncer(ScriptTestCase):
+
+    level = 2
 
     def bounce(self, size, **how):
         """Start a PgBouncer; return the environment that names it."""
@@ -159,6 +163,17 @@ class TestPgBouncer(ScriptTestCase):
         self.assertEqual(
             (0, ""), self.command("alert", "-q", *given, **pooled)[::2])
         self.assertEqual(0, self.command("flush", **pooled)[0])
+
+    def test_pages(self):
+        """Each in transactions of the only session of the pool."""
+        pooled = self.bounce(1)
+        rules = self.directory / "rules.zcml"
+        rules.write_text(RULES)
+        self.command("run", "tidy", "--", "echo", "hello", **pooled)
+        with pages("--expectations", str(rules), **pooled) as url:
+            for path in "/", "/scripts/tidy", "/", "/metrics":
+                self.assertIn(
+                    b"tidy", urllib.request.urlopen(url + path).read())
 
     def test_a_statement_is_cancelled(self):
         self.write_script("""

@@ -112,7 +112,8 @@ class TestLostCommits(FaultTestCase):
             answer = self.run_script(
                 "crash and restart", "before record_activity")
         finally:
-            self.ground.query("ALTER SYSTEM RESET ALL")
+            for name in "synchronous_commit", "wal_writer_delay":
+                self.ground.query(f"ALTER SYSTEM RESET {name}")
             self.ground.query("SELECT pg_reload_conf()")
         # Usually 1, because the work is lost.
         self.assertIn(answer["status"], (0, 1))

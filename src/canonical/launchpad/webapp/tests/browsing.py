@@ -42,5 +42,5 @@ class Server:
 
 
 if __name__ == "__main__" and MISSING:
-    # `make test` calls this.
+    # `make test-engines` calls this.
     print(f"Left out: tests of the pages in a browser; they need {MISSING}")

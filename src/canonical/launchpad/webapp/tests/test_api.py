@@ -159,6 +159,8 @@ class TestAPI(APITestCase):
     importlib.util.find_spec("schemathesis"), "schemathesis is needed")
 class TestDescription(APITestCase):
 
+    level = 2
+
     def test_schemathesis_finds_that_the_description_is_true(self):
         server = Server(self.application())
         self.addCleanup(server.close)

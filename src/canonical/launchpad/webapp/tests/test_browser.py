@@ -40,6 +40,7 @@ OVERFLOW = """
 class BrowserTestCase(unittest.TestCase):
 
     layer = LaunchpadZopelessLayer
+    level = 2
     refresh = 3600
 
     def setUp(self):
@@ -86,6 +87,7 @@ class BrowserTestCase(unittest.TestCase):
         page = page or self.page
         page.goto(self.server.url + path)
         self.assertEqual([], page.said)
+        self.assertEqual("CSS1Compat", page.evaluate("document.compatMode"))
         return page
 
     def names(self, page=None):

@@ -1,8 +1,4 @@
-"""The options and arguments of the commands for a long history.
-
-What makes the man pages imports this too, so it needs nothing that has to be
-installed.
-"""
+"""The options of report, export, import and prune."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ from canonical.launchpad.command.arguments import period
 from canonical.launchpad.command.arguments import text
 from canonical.launchpad.command.arguments import time
 from canonical.launchpad.command.options import add_expectations_option
+from canonical.launchpad.command.options import add_log_options
 
 
 __all__ = [
@@ -81,14 +78,7 @@ def add_prune_options(parser: argparse.ArgumentParser) -> None:
         "--keep-reasons", metavar="DURATION", type=period,
         help="the same for the reasons of failures")
     add_expectations_option(parser)
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log more")
-    parser.add_argument(
-        "-q", "--quiet", action="count", default=0,
-        help="log less; may be given several times")
-    parser.add_argument(
-        "--log-file", metavar="[LEVEL:]FILE", type=file_name,
-        help="write the log to this file as well; LEVEL is such as DEBUG")
+    add_log_options(parser)
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
