@@ -14,7 +14,6 @@ from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
-from canonical.launchpad.command.kept import message_of
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
@@ -25,9 +24,10 @@ from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.outage import end_outage
 from canonical.launchpad.command.outage import report_outage
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import in_a_line
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.output import message_of
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import in_a_line
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from canonical.launchpad.command.check import STYLES
-from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.printing import for_people
+from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import check_names

@@ -13,9 +13,9 @@ import transaction
 from canonical.config.durations import rounded_text
 from canonical.database.replica import replayed_until
 from canonical.launchpad.command.history import print_future
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import print_json
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import check_host
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected

@@ -10,9 +10,9 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from canonical.launchpad.command import historyoptions
 from canonical.launchpad.command import options
 from canonical.launchpad.command import ruleoptions
+from canonical.launchpad.command import upkeepoptions
 from canonical.launchpad.command.interrupt import UNKNOWN
 from canonical.launchpad.command.runoptions import add_run_options
 
@@ -80,9 +80,9 @@ COMMANDS = {
     "list": Command(
         "print how each script fares",
         "Prints the last success of each script on each host, and what fails"
-        " or runs now.  \"running since\" means a process that was seen on"
-        " this machine.  Of other machines it is known only since when a run"
-        " \"has not reported its end\".",
+        " or runs now.  \"running since\" means that its process was seen"
+        " on this machine.  A run on another machine \"has not reported its"
+        " end\": it may run, or may have ended without a record.",
         {"scriptactivity list": "all scripts",
          "scriptactivity list --json": "for a program"},
         "history", "list_scripts", options.add_list_options),
@@ -96,9 +96,9 @@ COMMANDS = {
         "show", "show", options.add_show_options),
     "running": Command(
         "print what runs now, and for how long",
-        "Prints what runs now, since when, and its usual duration.  What \"has"
-        " not reported its end\" may run on another machine, or may have ended"
-        " without a word; this machine cannot know.",
+        "Prints what runs now, since when, and its usual duration.  A run"
+        " that \"has not reported its end\" may run on another machine, or may"
+        " have ended without a record.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
         "history", "running", options.add_list_options),
@@ -186,7 +186,7 @@ COMMANDS = {
         {"scriptactivity output backup": "of the last run",
          "scriptactivity output backup --run 42":
          "of another; \"show\" prints the numbers"},
-        "kept", "output", options.add_kept_options),
+        "output", "output", options.add_kept_options),
     "alert": Command(
         "notify people of what broke and what recovered",
         "Notifies people of which scripts broke, which recovered and, after"
@@ -203,7 +203,7 @@ COMMANDS = {
         "openalerts", "alerts", options.add_list_options),
     "snooze": Command(
         "expect nothing of a script for a while",
-        "Lets nothing be expected of a script for a while, from now on.",
+        "From now on, nothing is expected of a script for a while.",
         {"scriptactivity snooze tidy-uploads --for 8h": "until the morning",
          "scriptactivity snooze tidy-uploads --for 0s": "no longer"},
         "snooze", "snooze", options.add_snooze_options),
@@ -249,7 +249,7 @@ COMMANDS = {
         " 95th percentile is not known.",
         {"scriptactivity report --month 2007-02": "the whole of February",
          "scriptactivity report --csv > month.csv": "this month, until now"},
-        "report", "report", historyoptions.add_report_options),
+        "report", "report", upkeepoptions.add_report_options),
     "export": Command(
         "copy runs or attempts to a file",
         "Copies all successes, or all attempts that have ended, to a file of"
@@ -257,7 +257,7 @@ COMMANDS = {
         {"scriptactivity export runs.csv.gz": "all successes",
          "scriptactivity export --attempts --since 2007-02-01T00:00Z -":
          "attempts, to standard output"},
-        "transfer", "export", historyoptions.add_export_options),
+        "transfer", "export", upkeepoptions.add_export_options),
     "import": Command(
         "add runs or attempts from files",
         "Adds successes and attempts that are not on record yet.  It can be"
@@ -269,7 +269,7 @@ COMMANDS = {
         {"scriptactivity import runs.csv.gz": "what \"export\" has written",
          "scriptactivity import --name backup --host db1 pings.json":
          "pings of Healthchecks, which name neither script nor host"},
-        "transfer", "import_", historyoptions.add_import_options),
+        "transfer", "import_", upkeepoptions.add_import_options),
     "prune": Command(
         "delete old runs, and keep their numbers",
         "Deletes runs and attempts that are older than --keep, in small"
@@ -281,7 +281,7 @@ COMMANDS = {
         {"15 4 * * * scriptactivity prune": "a line of a crontab",
          "scriptactivity prune --keep 400d --keep-failures 3y":
          "the same, with the defaults written out"},
-        "prune", "prune", historyoptions.add_prune_options, database=False),
+        "prune", "prune", upkeepoptions.add_prune_options, database=False),
 }
 
 MONITORS = {

@@ -16,7 +16,7 @@ from canonical.database.databaseuri import HIDDEN
 from canonical.database.databaseuri import hidden
 from canonical.launchpad.command.configchecks import Finding
 from canonical.launchpad.command.configchecks import diagnose
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import rules_file
 
 

@@ -20,10 +20,9 @@ from canonical.config.timelimit import within
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.postgres import connection_parameters
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.interfaces import IScriptAttemptSet
-from canonical.launchpad.monitor.addrun import add_run
 from canonical.launchpad.monitor.cronrules import rules_of
 from canonical.launchpad.monitor.crontab import Entry
 from canonical.launchpad.monitor.crontab import Note
@@ -33,6 +32,8 @@ from canonical.launchpad.monitor.crontab import parse_crontab
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.scriptname import parse_names
+from canonical.launchpad.monitor.wrap import add_run
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -148,7 +149,7 @@ def _complain_of(notes: Sequence[Note], what: str) -> int:
         complain(said.expandtabs())
     count = sum(not note.understood for note in notes)
     if count:
-        complain(f"{count} {'line' if count == 1 else 'lines'} {what}")
+        complain(f"{counted(count, 'line')} {what}")
     return count
 
 

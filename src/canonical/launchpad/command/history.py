@@ -12,13 +12,13 @@ from zope.component import getUtility
 from zope.interface import Interface
 
 from canonical.config.durations import rounded_text
-from canonical.launchpad.command.kept import end_of_output
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import end_for_people
-from canonical.launchpad.command.output import fields_of
-from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.output import end_of_output
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import end_for_people
+from canonical.launchpad.command.printing import fields_of
+from canonical.launchpad.command.printing import for_people
+from canonical.launchpad.command.printing import print_json
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import rule_tags

@@ -25,8 +25,8 @@ from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
 from canonical.database.postgres import parameters_of
 from canonical.database.roles import grant
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import say
 
 
 __all__ = [

@@ -16,20 +16,19 @@ from storm.exceptions import StormError
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.interrupt import raise_when_interrupted
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import in_a_line
-from canonical.launchpad.command.output import print_unknown
-from canonical.launchpad.command.output import use_local_zone
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import parse
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import in_a_line
+from canonical.launchpad.command.printing import print_unknown
+from canonical.launchpad.command.printing import use_local_zone
 from canonical.launchpad.command.program import is_for_nagios
 from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.scripts.exitstatus import cause_of
-from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -111,13 +110,8 @@ def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
     signals.cut = ztm.cut
     try:
         raise_when_interrupted()
-        with signals:
+        with signals, signals.blamed():
             return call()
-    except Exception as error:
-        cause = cause_of(error, signals)
-        if cause is error:
-            raise
-        raise cause from None
     finally:
         ztm.uninstall()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.prometheus import IncidentCounts
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import rule_tags

@@ -25,7 +25,7 @@ from canonical.config import config
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import send
-from canonical.launchpad.command.output import in_a_line
+from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.monitor.message import Message

@@ -11,8 +11,8 @@ from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import as_text
-from canonical.launchpad.command.output import print_json
+from canonical.launchpad.command.printing import as_text
+from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import check_tags

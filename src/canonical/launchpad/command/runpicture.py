@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from canonical.config.durations import rounded_text
-from canonical.launchpad.command.output import end_for_people
-from canonical.launchpad.command.output import for_people
+from canonical.launchpad.command.printing import end_for_people
+from canonical.launchpad.command.printing import for_people
 from canonical.launchpad.interfaces import EndedRun
 from canonical.launchpad.plaintext import printable
 

@@ -22,12 +22,12 @@ from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import recipients
 from canonical.launchpad.command.main import TROUBLE
 from canonical.launchpad.command.main import with_database
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import in_a_line
-from canonical.launchpad.command.output import print_unknown
-from canonical.launchpad.command.output import say
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import monitor_parser
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import in_a_line
+from canonical.launchpad.command.printing import print_unknown
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from canonical.config import ConfigError
 from canonical.config import config
-from canonical.launchpad.command.output import complain
-from canonical.launchpad.command.output import log_plainly
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import log_plainly
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import rules_file
 
 

@@ -15,15 +15,15 @@ from canonical.config.durations import rounded_text
 from canonical.launchpad.command.check import STYLES
 from canonical.launchpad.command.check import assessment_as_dict
 from canonical.launchpad.command.history import print_future
-from canonical.launchpad.command.kept import end_of_output
 from canonical.launchpad.command.openalerts import alert_as_dict
 from canonical.launchpad.command.openalerts import notified
 from canonical.launchpad.command.openalerts import open_alerts
-from canonical.launchpad.command.output import fields_of
-from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import in_zone
-from canonical.launchpad.command.output import print_json
-from canonical.launchpad.command.output import zone_name
+from canonical.launchpad.command.output import end_of_output
+from canonical.launchpad.command.printing import fields_of
+from canonical.launchpad.command.printing import for_people
+from canonical.launchpad.command.printing import in_zone
+from canonical.launchpad.command.printing import print_json
+from canonical.launchpad.command.printing import zone_name
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import complain_of_unknown
@@ -48,6 +48,7 @@ from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
 
@@ -117,7 +118,7 @@ def _about(args: argparse.Namespace) -> About:
         attempt_set.getFailures(args.name, limit=FAILURES),
         [each for each in open_alerts() if each.name == args.name],
         getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []),
-        getUtility(IScriptDaySet).getDays(None, None, args.name))
+        getUtility(IScriptDaySet).getDays(None, None, [args.name]))
 
 
 def _as_dict(about: About) -> dict[str, Any]:
@@ -172,8 +173,9 @@ def _pruned_lines(days: Sequence[ScriptDay]) -> list[str]:
     took = f", {rounded_text(pruned['average'])} each on average" if (
         pruned["runs"]) else ""
     return [
-        f"{pruned['runs']} runs{took}, and {pruned['failures']} failures, from"
-        f" {pruned['since']} to {pruned['until']}"]
+        f"{counted(pruned['runs'], 'run')}{took}, and"
+        f" {counted(pruned['failures'], 'failure')}, from {pruned['since']} to"
+        f" {pruned['until']}"]
 
 
 def _print(about: About) -> None:

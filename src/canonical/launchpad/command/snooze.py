@@ -8,7 +8,7 @@ import datetime
 import transaction
 from zope.component import getUtility
 
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.plaintext import time_text

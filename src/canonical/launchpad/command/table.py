@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from canonical.launchpad.command.output import as_text
-from canonical.launchpad.command.output import for_people
-from canonical.launchpad.command.output import in_zone
-from canonical.launchpad.command.output import zone_name
+from canonical.launchpad.command.printing import as_text
+from canonical.launchpad.command.printing import for_people
+from canonical.launchpad.command.printing import in_zone
+from canonical.launchpad.command.printing import zone_name
 from canonical.launchpad.plaintext import printable
 
 

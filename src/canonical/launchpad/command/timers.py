@@ -13,7 +13,7 @@ from canonical.launchpad.command.crontab import TroubleError
 from canonical.launchpad.command.crontab import check_named_config
 from canonical.launchpad.command.crontab import text_of
 from canonical.launchpad.command.crontab import zone_of
-from canonical.launchpad.command.output import complain
+from canonical.launchpad.command.printing import complain
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 from canonical.launchpad.monitor.timers import Timer
 from canonical.launchpad.monitor.timers import rules_of_timers

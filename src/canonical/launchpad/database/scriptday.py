@@ -102,12 +102,14 @@ class ScriptDaySet:
         self,
         since: datetime.date | None,
         until: datetime.date | None,
-        name: str | None = None,
+        names: Sequence[str] | None = None,
     ) -> list[ScriptDay]:
         """See `IScriptDaySet`."""
         return [
             ScriptDay(*row)
-            for row in _rows(sql.DAYS, name=name, since=since, until=until)]
+            for row in _rows(
+                sql.DAYS, names=names and list(names), since=since,
+                until=until)]
 
 
 def _batches(

@@ -195,7 +195,7 @@ RECORD_DUE = """
 
 DAYS = f"""
     SELECT {", ".join(ScriptDay._fields)} FROM scriptday
-    WHERE (:name::text IS NULL OR name = :name)
+    WHERE (:names::text[] IS NULL OR name = ANY (:names::text[]))
         AND (:since::date IS NULL OR day >= :since)
         AND (:until::date IS NULL OR day < :until)
     ORDER BY name, hostname, day

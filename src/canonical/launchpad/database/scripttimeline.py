@@ -66,6 +66,14 @@ class ScriptTimelineSet:
             found[number][bucket] = Counts(*counts)
         return found
 
+    def getBeginnings(
+        self, tracks: Sequence[Track]
+    ) -> list[datetime.datetime | None]:
+        """See `IScriptTimelineSet`."""
+        return [
+            begin and _utc(begin)
+            for begin, in _execute(sql.BEGINNINGS, _asked(tracks))]
+
     def getGaps(
         self,
         tracks: Sequence[Track],

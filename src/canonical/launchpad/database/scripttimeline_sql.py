@@ -149,6 +149,21 @@ COUNTS = f"""
     GROUP BY number, bucket
 """
 
+BEGINNINGS = f"""
+    WITH {ASKED}
+    SELECT coalesce((
+            SELECT (max(day) + 1)::timestamp AT TIME ZONE 'UTC'
+            FROM scriptday AS known
+            WHERE known.name = asked.name AND due IS NOT NULL
+                AND known.hostname = coalesce(asked.hostname, '')
+        ), (
+            SELECT min(date_started) FROM ({_either(
+                "true", "date_started", "ORDER BY date_started LIMIT 1"
+            )}) AS first
+        ))
+    FROM asked ORDER BY number
+"""
+
 # The last completion before the period, and those in it.
 GAPS = f"""
     WITH {ASKED}

@@ -105,11 +105,11 @@ class IScriptDaySet(Interface):
             Days of which it is known are left as they are.
         """
 
-    def getDays(since, until, name=None):
+    def getDays(since, until, names=None):
         """The days in a period.
 
         :param since: a `datetime.date`, or `None` for all.
         :param until: the same; this day is left out.
-        :param name: a script, or `None` for all.
+        :param names: a sequence of scripts, or `None` for all.
         :return: a list of `ScriptDay`, by name, host and day.
         """

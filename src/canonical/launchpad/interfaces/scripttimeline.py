@@ -124,6 +124,16 @@ class IScriptTimelineSet(Interface):
             out.
         """
 
+    def getBeginnings(tracks):
+        """From when on the runs that are on record show what was missed.
+
+        :param tracks: a sequence of `Track`; only their names and hosts are
+            used.
+        :return: for each track, the end of the last `ScriptDay` that knows
+            what was due, or else the start of the first success on record;
+            `None` if there is neither.
+        """
+
     def getGaps(tracks, since, until):
         """The times between completions that are longer than the patience.
 

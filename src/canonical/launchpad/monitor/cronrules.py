@@ -27,7 +27,8 @@ __all__ = [
 
 
 UNREPORTED = (
-    "unless it is in Python, it reports only once scriptactivity run runs it")
+    "its runs are recorded only if it is a LaunchpadCronScript, or if"
+    " \"scriptactivity run\" runs it")
 
 # Some commands sleep first, so that not all hosts start at once.
 SLEEP = re.compile(

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from canonical.launchpad.monitor.findscripts import SUFFIX
 from canonical.launchpad.monitor.programs import is_known_command
 from canonical.launchpad.monitor.schedule import check_schedule
-from canonical.launchpad.monitor.wrappers import SUFFIX
 
 
 __all__ = [

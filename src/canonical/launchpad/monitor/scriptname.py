@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import checked_text
-from canonical.launchpad.monitor.wrappers import SUFFIX
-from canonical.launchpad.monitor.wrappers import Script
-from canonical.launchpad.monitor.wrappers import only_script
+from canonical.launchpad.monitor.findscripts import SUFFIX
+from canonical.launchpad.monitor.findscripts import Script
+from canonical.launchpad.monitor.findscripts import only_script
 
 
 __all__ = [

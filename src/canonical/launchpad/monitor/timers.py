@@ -155,8 +155,8 @@ def _name(timer: Timer) -> tuple[str, list[str]]:
             if script.reports:
                 return script.name, []
     return unit, [
-        f"it reports only once ExecStart runs it by: scriptactivity run {unit}"
-    ]
+        "its runs are recorded only if ExecStart begins with: scriptactivity"
+        f" run {unit}"]
 
 
 def _values(text: str) -> dict[str, list[str]]:

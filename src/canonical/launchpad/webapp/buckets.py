@@ -6,13 +6,13 @@ import bisect
 import datetime
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from zope.component import getUtility
 
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptTimelineSet
+from canonical.launchpad.interfaces import ScriptDay
 from canonical.launchpad.interfaces import Track
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import is_due
@@ -23,6 +23,10 @@ from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import slots_of_period
 from canonical.launchpad.monitor.states import interval_ends
+from canonical.launchpad.webapp.periods import Period
+from canonical.launchpad.webapp.pruned import counts_with
+from canonical.launchpad.webapp.pruned import missed_of
+from canonical.launchpad.webapp.pruned import pruned_days
 from canonical.launchpad.webapp.rows import Row
 
 
@@ -30,9 +34,7 @@ __all__ = [
     "BLANK",
     "Bucket",
     "HAPPENED",
-    "Period",
     "buckets_of",
-    "period_until",
     "track_of",
     "usual_of",
 ]
@@ -44,30 +46,6 @@ BLANK = ""
 
 # The reason of the pause before a script was there.
 NEW = "new"
-
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-
-
-@dataclass(frozen=True)
-class Period:
-    """A period that is cut into buckets of the same width."""
-
-    since: datetime.datetime
-    width: datetime.timedelta
-    buckets: int
-
-    @property
-    def until(self) -> datetime.datetime:
-        """The end of the last bucket."""
-        return self.edge(self.buckets)
-
-    def edge(self, number: int) -> datetime.datetime:
-        """The start of a bucket."""
-        return self.since + number * self.width
-
-    def place(self, moment: datetime.datetime) -> float:
-        """Where a moment is: 0 at the start, and `buckets` at the end."""
-        return (moment - self.since) / self.width
 
 
 class Bucket(NamedTuple):
@@ -85,19 +63,6 @@ class Bucket(NamedTuple):
 
 NOTHING = Bucket(BLANK)
 PAUSED = Bucket("paused")
-
-
-def period_until(
-    at: datetime.datetime, length: datetime.timedelta, buckets: int
-) -> Period:
-    """A period whose last bucket contains a time.
-
-    Buckets begin at multiples of their width, so that a picture does not
-    change with each second.
-    """
-    width = length / buckets
-    until = EPOCH + ((at - EPOCH) // width + 1) * width
-    return Period(until - length, width, buckets)
 
 
 def usual_of(row: Row) -> tuple[float | None, float | None]:
@@ -138,7 +103,7 @@ def _slots(
 def buckets_of(
     rows: Sequence[Row], period: Period, at: datetime.datetime
 ) -> list[list[Bucket]]:
-    """What happened to each script, in each bucket; three statements.
+    """What happened to each script, in each bucket; five statements.
 
     :param at: the time at which what is due is decided.
     """
@@ -146,6 +111,8 @@ def buckets_of(
     tracks = [track_of(row, period) for row in rows]
     counts = timeline.getCounts(
         tracks, period.since, period.width, period.buckets)
+    beginnings = timeline.getBeginnings(tracks)
+    pruned = pruned_days(rows, period)
     by_interval = [
         number for number, row in enumerate(rows)
         if row.rule is not None and row.rule.schedule is None]
@@ -153,7 +120,9 @@ def buckets_of(
         [tracks[number] for number in by_interval], period.since,
         min(at, period.until)), strict=True))
     return [
-        _buckets(row, period, at, counts[number], gaps.get(number, ()))
+        _buckets(
+            row, period, at, counts[number], gaps.get(number, ()),
+            beginnings[number], pruned[number])
         for number, row in enumerate(rows)]
 
 
@@ -163,10 +132,12 @@ def _buckets(
     at: datetime.datetime,
     counts: dict[int, Counts],
     gaps: Sequence[tuple[datetime.datetime, datetime.datetime]],
+    beginning: datetime.datetime | None,
+    pruned: Sequence[ScriptDay],
 ) -> list[Bucket]:
     missed = [0] * period.buckets
     if row.case is not None and row.case.expectation.schedule is not None:
-        due = _due(row.case, period, at)
+        due = _due(row.case, period, at, beginning)
         missed = [
             max(0, number - counts[bucket].met) if bucket in counts else number
             for bucket, number in enumerate(due)]
@@ -179,6 +150,12 @@ def _buckets(
             if late < end:
                 for bucket in range(first, min(last + 1, period.buckets)):
                     missed[bucket] = 1
+    if pruned:
+        counts = counts_with(pruned, period, counts)
+        for bucket, number in missed_of(
+            pruned, period, row.hostname
+        ).items():
+            missed[bucket] += number
     paused = _paused(row.case, period, at)
     return [
         _bucket(counts.get(bucket, Counts()), missed[bucket])
@@ -188,9 +165,16 @@ def _buckets(
 
 
 def _due(
-    case: Case, period: Period, at: datetime.datetime
+    case: Case,
+    period: Period,
+    at: datetime.datetime,
+    beginning: datetime.datetime | None,
 ) -> list[int]:
-    """The number of slots in each bucket that count, and are due."""
+    """The number of slots in each bucket that count, and are due.
+
+    :param beginning: earlier slots do not count: no run is on record that
+        could have met them.
+    """
     rule = case.expectation
     slots = _slots(rule.schedule, rule.timezone, period)[1:]
     edges = _edges(period)
@@ -201,7 +185,10 @@ def _due(
         end = len(slots)
     else:
         end = bisect.bisect_right(slots, at - rule.grace)
-    places = [min(bisect.bisect_left(slots, edge), end) for edge in edges]
+    begin = bisect.bisect_left(slots, beginning) if beginning else 0
+    places = [
+        min(max(bisect.bisect_left(slots, edge), begin), end)
+        for edge in edges]
     return [
         later - earlier
         for earlier, later in zip(places, places[1:], strict=False)]

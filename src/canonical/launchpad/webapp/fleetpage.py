@@ -11,9 +11,8 @@ from pyramid.response import Response
 
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.incidents import ALL
-from canonical.launchpad.webapp.buckets import Period
+from canonical.launchpad.webapp.buckets import HAPPENED
 from canonical.launchpad.webapp.buckets import buckets_of
-from canonical.launchpad.webapp.buckets import period_until
 from canonical.launchpad.webapp.buckets import usual_of
 from canonical.launchpad.webapp.parameters import RANGES
 from canonical.launchpad.webapp.parameters import BadParameter
@@ -22,16 +21,20 @@ from canonical.launchpad.webapp.parameters import choice
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import number
 from canonical.launchpad.webapp.parameters import text
+from canonical.launchpad.webapp.periods import Period
+from canonical.launchpad.webapp.periods import period_until
 from canonical.launchpad.webapp.reading import reading
 from canonical.launchpad.webapp.rows import COLUMNS
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import selected
 from canonical.launchpad.webapp.snapshot import Snapshot
 from canonical.launchpad.webapp.strips import BUCKETS
+from canonical.launchpad.webapp.strips import WORDS
 from canonical.launchpad.webapp.strips import Strip
 from canonical.launchpad.webapp.strips import lines_of
 from canonical.launchpad.webapp.strips import strip_of
 from canonical.launchpad.webapp.templating import page
+from canonical.launchpad.webapp.words import seconds_words
 
 
 __all__ = [
@@ -98,6 +101,8 @@ def fleet(request: Any, snapshot: Snapshot) -> Response:
             for name in ("day", "week", "month")],
         period=period,
         lines=lines_of(period, snapshot.timezones),
+        bar_length=seconds_words(period.width.total_seconds()),
+        happened=[(state, WORDS[state]) for state in HAPPENED],
         earlier=address(path, values, page=number_of_page - 1)
         if number_of_page > 1 else None,
         later=address(path, values, page=number_of_page + 1)

@@ -109,7 +109,7 @@ def selected(
 ) -> list[Row]:
     """The rows that match all filters; an empty filter matches all.
 
-    :param search: a part of the name or the host, in any case.
+    :param search: parts of the name, the host or the tags, in any case.
     :param host: a host that a rule names.
     """
     words = search.casefold().split()
@@ -119,7 +119,8 @@ def selected(
         and (not host or row.hostname == host)
         and (not tag or tag in row.tags)
         and (not words or all(
-            word in f"{row.name} {row.hostname or ''}".casefold()
+            word in " ".join(
+                (row.name, row.hostname or "", *row.tags)).casefold()
             for word in words))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from pyramid.response import Response
@@ -14,9 +15,7 @@ from canonical.launchpad.monitor.expectation import rule_text
 from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.webapp.buckets import Bucket
-from canonical.launchpad.webapp.buckets import Period
 from canonical.launchpad.webapp.buckets import buckets_of
-from canonical.launchpad.webapp.buckets import period_until
 from canonical.launchpad.webapp.buckets import track_of
 from canonical.launchpad.webapp.buckets import usual_of
 from canonical.launchpad.webapp.fleetpage import script_path
@@ -28,9 +27,13 @@ from canonical.launchpad.webapp.parameters import choice
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import text
 from canonical.launchpad.webapp.parameters import time
+from canonical.launchpad.webapp.periods import Period
+from canonical.launchpad.webapp.periods import period_until
 from canonical.launchpad.webapp.plot import BUCKETS
 from canonical.launchpad.webapp.plot import FEW
 from canonical.launchpad.webapp.plot import plot_of
+from canonical.launchpad.webapp.pruned import columns_with
+from canonical.launchpad.webapp.pruned import pruned_days
 from canonical.launchpad.webapp.reading import reading
 from canonical.launchpad.webapp.responses import UnknownScript
 from canonical.launchpad.webapp.rows import Row
@@ -83,9 +86,10 @@ def script(request: Any, snapshot: Snapshot) -> Response:
     with reading():
         (buckets,) = buckets_of([row], period, snapshot.at)
         (by_day,) = buckets_of([row], days, snapshot.at)
-        columns = timeline.getColumns(
+        (pruned,) = pruned_days([row], period)
+        columns = columns_with(pruned, period, timeline.getColumns(
             track_of(row, period), period.since, period.width, period.buckets,
-            FEW)
+            FEW))
         try:
             runs = timeline.getPage(
                 name, host_shown, None,
@@ -129,6 +133,10 @@ def script(request: Any, snapshot: Snapshot) -> Response:
             for each in RANGES],
         length=length, spotlight=spotlight,
         days=_calendar(days, by_day, path, host),
+        calendar_counts=Counter(
+            WORDS.get(each.state, "without anything due")
+            for each in by_day).most_common(),
+        pruned_runs=sum(each.runs for each in pruned),
         runs=runs[:LISTED],
         next_runs=address(path, values, before=runs[LISTED - 1].key)
         if len(runs) > LISTED else None,
@@ -182,6 +190,8 @@ def _calendar(
     return [
         {
             "x": (first + number) // 7 * 15, "y": (first + number) % 7 * 15,
+            "day": f"{day:%Y-%m-%d}", "bucket": bucket,
+            "words": WORDS.get(bucket.state, "nothing was due"),
             "state": bucket.state, "glyph": GLYPHS.get(bucket.state, ""),
             "month": f"{day:%b}" if day.day == 1 else "",
             "title": f"{day.day} {day:%b}:"

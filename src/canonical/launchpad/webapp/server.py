@@ -10,7 +10,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 from waitress.server import create_server
 
-from canonical.launchpad.command.output import say
+from canonical.launchpad.command.printing import say
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import is_loopback
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from canonical.launchpad.webapp.buckets import BLANK
 from canonical.launchpad.webapp.buckets import HAPPENED
 from canonical.launchpad.webapp.buckets import Bucket
-from canonical.launchpad.webapp.buckets import Period
+from canonical.launchpad.webapp.periods import Period
 from canonical.launchpad.webapp.words import short_time
 
 
@@ -68,11 +68,15 @@ class Strip(NamedTuple):
     :ivar paths: the data of a path for each state.
     :ivar troubles: where bars are linked.
     :ivar words: what it shows, as a sentence.
+    :ivar details: the same for the times that are not as they should be.
+    :ivar counts: the number of bars in each state.
     """
 
     paths: dict[str, str]
     troubles: list[Trouble]
     words: str
+    details: str
+    counts: dict[str, int]
 
 
 class Line(NamedTuple):
@@ -110,7 +114,9 @@ def strip_of(buckets: Sequence[Bucket], period: Period) -> Strip:
         if counts[state])
     return Strip(
         {state: "".join(each) for state, each in paths.items()}, troubles,
-        f"Of {len(buckets)} bars: {said or 'nothing was due'}.")
+        f"Of {len(buckets)} bars: {said or 'nothing was due'}.",
+        "; ".join(each.title for each in troubles)
+        or "Nothing was failed, missed, late, or of unusual duration.", counts)
 
 
 def _groups(

@@ -136,8 +136,9 @@ class TestCrontab(CrontabTestCase):
         self.assertEqual(
             f"scriptactivity: {path}:1: {said}: @daily /srv/tidy_uploads.py\n",
             err)
-        self.assertIn(f"{path}:3\n       unless it is in Python", out)
-        self.assertEqual(1, out.count("unless it is in Python"))
+        unreported = "its runs are recorded only if it is"
+        self.assertIn(f"{path}:3\n       {unreported}", out)
+        self.assertEqual(1, out.count(unreported))
 
     def test_wrapping(self):
         text = b"# \xf6\n17 *\t* * * cd / && \xf6/a.sh\r\n@daily b %c"

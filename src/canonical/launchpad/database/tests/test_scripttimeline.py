@@ -10,6 +10,7 @@ from zope.interface.verify import verifyObject
 
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.interfaces import Track
 from canonical.launchpad.testing import LaunchpadObjectFactory
@@ -111,6 +112,25 @@ class TestCounts(TimelineTestCase):
             return tracer.number
         self.assertEqual(2, statements(1))
         self.assertEqual(2, statements(50))
+
+
+class TestBeginnings(TimelineTestCase):
+
+    def test_the_first_run_or_the_last_day_of_which_more_is_known(self):
+        self.run_at(3, hostname="a")
+        self.run_at(1, hostname="b")
+        tracks = [
+            Track("garbo", "a"), Track("garbo", "b"), Track("garbo", None),
+            Track("other", None)]
+        first, second = START + 3 * HOUR, START + HOUR
+        self.assertEqual(
+            [first, second, second, None], self.set.getBeginnings(tracks))
+        getUtility(IScriptDaySet).recordDue([
+            ("garbo", "a", START.date(), 1, 1),
+            ("other", "", START.date(), 1, 0)])
+        later = START + 24 * HOUR
+        self.assertEqual(
+            [later, second, second, later], self.set.getBeginnings(tracks))
 
 
 class TestGaps(TimelineTestCase):

@@ -227,7 +227,7 @@ class TestRemarks(unittest.TestCase):
             (found,), _ = rules_of(parse_crontab(
                 f"@daily {command}", "x", "UTC", False), AT)
             self.assertEqual(
-                not reports, "reports only once" in str(found.comments),
+                not reports, "are recorded only if" in str(found.comments),
                 command)
 
 

@@ -1,11 +1,17 @@
 """The server: its limits, and what it needs."""
 
+import base64
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
+import tempfile
 import threading
+import unittest
+from pathlib import Path
 
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
@@ -13,6 +19,7 @@ from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
 from canonical.launchpad.webapp.server import LIMITS
 from canonical.launchpad.webapp.server import may_listen
+from canonical.launchpad.webapp.tests.browsing import CHECKOUT
 from canonical.launchpad.webapp.tests.browsing import Server
 from canonical.launchpad.webapp.tests.support import WebTestCase
 from canonical.testing import PostgresLayer
@@ -227,6 +234,82 @@ class TestServe(CommandTestCase):
         self.assertIn(
             "cannot listen on nowhere.invalid:80: no such host; name another",
             err)
+
+
+@unittest.skipUnless(shutil.which("nginx"), "it needs nginx")
+class TestNginx(CommandTestCase):
+    """nginx in front of the server, with the configuration of the manual."""
+
+    def setUp(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        # The workers of nginx are another user.
+        self.directory.chmod(0o755)
+        conf = self.directory / "scriptactivity.conf"
+        conf.write_text("[web]\ntrusted_proxy: 127.0.0.1\n")
+        self.server = self.start_code(
+            RUN, "serve", "--listen", "127.0.0.1:0", LPCONFIG=str(conf))
+        self.addCleanup(self.server.communicate)
+        self.addCleanup(self.server.kill)
+        self.behind = int(self.server.stdout.readline()[:-2].rpartition(
+            ":")[2])
+        users = self.directory / "users"
+        users.write_text("anna:{PLAIN}secret\n")
+        manual = (CHECKOUT / "doctests" / "66-pages.rst").read_text()
+        (location,) = re.findall(
+            r"^    location / {.*?^    }$", manual, re.DOTALL | re.MULTILINE)
+        location = location.replace(
+            "127.0.0.1:8080", f"127.0.0.1:{self.behind}").replace(
+            "/etc/nginx/scripts.htpasswd", str(users))
+        (self.directory / "nginx.conf").write_text(
+            "pid nginx.pid; error_log stderr crit; events {}\n"
+            f"http {{ access_log off; server {{ listen 127.0.0.1:{self.port};"
+            f" {location} }} }}")
+        self.nginx()
+        self.addCleanup(self.nginx, "-s", "stop")
+
+    def nginx(self, *options):
+        """When it returns, nginx listens."""
+        subprocess.run([
+            "nginx", "-e", "stderr", "-p", str(self.directory), "-c",
+            str(self.directory / "nginx.conf"), *options], check=True,
+            stderr=subprocess.DEVNULL)
+
+    def get(self, port, source="127.0.0.1", password=None, **headers):
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=60, source_address=(source, 0))
+        if password is not None:
+            text = base64.b64encode(f"anna:{password}".encode()).decode()
+            headers["Authorization"] = f"Basic {text}"
+        connection.request("GET", "/", headers={
+            name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        return response
+
+    def test_whom_it_knows_may_look(self):
+        self.assertEqual(200, self.get(self.port, password="secret").status)
+        for headers in (
+            {}, {"password": "wrong"}, {"Remote_User": "anna"}
+        ):
+            self.assertEqual(401, self.get(self.port, **headers).status)
+
+    def test_past_it_nobody_may_look_from_another_address(self):
+        for headers in {}, {"Remote_User": "anna"}, {"password": "secret"}:
+            self.assertEqual(
+                401, self.get(self.behind, "127.0.0.2", **headers).status)
+
+    def test_pages_are_compressed_and_not_sent_twice(self):
+        response = self.get(
+            self.port, password="secret", Accept_Encoding="gzip")
+        self.assertEqual("gzip", response.headers["Content-Encoding"])
+        response = self.get(
+            self.port, password="secret", Accept_Encoding="gzip",
+            If_None_Match=response.headers["ETag"])
+        self.assertEqual(304, response.status)
 
 
 class TestFactory(CommandTestCase):

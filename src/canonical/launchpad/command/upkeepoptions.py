@@ -1,4 +1,4 @@
-"""The options and arguments of the commands for a long history."""
+"""The options of report, export, import and prune."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from canonical.launchpad.monitor.crontab import LONGEST
 from canonical.launchpad.monitor.crontab import Entry
 from canonical.launchpad.monitor.crontab import Note
+from canonical.launchpad.monitor.findscripts import after_options
+from canonical.launchpad.monitor.findscripts import scripts_in
 from canonical.launchpad.monitor.programs import ASSIGNMENT
 from canonical.launchpad.monitor.programs import BUILTINS
 from canonical.launchpad.monitor.programs import KEYWORDS
@@ -24,8 +26,6 @@ from canonical.launchpad.monitor.programs import SHELL
 from canonical.launchpad.monitor.scriptname import script_of
 from canonical.launchpad.monitor.shellcommand import Word
 from canonical.launchpad.monitor.shellcommand import simple_commands
-from canonical.launchpad.monitor.wrappers import after_options
-from canonical.launchpad.monitor.wrappers import scripts_in
 
 
 __all__ = [

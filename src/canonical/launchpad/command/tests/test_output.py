@@ -10,8 +10,8 @@ import uuid
 from zope.component import getUtility
 
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.command.kept import message_of
 from canonical.launchpad.command.main import main
+from canonical.launchpad.command.output import message_of
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.monitor.notices import notices_of

@@ -6,9 +6,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from canonical.launchpad.monitor.addrun import add_run
 from canonical.launchpad.monitor.cronrules import rules_of
 from canonical.launchpad.monitor.crontab import parse_crontab
+from canonical.launchpad.monitor.wrap import add_run
 
 
 AT = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)

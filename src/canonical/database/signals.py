@@ -1,4 +1,7 @@
-"""Ends a script in good order when a signal arrives."""
+"""Ends a script in good order when a signal arrives.
+
+It may wait for PostgreSQL then, and may be about to commit.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ from types import FrameType
 from typing import Any
 from typing import NoReturn
 
+from psycopg2.extensions import QueryCanceledError
+from storm.exceptions import DisconnectionError
+
 
 __all__ = [
     "DeadlySignals",
@@ -28,6 +34,10 @@ DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # How many seconds the server gets to cancel a statement.
 PATIENCE = 3.0
+
+# In seconds.  If a signal is handled while an error is raised, the error
+# appears within this time.
+AT_ONCE = 1.0
 
 
 class Killed(KeyboardInterrupt):
@@ -64,7 +74,6 @@ class DeadlySignals:
 
     :ivar arrived: an event that is set once a signal has arrived.
     :ivar signum: the last signal that has arrived, or `None`.
-    :ivar handled_at: when it was handled, by `time.monotonic`.
     """
 
     # A process has one main thread.  If the main() of a script runs another
@@ -76,7 +85,7 @@ class DeadlySignals:
         self.cut: Callable[[], None] = lambda: None
         self.arrived = threading.Event()
         self.signum: int | None = None
-        self.handled_at = 0.0
+        self._handled_at = 0.0
         self._handled = threading.Event()
         self._finished = threading.Event()
         self._finished.set()
@@ -117,21 +126,45 @@ class DeadlySignals:
         within some seconds after a signal, the connection is cut.
 
         :raises Killed: at the end, if a signal has arrived in the block and
-            nothing else is raised.
+            nothing is raised but that the connection is cut.
         """
         self.signum = None
         self.arrived.clear()
         self._finished.clear()
         try:
             yield
+        except DisconnectionError:
+            if self.signum is None:
+                raise
         finally:
             self._finished.set()
         if self.signum is not None:
             raise Killed(self.signum)
 
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """A context that raises `Killed` for errors that a signal has caused.
+
+        If a signal handler raises in Python code that psycopg2 calls, psycopg2
+        drops that exception and raises its own error.  If the code is a
+        function for COPY, the error quotes the exception.  If psycopg2 is
+        creating the error of a statement that was cancelled or cut, it raises
+        that error immediately.
+        """
+        try:
+            yield
+        except (DisconnectionError, QueryCanceledError) as error:
+            if self.signum is not None and (
+                isinstance(error, QueryCanceledError)
+                and Killed.__name__ in str(error)
+                or time.monotonic() - self._handled_at < AT_ONCE
+            ):
+                raise Killed(self.signum) from None
+            raise
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
-        self.handled_at = time.monotonic()
+        self._handled_at = time.monotonic()
         self.arrived.set()
         self._handled.set()
         if self._finished.is_set():

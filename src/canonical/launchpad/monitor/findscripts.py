@@ -1,4 +1,4 @@
-"""The scripts that a command of the shell runs, seen through its wrappers.
+"""Finds the scripts that a command of the shell runs, behind its wrappers.
 
 They are inferred from how people write crontabs.
 """
