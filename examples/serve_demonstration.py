@@ -17,8 +17,8 @@ import psycopg2
 from canonical.config import config
 from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
+from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import initZopeless
-from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.testing import demonstration as made
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application

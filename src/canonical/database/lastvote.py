@@ -1,20 +1,48 @@
-"""A function that runs as the last step before a COMMIT."""
+"""A COMMIT with a function that runs as the last step before it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import transaction
+from storm.exceptions import DisconnectionError
 
 from canonical.database.connection import in_transaction
+from canonical.database.connection import is_connected
 from canonical.database.connection import refuse_failed
+from canonical.database.connection import time_limit
+from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 
 
 __all__ = [
-    "LastVote",
+    "commit_with",
     "works_alone",
 ]
+
+
+def commit_with(
+    ztm: ZopelessTransactionManager,
+    function: Callable[[], None],
+    seconds: float,
+) -> None:
+    """Commit, and call `function` as the last step before; see `LastVote`.
+
+    :param seconds: the time limit of the COMMIT; 0 for no limit.
+    :raises storm.exceptions.DisconnectionError: if the connection was lost;
+        then the work may be committed or not.
+    :raises Exception: if the work is not committed.
+    """
+    transaction.get().join(LastVote(function))
+    store = main_store()
+    try:
+        with time_limit(ztm.cut, seconds) if seconds else nullcontext():
+            ztm.commit()
+    except Exception as error:
+        if isinstance(error, DisconnectionError) or is_connected(store):
+            raise
+        raise DisconnectionError(str(error)) from error
 
 
 class LastVote:

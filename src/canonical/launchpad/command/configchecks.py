@@ -19,6 +19,7 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.config.croncontrol import switches
 from canonical.config.timelimit import within
 from canonical.database.databaseuri import has_password
 from canonical.database.postgres import EmbeddedClusterError
@@ -38,7 +39,6 @@ from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.plaintext import single_line
-from canonical.launchpad.scripts.croncontrol import switches
 from canonical.launchpad.zcml import execute_zcml
 
 

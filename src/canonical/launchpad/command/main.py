@@ -16,6 +16,8 @@ from storm.exceptions import StormError
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.signals import DeadlySignals
+from canonical.database.signals import cause_of
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.interrupt import raise_when_interrupted
@@ -28,8 +30,6 @@ from canonical.launchpad.command.printing import use_local_zone
 from canonical.launchpad.command.program import is_for_nagios
 from canonical.launchpad.command.streams import OutputError
 from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.scripts.exitstatus import cause_of
-from canonical.launchpad.scripts.signals import DeadlySignals
 from canonical.launchpad.zcml import execute_zcml
 
 

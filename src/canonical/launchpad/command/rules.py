@@ -16,6 +16,7 @@ from pathlib import Path
 from zope.component import getUtility
 
 from canonical.config import config
+from canonical.config.croncontrol import switches
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import log_plainly
 from canonical.launchpad.interfaces import IScriptAttemptSet
@@ -29,7 +30,6 @@ from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.plaintext import nearest
-from canonical.launchpad.scripts.croncontrol import switches
 
 
 __all__ = [

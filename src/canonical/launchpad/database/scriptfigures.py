@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +13,8 @@ from zope.interface import implementer
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.execute import bind
 from canonical.launchpad.database.openattempts import open_attempts
-from canonical.launchpad.database.successes import successes
+from canonical.launchpad.database.successes import SUCCESSES
+from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
@@ -22,23 +25,27 @@ __all__ = [
 ]
 
 
-# The statement walks over an index once for each question and script.
-# `width_bucket` finds the slot of a run.  The slots of a schedule are sent
-# once, for all scripts with that schedule.
+# The statement walks over an index once for the runs in the slots of a script,
+# and once for those before them.  `width_bucket` finds the slot of a run.  The
+# slots of a schedule are sent once, for all scripts with that schedule.  Names
+# are sent as JSON, since psycopg2 would quote each of them.
 ASKED = """
     WITH asked AS (
-        SELECT * FROM unnest(
-            :numbers::integer[], :names::text[], :hostnames::text[],
-            :slots::integer[], :runs::integer[]
-        ) AS asked (number, name, hostname, slots, runs)
+        SELECT * FROM ROWS FROM (
+            json_array_elements_text(:names),
+            json_array_elements_text(:hostnames), unnest(:slots::integer[])
+        ) WITH ORDINALITY AS asked (name, hostname, slots, number)
     ), slots AS MATERIALIZED (
         -- Materialized, so that each text is parsed once, not for every run.
+        -- Without slots, each run is before them.
         SELECT number, starts::timestamptz[] AS starts, until,
-            skipped::integer[] AS skipped
+            skipped::integer[] AS skipped, runs,
+            coalesce((starts::timestamptz[])[1], 'infinity') AS since
         FROM unnest(
             :slot_numbers::integer[], :slot_starts::text[],
-            :slot_ends::timestamptz[], :slots_skipped::text[]
-        ) AS slots (number, starts, until, skipped)
+            :slot_ends::timestamptz[], :slots_skipped::text[],
+            :slot_runs::integer[]
+        ) AS slots (number, starts, until, skipped, runs)
     )
 """
 
@@ -60,7 +67,8 @@ SINCE_THEN = """
                 AND id = ANY (:seen) AS is_seen
         FROM scriptattempt AS run
         WHERE {run} AND date_started <= :at
-            AND date_started > coalesce(recent.last_started, '-infinity')
+            AND date_started > coalesce(
+                often.last_started, earlier.last_started, '-infinity')
     ) AS attempt
 """
 
@@ -70,50 +78,52 @@ def _figures(run: str) -> str:
 
     :param run: the condition that ``run`` belongs to a row of ``asked``.
     """
-    run_by_then = f"{run} AND date_completed <= :at"
-    latest = successes(
-        "date_started, date_completed", run_by_then,
-        "ORDER BY date_started DESC LIMIT asked.runs")
-    completions = successes(
-        "date_completed", run_by_then, "ORDER BY date_completed DESC LIMIT 1")
-    before = successes(
-        "1", f"{run_by_then} AND date_started < slots.starts[1]", "LIMIT 1")
-    in_slots = successes(
-        "width_bucket(date_started, slots.starts) AS slot, date_started",
-        f"{run_by_then} AND date_started >= slots.starts[1]")
+    by_then = f"{SUCCESSES} AS run WHERE {run} AND date_completed <= :at" \
+        f" AND {VALID}"
+    durations = """
+        array_agg(
+            date_part('epoch', date_completed - date_started)
+            ORDER BY date_started DESC) AS durations
+    """
     return f"""
         {ASKED}
-        SELECT asked.number, recent.last_started, completed.last_completed,
-            often.met, often.runs, recent.durations, begun.since,
-            begun.is_seen, begun.failures, begun.outcome, begun.reason,
-            begun.longest, begun.pid,
-            CASE WHEN NOT EXISTS ({before}) THEN often.first_started END
+        SELECT asked.number,
+            coalesce(often.last_started, earlier.last_started),
+            completed.date_completed, often.met, often.runs,
+            array_to_string(
+                (often.durations || earlier.durations)[1 : slots.runs], ' '),
+            begun.since, begun.is_seen, begun.failures, begun.outcome,
+            begun.reason, begun.longest, begun.pid,
+            CASE WHEN earlier.last_started IS NULL THEN often.first_started END
         FROM asked JOIN slots ON slots.number = asked.slots
         LEFT JOIN LATERAL (
-            SELECT max(date_started) AS last_started,
-                array_agg(
-                    date_part('epoch', date_completed - date_started)
-                    ORDER BY date_started DESC) AS durations
-            FROM (
-                SELECT * FROM ({latest}) AS either
-                ORDER BY date_started DESC LIMIT asked.runs
-            ) AS latest
-        ) AS recent ON true
-        LEFT JOIN LATERAL (
-            SELECT max(date_completed) AS last_completed
-            FROM ({completions}) AS either
-        ) AS completed ON true
-        LEFT JOIN LATERAL (
             SELECT count(DISTINCT slot) FILTER (WHERE counts) AS met,
-                count(*) FILTER (WHERE counts) AS runs,
-                min(date_started) AS first_started
+                count(*) FILTER (WHERE counts) AS runs, count(*) AS started,
+                min(date_started) AS first_started,
+                max(date_started) AS last_started, {durations}
             FROM (
-                SELECT date_started, slot,
-                    date_started < slots.until
-                        AND slot <> ALL (slots.skipped) AS counts
-                FROM ({in_slots}) AS run
-            ) AS started
+                SELECT *, date_started < slots.until
+                    AND slot <> ALL (slots.skipped) AS counts
+                FROM (
+                    SELECT date_started, date_completed,
+                        width_bucket(date_started, slots.starts) AS slot
+                    FROM {by_then} AND date_started >= slots.since
+                ) AS run
+            ) AS run
         ) AS often ON true
+        LEFT JOIN LATERAL (
+            SELECT max(date_started) AS last_started, {durations}
+            FROM (
+                SELECT date_started, date_completed
+                FROM {by_then} AND date_started < slots.since
+                ORDER BY date_started DESC
+                LIMIT greatest(slots.runs - often.started, 1)
+            ) AS run
+        ) AS earlier ON true
+        LEFT JOIN LATERAL (
+            SELECT date_completed FROM {by_then}
+            ORDER BY date_completed DESC LIMIT 1
+        ) AS completed ON true
         LEFT JOIN LATERAL (
             -- An attempt that certainly runs comes before one that may run.
             SELECT coalesce(
@@ -151,36 +161,33 @@ class ScriptFiguresSet:
         """See `IScriptFiguresSet`."""
         figures: dict[int, Figures] = {}
         attempts = open_attempts()
-        numbered = list(enumerate(inquiries))
-        for statement, asked in (
-            (ON_A_HOST, [
-                each for each in numbered if each[1].hostname is not None]),
-            (ON_ANY_HOST, [
-                each for each in numbered if each[1].hostname is None]),
-        ):
-            if asked:
-                figures.update(_ask(statement, asked, at, attempts))
-        return [figures[number] for number, _ in numbered]
+        numbers: dict[bool, list[int]] = {True: [], False: []}
+        for number, each in enumerate(inquiries):
+            numbers[each.hostname is None].append(number)
+        for is_any, those in numbers.items():
+            if those:
+                found = _ask(
+                    ON_ANY_HOST if is_any else ON_A_HOST,
+                    [inquiries[number] for number in those], at, attempts)
+                figures.update(zip(those, found, strict=True))
+        return [figures[number] for number in range(len(inquiries))]
 
 
 def _ask(
     statement: str,
-    asked: list[tuple[int, Inquiry]],
+    asked: list[Inquiry],
     at: datetime.datetime,
     attempts: dict[str, list[int]],
-) -> dict[int, Figures]:
-    slots: dict[Any, Inquiry] = {}
-    for _, each in asked:
-        slots.setdefault(_key(each), each)
+) -> list[Figures]:
+    keys = [_key(each) for each in asked]
+    slots = dict(zip(keys, asked, strict=True))
     numbers = {key: number for number, key in enumerate(slots)}
     rows = main_store().execute(*bind(statement, {
         "at": at,
         **attempts,
-        "numbers": [number for number, _ in asked],
-        "names": [each.name for _, each in asked],
-        "hostnames": [each.hostname for _, each in asked],
-        "slots": [numbers[_key(each)] for _, each in asked],
-        "runs": [each.runs for _, each in asked],
+        "names": _json([each.name for each in asked]),
+        "hostnames": _json([each.hostname for each in asked]),
+        "slots": [numbers[key] for key in keys],
         "slot_numbers": list(numbers.values()),
         "slot_starts": [
             "{" + ",".join(f'"{start}"' for start in each.slots) + "}"
@@ -189,24 +196,31 @@ def _ask(
         "slots_skipped": [
             "{" + ",".join(map(str, each.skipped)) + "}"
             for each in slots.values()],
+        "slot_runs": [each.runs for each in slots.values()],
     })).get_all()
-    return {
-        number: Figures(
-            _utc(started), _utc(completed), met, runs, tuple(durations or ()),
+    return [
+        Figures(
+            _utc(started), _utc(completed), met, runs,
+            tuple(map(float, (durations or "").split())),
             _utc(since), is_seen, failures, outcome, reason, _utc(longest),
             pid, _utc(first))
-        for number, started, completed, met, runs, durations, since, is_seen,
-        failures, outcome, reason, longest, pid, first in rows}
+        for _, started, completed, met, runs, durations, since, is_seen,
+        failures, outcome, reason, longest, pid, first in sorted(
+            rows, key=operator.itemgetter(0))]
+
+
+def _json(texts: list[str | None]) -> str:
+    return json.dumps(texts, ensure_ascii=False)
 
 
 def _key(inquiry: Inquiry) -> tuple[Any, ...]:
-    """A key that is equal for inquiries with the same slots.
+    """A key that is equal for inquiries with the same slots and runs.
 
     Scripts with the same schedule share one tuple of slots.  So the identity
     of the tuple is compared: to compare hundreds of times would take longer
     than to send them twice.
     """
-    return id(inquiry.slots), inquiry.until, inquiry.skipped
+    return id(inquiry.slots), inquiry.until, inquiry.skipped, inquiry.runs
 
 
 def _utc(moment: datetime.datetime | None) -> datetime.datetime | None:

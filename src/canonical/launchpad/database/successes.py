@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "NOT_AHEAD",
+    "SUCCESSES",
     "UNRECORDED",
     "VALID",
     "last_start",
@@ -41,6 +42,17 @@ UNRECORDED = """
             AND NOT EXISTS (
                 SELECT FROM scriptactivity AS recorded
                 WHERE recorded.run_key = attempt.run_key)
+    )
+"""
+
+
+# Both tables as one.  PostgreSQL finds the rows of each by index.
+SUCCESSES = f"""
+    (
+        SELECT name, hostname, date_started, date_completed
+        FROM scriptactivity
+        UNION ALL
+        {UNRECORDED}
     )
 """
 

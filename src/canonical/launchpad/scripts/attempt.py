@@ -1,62 +1,30 @@
 """An attempt: one run of a cron script, and the proof of its work.
 
-A run is in one of these states.  The label of an arrow is the function that
-changes the state, or the event that does::
-
-    begin()         commit()            record()
-    ------> begun ----------> committed ----------> recorded
-              |                   |                     ^
-              |                   | no database         | send_spool()
-              |                   +----------> spooled -+
-              |                   | killed              |
-              |                   +---------------------+ record_runs()
-              | fail()
-              +----------> failed, killed
-              | SIGKILL, a power cut
-              +----------> vanished      by endVanished(), of the next run here
-    end()
-    ------> skipped
-
-The row of the run in ``scriptattempt`` has the state: ``date_committed`` is
-set from *committed* on, and ``date_ended`` and ``outcome`` are set at the end
-of each path.
-
-``date_committed`` is the proof.  The transaction of the work writes it, as its
-last statement.  So the database alone shows whether the work was committed,
-even after a crash, a failover, or a COMMIT without an answer.
-
-In two cases there is no proof.  First, if other stores or data managers take
-part in the transaction: the store ``main`` could commit and another could then
-fail, and the proof would be false.  Second, if a script commits within
-``main()`` and leaves nothing uncommitted.  Then only the record, or a file in
-the spool, proves the success.  If the script is killed before that, the
-success is lost.  If the server loses transactions before that, by a failover
-or a crash with ``synchronous_commit=off``, the script cannot notice.
+The package `canonical.launchpad.scripts` draws its states.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import socket
 import threading
 import time
 import uuid
-from contextlib import nullcontext
+from functools import partial
 from logging import Logger
 from pathlib import Path
+from typing import Any
 
-import transaction
 from psycopg2.errors import ReadOnlySqlTransaction
 from storm.exceptions import DisconnectionError
 from zope.component import getUtility
 
-from canonical.database.connection import is_connected
 from canonical.database.connection import savepoint
-from canonical.database.connection import time_limit
 from canonical.database.errors import first_line
 from canonical.database.errors import is_final
-from canonical.database.lastvote import LastVote
+from canonical.database.lastvote import commit_with
 from canonical.database.lastvote import works_alone
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
@@ -64,11 +32,13 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.interfaces import UnrecordedRun
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
+from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import ending_of
-from canonical.launchpad.scripts.record import SHORTEST_TRY
 from canonical.launchpad.scripts.record import WorkLost
-from canonical.launchpad.scripts.record import record_or_spool
+from canonical.launchpad.scripts.record import in_time
+from canonical.launchpad.scripts.record import record_success
 from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.spool import spool_success
 
 
 __all__ = [
@@ -81,10 +51,6 @@ __all__ = [
 TIMEOUT = 5.0
 HURRY = 2.0
 
-# Seconds between two queries for the result of a COMMIT.
-PAUSE = 0.1
-
-
 UNPROTECTED = (
     "its success is lost if it is killed between its commit and its record")
 
@@ -95,13 +61,14 @@ class Attempt:
     If something about the run cannot be stored, a WARNING is logged, and it
     is not tried again.
 
-    :param is_kept: whether the run is kept in ``scriptattempt``.
     :param hurry: an event that is set once a signal has arrived.
     :param run_key, date_started: by default a new one, and now.
+    :ivar is_kept: whether the run is kept in ``scriptattempt``, as far as is
+        known.
     :ivar date_started: aware, in UTC.
-    :ivar is_in_doubt: whether it is unknown if the work is committed.
     :ivar state: ``"none"`` until the run is on record, ``"begun"``,
-        ``"committed"``, or ``"over"``.
+        ``"committed"``, ``"in doubt"`` while nobody knows whether it is, or
+        ``"over"``.
     """
 
     def __init__(
@@ -119,14 +86,16 @@ class Attempt:
         self._logger = logger
         self._pid = os.getpid()
         self._started = time.monotonic()
-        self._name = name
-        self._hostname = socket.gethostname()
-        self._run_key = run_key or uuid.uuid4()
-        self._is_kept = is_kept
-        self.is_in_doubt = False
-        self._has_proof = False
         self.date_started = (
             date_started or datetime.datetime.now(datetime.UTC))
+        self._run: dict[str, Any] = {
+            "name": name,
+            "hostname": socket.gethostname(),
+            "date_started": self.date_started,
+            "run_key": run_key or uuid.uuid4(),
+        }
+        self.is_kept = is_kept
+        self._has_proof = False
         self.state = "none"
 
     def date_completed(self) -> datetime.datetime:
@@ -140,20 +109,20 @@ class Attempt:
 
         :return: earlier runs whose success is not recorded yet.
         """
-        if not self._is_kept:
+        if not self.is_kept:
             return []
         try:
             with self._ztm.apart(TIMEOUT):
                 attempts = getUtility(IScriptAttemptSet)
                 attempts.endVanished()
-                self._put()
+                attempts.begin(**self._run)
                 unrecorded: list[UnrecordedRun] = attempts.getUnrecorded()
             self.state = "begun"
             return unrecorded
         except Exception as error:
-            self._is_kept = not is_final(error)
+            self.is_kept = not is_final(error)
             self._warn(
-                "The start of this run is not on record" if self._is_kept
+                "The start of this run is not on record" if self.is_kept
                 else f"This run is not on record, and {UNPROTECTED}", error)
             return []
 
@@ -163,37 +132,33 @@ class Attempt:
         :param seconds: the time limit of the COMMIT; 0 for no limit.
         :param patience: how many seconds to ask for the result if the COMMIT
             gets no answer.
-        :raises Exception: if the work is not committed, or if that is
-            unknown.
+        :raises DisconnectionError: if a signal has arrived, and the
+            connection was cut.
+        :raises SilentLaunchpadScriptFailure: if the work is not committed, or
+            if that is unknown.
         """
-        transaction.get().join(LastVote(self._prove))
-        store = main_store()
         try:
-            with time_limit(
-                self._ztm.cut, seconds
-            ) if seconds else nullcontext():
-                self._ztm.commit()
+            commit_with(self._ztm, self._prove, seconds)
         except Exception as error:
-            if not isinstance(error, DisconnectionError) and is_connected(
-                store
-            ):
-                raise
-            committed = self._has_proof and self._find_out(patience)
+            is_lost = isinstance(error, DisconnectionError)
+            committed = is_lost and self._has_proof and self._find_out(
+                patience)
             if committed is None:
-                self.is_in_doubt = True
+                self.state = "in doubt"
                 self._logger.error(
                     "The connection was lost during the commit, and it is not"
                     " known yet whether the work is committed.  If it is, the"
                     " next cron script records the success, or: scriptactivity"
                     " flush")
-            if not committed:
+            if not committed and is_lost and self._hurry.is_set():
                 raise
+            if committed is False:
+                self._logger.error(
+                    "The final commit failed: %s", first_line(error),
+                    exc_info=True)
+            if not committed:
+                raise SilentLaunchpadScriptFailure(1) from error
         self.state = "committed"
-
-    @property
-    def is_kept(self) -> bool:
-        """Is anything of it on record, or may it still be?"""
-        return self._is_kept
 
     @property
     def is_mine(self) -> bool:
@@ -216,16 +181,23 @@ class Attempt:
             either, or if the work is no longer in the database.
         """
         success = self.success(date_started, date_completed)
+        self.state = "over"
         try:
-            is_recorded = record_or_spool(
-                self._ztm, success, seconds, self._hurry, directory,
-                self._logger)
+            in_time(
+                partial(record_success, self._ztm, success), seconds,
+                self._hurry)
+            return True
         except WorkLost as lost:
             self.state = "begun"
             raise LaunchpadScriptFailure(
                 f"The success is not recorded: {lost}") from None
-        self.state = "over"
-        return is_recorded
+        except Exception as error:
+            self._logger.log(
+                logging.ERROR if is_final(error) else logging.WARNING, "%s",
+                spool_success(
+                    directory, success,
+                    f"The success is not recorded yet: {first_line(error)}"))
+            return False
 
     def success(
         self,
@@ -234,15 +206,11 @@ class Attempt:
     ) -> Success:
         """Its success, as it is to be recorded."""
         attempt = "committed" if self._has_proof else "begun"
+        run = {**self._run, "date_started": date_started}
         return Success(
-            name=self._name,
-            hostname=self._hostname,
-            date_started=date_started,
-            date_completed=date_completed,
-            run_key=self._run_key,
-            attempt=attempt if self._is_kept else "none",
-            database=self._ztm.database,
-        )
+            **run, date_completed=date_completed,
+            attempt=attempt if self.is_kept else "none",
+            database=self._ztm.database)
 
     def succeed(self) -> None:
         """End the run as a success without a record of the success."""
@@ -251,14 +219,14 @@ class Attempt:
 
     def fail(self, error: BaseException) -> None:
         """End the run as failed with `error`; its work is rolled back."""
-        if self.state in ("none", "begun") and not self.is_in_doubt:
+        if self.state in ("none", "begun"):
             self.end(*ending_of(error))
 
     def end(
         self, outcome: str, exit_status: int | None, reason: str | None
     ) -> None:
         """Put the end of the run on record; see `IScriptAttempt`."""
-        if not (self._is_kept and self.is_mine):
+        if not (self.is_kept and self.is_mine):
             return
         try:
             self.record_end(
@@ -283,27 +251,21 @@ class Attempt:
         :raises Exception: if it is not on record.
         """
         with self._ztm.apart(seconds):
-            self._put()
-            getUtility(IScriptAttemptSet).end(
-                self._run_key, outcome, exit_status=exit_status, reason=reason,
-                output=output)
-
-    def _put(self) -> None:
-        """Insert the row, unless it exists."""
-        getUtility(IScriptAttemptSet).begin(
-            self._name, run_key=self._run_key, hostname=self._hostname,
-            date_started=self.date_started)
+            attempts = getUtility(IScriptAttemptSet)
+            attempts.begin(**self._run)
+            attempts.end(
+                self._run["run_key"], outcome, exit_status=exit_status,
+                reason=reason, output=output)
 
     def _prove(self) -> None:
         """Write the proof, if only the store ``main`` has work."""
         store = main_store()
-        if not (self._is_kept and works_alone()):
+        if not (self.is_kept and works_alone()):
             return
         try:
             with savepoint(store, TIMEOUT):
                 getUtility(IScriptAttemptSet).markCommitted(
-                    self._run_key, self._name, self.date_started,
-                    self.date_completed(), self._hostname)
+                    date_committed=self.date_completed(), **self._run)
             self._has_proof = True
         except DisconnectionError:
             raise
@@ -316,23 +278,18 @@ class Attempt:
 
     def _find_out(self, patience: float) -> bool | None:
         """Has the work been committed?  `None` if that is unknown."""
-        deadline = time.monotonic() + patience
-        while True:
-            left = deadline - time.monotonic()
-            if self._hurry.is_set():
-                left = 0
-            try:
-                with self._ztm.apart(max(left, SHORTEST_TRY)):
-                    return bool(getUtility(IScriptAttemptSet).awaitCommitted(
-                        self._run_key, self._name, self.date_started,
-                        self._hostname))
-            except Exception as error:
-                self._logger.debug(
-                    "It is not known yet whether the work is committed: %s",
-                    first_line(error))
-            if left <= 0:
-                return None
-            self._hurry.wait(PAUSE)
+        def ask(seconds: float) -> bool:
+            with self._ztm.apart(seconds):
+                return bool(getUtility(
+                    IScriptAttemptSet).awaitCommitted(**self._run))
+
+        try:
+            return in_time(ask, patience, self._hurry)
+        except Exception as error:
+            self._logger.debug(
+                "It is not known yet whether the work is committed: %s",
+                first_line(error))
+            return None
 
     def _warn(self, what: str, error: Exception) -> None:
         self._logger.warning("%s: %s", what, first_line(error))

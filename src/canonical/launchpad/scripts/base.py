@@ -14,7 +14,6 @@ from optparse import OptionParser
 from pathlib import Path
 from typing import ClassVar
 
-from storm.exceptions import DisconnectionError
 from storm.exceptions import OperationalError
 
 from canonical.config import ConfigError
@@ -22,6 +21,7 @@ from canonical.config import config
 from canonical.database.connection import occupy_standard_descriptors
 from canonical.database.errors import first_line
 from canonical.database.postgres import EmbeddedClusterError
+from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import leave_stores_to_parent
@@ -32,9 +32,8 @@ from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import SilentLaunchpadScriptFailure
 from canonical.launchpad.scripts.exitstatus import call_main
-from canonical.launchpad.scripts.exitstatus import end_child
+from canonical.launchpad.scripts.exitstatus import children_end_here
 from canonical.launchpad.scripts.exitstatus import end_of_process
-from canonical.launchpad.scripts.exitstatus import ending_of
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.lock import lock_file_name
@@ -45,8 +44,6 @@ from canonical.launchpad.scripts.logger import script_logger
 from canonical.launchpad.scripts.metrics import send_duration
 from canonical.launchpad.scripts.record import others_may_wait
 from canonical.launchpad.scripts.record import record_runs
-from canonical.launchpad.scripts.signals import DeadlySignals
-from canonical.launchpad.scripts.signals import Killed
 from canonical.launchpad.scripts.spool import send_spool
 from canonical.launchpad.zcml import register_recording
 
@@ -57,11 +54,6 @@ __all__ = [
     "LaunchpadScriptFailure",
     "SilentLaunchpadScriptFailure",
 ]
-
-
-# How many seconds a script may spend on unrecorded successes of earlier runs;
-# once for the spool, and once for the database.
-SECONDS_FOR_OTHERS = 5.0
 
 
 class LaunchpadScript:
@@ -264,20 +256,15 @@ class LaunchpadScript:
             directory = config.path_of("scripts", "spool_directory")
             with others_may_wait(f"the spool {directory}", self.logger):
                 config.directory_for("scripts", "spool_directory")
-                send_spool(
-                    self.txn, directory, SECONDS_FOR_OTHERS, self.logger)
+                send_spool(self.txn, directory, self.logger)
         attempt = self._attempt = self._new_attempt()
         try:
             unrecorded = attempt.begin()
             with others_may_wait("the database", self.logger):
-                record_runs(
-                    self.txn, unrecorded, SECONDS_FOR_OTHERS, self.logger)
+                record_runs(self.txn, unrecorded, self.logger)
             leave = call_main(self.main, self._signals, self.logger)
-            with self._signals.deferred():
-                try:
-                    attempt.commit(commit_timeout, record_timeout)
-                except Exception as error:
-                    raise self._commit_failed(attempt, error) from error
+            with children_end_here(self.logger), self._signals.deferred():
+                attempt.commit(commit_timeout, record_timeout)
                 date_completed = attempt.date_completed()
                 self.logger.debug(
                     "Ran for %.3f s",
@@ -285,13 +272,9 @@ class LaunchpadScript:
                 self.record_activity(attempt.date_started, date_completed)
                 attempt.succeed()
         except BaseException as error:
-            if not attempt.is_mine:
-                end_child(error, self.logger)
             self.txn.disconnect()
             attempt.fail(error)
             raise
-        if not attempt.is_mine:
-            end_child(leave, self.logger)
         return leave
 
     def _exit_if_switched_off(self) -> None:
@@ -299,7 +282,7 @@ class LaunchpadScript:
         if not url:
             return
         # croncontrol is slow to import, and needed only with a control file.
-        from canonical.launchpad.scripts.croncontrol import cronscript_enabled
+        from canonical.config.croncontrol import cronscript_enabled
         if not cronscript_enabled(
             url, self.name, config.directory, self.logger
         ):
@@ -314,36 +297,33 @@ class LaunchpadScript:
                 f"The script's name cannot be recorded: {error}") from None
 
     def _lock_or_exit(self, blocking: bool, status: int) -> None:
+        """Lock the script, or record why not and exit.
+
+        :param status: the exit status if it is locked.
+        """
         if self._lock is not None and self._lock.is_held:
             return
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
+            return
         except LockTaken as taken:
-            self.logger.info("%s", taken)
-            self._keep("skipped", status, str(taken))
-            sys.exit(status)
+            outcome, reason = "skipped", str(taken)
+            self.logger.info("%s", reason)
         except OSError as error:
-            failure = LaunchpadScriptFailure(
-                f"Cannot lock {self.lockfilepath}: {error.strerror}")
-            self.logger.error("%s", failure)
-            self._keep(*ending_of(failure))
-            sys.exit(1)
+            outcome, status = "failure", 1
+            reason = f"Cannot lock {self.lockfilepath}: {error.strerror}"
+            self.logger.error("%s", reason)
         except ConfigError as error:
             self.logger.error("%s", error)
             sys.exit(2)
-
-    def _keep(
-        self, outcome: str, exit_status: int | None, reason: str
-    ) -> None:
-        """Record an attempt that ends before its work."""
-        if not self._is_recorded:
-            return
-        try:
-            with self._connected("read_committed"):
-                self._new_attempt().end(outcome, exit_status, reason)
-        except Exception as error:
-            self.logger.warning(
-                "This run is not on record: %s", first_line(error))
+        if self._is_recorded:
+            try:
+                with self._connected("read_committed"):
+                    self._new_attempt().end(outcome, status, reason)
+            except Exception as error:
+                self.logger.warning(
+                    "This run is not on record: %s", first_line(error))
+        sys.exit(status)
 
     def _new_attempt(self) -> Attempt:
         return Attempt(
@@ -369,21 +349,6 @@ class LaunchpadScript:
             LaunchpadScript._running -= 1
             if was_installed is None:
                 self.txn.uninstall()
-
-    def _commit_failed(
-        self, attempt: Attempt, error: Exception
-    ) -> BaseException:
-        """The exception to raise for a failed commit."""
-        if self._signals.signum is not None and isinstance(
-            error, DisconnectionError
-        ):
-            return Killed(self._signals.signum)
-        if attempt.is_in_doubt:
-            # `Attempt.commit` has logged it.
-            return SilentLaunchpadScriptFailure(1)
-        self.logger.error(
-            "The final commit failed: %s", first_line(error), exc_info=True)
-        return SilentLaunchpadScriptFailure(1)
 
 
 class LaunchpadCronScript(LaunchpadScript):

@@ -34,9 +34,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# Seconds that are spent on successes that others have left.
-SECONDS_FOR_OTHERS = 5.0
-
 # Seconds after which what has failed is not tried again.
 RETRIES = 0.5
 
@@ -75,11 +72,9 @@ class Clerk:
             with others_may_wait(f"the spool {directory}", logger):
                 if directory.exists():
                     send_spool(
-                        ztm, directory, SECONDS_FOR_OTHERS, logger,
-                        self._is_over)
+                        ztm, directory, logger, hurry=self._is_over)
             with others_may_wait("the database", logger):
-                record_runs(
-                    ztm, unrecorded, SECONDS_FOR_OTHERS, logger, self._is_over)
+                record_runs(ztm, unrecorded, logger, hurry=self._is_over)
         if not self._is_over.is_set():
             # The work may last for hours.
             ztm.disconnect()

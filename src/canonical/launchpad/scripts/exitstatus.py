@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,30 +12,21 @@ from contextlib import suppress
 from logging import Logger
 from typing import NoReturn
 
-from psycopg2.extensions import QueryCanceledError
-from storm.exceptions import DisconnectionError
-
 from canonical.config import ConfigError
-from canonical.launchpad.scripts.signals import DeadlySignals
-from canonical.launchpad.scripts.signals import Killed
-from canonical.launchpad.scripts.signals import die_of
+from canonical.database.signals import DeadlySignals
+from canonical.database.signals import cause_of
+from canonical.database.signals import die_of
 
 
 __all__ = [
     "LaunchpadScriptFailure",
     "SilentLaunchpadScriptFailure",
     "call_main",
-    "cause_of",
-    "end_child",
+    "children_end_here",
     "end_of_process",
     "ending_of",
     "failure_status",
 ]
-
-
-# In seconds.  If a signal is handled while an error is raised, the error
-# appears within this time.
-AT_ONCE = 1.0
 
 
 class LaunchpadScriptFailure(Exception):
@@ -76,55 +66,46 @@ def call_main(
 ) -> SystemExit | None:
     """Call `main`, and distinguish success from failure if it exits.
 
-    If `main` has forked, and a child returns from it, the child ends here.
-    Only the process that started the script goes on.
-
     :return: the `SystemExit` if `main` has succeeded with `sys.exit`.
     :raises LaunchpadScriptFailure: for a `sys.exit` with a text.
     :raises SilentLaunchpadScriptFailure: for a `sys.exit` with a status other
         than 0.
     """
-    pid = os.getpid()
-    leave: BaseException | None = None
     try:
-        main()
+        with children_end_here(logger):
+            main()
+    except SystemExit as leave:
+        if leave.code is None or leave.code == 0:
+            return leave
+        if isinstance(leave.code, int):
+            raise SilentLaunchpadScriptFailure(leave.code) from None
+        raise LaunchpadScriptFailure(leave.code) from None
     except BaseException as error:
-        leave = cause_of(error, signals)
-    if os.getpid() != pid:
-        end_child(leave, logger)
-    if not isinstance(leave, SystemExit):
-        if leave is not None:
-            raise leave
-        return None
-    if leave.code is None or leave.code == 0:
-        return leave
-    if isinstance(leave.code, int):
-        raise SilentLaunchpadScriptFailure(leave.code)
-    raise LaunchpadScriptFailure(leave.code)
+        cause = cause_of(error, signals)
+        if cause is error:
+            raise
+        raise cause from None
+    return None
 
 
-def cause_of(
-    error: BaseException, signals: DeadlySignals
-) -> BaseException:
-    """A `Killed` if a signal has caused `error`, else `error`.
+@contextmanager
+def children_end_here(logger: Logger) -> Iterator[None]:
+    """End a child of the script when it leaves the block, in whatever way.
 
-    If a signal handler raises in Python code that psycopg2 calls, psycopg2
-    drops that exception and raises its own error.  If the code is a function
-    for COPY, the error quotes the exception.  If psycopg2 is creating the
-    error of a statement that was cancelled or cut, it raises that error
-    immediately.
+    Only the process that has entered the block goes on.
     """
-    if signals.signum is not None and (
-        isinstance(error, QueryCanceledError)
-        and Killed.__name__ in str(error)
-        or isinstance(error, (DisconnectionError, QueryCanceledError))
-        and time.monotonic() - signals.handled_at < AT_ONCE
-    ):
-        return Killed(signals.signum)
-    return error
+    pid = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() != pid:
+            _end_child(error, logger)
+        raise
+    if os.getpid() != pid:
+        _end_child(None, logger)
 
 
-def end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
+def _end_child(leave: BaseException | None, logger: Logger) -> NoReturn:
     """End a child of the script without the cleanup of the parent.
 
     :param leave: the exception that ends the child, or `None` if it has

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from logging import Logger
-from pathlib import Path
+from typing import TypeVar
 
 from zope.component import getUtility
 
@@ -29,19 +28,16 @@ from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.interfaces import UnrecordedRun
-from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
-from canonical.launchpad.scripts.spool import NotSpooled
 from canonical.launchpad.scripts.spool import Success
-from canonical.launchpad.scripts.spool import spool_success
 
 
 __all__ = [
+    "SECONDS_FOR_OTHERS",
     "SHORTEST_TRY",
     "WorkLost",
+    "each_in_time",
     "in_time",
     "others_may_wait",
-    "record_committed",
-    "record_or_spool",
     "record_runs",
     "record_success",
 ]
@@ -54,6 +50,12 @@ LONGEST_PAUSE = 5.0
 # The shortest and the longest time limit of a try, in seconds.
 SHORTEST_TRY = 1.0
 LONGEST_TRY = 60.0
+
+# How many seconds a run may spend on successes of earlier runs; once for the
+# spool, and once for the database.
+SECONDS_FOR_OTHERS = 5.0
+
+T = TypeVar("T")
 
 
 class WorkLost(Exception):
@@ -79,7 +81,7 @@ def record_success(
     :raises WorkLost: if its attempt should have the proof, but has none.
     :raises Exception: if the success is not recorded, or if that is unknown.
     """
-    with ztm.apart(min(max(seconds, SHORTEST_TRY), LONGEST_TRY)):
+    with ztm.apart(seconds):
         make_durable(main_store())
         attempt_set = getUtility(IScriptAttemptSet)
         if success.attempt == "begun":
@@ -100,11 +102,13 @@ def record_success(
 
 
 def in_time(
-    record: Callable[[float], None], seconds: float, hurry: threading.Event
-) -> None:
-    """Record something.  If that fails, try again over a new connection.
+    call: Callable[[float], T], seconds: float, hurry: threading.Event
+) -> T:
+    """Call a function that uses the database, and return what it returns.
 
-    :param record: what records, within so many seconds.
+    If that fails, try again over a new connection.
+
+    :param call: takes the time limit of a try, in seconds.
     :param seconds: how long to try.
     :param hurry: an event; once it is set, there is no further try.
     :raises Exception: the error of the last try.
@@ -113,10 +117,9 @@ def in_time(
     pause = FIRST_PAUSE
     refused = 0
     while True:
-        left = SHORTEST_TRY if hurry.is_set() else deadline - time.monotonic()
+        left = 0.0 if hurry.is_set() else deadline - time.monotonic()
         try:
-            record(left)
-            return
+            return call(min(max(left, SHORTEST_TRY), LONGEST_TRY))
         except WorkLost:
             raise
         except Exception as error:
@@ -130,42 +133,6 @@ def in_time(
         if not refused:
             hurry.wait(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def record_or_spool(
-    ztm: ZopelessTransactionManager,
-    success: Success,
-    seconds: float,
-    hurry: threading.Event,
-    directory: Path,
-    logger: Logger,
-) -> bool:
-    """Record a success, or spool it if it cannot be recorded in time.
-
-    :param directory: the directory of the spool.
-    :param seconds, hurry: as in `in_time`.
-    :return: whether the success is recorded.
-    :raises LaunchpadScriptFailure: if it cannot be spooled either.
-    :raises WorkLost: as `record_success` does.
-    """
-    try:
-        in_time(partial(record_success, ztm, success), seconds, hurry)
-        return True
-    except WorkLost:
-        raise
-    except Exception as error:
-        cause = error
-    level = logging.ERROR if is_final(cause) else logging.WARNING
-    why = f"The success is not recorded yet: {first_line(cause)}"
-    try:
-        logger.log(level, "%s", spool_success(directory, success, why))
-    except NotSpooled as error:
-        if success.attempt != "committed":
-            raise LaunchpadScriptFailure(str(error)) from None
-        logger.log(
-            level, "%s.  The next cron script records it, or: scriptactivity"
-            " flush", why)
-    return False
 
 
 @contextmanager
@@ -183,60 +150,57 @@ def others_may_wait(where: str, logger: Logger) -> Iterator[None]:
             first_line(error))
 
 
-def record_committed(
-    ztm: ZopelessTransactionManager, seconds: float, logger: Logger
-) -> int:
-    """Record the runs of all hosts that are committed and not recorded.
-
-    :param seconds: stop after this time, and leave the rest.
-    :return: the number of recorded successes.
-    :raises Exception: if runs could not be recorded: the error of the last of
-        them.
-    """
-    with ztm.apart(SHORTEST_TRY):
-        runs = getUtility(IScriptAttemptSet).getUnrecorded()
-    return record_runs(ztm, runs, seconds, logger)
-
-
-def record_runs(
-    ztm: ZopelessTransactionManager,
-    runs: Iterable[UnrecordedRun],
+def each_in_time(
+    successes: Iterable[T],
+    record: Callable[[T], bool],
     seconds: float,
-    logger: Logger,
-    hurry: threading.Event | None = None,
+    hurry: threading.Event | None,
 ) -> int:
-    """Record runs that are committed and not recorded.
+    """Record successes of other runs.
 
     If one cannot be recorded, for example because another session has locked
     its row, the others are still recorded.
 
+    :param record: records one; returns whether it is recorded now.
+    :param seconds: stop after this time, and leave the rest.
     :param hurry: once this is set, stop.
-    :param seconds, return, raises: as in `record_committed`.
+    :return: how many are recorded.
+    :raises Exception: if some could not be recorded: the error of the last.
     """
     deadline = time.monotonic() + seconds
     recorded = 0
     failure: Exception | None = None
-    for run in runs:
+    for success in successes:
         if time.monotonic() > deadline or hurry and hurry.is_set():
             break
-        success = Success(
-            name=run.name,
-            hostname=run.hostname,
-            date_started=run.date_started,
-            date_completed=run.date_committed,
-            run_key=run.run_key,
-            attempt="committed",
-            database=ztm.database,
-        )
         try:
-            record_success(ztm, success, SHORTEST_TRY)
-            recorded += 1
-        except (TypeError, ValueError) as error:
-            logger.error(
-                "The success of run %s cannot be recorded: %s",
-                run.run_key, first_line(error))
+            recorded += record(success)
         except Exception as error:
             failure = error
     if failure is not None:
         raise failure
     return recorded
+
+
+def record_runs(
+    ztm: ZopelessTransactionManager,
+    runs: Iterable[UnrecordedRun],
+    logger: Logger,
+    seconds: float = SECONDS_FOR_OTHERS,
+    hurry: threading.Event | None = None,
+) -> int:
+    """Record runs whose proof is in the database; see `each_in_time`."""
+    def record(run: UnrecordedRun) -> bool:
+        success = Success(
+            run.name, run.hostname, run.date_started, run.date_committed,
+            run.run_key, "committed", ztm.database)
+        try:
+            record_success(ztm, success, SHORTEST_TRY)
+        except (TypeError, ValueError) as error:
+            logger.error(
+                "The success of run %s cannot be recorded: %s",
+                run.run_key, first_line(error))
+            return False
+        return True
+
+    return each_in_time(runs, record, seconds, hurry)

@@ -195,7 +195,7 @@ def _streams(
 
 def _leave_if_switched_off(order: Order, url: str) -> None:
     # Slow to import, for those who switch nothing off.
-    from canonical.launchpad.scripts.croncontrol import cronscript_enabled
+    from canonical.config.croncontrol import cronscript_enabled
     from canonical.launchpad.scripts.logger import log_to_stderr
     logger = log_to_stderr()
     if not cronscript_enabled(url, order.name, config.directory, logger):

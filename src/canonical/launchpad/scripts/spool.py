@@ -17,7 +17,6 @@ import json
 import os
 import stat
 import threading
-import time
 import uuid
 from contextlib import suppress
 from logging import Logger
@@ -27,6 +26,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from canonical.database.errors import first_line
+from canonical.launchpad.scripts.exitstatus import LaunchpadScriptFailure
 
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ __all__ = [
     "DamagedFile",
     "NotSpooled",
     "Success",
-    "as_json",
     "read_success",
     "send_spool",
     "spool_success",
@@ -72,11 +71,11 @@ class Success(NamedTuple):
     database: str
 
 
-class DamagedFile(Exception):
+class DamagedFile(ValueError):
     """A file in the spool is not a success.  The text says why."""
 
 
-class NotSpooled(Exception):
+class NotSpooled(LaunchpadScriptFailure):
     """A success cannot be spooled; the text says why, and what to do."""
 
 
@@ -92,7 +91,7 @@ def write_success(directory: Path, success: Success) -> Path:
     unfinished = path.with_suffix(f"{UNFINISHED}{os.getpid()}")
     try:
         with unfinished.open("x", encoding="utf-8") as file:
-            file.write(as_json(success) + "\n")
+            file.write(_as_json(success) + "\n")
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
@@ -114,23 +113,27 @@ def spool_success(directory: Path, success: Success, why: str) -> str:
     """Keep a success in the spool; return what there is to log.
 
     :param why: it is not recorded.
-    :raises NotSpooled: if it cannot be kept.
+    :raises NotSpooled: if it cannot be kept, and has no proof either.
     """
     try:
         path = write_success(directory, success)
     except OSError as error:
+        if success.attempt == "committed":
+            return (
+                f"{why}.  The next cron script records it, or: scriptactivity"
+                " flush")
         raise NotSpooled(
             f"{why}.  It cannot be spooled either:"
             f" {first_line(error)}.  Put this line"
             " into a file in the spool that ends in .json, then run"
-            f" scriptactivity flush: {as_json(success, indent=None)}"
+            f" scriptactivity flush: {_as_json(success, indent=None)}"
         ) from None
     return (
         f"{why}.  It is spooled in {path}, and the next cron script on this"
         " host records it.")
 
 
-def as_json(success: Success, indent: int | None = 4) -> str:
+def _as_json(success: Success, indent: int | None = 4) -> str:
     """The text of the file of a success."""
     values = success._asdict()
     for name in "date_started", "date_completed":
@@ -205,72 +208,51 @@ def spooled_paths(directory: Path) -> list[Path]:
 def send_spool(
     ztm: ZopelessTransactionManager,
     directory: Path,
-    seconds: float,
     logger: Logger,
+    seconds: float | None = None,
     hurry: threading.Event | None = None,
 ) -> int:
     """Record the successes in the spool that belong to the current database.
 
-    If one cannot be recorded, the others are still recorded.
-
-    :param seconds: stop after this time, and leave the rest.
-    :param hurry: once this is set, stop.
-    :return: the number of successes that have moved to the database.
+    :param seconds, hurry, return, raises: as in `record.each_in_time`.
     :raises OSError: if the spool cannot be read.
-    :raises Exception: if successes could not be recorded: the error of the
-        last of them.
-    """
-    deadline = time.monotonic() + seconds
-    _remove_unfinished(directory)
-    sent = 0
-    failure: Exception | None = None
-    for path in spooled_paths(directory):
-        if time.monotonic() > deadline or hurry and hurry.is_set():
-            break
-        try:
-            sent += _send(ztm, path, logger)
-        except FileNotFoundError:
-            # Another process was faster.
-            pass
-        except DamagedFile as error:
-            _set_aside(path, f"it is not a success: {error}", logger)
-        except OSError as error:
-            logger.debug("Left in the spool: %s", error)
-        except Exception as error:
-            failure = error
-    if failure is not None:
-        raise failure
-    return sent
-
-
-def _send(
-    ztm: ZopelessTransactionManager, path: Path, logger: Logger
-) -> bool:
-    """Record the success in a file, and remove the file.
-
-    :return: whether it belongs to this database and is now on record.
     """
     # It imports this module, which a run needs before it has a database.
     from canonical.launchpad.scripts import record
-    success = read_success(path)
-    is_at_home = success.database in ("", ztm.database)
-    try:
-        if not is_at_home and success.attempt != "committed":
-            raise record.WorkLost
-        record.record_success(ztm, success, record.SHORTEST_TRY)
-    except record.WorkLost as lost:
-        if is_at_home:
-            _set_aside(path, lost, logger)
-        else:
-            logger.debug(
-                "Left in the spool, since it belongs to the database %s: %s",
-                success.database, path)
-        return False
-    except (TypeError, ValueError) as error:
-        _set_aside(path, f"it is not a success: {first_line(error)}", logger)
-        return False
-    _remove(path)
-    return True
+
+    def send(path: Path) -> bool:
+        """Record the success in a file, and remove the file."""
+        try:
+            success = read_success(path)
+            is_at_home = success.database in ("", ztm.database)
+            if not is_at_home and success.attempt != "committed":
+                raise record.WorkLost
+            record.record_success(ztm, success, record.SHORTEST_TRY)
+        except FileNotFoundError:
+            # Another process was faster.
+            return False
+        except OSError as error:
+            logger.debug("Left in the spool: %s", error)
+            return False
+        except record.WorkLost as lost:
+            if is_at_home:
+                _set_aside(path, lost, logger)
+            else:
+                logger.debug(
+                    "Left in the spool, since it belongs to the database %s:"
+                    " %s", success.database, path)
+            return False
+        except (TypeError, ValueError) as error:
+            _set_aside(
+                path, f"it is not a success: {first_line(error)}", logger)
+            return False
+        _remove(path)
+        return True
+
+    _remove_unfinished(directory)
+    return record.each_in_time(
+        spooled_paths(directory), send,
+        record.SECONDS_FOR_OTHERS if seconds is None else seconds, hurry)
 
 
 def _set_aside(path: Path, why: object, logger: Logger) -> None:

@@ -160,8 +160,8 @@ def plot_of(
         dots, ranges, marks,
         spotlight and (x(spotlight[0]), round(
             x(spotlight[1]) - x(spotlight[0]), 1)),
-        f"{runs} runs from {short_time(period.since)} to"
-        f" {short_time(period.until)}, {len(failures)} failures,"
+        f"{_number(runs, 'run')} from {short_time(period.since)} to"
+        f" {short_time(period.until)}, {_number(len(failures), 'failure')},"
         f" {sum(bucket.missed for bucket in buckets)} missed.")
 
 
@@ -195,6 +195,10 @@ class _Scale:
         top = self.y(high) if high else TOP
         bottom = self.y(low) if low else TOP + HEIGHT
         return top, round(bottom - top, 1)
+
+
+def _number(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _took(attempt: Any, at: datetime.datetime) -> float:

@@ -68,4 +68,7 @@ def page(request: Any, template: str, **values: Any) -> Response:
         instance=settings["scriptactivity.instance"],
         **{"refresh": None, "worst": "ok", "trouble": None, "at": None,
            **values})
-    return Response(text, content_type="text/html", charset="utf-8")
+    # The macro of the layout begins after it.
+    return Response(
+        f"<!DOCTYPE html>\n{text}", content_type="text/html",
+        charset="utf-8")

@@ -112,6 +112,37 @@ class TestCheck(CheckTestCase):
                 " main.execute_zcml = lambda: {}['surprise'];"
                 f" {RUN}", "check", "--nagios"))
 
+    def test_the_number_of_statements_does_not_depend_on_the_rules(self):
+        code = f"""
+            import atexit, sys
+            from storm.tracer import install_tracer
+            class Counter:
+                statements = 0
+                def connection_raw_execute(self, *args):
+                    Counter.statements += 1
+            install_tracer(Counter())
+            atexit.register(lambda: print(Counter.statements, file=sys.stderr))
+            {RUN}
+        """
+
+        def statements():
+            _, _, counted = self.run_code(
+                textwrap.dedent(code), "check", "--at", AT, "--expectations",
+                str(self.expectations))
+            return int(counted)
+
+        few = statements()
+        more = "".join(
+            f'<lp:script name="{name}-{number}" {rule} />'
+            for number in range(30) for name, rule in (
+                ("any", 'schedule="*/5 * * * *"'),
+                ("both", 'every="1h" hosts="a b"'),
+                ("after", f'schedule="@daily" after="any-{number}"')))
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace("</configure>", f"{more}</configure>")))
+        self.assertEqual(few, statements())
+        self.assertLessEqual(few, 8)
+
     def test_some_scripts_or_a_host_only(self):
         self.assertEqual((0, [("fine", None, "ok")]), self.states("fine"))
         self.assertEqual(

@@ -4,6 +4,7 @@ The server and its standby run for all tests here.  The standby stops to
 receive, or receives again, as a test says.
 """
 
+import contextlib
 import datetime
 import os
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 
 from psycopg2.extensions import make_dsn
@@ -21,6 +23,7 @@ from canonical.database.replica import check_lag
 from canonical.launchpad.scripts.tests.faults import crash_server
 from canonical.launchpad.scripts.tests.ground import Ground
 from canonical.launchpad.scripts.tests.runsupport import PROGRAM
+from canonical.launchpad.scripts.tests.serving import pages
 from canonical.launchpad.scripts.tests.torture.failover import Standby
 from canonical.testing import PostgresLayer
 
@@ -75,8 +78,8 @@ class TestReplica(unittest.TestCase):
         self.directory = Path(temporary.name)
         (self.directory / "rules.zcml").write_text(RULES)
 
-    def command(self, *arguments, role="postgres"):
-        """The exit status, and what it has printed."""
+    def environment(self, role="postgres"):
+        """An environment whose configuration names the replica, too."""
         configuration = self.directory / "test.conf"
         uri, read_uri = (
             make_dsn(**{**each.parameters, "user": role})
@@ -84,8 +87,11 @@ class TestReplica(unittest.TestCase):
         configuration.write_text(
             f"[database]\nuri: {uri}\nread_uri: {read_uri}\n"
             "[monitor]\nexpectations: rules.zcml\n")
-        environment = {**os.environ, "LPCONFIG": str(configuration)}
-        del environment["LP_DATABASE_URI"]
+        return {"LPCONFIG": str(configuration), "LP_DATABASE_URI": ""}
+
+    def command(self, *arguments, role="postgres"):
+        """The exit status, and what it has printed."""
+        environment = {**os.environ, **self.environment(role)}
         process = subprocess.run(
             [sys.executable, "-c", PROGRAM.format(""), *arguments],
             env=environment, capture_output=True, text=True, timeout=60,
@@ -117,22 +123,40 @@ class TestReplica(unittest.TestCase):
         self.assertIn("tidy", out)
         self.standby.receive()
 
-    def test_checks_ask_the_replica(self):
+    @contextlib.contextmanager
+    def only_the_replica_is_asked(self):
         """The primary sees no statement, and the replica sees them all."""
         self.standby.receive()
         self.ground.query(SUCCESS)
         self.standby.catch_up()
-        count = "SELECT sum(idx_scan) + sum(seq_scan) FROM pg_stat_user_tables"
-        before, after = [], []
-        for seen in before, after:
-            for each in self.ground, self.standby:
-                each.query("SELECT pg_stat_clear_snapshot()")
-                seen.extend(each.query(count))
-            if seen is before:
-                status, out, err = self.command("check", "--nagios")
-                self.assertIn("lag=", out)
+        before = self.scans()
+        yield
+        after = self.scans()
         self.assertEqual(before[0], after[0])
         self.assertGreater(after[1], before[1])
+
+    def scans(self):
+        """How often a table was read, on the primary and on the replica."""
+        found = []
+        for each in self.ground, self.standby:
+            each.query("SELECT pg_stat_clear_snapshot()")
+            found += each.query(
+                "SELECT sum(idx_scan) + sum(seq_scan)"
+                " FROM pg_stat_user_tables")
+        return found
+
+    def test_checks_ask_the_replica(self):
+        with self.only_the_replica_is_asked():
+            _, out, _ = self.command("check", "--nagios")
+            self.assertIn("lag=", out)
+
+    def test_pages_ask_the_replica(self):
+        with self.only_the_replica_is_asked(), pages(
+            **self.environment()
+        ) as url:
+            for path in "/", "/scripts/tidy", "/metrics":
+                self.assertIn(
+                    b"tidy", urllib.request.urlopen(url + path).read())
 
     def test_what_happens_on_the_primary_is_seen_soon(self):
         self.standby.receive()

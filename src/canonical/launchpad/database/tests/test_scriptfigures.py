@@ -58,6 +58,27 @@ class TestFigures(unittest.TestCase):
         self.run_at(1)
         figures = self.ask(slots=())
         self.assertEqual((0, 0), (figures.met, figures.runs))
+        self.assertEqual(START + HOUR, figures.last_started)
+        self.assertEqual(1, len(figures.durations))
+        self.assertIsNone(figures.first_started)
+
+    def test_the_last_runs_may_be_in_the_slots_or_before_them(self):
+        for hour in range(6):
+            self.run_at(hour, hours=hour / 10)
+        for first in range(10):
+            figures = self.ask(slots=SLOTS[first:])
+            self.assertEqual(
+                (0.5 * 3600, 0.4 * 3600, 0.3 * 3600), figures.durations)
+            self.assertEqual(START + 5 * HOUR, figures.last_started)
+            self.assertEqual(max(6 - first, 0), figures.runs)
+
+    def test_the_first_run_is_known_if_it_is_in_the_slots(self):
+        for hour in 2, 5, 7:
+            self.run_at(hour)
+        self.assertEqual(START + 2 * HOUR, self.ask().first_started)
+        self.assertEqual(
+            START + 2 * HOUR, self.ask(slots=SLOTS[2:]).first_started)
+        self.assertIsNone(self.ask(slots=SLOTS[3:]).first_started)
 
     def test_what_had_not_completed_does_not_count(self):
         self.run_at(1, hours=0.5)

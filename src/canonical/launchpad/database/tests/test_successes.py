@@ -109,6 +109,24 @@ class TestUnrecorded(SuccessesTestCase):
             ["a", "b", "c"], self.history.getNames(START, UNTIL))
         self.assertEqual(["b"], self.history.getNames(START, START + MINUTE))
 
+    def test_it_counts_in_the_slots_and_before_them(self):
+        for minute in 5, 15, 45:
+            self.succeed(minute)
+        for minute in -20, -10, 16, 30:
+            self.attempt(minute, committed=2)
+        for hostname in "host", None:
+            figures = self.figures(hostname)
+            self.assertEqual((4, 5), (figures.met, figures.runs))
+            self.assertEqual((30, 120, 120), figures.durations)
+            self.assertEqual(START + 45 * MINUTE, figures.last_started)
+            self.assertIsNone(figures.first_started)
+            # The slots come later than all runs but one.
+            slots = START + 40 * MINUTE, START + 50 * MINUTE
+            later, = getUtility(IScriptFiguresSet).getFigures(
+                [Inquiry("garbo", hostname, slots, UNTIL, 3)], UNTIL)
+            self.assertEqual((1, 1), (later.met, later.runs))
+            self.assertEqual((30, 120, 120), later.durations)
+
     def test_it_no_longer_runs(self):
         self.attempt(1, committed=1)
         self.attempt(2, name="other")

@@ -396,7 +396,7 @@ class TestLockingScripts(ScriptTestCase):
         self.assertEqual([f"ERROR   {why}"], self.log(process))
         self.assert_nothing_left()
         failure, = getUtility(IScriptAttemptSet).getFailures("tidy")
-        self.assertEqual(f"LaunchpadScriptFailure: {why}", failure.reason)
+        self.assertEqual(why, failure.reason)
 
     def test_a_lock_directory_that_cannot_be_written(self):
         process = self.run_script(

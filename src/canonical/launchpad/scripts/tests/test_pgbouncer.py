@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 
 import psycopg2
 from psycopg2.extensions import make_dsn
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.tests.runsupport import PROGRAM
+from canonical.launchpad.scripts.tests.serving import pages
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 from canonical.testing.pgbouncer import PgBouncer
 from canonical.testing.pgbouncer import find_pgbouncer
@@ -161,6 +163,17 @@ class TestPgBouncer(ScriptTestCase):
         self.assertEqual(
             (0, ""), self.command("alert", "-q", *given, **pooled)[::2])
         self.assertEqual(0, self.command("flush", **pooled)[0])
+
+    def test_pages(self):
+        """Each in transactions of the only session of the pool."""
+        pooled = self.bounce(1)
+        rules = self.directory / "rules.zcml"
+        rules.write_text(RULES)
+        self.command("run", "tidy", "--", "echo", "hello", **pooled)
+        with pages("--expectations", str(rules), **pooled) as url:
+            for path in "/", "/scripts/tidy", "/", "/metrics":
+                self.assertIn(
+                    b"tidy", urllib.request.urlopen(url + path).read())
 
     def test_a_statement_is_cancelled(self):
         self.write_script("""

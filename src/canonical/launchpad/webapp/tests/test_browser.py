@@ -87,6 +87,7 @@ class BrowserTestCase(unittest.TestCase):
         page = page or self.page
         page.goto(self.server.url + path)
         self.assertEqual([], page.said)
+        self.assertEqual("CSS1Compat", page.evaluate("document.compatMode"))
         return page
 
     def names(self, page=None):

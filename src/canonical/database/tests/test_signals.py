@@ -3,7 +3,7 @@
 import threading
 import unittest
 
-from canonical.launchpad.scripts.signals import DeadlySignals
+from canonical.database.signals import DeadlySignals
 
 
 class TestCancelling(unittest.TestCase):

@@ -1,4 +1,7 @@
-"""Ends a script in good order when a signal arrives."""
+"""Ends a script in good order when a signal arrives.
+
+It may wait for PostgreSQL then, and may be about to commit.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,14 @@ from types import FrameType
 from typing import Any
 from typing import NoReturn
 
+from psycopg2.extensions import QueryCanceledError
+from storm.exceptions import DisconnectionError
+
 
 __all__ = [
     "DeadlySignals",
     "Killed",
+    "cause_of",
     "die_of",
 ]
 
@@ -31,6 +38,10 @@ PATIENCE = 3.0
 
 # After so many seconds, Python has left what has dropped an exception.
 AGAIN = 0.05
+
+# In seconds.  If a signal is handled while an error is raised, the error
+# appears within this time.
+AT_ONCE = 1.0
 
 
 class Killed(KeyboardInterrupt):
@@ -125,13 +136,16 @@ class DeadlySignals:
         within some seconds after a signal, the connection is cut.
 
         :raises Killed: at the end, if a signal has arrived in the block and
-            nothing else is raised.
+            nothing is raised but that the connection is cut.
         """
         self.signum = None
         self.arrived.clear()
         self._finished.clear()
         try:
             yield
+        except DisconnectionError:
+            if self.signum is None:
+                raise
         finally:
             self._finished.set()
         if self.signum is not None:
@@ -200,6 +214,27 @@ class DeadlySignals:
         for signum, handler in self._previous.items():
             if self._is_ours(signum):
                 signal.signal(signum, handler)
+
+
+def cause_of(
+    error: BaseException, signals: DeadlySignals
+) -> BaseException:
+    """A `Killed` if a signal has caused `error`, else `error`.
+
+    If a signal handler raises in Python code that psycopg2 calls, psycopg2
+    drops that exception and raises its own error.  If the code is a function
+    for COPY, the error quotes the exception.  If psycopg2 is creating the
+    error of a statement that was cancelled or cut, it raises that error
+    immediately.
+    """
+    if signals.signum is not None and (
+        isinstance(error, QueryCanceledError)
+        and Killed.__name__ in str(error)
+        or isinstance(error, (DisconnectionError, QueryCanceledError))
+        and time.monotonic() - signals.handled_at < AT_ONCE
+    ):
+        return Killed(signals.signum)
+    return error
 
 
 # Python drops signals that are pending in a child when it is forked.  So
