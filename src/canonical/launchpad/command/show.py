@@ -48,6 +48,7 @@ from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
 
@@ -170,8 +171,9 @@ def _pruned_lines(days: Sequence[ScriptDay]) -> list[str]:
     took = f", {rounded_text(pruned['average'])} each on average" if (
         pruned["runs"]) else ""
     return [
-        f"{pruned['runs']} runs{took}, and {pruned['failures']} failures, from"
-        f" {pruned['since']} to {pruned['until']}"]
+        f"{counted(pruned['runs'], 'run')}{took}, and"
+        f" {counted(pruned['failures'], 'failure')}, from {pruned['since']} to"
+        f" {pruned['until']}"]
 
 
 def _print(about: About) -> None:
