@@ -134,7 +134,9 @@ def _as_dict(about: About) -> dict[str, Any]:
         "runs": [each._asdict() for each in about.runs],
         "failures": [
             fields_of(IFailedAttempt, each) for each in about.failures],
-        "alerts": [alert_as_dict(each) for each in about.alerts],
+        "alerts": [
+            alert_as_dict(each, about.rule.tags if about.rule else ())
+            for each in about.alerts],
         "pauses": [
             {
                 "reason": each.reason, "started": each.date_started,

@@ -206,12 +206,11 @@ def latest_slot(
 ) -> datetime.datetime:
     """The last slot that is not later than `until`."""
     # cronsim is only used forwards, over longer and longer spans.  An hour is
-    # enough for most of what has many slots.
+    # enough for most of what has many slots.  A day is the usual window of a
+    # rule, whose slots are cached.
     for days in 1 / 24, 1, 32, 400, 366 * 9, 366 * 45:
-        since = until - datetime.timedelta(days=days)
-        slots = slots_between(
-            schedule, timezone, since,
-            until + datetime.timedelta(microseconds=1))
+        since = until - datetime.timedelta(days=days) + INSTANT
+        slots = slots_between(schedule, timezone, since, until + INSTANT)
         if slots:
             return slots[-1]
     raise ValueError(f"a schedule without a slot before {until}: {schedule!r}")
