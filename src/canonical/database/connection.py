@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import socket
 import threading
 from collections.abc import Callable
@@ -16,18 +15,18 @@ from psycopg2 import _psycopg
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
-from psycopg2.extensions import parse_dsn
 from storm.exceptions import DisconnectionError
 from storm.exceptions import Error
 from storm.exceptions import InternalError
 from storm.store import Store
+
+from canonical.database.databaseuri import database_in
 
 
 __all__ = [
     "cancel_statement",
     "cursor_of",
     "cut",
-    "database_named",
     "database_of",
     "in_transaction",
     "is_connected",
@@ -46,17 +45,6 @@ DURABLE = """
     SELECT set_config('synchronous_commit', 'on', true)
     WHERE current_setting('synchronous_commit') = 'off'
 """
-
-
-# Where libpq looks for what a URI leaves out; by "Environment Variables" in
-# the PostgreSQL manual.
-DEFAULTS = {
-    "host": ("PGHOST", ""),
-    "hostaddr": ("PGHOSTADDR", ""),
-    "port": ("PGPORT", "5432"),
-    "user": ("PGUSER", ""),
-    "dbname": ("PGDATABASE", ""),
-}
 
 
 def occupy_standard_descriptors() -> None:
@@ -98,31 +86,7 @@ def database_of(store: Store) -> str:
     They come from the URI and the environment.  So a database that has moved
     to another server behind the same name is still the same.
     """
-    return _identity(_raw(store).get_dsn_parameters())
-
-
-def database_named(dsn: str) -> str:
-    """Which database a connection would use, without one; see `database_of`.
-
-    :param dsn: as libpq takes it.
-    :return: nothing if that depends on a service file of libpq's.
-    """
-    parameters = parse_dsn(dsn)
-    if "service" in parameters or "PGSERVICE" in os.environ:
-        return ""
-    for name, (variable, default) in DEFAULTS.items():
-        parameters.setdefault(name, os.environ.get(variable) or default)
-    if not parameters["user"]:
-        parameters["user"] = pwd.getpwuid(os.geteuid()).pw_name
-    parameters["dbname"] = parameters["dbname"] or parameters["user"]
-    return _identity(parameters)
-
-
-def _identity(parameters: dict[str, str]) -> str:
-    return " ".join(
-        f"{name}={parameters[name]}"
-        for name in ("host", "hostaddr", "port", "dbname")
-        if parameters.get(name))
+    return database_in(_raw(store).get_dsn_parameters())
 
 
 def refuse_failed(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 
 import psycopg2
@@ -14,6 +16,8 @@ from canonical.config import ConfigError
 __all__ = [
     "EMBEDDED",
     "HIDDEN",
+    "database_in",
+    "database_named",
     "has_password",
     "hidden",
     "is_embedded",
@@ -29,6 +33,16 @@ SHOWN = ("host", "port", "user", "dbname")
 # The parameters that no message shows, and the text shown in their place.
 SECRETS = ("password", "sslpassword")
 HIDDEN = "***"
+
+# Where libpq looks for what a URI leaves out; by "Environment Variables" in
+# the PostgreSQL manual.
+DEFAULTS = {
+    "host": ("PGHOST", ""),
+    "hostaddr": ("PGHOSTADDR", ""),
+    "port": ("PGPORT", "5432"),
+    "user": ("PGUSER", ""),
+    "dbname": ("PGDATABASE", ""),
+}
 
 
 def parse_uri(source: str, uri: str) -> dict[str, str]:
@@ -99,3 +113,28 @@ def hidden(uri: str) -> str:
 def has_password(uri: str) -> bool:
     """Does a URI hold a password?"""
     return hidden(uri) != uri
+
+
+def database_named(dsn: str) -> str:
+    """Which database a connection would use, as `database_in` says it.
+
+    :param dsn: as libpq takes it.
+    :return: nothing if that depends on a service file of libpq's.
+    """
+    parameters = parse_dsn(dsn)
+    if "service" in parameters or "PGSERVICE" in os.environ:
+        return ""
+    for name, (variable, default) in DEFAULTS.items():
+        parameters.setdefault(name, os.environ.get(variable) or default)
+    if not parameters["user"]:
+        parameters["user"] = pwd.getpwuid(os.geteuid()).pw_name
+    parameters["dbname"] = parameters["dbname"] or parameters["user"]
+    return database_in(parameters)
+
+
+def database_in(parameters: dict[str, str]) -> str:
+    """The host, port and name of the database that parameters name."""
+    return " ".join(
+        f"{name}={parameters[name]}"
+        for name in ("host", "hostaddr", "port", "dbname")
+        if parameters.get(name))

@@ -26,7 +26,6 @@ from storm.exceptions import DisconnectionError
 __all__ = [
     "DeadlySignals",
     "Killed",
-    "cause_of",
     "die_of",
 ]
 
@@ -75,7 +74,6 @@ class DeadlySignals:
 
     :ivar arrived: an event that is set once a signal has arrived.
     :ivar signum: the last signal that has arrived, or `None`.
-    :ivar handled_at: when it was handled, by `time.monotonic`.
     """
 
     # A process has one main thread.  If the main() of a script runs another
@@ -87,7 +85,7 @@ class DeadlySignals:
         self.cut: Callable[[], None] = lambda: None
         self.arrived = threading.Event()
         self.signum: int | None = None
-        self.handled_at = 0.0
+        self._handled_at = 0.0
         self._handled = threading.Event()
         self._finished = threading.Event()
         self._finished.set()
@@ -143,9 +141,30 @@ class DeadlySignals:
         if self.signum is not None:
             raise Killed(self.signum)
 
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """A context that raises `Killed` for errors that a signal has caused.
+
+        If a signal handler raises in Python code that psycopg2 calls, psycopg2
+        drops that exception and raises its own error.  If the code is a
+        function for COPY, the error quotes the exception.  If psycopg2 is
+        creating the error of a statement that was cancelled or cut, it raises
+        that error immediately.
+        """
+        try:
+            yield
+        except (DisconnectionError, QueryCanceledError) as error:
+            if self.signum is not None and (
+                isinstance(error, QueryCanceledError)
+                and Killed.__name__ in str(error)
+                or time.monotonic() - self._handled_at < AT_ONCE
+            ):
+                raise Killed(self.signum) from None
+            raise
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.signum = signum
-        self.handled_at = time.monotonic()
+        self._handled_at = time.monotonic()
         self.arrived.set()
         self._handled.set()
         if self._finished.is_set():
@@ -194,27 +213,6 @@ class DeadlySignals:
         for signum, handler in self._previous.items():
             if self._is_ours(signum):
                 signal.signal(signum, handler)
-
-
-def cause_of(
-    error: BaseException, signals: DeadlySignals
-) -> BaseException:
-    """A `Killed` if a signal has caused `error`, else `error`.
-
-    If a signal handler raises in Python code that psycopg2 calls, psycopg2
-    drops that exception and raises its own error.  If the code is a function
-    for COPY, the error quotes the exception.  If psycopg2 is creating the
-    error of a statement that was cancelled or cut, it raises that error
-    immediately.
-    """
-    if signals.signum is not None and (
-        isinstance(error, QueryCanceledError)
-        and Killed.__name__ in str(error)
-        or isinstance(error, (DisconnectionError, QueryCanceledError))
-        and time.monotonic() - signals.handled_at < AT_ONCE
-    ):
-        return Killed(signals.signum)
-    return error
 
 
 # Python drops signals that are pending in a child when it is forked.  So

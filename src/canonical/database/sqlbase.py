@@ -19,13 +19,13 @@ from storm.uri import URI
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
-from canonical.database.connection import database_named
 from canonical.database.connection import database_of
 from canonical.database.connection import is_connected
 from canonical.database.connection import leave_to_parent
 from canonical.database.connection import read_committed
 from canonical.database.connection import refuse_failed
 from canonical.database.connection import time_limit
+from canonical.database.databaseuri import database_named
 from canonical.database.postgres import read_parameters
 from canonical.database.storeregistry import MAIN
 from canonical.database.storeregistry import close_store

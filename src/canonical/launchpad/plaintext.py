@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 
 __all__ = [
+    "counted",
     "is_printable",
     "nearest",
     "printable",
@@ -77,6 +78,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
     found = difflib.get_close_matches(word, sorted(set(known)), 1)
     return f"; do you mean {found[0]!r}?" if found else ""
+
+
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """A number of things: ``1 run``, ``2 runs``.
+
+    :param more: the plural, if it is not `one` and an s.
+    """
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def time_text(moment: datetime.datetime, timespec: str = "seconds") -> str:

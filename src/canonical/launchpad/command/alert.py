@@ -37,6 +37,7 @@ from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.monitor.alertchanges import changes
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import DAY
 from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Key
@@ -45,6 +46,7 @@ from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notices import Notice
 from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
@@ -274,6 +276,9 @@ def _bring_up_to_date(
         alert_set.getUnsettled(claimant), alert_set.getOpenings(at - DAY),
         answers, {each.name: each.grace for each in expectations}, channels(),
         at)
-    alert_set.update(changed.updated)
+    alert_set.update(with_recorded_late(
+        changed.updated, lambda name, opened: assess_fleet(
+            [each for each in expectations if name in (ALL, each.name)],
+            opened, clock_skew())))
     alert_set.open(changed.opened)
     return at, answers

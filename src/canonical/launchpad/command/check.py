@@ -103,12 +103,15 @@ def _report_lag(
 
 def _expose(assessments: list[Assessment], path: str) -> None:
     # Slow to import, and of no use to the others.
+    from canonical.launchpad.command.openalerts import incident_counts
     from canonical.launchpad.command.prometheus import exposition
     from canonical.launchpad.command.prometheus import write_metrics
+    metrics = exposition(
+        assessments, incident_counts(datetime.datetime.now(datetime.UTC)))
     if path == "-":
-        print(exposition(assessments), end="")
+        print(metrics, end="")
     else:
-        write_metrics(Path(path), assessments)
+        write_metrics(Path(path), metrics)
 
 
 def _reasons(assessment: Assessment) -> str:

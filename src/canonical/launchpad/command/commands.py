@@ -80,9 +80,9 @@ COMMANDS = {
     "list": Command(
         "print how each script fares",
         "Prints the last success of each script on each host, and what fails"
-        " or runs now.  \"running since\" means a process that was seen on"
-        " this machine.  Of other machines it is known only since when a run"
-        " \"has not reported its end\".",
+        " or runs now.  \"running since\" means that its process was seen"
+        " on this machine.  A run on another machine \"has not reported its"
+        " end\": it may run, or may have ended without a record.",
         {"scriptactivity list": "all scripts",
          "scriptactivity list --json": "for a program"},
         "history", "list_scripts", options.add_list_options),
@@ -96,9 +96,9 @@ COMMANDS = {
         "show", "show", options.add_show_options),
     "running": Command(
         "print what runs now, and for how long",
-        "Prints what runs now, since when, and its usual duration.  What \"has"
-        " not reported its end\" may run on another machine, or may have ended"
-        " without a word; this machine cannot know.",
+        "Prints what runs now, since when, and its usual duration.  A run"
+        " that \"has not reported its end\" may run on another machine, or may"
+        " have ended without a record.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
         "history", "running", options.add_list_options),
@@ -203,7 +203,7 @@ COMMANDS = {
         "openalerts", "alerts", options.add_list_options),
     "snooze": Command(
         "expect nothing of a script for a while",
-        "Lets nothing be expected of a script for a while, from now on.",
+        "From now on, nothing is expected of a script for a while.",
         {"scriptactivity snooze tidy-uploads --for 8h": "until the morning",
          "scriptactivity snooze tidy-uploads --for 0s": "no longer"},
         "snooze", "snooze", options.add_snooze_options),

@@ -33,6 +33,7 @@ from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.scriptname import parse_names
 from canonical.launchpad.monitor.wrap import add_run
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -148,7 +149,7 @@ def _complain_of(notes: Sequence[Note], what: str) -> int:
         complain(said.expandtabs())
     count = sum(not note.understood for note in notes)
     if count:
-        complain(f"{count} {'line' if count == 1 else 'lines'} {what}")
+        complain(f"{counted(count, 'line')} {what}")
     return count
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Container
+from collections.abc import Iterable
 from typing import Any
 
 from zope.component import getUtility
+from zope.interface import Interface
 
 from canonical.config.durations import rounded_text
 from canonical.launchpad.command.output import end_of_output
@@ -19,6 +21,7 @@ from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import rule_tags
 from canonical.launchpad.command.rules import tag_filter
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
@@ -49,7 +52,7 @@ def list_scripts(args: argparse.Namespace) -> int:
         each for each in getUtility(IScriptAttemptSet).getSummaries()
         if is_wanted(each.name)]
     if args.json:
-        print_json(fields_of(IScriptSummary, each) for each in summaries)
+        _print_json(IScriptSummary, summaries)
         return 0
     print_table(
         ["script", "host", "last success", "took", "last failure", "in a row",
@@ -108,7 +111,7 @@ def running(args: argparse.Namespace) -> int:
         each for each in getUtility(IScriptAttemptSet).getRunning()
         if is_wanted(each.name)]
     if args.json:
-        print_json(fields_of(IRunningAttempt, each) for each in attempts)
+        _print_json(IRunningAttempt, attempts)
         return 0
     now = datetime.datetime.now(datetime.UTC)
     lasts = [
@@ -166,7 +169,7 @@ def failures(args: argparse.Namespace) -> int:
         complain_of_unknown(args.name, args.host)
         return 1
     if args.json:
-        print_json(fields_of(IFailedAttempt, each) for each in attempts)
+        _print_json(IFailedAttempt, attempts)
         return 0
     print_table(
         ["script", "host", "started", "ended", "outcome", "status",
@@ -224,7 +227,7 @@ def last(args: argparse.Namespace) -> int:
                 complain_of_unknown(args.name, args.host)
             return 1
     if args.json:
-        print_json(fields_of(IScriptActivity, each) for each in activities)
+        _print_json(IScriptActivity, activities)
         return 0
     for each in activities:
         took = rounded_text(each.date_completed - each.date_started)
@@ -234,6 +237,14 @@ def last(args: argparse.Namespace) -> int:
             f" {end_for_people(each.date_started, each.date_completed)},"
             f" in {took}")
     return 0
+
+
+def _print_json(interface: type[Interface], found: Iterable[Any]) -> None:
+    """Print what is on record, each with the tags of its rule."""
+    tags = rule_tags()
+    print_json(
+        {**fields_of(interface, each), "tags": tags.get(each.name, [])}
+        for each in found)
 
 
 def _is_late(attempt: Any, now: datetime.datetime) -> bool:

@@ -17,7 +17,6 @@ from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.signals import DeadlySignals
-from canonical.database.signals import cause_of
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.interrupt import raise_when_interrupted
@@ -111,13 +110,8 @@ def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
     signals.cut = ztm.cut
     try:
         raise_when_interrupted()
-        with signals:
+        with signals, signals.blamed():
             return call()
-    except Exception as error:
-        cause = cause_of(error, signals)
-        if cause is error:
-            raise
-        raise cause from None
     finally:
         ztm.uninstall()
 

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import datetime
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from zope.component import getUtility
 
 from canonical.launchpad.command.printing import print_json
+from canonical.launchpad.command.prometheus import IncidentCounts
 from canonical.launchpad.command.rules import channels
+from canonical.launchpad.command.rules import rule_tags
 from canonical.launchpad.command.rules import tag_filter
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.monitor.incidents import DAY
+from canonical.launchpad.monitor.incidents import Key
+from canonical.launchpad.monitor.recordedlate import recorded_late
 from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
     "alert_as_dict",
     "alerts",
+    "incident_counts",
     "notified",
     "open_alerts",
 ]
@@ -33,8 +42,29 @@ def open_alerts() -> list[Alert]:
         if each.date_closed is None and each.channel in in_use]
 
 
-def alert_as_dict(alert: Alert) -> dict[str, Any]:
-    """An alert as programs read it."""
+def incident_counts(at: datetime.datetime) -> IncidentCounts:
+    """How many incidents of each script are open, and opened lately.
+
+    An incident has an alert for each channel, and is one.
+
+    :param at: now, an aware datetime.
+    """
+    opened: Counter[Key] = Counter()
+    for (_, *script), dates in getUtility(IScriptAlertSet).getOpenings(
+        at - DAY
+    ).items():
+        name, hostname = script
+        opened[name, hostname] = max(opened[name, hostname], len(dates))
+    return IncidentCounts(
+        Counter({(each.name, each.hostname) for each in open_alerts()}),
+        opened)
+
+
+def alert_as_dict(alert: Alert, tags: Sequence[str]) -> dict[str, Any]:
+    """An alert as programs read it.
+
+    :param tags: of the rule of its script.
+    """
     return {
         "name": alert.name, "hostname": alert.hostname,
         "question": alert.question, "state": alert.state,
@@ -42,6 +72,7 @@ def alert_as_dict(alert: Alert) -> dict[str, Any]:
         "channel": alert.channel, "sentence": alert.sentence,
         "good_since": alert.date_good, "unstable_since": alert.date_unstable,
         "answers": [each._asdict() for each in alert.answers],
+        "tags": list(tags),
     }
 
 
@@ -50,14 +81,17 @@ def alerts(args: argparse.Namespace) -> int:
     is_wanted = tag_filter(args.tags)
     found = [each for each in open_alerts() if is_wanted(each.name)]
     if args.json:
-        print_json(map(alert_as_dict, found))
+        tags = rule_tags()
+        print_json(
+            alert_as_dict(each, tags.get(each.name, ())) for each in found)
         return 0
     print_table(
         ["state", "script", "host", "question", "since", "notified", "by",
          "why"],
         [
             [each.state, each.name, each.hostname, each.question,
-             each.date_opened, each.date_told, each.channel, each.sentence]
+             each.date_opened, each.date_told, each.channel,
+             "; ".join([each.sentence, *recorded_late(each)])]
             for each in found
         ],
         "Nothing is broken that an alert was opened for.",
@@ -69,7 +103,9 @@ def alerts(args: argparse.Namespace) -> int:
                  each.date_opened]
                 for each in found
             ],
-            3, [f"{each.sentence}; {notified(each)}" for each in found]))
+            3, ["; ".join([
+                each.sentence, *recorded_late(each), notified(each)])
+                for each in found]))
     return 0
 
 

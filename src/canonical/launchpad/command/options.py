@@ -172,8 +172,8 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
 def add_alert_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``alert`` takes."""
     add_expectations_option(
-        parser, "; always the same, for what is not in it is no longer"
-        " expected")
+        parser, "; name the same file each time: a script without a rule in it"
+        " is no longer expected")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--test", action="store_true",

@@ -6,15 +6,19 @@ import datetime
 import os
 import tempfile
 from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.plaintext import printable
 
 
 __all__ = [
+    "IncidentCounts",
     "exposition",
     "write_metrics",
 ]
@@ -51,7 +55,20 @@ METRICS: list[tuple[str, str, Callable[[Assessment], float | None]]] = [
 ]
 
 
-def exposition(assessments: list[Assessment]) -> str:
+class IncidentCounts(NamedTuple):
+    """The numbers of incidents, by script and host.
+
+    :ivar now: those that are open.
+    :ivar lately: those that opened in the last day.
+    """
+
+    now: Mapping[Key, int]
+    lately: Mapping[Key, int]
+
+
+def exposition(
+    assessments: list[Assessment], incidents: IncidentCounts
+) -> str:
     """The metrics in Prometheus' exposition format.
 
     A host that does not matter is an empty label.  The format is simple, and
@@ -66,6 +83,18 @@ def exposition(assessments: list[Assessment]) -> str:
             f"scriptactivity_{name}{{{label}}} {float(sample)!r}"
             for label, sample in zip(labels, samples, strict=True)
             if sample is not None]
+    for name, words, numbers in (
+        ("open_incidents", "How many incidents of the script are open.",
+         incidents.now),
+        ("incidents_last_day",
+         "How many incidents of the script opened in the last day.",
+         incidents.lately),
+    ):
+        lines += _heading(name, words)
+        lines += [
+            f"scriptactivity_{name}{{{label}}}"
+            f" {float(numbers.get((each.name, each.hostname), 0))!r}"
+            for label, each in zip(labels, assessments, strict=True)]
     lines += _heading("state", "The script is in this state, or is not.")
     lines += [
         f'scriptactivity_state{{{label},state="{name}"}}'
@@ -88,7 +117,7 @@ def _heading(name: str, words: str) -> list[str]:
         f"# TYPE scriptactivity_{name} gauge"]
 
 
-def write_metrics(path: Path, assessments: list[Assessment]) -> None:
+def write_metrics(path: Path, metrics: str) -> None:
     """Put the metrics in a file, of which others see all or nothing.
 
     A link is followed: the file that it leads to is replaced.  As the
@@ -112,7 +141,7 @@ def write_metrics(path: Path, assessments: list[Assessment]) -> None:
             dir=os.path.dirname(target), prefix=".scriptactivity-"
         ) as directory:
             whole = Path(directory) / "metrics"
-            whole.write_text(exposition(assessments), encoding="utf-8")
+            whole.write_text(metrics, encoding="utf-8")
             whole.replace(target)
     except OSError as error:
         raise OSError(f"{path}: {error.strerror or error}") from None

@@ -29,6 +29,7 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.logger import script_logger
@@ -88,8 +89,8 @@ class PruneScript(LaunchpadCronScript):
                 wanted.keep_output and now - wanted.keep_output,
                 wanted.keep_reasons and now - wanted.keep_reasons, BATCH))
         self.logger.info(
-            "Pruned %d runs and %d attempts, and the texts of %d attempts.",
-            runs, attempts, texts)
+            "Pruned %s and %s, and the texts of %s.", counted(runs, "run"),
+            counted(attempts, "attempt"), counted(texts, "attempt"))
 
     def _commit_each(self, numbers: Iterable[int]) -> int:
         """Commit each batch; return the number of all rows."""

@@ -15,7 +15,9 @@ from canonical.launchpad.command.printing import as_text
 from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.command.rules import all_expected
+from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import has_tag
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import HORIZON
@@ -52,15 +54,23 @@ def report(args: argparse.Namespace) -> int:
     since = args.month or now.date().replace(day=1)
     until = (since + 31 * DAY).replace(day=1)
     cases = _cases(args, midnight(until))
-    figures = {each.name: each for each in getUtility(
-        IScriptReportSet).getFigures(midnight(since), midnight(until))}
+    check_tags([case.expectation for case in cases], args.tags)
+    cases = [
+        case for case in cases if has_tag(case.expectation, args.tags)]
+    tags = {case.expectation.name: case.expectation.tags for case in cases}
+    figures = {
+        each.name: each for each in getUtility(IScriptReportSet).getFigures(
+            midnight(since), midnight(until))
+        if not args.tags or each.name in tags}
     slots = _slots(cases, since, min(until, now.date() + DAY), now)
     lines = [
         _line(
             figures.get(name, ReportFigures(name)), slots.get(name, Tally()))
         for name in sorted({*figures, *slots})]
     if args.json:
-        print_json(dict(zip(NAMES, line, strict=True)) for line in lines)
+        print_json({
+            **dict(zip(NAMES, line, strict=True)),
+            "tags": list(tags.get(line[0], ()))} for line in lines)
     elif args.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(NAMES)

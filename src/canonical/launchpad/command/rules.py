@@ -45,6 +45,7 @@ __all__ = [
     "notice_rules",
     "notice_switches",
     "repeat",
+    "rule_tags",
     "rules_file",
     "tag_filter",
 ]
@@ -91,6 +92,20 @@ def tag_filter(tags: Collection[str]) -> Callable[[str], bool]:
         return lambda name: True
     names = {each.name for each in expected(None, (), tags)}
     return lambda name: name in names
+
+
+def rule_tags() -> dict[str, list[str]]:
+    """The tags of each script with a rule, for JSON.
+
+    What is on record is printed without rules, too.
+    """
+    if rules_file() is None and not registered_expectations():
+        return {}
+    try:
+        return {each.name: list(each.tags) for each in all_expected(None)}
+    except ExpectationError as error:
+        complain(f"no tags are known: {error}")
+        return {}
 
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:

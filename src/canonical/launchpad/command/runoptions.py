@@ -70,8 +70,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
              " is 0")
     parser.add_argument(
         "--no-output", action="store_true",
-        help="keep nothing of what the command prints, and let it print past"
-             " this program")
+        help="keep nothing of what the command prints; it then prints directly"
+             " to where this program would")
 
 
 def _name(value: str) -> str:

@@ -48,6 +48,7 @@ from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
 
@@ -133,7 +134,9 @@ def _as_dict(about: About) -> dict[str, Any]:
         "runs": [each._asdict() for each in about.runs],
         "failures": [
             fields_of(IFailedAttempt, each) for each in about.failures],
-        "alerts": [alert_as_dict(each) for each in about.alerts],
+        "alerts": [
+            alert_as_dict(each, about.rule.tags if about.rule else ())
+            for each in about.alerts],
         "pauses": [
             {
                 "reason": each.reason, "started": each.date_started,
@@ -170,8 +173,9 @@ def _pruned_lines(days: Sequence[ScriptDay]) -> list[str]:
     took = f", {rounded_text(pruned['average'])} each on average" if (
         pruned["runs"]) else ""
     return [
-        f"{pruned['runs']} runs{took}, and {pruned['failures']} failures, from"
-        f" {pruned['since']} to {pruned['until']}"]
+        f"{counted(pruned['runs'], 'run')}{took}, and"
+        f" {counted(pruned['failures'], 'failure')}, from {pruned['since']} to"
+        f" {pruned['until']}"]
 
 
 def _print(about: About) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import forkserver
 from multiprocessing import get_context
 
 from zope.component import getUtility
@@ -86,15 +88,23 @@ def _rules(
         for name, history in asked:
             yield _rule(name, history, until, timezone)
         return
+    # Ctrl-C is for this process only: the others keep what is blocked now.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    forkserver.ensure_running()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # A process that is made by a fork would share the connection.
     with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
         waiting: deque[Future[Rule]] = deque()
-        for name, history in asked:
-            waiting.append(pool.submit(_rule, name, history, until, timezone))
-            if len(waiting) > PARALLEL:
+        try:
+            for name, history in asked:
+                waiting.append(
+                    pool.submit(_rule, name, history, until, timezone))
+                if len(waiting) > PARALLEL:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _runs(

@@ -30,6 +30,7 @@ from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.interfaces import IScriptTransferSet
+from canonical.launchpad.plaintext import counted
 
 
 __all__ = [
@@ -165,9 +166,10 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
         complain(f"{name}: {reason}")
         status = 1
     adding.flush()
-    say(f"{name}: added {adding.added['runs']} runs and"
-        f" {adding.added['attempts']} attempts; {adding.known} were on record"
-        + (f"; {set_aside} lines set aside" if set_aside else "")
+    say(f"{name}: added {counted(adding.added['runs'], 'run')} and"
+        f" {counted(adding.added['attempts'], 'attempt')}; already on record:"
+        f" {adding.known}"
+        + (f"; {counted(set_aside, 'line')} set aside" if set_aside else "")
         + ("; stopped at the first wrong line"
            if status and bad is None else ""))
     return status

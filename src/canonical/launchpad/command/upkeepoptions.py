@@ -12,6 +12,7 @@ from canonical.launchpad.command.arguments import text
 from canonical.launchpad.command.arguments import time
 from canonical.launchpad.command.options import add_expectations_option
 from canonical.launchpad.command.options import add_log_options
+from canonical.launchpad.command.options import add_tag_option
 
 
 __all__ = [
@@ -88,6 +89,7 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         help="a month in UTC, such as 2007-02; the default is this month,"
              " until now")
     add_expectations_option(parser)
+    add_tag_option(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--json", action="store_true", help="print a JSON array")

@@ -68,16 +68,17 @@ def checked_text(field: TextLine, value: object) -> str:
         text names the field and the value.
     """
     text = checked_str(field, value)
-    shown = reprlib.repr(text)
     if len(text) < field.min_length:
-        raise ValueError(f"{field.__name__} must not be empty: {shown}")
-    if len(text) > field.max_length:
-        raise ValueError(
-            f"{field.__name__} must have at most {field.max_length}"
-            f" characters, not {len(text)}: {shown}")
-    if not is_printable(text):
+        problem = "not be empty"
+    elif len(text) > field.max_length:
+        problem = (
+            f"have at most {field.max_length} characters, not {len(text)}")
+    elif is_printable(text):
+        return text
+    elif SURROGATE.search(text) is None:
+        problem = "not have line breaks or control characters"
+    else:
         # A surrogate stands for a byte that is not UTF-8.
-        wrong = "not have line breaks or control characters" if (
-            SURROGATE.search(text) is None) else "be in UTF-8"
-        raise ValueError(f"{field.__name__} must {wrong}: {shown}")
-    return text
+        problem = "be in UTF-8"
+    raise ValueError(
+        f"{field.__name__} must {problem}: {reprlib.repr(text)}")

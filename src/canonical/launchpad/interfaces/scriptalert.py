@@ -43,8 +43,8 @@ class BadAnswer(NamedTuple):
     :ivar state: ``warning`` or ``critical``, as last seen.
     :ivar sentence: why the answer was bad, as first seen.
     :ivar is_over: whether the answer is good again.
-    :ivar recorded_late: if the script was fine, and its success was recorded
-        after the incident had opened: when it ran, for people.
+    :ivar recorded_late: if records that came in late show that the answer was
+        good when the incident opened: when the script ran, for people.
     """
 
     question: str

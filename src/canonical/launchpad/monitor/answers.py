@@ -31,6 +31,7 @@ from canonical.launchpad.monitor.states import latest_due
 from canonical.launchpad.monitor.states import often_state
 from canonical.launchpad.monitor.states import recently_state
 from canonical.launchpad.monitor.states import runtime_state
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
 
 
@@ -217,15 +218,15 @@ def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
     state = often_state(expectation, due - met, extra)
     window = duration_text(expectation.window)
     sentence = (
-        f"{met} of {_count(due, 'scheduled run')} in the last {window}"
+        f"{met} of {counted(due, 'scheduled run')} in the last {window}"
         if due else f"no run was due in the last {window}")
     if due - met > expectation.missed:
-        allowed = _count(expectation.missed, "miss", "misses")
+        allowed = counted(expectation.missed, "miss", "misses")
         sentence += f" ({allowed} allowed)"
     if expectation.extra is not None and extra > expectation.extra:
         sentence += (
-            f", and {_count(extra, 'extra run')} ({expectation.extra} allowed)"
-        )
+            f", and {counted(extra, 'extra run')}"
+            f" ({expectation.extra} allowed)")
     trouble = None
     if state != "ok":
         trouble = "MISSED" if due - met > expectation.missed else "TOO OFTEN"
@@ -255,10 +256,6 @@ def _runtime(
         len(recent),
         statistics.fmean(recent) if recent else None,
         trouble)
-
-
-def _count(number: int, one: str, more: str | None = None) -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def _paused(pause: Pause) -> str:

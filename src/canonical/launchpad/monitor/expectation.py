@@ -25,6 +25,7 @@ from canonical.launchpad.interfaces import checked_text
 from canonical.launchpad.monitor.schedule import ONCALENDAR
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import shortest_period
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import nearest
 
 
@@ -190,7 +191,7 @@ def _problem(attribute: str, field: Any, value: Any) -> str:
 
 def rule_text(rule: IScriptExpectation) -> str:
     """A rule as a person reads it."""
-    misses = "1 miss" if rule.missed == 1 else f"{rule.missed} misses"
+    misses = counted(rule.missed, "miss", "misses")
     when = f"every {duration_text(rule.every)}" if rule.every else (
         f"schedule {rule.schedule} {rule.timezone}")
     return ", ".join(filter(None, [

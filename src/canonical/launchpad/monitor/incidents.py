@@ -25,7 +25,6 @@ from typing import NamedTuple
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
-from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -67,12 +66,10 @@ class Answer(NamedTuple):
     """The answer to a question, as in `Assessment`.
 
     :ivar trouble: what is wrong, in a word or two; see `Recently`.
-    :ivar ran: when the last success started and completed, or `None`.
     """
 
     state: str
     sentence: str = ""
-    ran: tuple[datetime.datetime, datetime.datetime] | None = None
     trouble: str | None = None
 
 
@@ -161,8 +158,7 @@ def _updated(
         if question in known and answer.state == "ok" and (
             not known[question].is_over
         ):
-            known[question] = known[question]._replace(
-                is_over=True, recorded_late=_ran_before(incident, answer))
+            known[question] = known[question]._replace(is_over=True)
     for each in bad:
         before = known.get(each.question, each)
         known[each.question] = before._replace(
@@ -173,13 +169,6 @@ def _updated(
     return incident._replace(
         answers=tuple(known.values()), closed=closed,
         state=worst([*bad, BadAnswer("", incident.state, "")]))
-
-
-def _ran_before(incident: Incident, answer: Answer) -> str | None:
-    """When the script ran, if it had succeeded before the incident opened."""
-    if answer.ran is None or answer.ran[1] >= incident.opened:
-        return None
-    return time_text(answer.ran[0])
 
 
 def incidents_of(
@@ -231,21 +220,13 @@ def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answers]:
     found.update({
         (each.name, each.hostname): {
             "recently": Answer(
-                each.recently.state, each.recently.sentence, _ran(each),
+                each.recently.state, each.recently.sentence,
                 each.recently.trouble),
             "often": Answer(
                 each.often.state, each.often.sentence,
-                trouble=each.often.trouble),
+                each.often.trouble),
             "runtime": Answer(
                 each.runtime.state, each.runtime.sentence,
-                trouble=each.runtime.trouble)}
+                each.runtime.trouble)}
         for each in assessments})
     return found
-
-
-def _ran(
-    assessment: Assessment
-) -> tuple[datetime.datetime, datetime.datetime] | None:
-    started = assessment.figures.last_started
-    completed = assessment.figures.last_completed
-    return (started, completed) if started and completed else None

@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.notices import Notice
 from canonical.launchpad.monitor.notices import script_of
 from canonical.launchpad.monitor.notices import scripts_of
+from canonical.launchpad.monitor.recordedlate import recorded_late
 from canonical.launchpad.monitor.subject import full_subject
 from canonical.launchpad.monitor.subject import notice_subject
 from canonical.launchpad.plaintext import printable
@@ -147,7 +148,8 @@ def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
     """
     answers = [
         {"question": each.question, "state": each.state,
-         "sentence": each.sentence} for each in alert.answers]
+         "sentence": each.sentence, "recorded_late": each.recorded_late}
+        for each in alert.answers]
     if alert.date_closed is None:
         answers = [
             {"question": question, "state": answer.state,
@@ -219,9 +221,9 @@ def _over(notice: Notice, alert: Alert) -> list[str]:
     what = ", ".join(OVER[each.question] for each in alert.answers)
     if alert.name == ALL:
         what = "silent"
-    return [*_unstable(alert), f"{what} for {lasted}{since}", *(
-        f"was recorded late: it ran at {each.recorded_late}"
-        for each in alert.answers if each.recorded_late)]
+    return [
+        *_unstable(alert), f"{what} for {lasted}{since}",
+        *recorded_late(alert)]
 
 
 def _still(notice: Notice, alert: Alert) -> list[str]:

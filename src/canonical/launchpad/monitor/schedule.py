@@ -163,33 +163,31 @@ def slots_of_period(
 ) -> tuple[datetime.datetime, ...]:
     """As `slots_between`, for long periods; only a few results are cached.
 
-    A schedule that is the same every day is evaluated for one day, and for
-    those around which the clocks change.  Its other days are copies.
+    `cronsim` steps through each day on which the clocks change.  All other
+    days have the same times.
     """
-    is_cron = not schedule.startswith(ONCALENDAR)
-    if not is_cron or five_fields(schedule).split()[2:] != ["*", "*", "*"]:
+    if schedule.startswith(ONCALENDAR):
         return tuple(_between(schedule, timezone, since, until))
-    zone = ZoneInfo(timezone)
-    first = since.astimezone(datetime.UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0)
-    days = [first + number * DAY for number in range((until - first).days + 1)]
-    offsets = [
-        moment.astimezone(zone).utcoffset()
-        for moment in [first - DAY, *days, days[-1] + DAY, days[-1] + 2 * DAY]]
-    found: list[datetime.datetime] = []
-    known: dict[datetime.timedelta | None, list[datetime.timedelta]] = {}
-    for number, day in enumerate(days):
-        offset, *others = offsets[number:number + 4]
-        if any(other != offset for other in others):
-            found += _between(schedule, timezone, day, day + DAY)
-            continue
-        if offset not in known:
-            known[offset] = [
-                slot - day
-                for slot in _between(schedule, timezone, day, day + DAY)]
-        found += [day + time for time in known[offset]]
-    return tuple(found[
-        bisect.bisect_left(found, since):bisect.bisect_left(found, until)])
+    zone = datetime.UTC if timezone == "UTC" else ZoneInfo(timezone)
+    cron = CronSim(five_fields(schedule), datetime.datetime.min)
+    times = [
+        datetime.timedelta(hours=hour, minutes=minute)
+        for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
+    slots: list[datetime.datetime] = []
+    day, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    while day <= last:
+        begin, end = (
+            datetime.datetime.combine(each, datetime.time(), zone)
+            for each in (day, day + DAY))
+        midnight = begin.astimezone(datetime.UTC)
+        if begin.utcoffset() != end.utcoffset():
+            slots += _between(
+                schedule, timezone, midnight, end.astimezone(datetime.UTC))
+        elif day.month in cron.months and cron.match_day(day):
+            slots += [midnight + time for time in times]
+        day += DAY
+    return tuple(slots[bisect.bisect_left(slots, since):
+                       bisect.bisect_left(slots, until)])
 
 
 @functools.lru_cache(CACHED)
@@ -208,12 +206,11 @@ def latest_slot(
 ) -> datetime.datetime:
     """The last slot that is not later than `until`."""
     # cronsim is only used forwards, over longer and longer spans.  An hour is
-    # enough for most of what has many slots.
+    # enough for most of what has many slots.  A day is the usual window of a
+    # rule, whose slots are cached.
     for days in 1 / 24, 1, 32, 400, 366 * 9, 366 * 45:
-        since = until - datetime.timedelta(days=days)
-        slots = slots_between(
-            schedule, timezone, since,
-            until + datetime.timedelta(microseconds=1))
+        since = until - datetime.timedelta(days=days) + INSTANT
+        slots = slots_between(schedule, timezone, since, until + INSTANT)
         if slots:
             return slots[-1]
     raise ValueError(f"a schedule without a slot before {until}: {schedule!r}")

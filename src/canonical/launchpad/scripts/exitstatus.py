@@ -14,7 +14,6 @@ from typing import NoReturn
 
 from canonical.config import ConfigError
 from canonical.database.signals import DeadlySignals
-from canonical.database.signals import cause_of
 from canonical.database.signals import die_of
 
 
@@ -72,7 +71,7 @@ def call_main(
         than 0.
     """
     try:
-        with children_end_here(logger):
+        with signals.blamed(), children_end_here(logger):
             main()
     except SystemExit as leave:
         if leave.code is None or leave.code == 0:
@@ -80,11 +79,6 @@ def call_main(
         if isinstance(leave.code, int):
             raise SilentLaunchpadScriptFailure(leave.code) from None
         raise LaunchpadScriptFailure(leave.code) from None
-    except BaseException as error:
-        cause = cause_of(error, signals)
-        if cause is error:
-            raise
-        raise cause from None
     return None
 
 

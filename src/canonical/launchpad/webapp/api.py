@@ -110,7 +110,10 @@ def incidents(request: Any, snapshot: Snapshot) -> Response:
     known(request, "limit")
     limit = number(request, "limit", 1, MOST, DEFAULT_LIMIT)
     return _json({"at": snapshot.at, "incidents": [
-        {"id": each.id, **alert_as_dict(each), "closed": each.date_closed}
+        {"id": each.id,
+         **alert_as_dict(each, next(
+             (row.tags for row in snapshot.by_name.get(each.name, ())), ())),
+         "closed": each.date_closed}
         for each in latest_alerts(limit)]})
 
 

@@ -12,6 +12,7 @@ from zope.component import getUtility
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.monitor.recordedlate import recorded_late
 from canonical.launchpad.webapp.fleetpage import script_path
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import number
@@ -53,7 +54,7 @@ def incidents(request: Any, snapshot: Snapshot) -> Response:
         worst=snapshot.worst, trouble=snapshot.trouble,
         refresh=request.keeper.refresh, path=script_path,
         opened=[each for each in alerts if each.date_closed is None],
-        events=_events(alerts))
+        events=_events(alerts), recorded_late=recorded_late)
 
 
 def feed(request: Any, snapshot: Snapshot) -> Response:

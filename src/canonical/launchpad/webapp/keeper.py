@@ -13,6 +13,7 @@ from pathlib import Path
 from zope.component import hooks
 
 from canonical.database.replica import replayed_until
+from canonical.launchpad.command.openalerts import incident_counts
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -189,7 +190,8 @@ class Keeper:
             if (replica := replayed_until(at)) is not None:
                 at = min(at, replica[0])
             rows = snapshot_at(at, self._skew)
-        return Snapshot(number, at, rows, trouble)
+            incidents = incident_counts(at)
+        return Snapshot(number, at, rows, incidents, trouble)
 
     def read_rules(self) -> None:
         """Read the rules, if their file has changed.

@@ -39,7 +39,8 @@ def metrics(request: Any, snapshot: Snapshot) -> Response:
     known(request)
     return Response(
         exposition([
-            row.assessment for row in snapshot.rows if row.assessment]),
+            row.assessment for row in snapshot.rows if row.assessment],
+            snapshot.incidents),
         content_type="text/plain", charset="utf-8")
 
 

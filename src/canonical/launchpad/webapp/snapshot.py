@@ -10,6 +10,7 @@ from typing import Any
 
 from zope.component import getUtility
 
+from canonical.launchpad.command.prometheus import IncidentCounts
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptTimelineSet
@@ -37,6 +38,7 @@ class Snapshot:
     :ivar number: differs for each snapshot of the process.
     :ivar at: an aware datetime.
     :ivar rows: the worst first.
+    :ivar incidents: how many each script has.
     :ivar trouble: why the rules file could not be read again, or `None`.
     :ivar pages: what was made of the snapshot; emptied with it.
     :ivar orders: the rows as they have been sorted, by the column.
@@ -45,6 +47,7 @@ class Snapshot:
     number: int
     at: datetime.datetime
     rows: tuple[Row, ...]
+    incidents: IncidentCounts
     trouble: str | None = None
     pages: dict[Any, Any] = field(default_factory=dict)
     orders: dict[str, list[Row]] = field(default_factory=dict)

@@ -150,6 +150,28 @@ class TestMail(AlertTestCase):
         self.assertEqual([], self.alerts())
         self.assertEqual([], self.subjects())
 
+    def test_what_was_recorded_late_is_said(self):
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'name="garbo" every="1h" missed="999" grace="0s"',
+            'name="garbo" every="1h" missed="999" grace="20m"'))
+        self.alert()
+        self.age(hours=1.5)
+        self.ran("garbo", 0)
+        self.ran("garbo", 2)
+        self.assertEqual([], self.subjects())
+        alert, = self.alerts()
+        self.assertEqual(
+            ["recently"], [each["question"] for each in alert["answers"]
+                           if each["recorded_late"]])
+        status, out, _ = self.command("alerts")
+        self.assertRegex(
+            out, r"; recorded late: it ran at 2\d{3}-.* UTC\n")
+        self.age(hours=1)
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
+        self.assertRegex(
+            self.mail.texts()[-1],
+            r"\n  recorded late: it ran at 2\d{3}-\d\d-\d\d .* UTC\n")
+
     def test_all_is_one_mail(self):
         self.alert()
         self.ran("garbo", 0)
@@ -200,6 +222,21 @@ class TestMail(AlertTestCase):
         self.assertIn(
             "\n  to list them, run: scriptactivity check\n",
             self.mail.texts()[-1])
+
+    def test_if_all_were_recorded_late_the_mail_says_so(self):
+        self.expect_silent(3)
+        main_store().execute(
+            "DELETE FROM scriptactivity WHERE name = 'update'")
+        self.ztm.commit()
+        self.alert()
+        self.age(hours=0.5)
+        for number in range(3):
+            self.ran(f"tidy-{number}", 0.75)
+        self.alert()
+        self.assertRegex(
+            self.mail.texts()[-1],
+            r"\n\* all scripts\n  silent for 30m.*\n"
+            r"  recorded late: a script ran at 2\d{3}-.* UTC\n")
 
     def test_nobody_is_notified_of_what_is_fine(self):
         self.ran("garbo", 0)
@@ -535,7 +572,7 @@ class TestAlerts(AlertTestCase):
         self.assertEqual(
             ["name", "hostname", "question", "state", "opened", "told",
              "channel", "sentence", "good_since", "unstable_since",
-             "answers"], list(found))
+             "answers", "tags"], list(found))
         status, out, err = self.command("alerts")
         self.assertEqual((0, ""), (status, err))
         titles, line = out.splitlines()

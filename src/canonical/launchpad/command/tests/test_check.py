@@ -17,6 +17,9 @@ from zope.component import getUtility
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.interfaces import BadAnswer
+from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
@@ -112,6 +115,37 @@ class TestCheck(CheckTestCase):
                 " main.execute_zcml = lambda: {}['surprise'];"
                 f" {RUN}", "check", "--nagios"))
 
+    def test_the_number_of_statements_does_not_depend_on_the_rules(self):
+        code = f"""
+            import atexit, sys
+            from storm.tracer import install_tracer
+            class Counter:
+                statements = 0
+                def connection_raw_execute(self, *args):
+                    Counter.statements += 1
+            install_tracer(Counter())
+            atexit.register(lambda: print(Counter.statements, file=sys.stderr))
+            {RUN}
+        """
+
+        def statements():
+            _, _, counted = self.run_code(
+                textwrap.dedent(code), "check", "--at", AT, "--expectations",
+                str(self.expectations))
+            return int(counted)
+
+        few = statements()
+        more = "".join(
+            f'<lp:script name="{name}-{number}" {rule} />'
+            for number in range(30) for name, rule in (
+                ("any", 'schedule="*/5 * * * *"'),
+                ("both", 'every="1h" hosts="a b"'),
+                ("after", f'schedule="@daily" after="any-{number}"')))
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace("</configure>", f"{more}</configure>")))
+        self.assertEqual(few, statements())
+        self.assertLessEqual(few, 8)
+
     def test_some_scripts_or_a_host_only(self):
         self.assertEqual((0, [("fine", None, "ok")]), self.states("fine"))
         self.assertEqual(
@@ -160,17 +194,35 @@ class TestCheck(CheckTestCase):
             attempts.end(key, "failure", exit_status=1, reason="OSError")
             attempts.begin(name, hostname="b")
         ZopelessTransactionManager._installed.commit()
-        for command, key in (
-            ("list", "name"), ("running", "name"), ("failures", "name"),
-            ("last", "name"), ("backtest", "name"), ("alerts", "name"),
-        ):
+        getUtility(IScriptAlertSet).open([Alert(
+            None, "output", "slow", None, "critical",
+            (BadAnswer("often", "critical", "too slow"),), START)])
+        ZopelessTransactionManager._installed.commit()
+        for command in "list", "running", "failures", "last", "alerts":
             status, out, err = self.run_command(
                 command, "--json", "--tag", "billing", LPCONFIG=str(conf))
             self.assertEqual((0, ""), (status, err), command)
-            names = {each[key] for each in json.loads(out)}
-            self.assertLessEqual(names, {"slow"}, command)
-            if command not in ("backtest", "alerts"):
-                self.assertEqual({"slow"}, names, command)
+            names = {each["name"] for each in json.loads(out)}
+            self.assertEqual({"slow"}, names, command)
+            status, out, err = self.run_command(
+                command, "--json", LPCONFIG=str(conf))
+            self.assertEqual((0, ""), (status, err), command)
+            tags = {each["name"]: each["tags"] for each in json.loads(out)}
+            for name, expected in tags.items():
+                self.assertEqual(
+                    {"fine": ["eu"], "slow": ["billing", "eu"]}.get(name, []),
+                    expected, command)
+            self.assertIn("slow", tags, command)
+
+    def test_tags_of_a_wrong_rules_file_are_not_known(self):
+        conf = self.write(
+            "test.conf", "[monitor]\nexpectations: expectations.zcml\n")
+        self.write("expectations.zcml", "<configure")
+        status, out, err = self.run_command(
+            "last", "--json", LPCONFIG=str(conf))
+        self.assertEqual(0, status)
+        self.assertEqual([[]] * 3, [each["tags"] for each in json.loads(out)])
+        self.assertRegex(err, "^scriptactivity: no tags are known: .*zcml")
 
     def test_what_is_on_record_of_the_future_is_said_and_does_not_count(self):
         ahead = datetime.datetime.now(
@@ -215,6 +267,12 @@ class TestCheck(CheckTestCase):
         attempts = getUtility(IScriptAttemptSet)
         attempts.begin("slow", date_started=START.replace(minute=20))
         ZopelessTransactionManager._installed.commit()
+        now = datetime.datetime.now(datetime.UTC)
+        getUtility(IScriptAlertSet).open([
+            Alert(None, channel, "gone", "b", "critical",
+                  (BadAnswer("recently", "critical", "late"),), now)
+            for channel in ("output", "mail")])
+        ZopelessTransactionManager._installed.commit()
         status, out, err = self.check("--prometheus")
         self.assertEqual((2, ""), (status, err))
         metrics = self.metrics(out)
@@ -229,6 +287,10 @@ class TestCheck(CheckTestCase):
             ("consecutive_failures", ("fine", ""), 0),
             ("running_since_timestamp_seconds", ("slow", ""),
              START.replace(minute=20).timestamp()),
+            ("open_incidents", ("gone", "b"), 1),
+            ("open_incidents", ("gone", "a"), 0),
+            ("incidents_last_day", ("gone", "b"), 1),
+            ("incidents_last_day", ("fine", ""), 0),
             ("state", ("gone", "b", "critical"), 1),
             ("state", ("gone", "b", "ok"), 0),
         ):

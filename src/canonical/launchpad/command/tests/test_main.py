@@ -216,7 +216,8 @@ class TestHowScriptsFare(CommandTestCase):
         self.assertEqual((0, ""), (status, err))
         values = json.loads(out)
         for each in values:
-            self.assertEqual(getFieldNamesInOrder(interface), list(each))
+            self.assertEqual(
+                [*getFieldNamesInOrder(interface), "tags"], list(each))
         return values
 
     def test_list_in_lines(self):
@@ -249,7 +250,7 @@ class TestHowScriptsFare(CommandTestCase):
                 "last_reason": "OSError: disk 2",
                 "failures_in_a_row": 2,
                 "running_since": None,
-                "running_is_seen": False,
+                "running_is_seen": False, "tags": [],
             },
             values[1])
 

@@ -27,7 +27,7 @@ RULES = """
       <include package="canonical.launchpad" file="meta.zcml" />
       <lp:script name="garbo" schedule="0 6 * * *" />
       <lp:script name="never" schedule="0 6 * * *" />
-      <lp:script name="often" every="6h" hosts="a" />
+      <lp:script name="often" every="6h" hosts="a" tags="eu" />
     </configure>"""
 
 
@@ -72,7 +72,10 @@ class TestReport(PruneTestCase):
         self.assertEqual({
             "name": "garbo", "due": 28, "met": 27, "availability": 0.96429,
             "runs": 27, "failures": 1, "median": 300.0, "percentile_95": 600.0,
-            "incidents": 1, "recovery": 86400.0}, garbo)
+            "incidents": 1, "recovery": 86400.0, "tags": []}, garbo)
+        self.assertEqual(["eu"], often["tags"])
+        self.assertEqual(
+            [often], json.loads(self.report("--json", "--tag", "eu")))
         self.assertEqual(
             (28 * 4, 28 * 3, 0.75),
             (often["due"], often["met"], often["availability"]))
@@ -85,7 +88,7 @@ class TestReport(PruneTestCase):
         ):
             self.assertEqual({
                 name: "" if value is None else str(value)
-                for name, value in expected.items()}, line)
+                for name, value in expected.items() if name != "tags"}, line)
 
     def test_text(self):
         self.month()

@@ -1,17 +1,37 @@
 """suggest, as a process."""
 
 import datetime
+import os
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree
 
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
+from canonical.testing.children import python_path
 
 
 START = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
 HOUR = datetime.timedelta(hours=1)
 AT = "2007-02-02T12:30Z"
+
+# It waits before it reads the runs of the fourth script.
+WAITING = f"""
+import sys
+from canonical.launchpad.command import suggest
+read = suggest._runs
+def waiting(name, *period):
+    if name == "script-03":
+        print("reading", name, flush=True)
+        sys.stdin.read()
+    return read(name, *period)
+suggest._runs = waiting
+{RUN}
+"""
 
 
 class TestSuggest(CommandTestCase):
@@ -51,6 +71,21 @@ class TestSuggest(CommandTestCase):
         self.assertEqual((0, ""), (status, err))
         self.assertEqual(20, out.count('schedule="0 * * * *"'))
         self.assertLess(out.index("script-03"), out.index("script-04"))
+
+    def test_an_interrupt_ends_all_processes(self):
+        for number in range(20):
+            self.ran(f"script-{number:02}", 5)
+        process = subprocess.Popen(
+            [sys.executable, "-c", WAITING, "suggest", "--at", AT],
+            env=dict(os.environ, PYTHONPATH=python_path()),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.assertEqual("reading script-03\n", process.stdout.readline())
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+        self.assertEqual(
+            (130, "", "scriptactivity: interrupted by SIGINT\n"),
+            (process.returncode, out, err))
 
     def test_an_unknown_time_zone_is_named(self):
         status, _, err = self.suggest("--timezone", "Mars/Olympus")

@@ -142,7 +142,7 @@ class TestBothWays(TransferTestCase):
                          for what in ("runs", "attempts")]
                 self.call("export", paths[0])
                 self.call("export", "--attempts", paths[1])
-                self.assertIn("; 5 were on record",
+                self.assertIn("; already on record: 5",
                               self.call("import", *paths))
                 self.empty()
                 self.call("import", *paths)
@@ -229,7 +229,7 @@ class TestBothWays(TransferTestCase):
             "runs.csv",
             "name,hostname,date_started,date_completed,run_key\n"
             f"garbo,host,2007-02-01 10:00:00,2007-02-01T10:01Z,{key}\n")
-        self.assertIn("1 were on record", self.call("import", path))
+        self.assertIn("already on record: 1\n", self.call("import", path))
         self.assertEqual([], self.rows())
 
 

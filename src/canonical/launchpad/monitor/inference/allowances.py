@@ -48,6 +48,9 @@ OUTAGES = 12
 WIDER = 0.5
 FEW = 5.0
 
+# Starts that moved by a smaller part of the time between slots do not matter.
+DRIFT = 0.02
+
 
 class Allowed(NamedTuple):
     """What is allowed.
@@ -58,6 +61,7 @@ class Allowed(NamedTuple):
     :ivar missed: in a day; likewise `extra`, which is `None` for any number.
     :ivar slots: how many slots there were, and of these `met` were met.
     :ivar beside: how many runs were beside them.
+    :ivar drift: by how many seconds it starts later than it used to.
     """
 
     grace: float
@@ -68,6 +72,7 @@ class Allowed(NamedTuple):
     slots: int = 0
     met: int = 0
     beside: int = 0
+    drift: float = 0.0
 
 
 class Wait(NamedTuple):
@@ -84,17 +89,19 @@ def allowed_by_cron(
 
     :param until: when the history ends.
     """
-    matches = []
+    matches, drifts = [], []
     for scope in scopes:
         slots = _slots(cron, scope.starts[0], until)
         own = [math.inf] * (len(slots) + 1)
+        numbers = slot_numbers(slots, scope.starts, SKEW)
         beside = []
-        for number, end in zip(
-            slot_numbers(slots, scope.starts, SKEW), scope.ends, strict=True
-        ):
+        for number, end in zip(numbers, scope.ends, strict=True):
             if own[number] < math.inf:
                 beside.append(slots[max(number, 1) - 1])
             own[number] = min(own[number], end)
+        drifts.append(_drift(cron, [
+            start - slots[max(number, 1) - 1]
+            for number, start in zip(numbers, scope.starts, strict=True)]))
         matches.append((slots, own[1:], beside, _waits(slots, own[1:])))
     count = sum(map(len, scopes))
     grace, worst, outages = _grace(
@@ -119,7 +126,8 @@ def allowed_by_cron(
     return Allowed(
         grace, worst, outages or 0, _more(missed),
         _more(max(map(_most, extras))) if number <= count / RUNS else None,
-        len(due), sum(end < math.inf for end in due), number)
+        len(due), sum(end < math.inf for end in due), number,
+        max(drifts, key=abs))
 
 
 def _slots(cron: Cron, first: float, until: float) -> list[float]:
@@ -132,6 +140,23 @@ def _slots(cron: Cron, first: float, until: float) -> list[float]:
     slots = [slot.timestamp() for slot in slots_of_period(
         cron.text, cron.timezone, since, end)]
     return slots[max(bisect.bisect_right(slots, first + SKEW) - 1, 0):]
+
+
+def _drift(cron: Cron, late: Sequence[float]) -> float:
+    """By how much later runs start than they used to; 0 if that is chance.
+
+    The last quarter of the runs is compared with the first.
+    """
+    quarter = len(late) // 4
+    if quarter < RUNS / 2:
+        return 0.0
+    (least, first, most), (low, last, high) = (
+        (part[0], part[quarter // 2], part[-1])
+        for part in (sorted(late[:quarter]), sorted(late[-quarter:])))
+    clear = most < last and first < low or least > last and first > high
+    moved = last - first
+    return moved if clear and abs(moved) > max(
+        DRIFT * cron.spacing, SKEW) else 0.0
 
 
 def _waits(slots: Sequence[float], own: Sequence[float]) -> list[Wait]:

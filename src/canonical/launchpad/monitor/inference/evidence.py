@@ -63,6 +63,13 @@ def grace(allowed: Allowed) -> str:
         f" {seconds(allowed.worst)} after its slot{out}")
 
 
+def drift(allowed: Allowed) -> str:
+    """What the operator may look into: what does the script wait for?"""
+    return (
+        f"drift: it starts {seconds(abs(allowed.drift))}"
+        f" {'later' if allowed.drift > 0 else 'earlier'} than it used to")
+
+
 def hosts(each: Sequence[str], ran: Sequence[str]) -> str:
     *most, last = each or sorted(ran)
     names = f"{', '.join(most)} and {last}" if most else last

@@ -130,7 +130,7 @@ def _lateness(late: Sequence[int]) -> float:
     octaves = Counter(map(int.bit_length, late))
     return _adaptive(octaves.values(), OCTAVES) + sum(
         count * (octave - 1) for octave, count in octaves.items() if octave
-    ) + EARLY * sum(number < 0 for number in late)
+    ) + EARLY * sum(map((0).__gt__, late))
 
 
 def hosts_bits(hosts: Sequence[int]) -> float:

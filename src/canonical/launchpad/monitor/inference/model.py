@@ -137,7 +137,7 @@ def _times(
     times = [60 * hour + minute for hour in hours for minute in minutes]
     there = set(times)
     return [60 * time for time in times], list(itertools.accumulate(
-        minute in there for minute in range(1440)))
+        map(there.__contains__, range(1440))))
 
 
 @functools.lru_cache(1000)

@@ -64,6 +64,10 @@ DIFFER = 24.0
 BESIDE = 0.25
 LEAST_MET = 0.6
 
+# A run may be early by the time by which starts came to be earlier, or by an
+# eighth of the time between slots; but by no more than this, in seconds.
+EARLIEST = 7200.0
+
 # The rule for irregular runs waits for at most this part of the history.
 LONGEST = 0.2
 
@@ -206,13 +210,16 @@ def _cron(
             f"no schedule fits: with the nearest, {evidence.model(model)},"
             f" {why}"))
     zone = "" if model.runs_every_hour() else model.timezone
+    early = min(digits(max(-allowed.drift, 0)), model.spacing / 8, EARLIEST)
     return _rule(past, {
         "schedule": model.text, "timezone": zone if zone != "UTC" else "",
+        "early": evidence.seconds(early) if early else "",
     }, allowed, [
         *said,
         evidence.schedule(allowed, past.history[-LEARNED:]),
         evidence.zone(model, past.history[-LEARNED:], alike),
         evidence.grace(allowed),
+        *([evidence.drift(allowed)] if allowed.drift else []),
         *([f"missed: {unmet} had no run of their own"]
           if allowed.missed else []),
     ])

@@ -68,8 +68,8 @@ CHANGE_BITS = 24.0
 DRIFT = 2.0
 DRIFT_OF_CRON = 6.0
 
-# What it costs to name a zone, beside the one that is assumed; half a bit more
-# for each that is better known.
+# A zone that is named costs so many bits, and half a bit for each that is
+# better known.
 ZONE_BITS = 6.0
 
 # Zones that need so many bits more fit as well.
@@ -167,7 +167,7 @@ def explained(
     cron = found if isinstance(found.model, Cron) else best(
         scopes, timezone, False)
     models: list[tuple[Found, Sequence[Cron]]] = [(cron, ())]
-    if others := _in_zones(scopes, timezone):
+    if others := _in_zones(scopes, timezone, cron.bits):
         bits = others[0].bits
         models.append((others[0], [
             other.model for other in others[1:] if other.bits < bits + SAME
@@ -179,29 +179,50 @@ def explained(
         key=lambda each: each.bits)
 
 
-def _in_zones(scopes: Sequence[History], timezone: str) -> list[Found]:
+def _in_zones(
+    scopes: Sequence[History], timezone: str, bits: float
+) -> list[Found]:
     """The best model in each other zone, the best of all first.
 
     A zone is tried if its clocks moved within the history, and if fewer times
     of the day remain when the starts are read on them.
+
+    :param bits: of the best in the time zone that is assumed.
     """
     starts = max(scopes, key=len).starts
-    spreads = {timezone: _spread(starts, timezone)}
-    for number, zone in enumerate(ZONES):
-        if zone != timezone and changes(zone, starts[0], starts[-1]):
-            spreads[zone] = _spread(starts, zone) + ZONE_BITS + number / 2
-    least = min(spreads.values())
-    tried = [zone for zone, spread in spreads.items()
-             if zone != timezone
-             and spread <= min(spreads[timezone], least + SAME)]
-    if timezone != "UTC":
-        tried.append("UTC")
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for zone in ZONES:
+        if zone != timezone:
+            moved = changes(zone, starts[0], starts[-1])
+            groups.setdefault(tuple(moved), []).append(zone)
+    groups.pop((), None)
+    spreads = sorted(
+        (_spread(starts, group[0]) + _zone_bits(group[0]), group)
+        for group in groups.values())
+    plain = _spread(starts, timezone)
     found = []
-    for zone in tried:
-        more = ZONE_BITS + (ZONES.index(zone) / 2 if zone in ZONES else 0)
-        bits, model = best(scopes, zone, False)
-        found.append(Found(bits + more, model))
+    for spread, group in spreads:
+        if spread > min(plain, spreads[0][0] + SAME):
+            break
+        for zone in group:
+            found.append(_in_zone(scopes, zone))
+            # The others have their hours too, or none has.
+            if found[-1].bits > bits:
+                break
+    if timezone != "UTC":
+        found.append(_in_zone(scopes, "UTC"))
     return sorted(found, key=lambda each: each.bits)
+
+
+def _in_zone(scopes: Sequence[History], timezone: str) -> Found:
+    bits, model = best(scopes, timezone, False)
+    return Found(bits + _zone_bits(timezone), model)
+
+
+def _zone_bits(timezone: str) -> float:
+    """What it costs to name a zone, beside the one that is assumed."""
+    return ZONE_BITS + (
+        ZONES.index(timezone) / 2 if timezone in ZONES else 0)
 
 
 def _spread(starts: Sequence[float], timezone: str) -> float:

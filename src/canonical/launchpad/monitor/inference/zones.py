@@ -50,10 +50,10 @@ class Clock(NamedTuple):
 
 
 def clock(timezone: str, starts: Sequence[float]) -> Clock:
-    seconds = [
-        int(start // 1) + offset(timezone, int(start // 3600))
-        for start in starts
-    ] if timezone != "UTC" else [int(start // 1) for start in starts]
+    seconds = list(map(int, starts))
+    if timezone != "UTC":
+        seconds = [second + offset(timezone, second // 3600)
+                   for second in seconds]
     minutes = [(second + SKEW) // 60 for second in seconds]
     return Clock(
         seconds, [minute // 1440 for minute in minutes],

@@ -5,15 +5,21 @@ import unittest
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
+from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.monitor.alertchanges import changes
+from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import incidents_of
+from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.message import notice_id
 from canonical.launchpad.monitor.message import notice_message
 from canonical.launchpad.monitor.message import notice_text
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.subject import notice_subject
+from canonical.launchpad.plaintext import time_text
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
@@ -206,18 +212,25 @@ class TestChanges(unittest.TestCase):
             self.changes([good], answers(), grace=1))
 
     def test_what_was_recorded_late_is_said(self):
-        for completed, is_late in (2.1, True), (1, False):
-            ran = NOW - 3 * HOUR, NOW - completed * HOUR
-            now = {("garbo", None): {"recently": Answer("ok", "", ran)}}
+        now = {("garbo", None): {"recently": Answer("ok", "")}}
+        case = Case(expectation_from_text("garbo", every="1h", missed=99))
+        alert = make_alert(notified=1)
+        for before, is_late in (0.5, True), (1.5, False):
+            ran = alert.date_opened - before * HOUR
+
+            def assess_at(name, opened, ran=ran):
+                self.assertEqual(("garbo", alert.date_opened), (name, opened))
+                return [assess(case, Figures(ran, ran), opened)]
+
             changed = changes(
-                [make_alert(notified=1)], {}, now, {"garbo": 0 * HOUR},
-                ["mail"], NOW)
+                [alert], {}, now, {"garbo": 0 * HOUR}, ["mail"], NOW)
             text = notice_text(*notices_of(
-                changed.updated, now, "mail", DAY, NOW))
+                with_recorded_late(changed.updated, assess_at), now, "mail",
+                DAY, NOW))
             self.assertIn("* garbo\n  was late for 2h\n", text)
-            self.assertEqual(is_late, (
-                "\n  was recorded late: it ran at 2007-02-01 07:00:00 UTC\n"
-            ) in text)
+            self.assertEqual(
+                is_late,
+                f"\n  recorded late: it ran at {time_text(ran)}\n" in text)
 
     def test_the_third_in_a_day_is_unstable(self):
         for hours, unstable in (

@@ -463,6 +463,47 @@ class TestOddHistories(SuggestionTestCase):
             self.assertTrue(found.incidents)
 
 
+class TestDrift(SuggestionTestCase):
+
+    def moved(self, by):
+        """Daily runs of which each starts later, or earlier, than the last."""
+        return [
+            run._replace(
+                date_started=run.date_started + number * by,
+                date_completed=run.date_completed + number * by)
+            for number, run in enumerate(history("0 3 * * *", days=60))]
+
+    def test_a_start_that_comes_later_and_later_is_reported_once(self):
+        runs = self.moved(MINUTE)
+        until = WINTER + 60 * DAY
+        found = self.suggest(runs, until)
+        self.assertEqual("0 3 * * *", found.attributes["schedule"])
+        self.assert_evidence(found, "drift: it starts 45m.* later than it")
+        self.assertNotIn("early", found.attributes)
+        self.assert_silent(found, runs, WINTER, until)
+
+    def test_a_start_that_comes_earlier_and_earlier_may_be_early(self):
+        later = [
+            run._replace(date_started=run.date_started + 2 * HOUR,
+                         date_completed=run.date_completed + 2 * HOUR)
+            for run in self.moved(-MINUTE)]
+        until = WINTER + 60 * DAY
+        found = self.suggest(later, until)
+        self.assert_evidence(found, "drift: it starts 4.m.* earlier than it")
+        self.assertIn("early", found.attributes)
+        self.assert_silent(found, later + [
+            run._replace(date_started=run.date_started + 20 * DAY,
+                         date_completed=run.date_completed + 20 * DAY)
+            for run in later[40:]], WINTER, until + 20 * DAY)
+
+    def test_what_varies_from_day_to_day_is_no_drift(self):
+        for seed in range(20):
+            found = self.suggest(
+                history("0 3 * * *", days=40, jitter=7200, seed=seed),
+                WINTER + 40 * DAY)
+            self.assertNotIn("drift", " ".join(found.evidence))
+
+
 class TestIntervals(SuggestionTestCase):
 
     def test_what_sleeps_between_runs_has_an_interval(self):

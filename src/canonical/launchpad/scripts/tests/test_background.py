@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psycopg2.extensions import make_dsn
 
-from canonical.database.connection import database_named
+from canonical.database.databaseuri import database_named
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.spool import read_success
 from canonical.launchpad.scripts.tests.runsupport import RunTestCase
