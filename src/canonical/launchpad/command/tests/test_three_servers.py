@@ -82,7 +82,8 @@ class ServersLayer(PostgresLayer):
                 PROGRAMS / "bin/pg_ctl", "-w", "-D",
                 cls.clusters / server["port"], "-l",
                 cls.clusters / f"log{server['port']}", "-o",
-                f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off -c log_statement=all",
+                f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off"
+                " -c log_statement=all",
                 "start")
             apply_schema(server)
         cls.alone, cls.asking, *cls.three = cls.servers
