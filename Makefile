@@ -1,6 +1,7 @@
 # make run      build, start the embedded PostgreSQL, run the example script
 # make test     build, run the tests; about three minutes
-# make test-engines  tests that need a browser, PgBouncer or a standby
+# make test-engines  tests that need a browser, PgBouncer or a standby, and
+#               what takes long
 # make serve    the pages over a demonstration, on http://127.0.0.1:8080/;
 #               PORT=8081 chooses another port
 # make lint     ruff, mypy and import-linter
@@ -50,7 +51,7 @@ screenshots: $(built) $(page_tools)
 # than they work, so three at a time keep two cores busy.
 test: $(built)
 	bin/test -j3
-	@echo 'Left out: what needs a browser, PgBouncer or a standby; see test-engines'
+	@echo 'Left out: browsers, PgBouncer, a standby, long tests; see test-engines'
 
 test-engines: $(built) $(page_tools)
 	bin/test -j2 --only-level 2

@@ -35,6 +35,9 @@ DEADLY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # How many seconds the server gets to cancel a statement.
 PATIENCE = 3.0
 
+# After so many seconds, Python has left what has dropped an exception.
+AGAIN = 0.05
+
 # In seconds.  If a signal is handled while an error is raised, the error
 # appears within this time.
 AT_ONCE = 1.0
@@ -72,6 +75,9 @@ class DeadlySignals:
     it waits for PostgreSQL, that may take hours.  So another thread calls
     `cancel`, and if the server does not react in some seconds, `cut`.
 
+    Python drops what is raised in a ``__del__`` or in a callback of a weak
+    reference, as imports have.  Then the signal is sent again.
+
     :ivar arrived: an event that is set once a signal has arrived.
     :ivar signum: the last signal that has arrived, or `None`.
     """
@@ -108,6 +114,8 @@ class DeadlySignals:
         self._previous_fd = signal.set_wakeup_fd(
             self._writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._watch, daemon=True).start()
+        self._previous_hook = sys.unraisablehook
+        sys.unraisablehook = self._drop
         self._outer = DeadlySignals.active
         DeadlySignals.active = self
         self._entered = True
@@ -170,6 +178,16 @@ class DeadlySignals:
         if self._finished.is_set():
             raise Killed(signum)
 
+    def _drop(self, dropped: Any) -> None:
+        """Python cannot raise an exception here; see `sys.unraisablehook`."""
+        if isinstance(dropped.exc_value, Killed):
+            again = threading.Timer(
+                AGAIN, os.kill, [os.getpid(), dropped.exc_value.signum])
+            again.daemon = True
+            again.start()
+        else:
+            self._previous_hook(dropped)
+
     def _watch(self) -> None:
         with self._reader:
             while received := self._reader.recv(64):
@@ -210,6 +228,8 @@ class DeadlySignals:
         self._handled.set()
         DeadlySignals.active = self._outer
         signal.set_wakeup_fd(self._previous_fd)
+        if sys.unraisablehook == self._drop:
+            sys.unraisablehook = self._previous_hook
         for signum, handler in self._previous.items():
             if self._is_ours(signum):
                 signal.signal(signum, handler)

@@ -66,6 +66,9 @@ ImportError: cannot import name 'Person' from 'app.models'
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
 
 
+# The first words of names that are tags too.
+TAGS = ("expire", "garbo", "process", "send", "update")
+
 SENTENCES = {
     "recently": "did not run when it was due",
     "often": "missed more runs than the rule allows",
@@ -201,11 +204,13 @@ def write_rules(path: Path) -> None:
     for script in SCRIPTS:
         if script.rule is None:
             continue
+        tag = script.name.partition("-")[0]
         attributes = {
             "name": script.name, "schedule": script.schedule,
             "timezone": script.timezone,
             **({"hosts": " ".join(script.hosts)}
                if len(script.hosts) > 1 else {}),
+            **({"tags": tag} if tag in TAGS else {}),
             **dict(script.rule)}
         lines.append("  <lp:script {} />".format(" ".join(
             f'{name}="{value}"' for name, value in attributes.items()

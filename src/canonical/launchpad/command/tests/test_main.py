@@ -32,9 +32,29 @@ RUN = "import sys; from canonical.launchpad.command import program;" \
     " sys.exit(program.scriptactivity())"
 
 
+class CommandsLayer(LaunchpadZopelessLayer):
+    """The same tests in a separate process; see `ScriptsLayer`."""
+
+    @classmethod
+    def setUp(cls):
+        """See `LaunchpadZopelessLayer`, which is set up before."""
+
+    @classmethod
+    def tearDown(cls):
+        """See `LaunchpadZopelessLayer`, which is torn down after."""
+
+    @classmethod
+    def testSetUp(cls):
+        """See `LaunchpadZopelessLayer`, which is called before."""
+
+    @classmethod
+    def testTearDown(cls):
+        """See `LaunchpadZopelessLayer`, which is called after."""
+
+
 class CommandTestCase(unittest.TestCase):
 
-    layer = LaunchpadZopelessLayer
+    layer = CommandsLayer
 
     def run_command(self, *arguments, **environment):
         return self.run_code(RUN, *arguments, **environment)

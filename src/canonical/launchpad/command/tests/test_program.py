@@ -88,6 +88,8 @@ INTERRUPTED = [
 
 class TestStreams(AlertTestCase):
 
+    every = 2
+
     def setUp(self):
         super().setUp()
         self.configure(recipients="")
@@ -113,19 +115,26 @@ class TestStreams(AlertTestCase):
             *((program, command.split(), status)
               for program in ("script_monitor", "script_monitor_nagios")
               for command, status in MONITORS.items())]
+        # Each program meets some of them, and the next program others.
+        tried = [
+            STREAMS[number % self.every::self.every]
+            for number in range(len(programs))]
         cases = [
             (program, arguments, streams)
-            for program, arguments, _ in programs
-            for streams in [OK, *STREAMS]]
+            for (program, arguments, _), those in zip(
+                programs, tried, strict=True)
+            for streams in [OK, *those]]
         found = iter(self.run_cases(cases))
-        for program, arguments, expected in programs:
+        for (program, arguments, expected), those in zip(
+            programs, tried, strict=True
+        ):
             is_known = program == "scriptactivity" and (
                 arguments[:1] != ["check"])
             trouble = 1 if is_known or "--help" in arguments else 3
             status, usual_out, usual_err = next(found)
             self.assertEqual(
                 expected, status, (program, arguments, usual_err))
-            for streams in STREAMS:
+            for streams in those:
                 with self.subTest(
                     program=program, arguments=arguments, streams=streams
                 ):
@@ -176,6 +185,12 @@ class TestStreams(AlertTestCase):
             [("scriptactivity", ["crontab", "-"], ["closed", "ok", "ok"])])
         self.assertEqual((2, ""), (status, out))
         self.assertEqual("scriptactivity: -: Bad file descriptor\n", err)
+
+
+class TestAllStreams(TestStreams):
+
+    level = 2
+    every = 1
 
 
 class TestInterrupt(CommandTestCase):

@@ -260,7 +260,7 @@ class TestKilled(PruneTestCase):
         self.ztm.commit()
         randomly = random.Random(16)
         counts = []
-        for number in range(12):
+        for number in range(6):
             process = self.start()
             self.wait_for_a_batch(process)
             time.sleep(randomly.random() / 10)

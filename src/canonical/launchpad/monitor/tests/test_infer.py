@@ -100,7 +100,7 @@ class TestZones(SuggestionTestCase):
             ("0 */6 * * *", "Europe/Berlin", 3, 60),
             ("*/15 0-6 * * *", "Australia/Sydney", 3, 40),
             ("5 1-23 * * *", "Europe/London", 10, 60),
-            ("*/10 0-22 * * *", "America/New_York", 10, 60),
+            ("*/10 0-22 * * *", "America/New_York", 10, 45),
         ):
             with self.subTest(schedule=schedule, timezone=timezone):
                 since = WINTER.replace(month=month, day=1)
@@ -357,7 +357,7 @@ class TestOddHistories(SuggestionTestCase):
 
     def test_hosts_that_lose_some_runs_each_are_still_one_script(self):
         rand = random.Random(1)
-        for count, days in (12, 8), (5, 14):
+        for count, days in (12, 4), (5, 8):
             runs = by_start(*(
                 run for number in range(count) for run in history(
                     "*/10 * * * *", days=days, jitter=150,
@@ -387,8 +387,8 @@ class TestOddHistories(SuggestionTestCase):
             ("*/10 * * * 1-5", "0 * * * 0,6"),
         ):
             runs = by_start(
-                *history(first, days=42), *history(second, days=42))
-            found = self.suggest(runs, WINTER + 42 * DAY)
+                *history(first, days=28), *history(second, days=28))
+            found = self.suggest(runs, WINTER + 28 * DAY)
             with self.subTest(first=first):
                 self.assert_evidence(found, "slots had no run|have no run")
                 self.assertLess(len(found.incidents), 3)
@@ -527,18 +527,18 @@ class TestIntervals(SuggestionTestCase):
         self.assert_evidence(found, "replay: . alerts? on this history")
 
     def test_a_host_that_joined_late_and_one_that_left(self):
-        runs = daemon(600, (1, 60), 4000)
+        runs = daemon(600, (1, 60), 1500)
         until = runs[-1].date_completed
         joined = by_start(*runs, *daemon(
-            600, (1, 60), 1200, host="gandwana", seed=2,
-            since=WINTER + 20 * DAY))
+            600, (1, 60), 450, host="gandwana", seed=2,
+            since=WINTER + 7 * DAY))
         found = self.suggest(joined, until)
         self.assertEqual("gandwana loganberry", found.attributes["hosts"])
         # It is silent at the end.
         self.assertEqual(
             {"gandwana"}, {alarm.hostname for alarm in found.incidents})
         left = by_start(*runs, *daemon(
-            600, (1, 60), 2000, host="gandwana", seed=2))
+            600, (1, 60), 750, host="gandwana", seed=2))
         found = self.suggest(left, until)
         self.assertNotIn("hosts", found.attributes)
         self.assertEqual((), found.incidents)
@@ -559,8 +559,8 @@ class TestIntervals(SuggestionTestCase):
 
     def test_two_hosts_sleep_by_themselves(self):
         runs = by_start(
-            *daemon(600, (1, 60), 500),
-            *daemon(600, (1, 60), 500, host="gandwana", seed=2))
+            *daemon(600, (1, 60), 250),
+            *daemon(600, (1, 60), 250, host="gandwana", seed=2))
         found = self.suggest(runs, runs[-1].date_completed)
         self.assertEqual("gandwana loganberry", found.attributes["hosts"])
 

@@ -291,6 +291,20 @@ class TestSignals(ScriptTestCase):
         process = self.interrupt(signal.SIGTERM)
         self.assert_recorded(process)
 
+    def test_a_signal_that_arrives_where_nothing_can_be_raised(self):
+        self.write_script("""
+            def main(self):
+                class Kept:
+                    def __del__(self):
+                        print("ready", flush=True)
+                        signal.pause()
+                note("done")
+                Kept()
+                time.sleep(20)
+            """, call="lock_and_run()", prepare="import signal, time")
+        process = self.interrupt(signal.SIGTERM)
+        self.assert_killed(process, signal.SIGTERM)
+
     def test_a_copy_that_takes_forever_does_not_keep_it(self):
         process = self.kill("""
                 import io

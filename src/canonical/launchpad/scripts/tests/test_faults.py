@@ -91,9 +91,6 @@ class FaultTestCase(unittest.TestCase):
         self.assertEqual(0, self.run_script()["status"])
         self.assertEqual([], self.ground.spooled())
 
-
-class TestFaults(FaultTestCase):
-
     def kill_at_every_moment(
         self, first="before register_recording", **settings
     ):
@@ -108,14 +105,14 @@ class TestFaults(FaultTestCase):
         self.assert_promises_kept()
         return labels
 
+
+class TestFaults(FaultTestCase):
+
     def test_killed_at_every_moment(self):
         # With autocommit, there is no single commit of the work.
         labels = self.kill_at_every_moment()
         self.assertIn("after commit", labels)
         self.assertIn("after recordSuccess", labels)
-
-    def test_killed_at_every_moment_of_a_serializable_run(self):
-        self.kill_at_every_moment("before main", isolation="serializable")
 
     def test_killed_at_every_moment_of_a_run_that_spools(self):
         labels = self.kill_at_every_moment("before main", dbuser="worker")
@@ -229,3 +226,11 @@ class TestFaults(FaultTestCase):
         self.assertEqual(50, len(
             self.ground.names("scriptactivity", self._testMethodName)))
         self.assert_promises_kept()
+
+
+class TestSerializable(FaultTestCase):
+
+    level = 2
+
+    def test_killed_at_every_moment(self):
+        self.kill_at_every_moment("before main", isolation="serializable")
