@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 import urllib.request
@@ -19,7 +20,7 @@ from psycopg2.extensions import make_dsn
 from canonical.database.embeddedhome import server_uid
 from canonical.database.postgres import apply_schema
 from canonical.database.tests.test_postgres import query
-from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.scripts.tests.runsupport import PROGRAM
 from canonical.launchpad.scripts.tests.serving import pages
 from canonical.testing import PostgresLayer
 
@@ -145,7 +146,7 @@ def without_ids(text):
 
 
 @unittest.skipUnless(PROGRAMS, "needs Debian's package postgresql")
-class TestThreeServers(CommandTestCase):
+class TestThreeServers(unittest.TestCase):
 
     layer = ServersLayer
     level = 2
@@ -157,8 +158,11 @@ class TestThreeServers(CommandTestCase):
         self.rules.write_text(RULES)
 
     def command_at(self, server, *arguments):
-        return self.run_command(
-            *arguments, LP_DATABASE_URI=make_dsn(**server))
+        process = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(""), *arguments],
+            env={**os.environ, "LP_DATABASE_URI": make_dsn(**server)},
+            capture_output=True, text=True, timeout=120, check=False)
+        return process.returncode, process.stdout, process.stderr
 
     def assert_same(self, *arguments):
         """A command gives the same answer; return it."""
