@@ -79,8 +79,11 @@ SAME = 10.0
 # see Kolmogorov, "Sulla determinazione empirica di una legge" (1933).
 PEAK = 1.07
 
-# Many is more than this part.
+# Where more slots than this part are unmet, a change may be anywhere.
 LOOSE = 0.05
+
+# What runs every hour shows no zone, unless this part of its slots is unmet.
+HOURLY = 0.02
 
 # A part of a history needs so many runs to show a schedule.
 FEWEST = 3
@@ -167,7 +170,7 @@ def explained(
     cron = found if isinstance(found.model, Cron) else best(
         scopes, timezone, False)
     models: list[tuple[Found, Sequence[Cron]]] = [(cron, ())]
-    if others := _in_zones(scopes, timezone, cron.bits):
+    if others := _in_zones(scopes, timezone, cron):
         bits = others[0].bits
         models.append((others[0], [
             other.model for other in others[1:] if other.bits < bits + SAME
@@ -180,15 +183,18 @@ def explained(
 
 
 def _in_zones(
-    scopes: Sequence[History], timezone: str, bits: float
+    scopes: Sequence[History], timezone: str, cron: Found
 ) -> list[Found]:
     """The best model in each other zone, the best of all first.
 
     A zone is tried if its clocks moved within the history, and if fewer times
     of the day remain when the starts are read on them.
 
-    :param bits: of the best in the time zone that is assumed.
+    :param cron: the best in the time zone that is assumed.
     """
+    if isinstance(cron.model, Cron) and cron.model.runs_every_hour() and (
+            not _is_loose(cron.model, scopes, HOURLY)):
+        return []
     starts = max(scopes, key=len).starts
     groups: dict[tuple[int, ...], list[str]] = {}
     for zone in ZONES:
@@ -207,7 +213,7 @@ def _in_zones(
         for zone in group:
             found.append(_in_zone(scopes, zone))
             # The others have their hours too, or none has.
-            if found[-1].bits > bits:
+            if found[-1].bits > cron.bits:
                 break
     if timezone != "UTC":
         found.append(_in_zone(scopes, "UTC"))
@@ -356,7 +362,8 @@ def _changed(
     limit = whole = found.bits - CHANGE_BITS - math.log2(
         sum(map(len, scopes)))
     # Where nearly every slot has its run, a change shows in the bits of a run.
-    loose = not isinstance(found.model, Cron) or _is_loose(found.model, scopes)
+    loose = not isinstance(found.model, Cron) or _is_loose(
+        found.model, scopes, LOOSE)
     for at in _places(scopes, timezone):
         before, after = (
             [part for scope in scopes
@@ -391,11 +398,11 @@ def _bits(model: Cron | Every, scopes: Sequence[History]) -> float:
     return bits + late_bits(model, matches) - model.bits
 
 
-def _is_loose(cron: Cron, scopes: Sequence[History]) -> bool:
-    """Are many slots unmet, or many runs beside their slot?"""
+def _is_loose(cron: Cron, scopes: Sequence[History], part: float) -> bool:
+    """Are more slots unmet, or more runs beside their slot, than a part?"""
     for scope in scopes:
         first = cron.matched(clock(cron.timezone, scope.starts)).first
-        if len(first) < (1 - LOOSE) * max(
+        if len(first) < (1 - part) * max(
                 max(first) - min(first) + 1, len(scope)):
             return True
     return False
