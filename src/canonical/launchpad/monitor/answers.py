@@ -154,7 +154,8 @@ def _recently(
             "has never succeeded, and is not due yet")
         if state == "critical":
             sentence = f"{_failures(figures)}; {sentence}"
-        elif state == "paused":
+        elif state == "paused" and last:
+            # A script that is new is forgiven, too.
             sentence += "; was paused, and is not due again yet"
     else:
         sentence = _late(case, slot, figures, at)

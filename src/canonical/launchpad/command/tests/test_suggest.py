@@ -10,6 +10,7 @@ import xml.etree.ElementTree
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.scripts.tests.support import take_interrupts
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
 from canonical.testing.children import python_path
@@ -79,7 +80,8 @@ class TestSuggest(CommandTestCase):
             [sys.executable, "-c", WAITING, "suggest", "--at", AT],
             env=dict(os.environ, PYTHONPATH=python_path()),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True)
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=take_interrupts)
         self.assertEqual("reading script-03\n", process.stdout.readline())
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate()

@@ -73,6 +73,11 @@ class TestFirstSeen(unittest.TestCase):
             self.assertIn(self.check(30, **rule)[0], ("ok", "paused"))
             self.assertIn(self.check(64, **rule)[0], ("ok", "paused"))
             self.assertEqual("critical", self.check(86, **rule)[0])
+            found, = assess_all([expectation_from_text("it", **rule)],
+                                NOON + 30 * MINUTE, MINUTE)
+            self.assertEqual(
+                "has never succeeded, and is not due yet",
+                found.recently.sentence)
 
     def test_a_host_that_is_new_in_a_rule(self):
         self.ran(0, 60, 120)
