@@ -1,4 +1,4 @@
-"""Checks times and texts before they are sent to the database.
+"""Makes times and texts fit for the database.
 
 Which names and hosts are accepted: see `canonical.launchpad.interfaces.names`.
 """
