@@ -142,7 +142,7 @@ def _record_due(
 ) -> None:
     name, hostname = case.expectation.name, case.hostname
     runs = getUtility(IScriptHistorySet).getRuns(
-        name, midnight(since) - case.skew, runs_until(case, midnight(until)))
+        name, midnight(since) - case.lead, runs_until(case, midnight(until)))
     # All of these slots are long due.
     found = tallies(
         case, [run for run in runs if hostname in (None, run.hostname)],

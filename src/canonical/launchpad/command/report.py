@@ -126,7 +126,7 @@ def _tallies(
     at: datetime.datetime,
 ) -> Iterable[Tally]:
     runs = getUtility(IScriptHistorySet).getRuns(
-        case.expectation.name, midnight(since) - case.skew,
+        case.expectation.name, midnight(since) - case.lead,
         runs_until(case, midnight(until)))
     return tallies(
         case,

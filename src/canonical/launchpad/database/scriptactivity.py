@@ -16,11 +16,11 @@ from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.execute import execute
+from canonical.launchpad.database.storable import checked_datetime
+from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import VALID
-from canonical.launchpad.database.validation import checked_datetime
-from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet

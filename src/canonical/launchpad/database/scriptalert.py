@@ -10,7 +10,7 @@ from typing import Any
 from zope.interface import implementer
 
 from canonical.launchpad.database.execute import execute
-from canonical.launchpad.database.validation import is_storable
+from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.interfaces import CLAIM_MINUTES
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer

@@ -18,8 +18,8 @@ from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
-from canonical.launchpad.database.validation import checked_datetime
-from canonical.launchpad.database.validation import shortened
+from canonical.launchpad.database.storable import checked_datetime
+from canonical.launchpad.database.storable import shortened
 from canonical.launchpad.interfaces import OUTCOMES
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptAttempt

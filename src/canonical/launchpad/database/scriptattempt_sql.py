@@ -98,7 +98,8 @@ COMMITTED_UNENDED = """
 COMMITTED = """
     coalesce(attempt.date_committed, (
         SELECT date_completed FROM scriptactivity AS recorded
-        WHERE recorded.run_key = attempt.run_key))
+        WHERE recorded.name = attempt.name
+            AND recorded.run_key = attempt.run_key))
 """
 
 IS_OPEN = f"attempt.date_ended IS NULL AND {COMMITTED} IS NULL"

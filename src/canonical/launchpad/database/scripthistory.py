@@ -10,10 +10,10 @@ from zope.interface import implementer
 from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.scriptattempt_sql import COLUMNS as ATTEMPT
+from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import successes
-from canonical.launchpad.database.validation import is_storable
 from canonical.launchpad.interfaces import EndedRun
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptHistorySet

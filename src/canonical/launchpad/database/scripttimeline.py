@@ -13,7 +13,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scripttimeline_sql as sql
 from canonical.launchpad.database.execute import bind
 from canonical.launchpad.database.openattempts import open_attempts
-from canonical.launchpad.database.validation import is_storable
+from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.interfaces import Column
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptTimelineSet

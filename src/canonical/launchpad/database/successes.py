@@ -32,7 +32,8 @@ VALID = """
 # an hour is common.
 NOT_AHEAD = "date_started <= statement_timestamp() + interval '1 hour'"
 
-# The end is not before the start, even if the clock was set back meanwhile.
+# The name says which server to ask, if they are several; see scaling.rst.  The
+# end is not before the start, even if the clock was set back meanwhile.
 UNRECORDED = """
     (
         SELECT name, hostname, date_started,
@@ -41,7 +42,8 @@ UNRECORDED = """
         WHERE date_committed IS NOT NULL AND date_ended IS NULL
             AND NOT EXISTS (
                 SELECT FROM scriptactivity AS recorded
-                WHERE recorded.run_key = attempt.run_key)
+                WHERE recorded.name = attempt.name
+                    AND recorded.run_key = attempt.run_key)
     )
 """
 

@@ -62,7 +62,7 @@ def tallies(
 
     A run meets a slot as in a check: see `matched`.
 
-    :param runs: those on the host of the case, from the skew before `since`
+    :param runs: those on the host of the case, from the lead before `since`
         to `runs_until`.
     :param at: slots whose grace has not passed by then are left out.
     """
@@ -97,7 +97,7 @@ def _slots_met(
             expectation.schedule, expectation.timezone, span.since,
             span.until),
         runs_until(case, span.until)]
-    for slot, completions in list(matched(slots, runs, case.skew))[:-1]:
+    for slot, completions in list(matched(slots, runs, case.lead))[:-1]:
         if is_due(case.pauses, slot, expectation.grace, span.at):
             yield slot, 1, bool(completions)
 

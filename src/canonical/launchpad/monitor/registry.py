@@ -26,7 +26,6 @@ from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
-from canonical.launchpad.monitor.blind import with_blind
 from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.incidents import Key
@@ -34,6 +33,7 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
+from canonical.launchpad.monitor.silence import with_blind
 from canonical.launchpad.monitor.waiting import awaited
 from canonical.launchpad.monitor.waiting import with_awaited
 from canonical.launchpad.monitor.waiting import with_waiting
@@ -153,7 +153,7 @@ def assess_fleet(
     """As `assess_all`, but scripts that are silent together are one.
 
     There is one more assessment, named `ALL`, for each group of scripts that
-    is blind; see `canonical.launchpad.monitor.blind`.
+    is blind; see `canonical.launchpad.monitor.silence`.
 
     :param expectations, at, skew, hostname: as for `assess_all`.
     """

@@ -46,9 +46,9 @@ from canonical.launchpad.monitor.pastattempts import attempts_of
 from canonical.launchpad.monitor.pastattempts import failures_events
 from canonical.launchpad.monitor.pastattempts import running_events
 from canonical.launchpad.monitor.pastattempts import with_limits
-from canonical.launchpad.monitor.pastblind import Past
-from canonical.launchpad.monitor.pastblind import past_blind
-from canonical.launchpad.monitor.pastblind import unknown_changes
+from canonical.launchpad.monitor.pastsilence import Past
+from canonical.launchpad.monitor.pastsilence import past_blind
+from canonical.launchpad.monitor.pastsilence import unknown_changes
 from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between

@@ -1,4 +1,4 @@
-"""Times, durations and numbers as pages show them."""
+"""Times, durations, numbers and the marks of states as pages show them."""
 
 from __future__ import annotations
 

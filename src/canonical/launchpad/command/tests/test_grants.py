@@ -3,18 +3,29 @@
 import datetime
 import os
 import subprocess
+import urllib.request
 import uuid
 
 from psycopg2.extensions import make_dsn
 
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.commands import COMMANDS
 from canonical.launchpad.command.tests.test_init import HELLO
 from canonical.launchpad.command.tests.test_init import InitTestCase
 from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import write_success
+from canonical.launchpad.scripts.tests.serving import pages
 from canonical.testing import PostgresLayer
 from canonical.testing.children import start_python
+
+
+RULES = """
+    <configure xmlns:lp="http://namespaces.canonical.com/lp">
+      <include package="canonical.launchpad" file="meta.zcml" />
+      <lp:script name="hello" schedule="*/10 * * * *" />
+    </configure>
+"""
 
 
 class TestGrants(InitTestCase):
@@ -80,11 +91,7 @@ class TestGrants(InitTestCase):
     def test_the_monitor_checks_and_alerts_and_does_no_more(self):
         self.grant()
         rules = self.directory / "rules.zcml"
-        rules.write_text("""
-            <configure xmlns:lp="http://namespaces.canonical.com/lp">
-              <include package="canonical.launchpad" file="meta.zcml" />
-              <lp:script name="hello" schedule="*/10 * * * *" />
-            </configure>""")
+        rules.write_text(RULES)
         now = datetime.datetime.now(datetime.UTC)
         spool = PostgresLayer.state_directory / "spool"
         spool.mkdir(parents=True)
@@ -108,6 +115,47 @@ class TestGrants(InitTestCase):
             "DELETE FROM scriptalert", "TRUNCATE scriptpause",
             "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",
             "UPDATE scriptactivity SET name = ''"))
+
+    def test_every_command_works_under_its_role(self):
+        """A new command has to be named here, with a role or without."""
+        self.execute("CREATE ROLE historian LOGIN")
+        self.addCleanup(
+            self.execute, "DROP OWNED BY historian; DROP ROLE historian")
+        self.grant()
+        self.run_command("init", "--grant", "history=historian")
+        rules = self.directory / "rules.zcml"
+        rules.write_text(RULES)
+        given = ["--expectations", str(rules)]
+        runs = str(self.directory / "runs.csv")
+        worked = {"init", "crontab", "timers", "token", "grafana"}
+        for role, commands in (
+            (self.SCRIPTS, (
+                ["run", "hello", "--", "echo", "Hello."], ["list"],
+                ["running"], ["failures"], ["last", "hello"], ["flush"],
+                ["output", "hello"])),
+            (self.MONITOR, (
+                ["list"], ["show", "hello", *given], ["running"],
+                ["failures"], ["last", "hello"], ["check", *given],
+                ["suggest"], ["backtest", *given], ["output", "hello"],
+                ["alert", "-q", *given], ["alerts"], ["config"],
+                ["snooze", "hello", "--for", "0s", *given], ["flush"],
+                ["report", *given], ["export", runs])),
+            ("historian", (
+                ["import", runs],
+                ["prune", "-q", *given])),
+        ):
+            for command in commands:
+                _, out, err = self.run_command(*command, **self.as_role(role))
+                for text in out, err:
+                    self.assertNotIn("permission denied", text, command)
+                    self.assertNotIn("Traceback", text, command)
+                worked.add(command[0])
+        with pages(*given, **self.as_role(self.MONITOR)) as url:
+            for path in "/", "/scripts/hello", "/metrics":
+                self.assertIn(
+                    b"hello", urllib.request.urlopen(url + path).read())
+            worked.add("serve")
+        self.assertEqual(set(COMMANDS), worked)
 
     def assert_denied(self, role, statements):
         quoted = '"' + role.replace('"', '""') + '"'

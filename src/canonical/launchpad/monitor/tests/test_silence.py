@@ -10,12 +10,12 @@ from hypothesis import strategies
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.answers import assess
-from canonical.launchpad.monitor.blind import with_blind
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.silence import with_blind
 from canonical.launchpad.monitor.tests.test_replay import at
 from canonical.launchpad.monitor.tests.test_replay import figures_by_hand
 

@@ -1,4 +1,7 @@
-"""Checks values before they are sent to the database."""
+"""Makes times and texts fit for the database.
+
+Which names and hosts are accepted: see `canonical.launchpad.interfaces.names`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """When scripts were silent together, for a replay.
 
-This finds what `canonical.launchpad.monitor.blind` would have found at each
+This finds what `canonical.launchpad.monitor.silence` would have found at each
 moment.  A script that is late counts only until the first record after it was
 due.  So few scripts count, and only for a while; attempts are looked up for
 these times only.
@@ -27,16 +27,16 @@ from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.blind import SCRIPTS
-from canonical.launchpad.monitor.blind import Sign
-from canonical.launchpad.monitor.blind import blind_groups
-from canonical.launchpad.monitor.blind import first_due
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.silence import SCRIPTS
+from canonical.launchpad.monitor.silence import Sign
+from canonical.launchpad.monitor.silence import blind_groups
+from canonical.launchpad.monitor.silence import first_due
 from canonical.launchpad.monitor.waiting import joined
 from canonical.launchpad.monitor.waiting import overlaid
 

@@ -1,4 +1,4 @@
-"""Distinguishes scripts that are late from records that do not arrive.
+"""Distinguishes scripts that are late from hosts or databases that are silent.
 
 If a host dies, the database was away or a replica lags, many scripts are late
 at once, but each of them may be fine.  That is one incident.
@@ -15,7 +15,7 @@ was kept since then.  A group is blind if both hold:
 The groups are the scripts with a rule for one host, and all scripts.  There is
 no other bound: the grace of each rule says how long to wait.  A blind group is
 critical, and its silent scripts are unknown.  A replay knows it too; see
-`canonical.launchpad.monitor.pastblind`.
+`canonical.launchpad.monitor.pastsilence`.
 """
 
 from __future__ import annotations

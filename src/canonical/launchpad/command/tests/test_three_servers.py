@@ -1,0 +1,286 @@
+"""Three servers, of which each has the scripts whose names it was given.
+
+`docs/three-servers.sql` makes a fourth one ask them, through postgres_fdw.
+Its answers are those of a server that has everything.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import urllib.request
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn
+
+from canonical.database.embeddedhome import server_uid
+from canonical.database.postgres import apply_schema
+from canonical.database.tests.test_postgres import query
+from canonical.launchpad.scripts.tests.runsupport import PROGRAM
+from canonical.launchpad.scripts.tests.serving import pages
+from canonical.testing import PostgresLayer
+
+
+# The one of the layer may lack postgres_fdw.
+PROGRAMS = next((each.parent.parent for each in Path("/").glob(
+    "usr/lib/postgresql/*/bin/initdb")), None)
+
+SETUP = Path(__file__).resolve().parents[5] / "docs" / "three-servers.sql"
+
+NAMES = [f"script-{number}" for number in range(12)]
+
+# More runs than `prune` keeps.  Each script has failed once, in 2007.
+HISTORY = """
+    INSERT INTO scriptactivity (name, hostname, date_started, date_completed,
+        run_key)
+    SELECT name, 'loganberry', started,
+        started + length(name) * interval '1 s', md5(name || started)::uuid
+    FROM unnest(%s) AS name, generate_series(
+        '2007-02-01 00:00+00'::timestamptz, '2007-02-06 00:00+00',
+        interval '15 minutes') AS started
+    WHERE started < '2007-02-03 06:00+00' OR right(name, 1) <> '7';
+    INSERT INTO scriptattempt (name, hostname, pid, date_started, date_ended,
+        outcome, reason, run_key)
+    SELECT name, 'loganberry', 1, '2007-02-02 10:03+00',
+        '2007-02-02 10:04+00', 'failure', 'OSError', md5(name)::uuid
+    FROM unnest(%s) AS name
+"""
+
+RULES = """
+<configure xmlns:lp="http://namespaces.canonical.com/lp">
+  <include package="canonical.launchpad" file="meta.zcml" />
+  {}
+</configure>
+""".format("\n".join(
+    f'<lp:script name="{name}" schedule="*/15 * * * *" />' for name in NAMES))
+
+
+class ServersLayer(PostgresLayer):
+    """The three, the one that asks them, and one that has everything."""
+
+    @classmethod
+    def setUp(cls):
+        """See `PostgresLayer`, which is set up before."""
+        cls.clusters = Path(tempfile.mkdtemp(prefix="scriptactivity-three-"))
+        os.chown(cls.clusters, server_uid(), -1)
+        first = cls.clusters / "5400"
+        cls.run(PROGRAMS / "bin/initdb", "--auth=trust", "--no-sync", "-U",
+                "postgres", "-D", first)
+        cls.servers = []
+        for port in range(5400, 5405):
+            cluster = cls.clusters / str(port)
+            if cluster != first:
+                cls.run("cp", "-r", first, cluster)
+            cls.servers.append({
+                "host": str(cls.clusters), "port": str(port),
+                "user": "postgres", "dbname": "postgres"})
+        for server in cls.servers:
+            cls.run(
+                PROGRAMS / "bin/pg_ctl", "-w", "-D",
+                cls.clusters / server["port"], "-l",
+                cls.clusters / f"log{server['port']}", "-o",
+                f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off"
+                " -c log_statement=all",
+                "start")
+            apply_schema(server)
+        cls.alone, cls.asking, *cls.three = cls.servers
+        cls.run(
+            PROGRAMS / "bin/psql", "-1", "-q", "-v", "ON_ERROR_STOP=1",
+            "-v", "dbname=postgres", *(
+                option for number, server in enumerate(cls.three)
+                for option in (
+                    "-v", f"host_{number}={server['host']}",
+                    "-v", f"port_{number}={server['port']}")),
+            make_dsn(**cls.asking), stdin=SETUP.read_text())
+        for number, server in enumerate(cls.three):
+            for table in "scriptactivity", "scriptattempt":
+                query(server, f"ALTER TABLE {table} ALTER id"
+                      f" SET INCREMENT BY 3 RESTART WITH {number + 1}")
+
+    @classmethod
+    def run(cls, *command, stdin=None):
+        process = subprocess.run(
+            list(map(str, command)), user=server_uid(), cwd="/", text=True,
+            input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            check=False)
+        if process.returncode:
+            raise RuntimeError(process.stderr)
+
+    @classmethod
+    def tearDown(cls):
+        for server in cls.servers:
+            cls.run(PROGRAMS / "bin/pg_ctl", "-D",
+                    cls.clusters / server["port"], "-m", "immediate", "stop")
+        shutil.rmtree(cls.clusters)
+
+    @classmethod
+    def testSetUp(cls):
+        """See `PostgresLayer`, which is called before."""
+        for server in [cls.alone, *cls.three]:
+            query(server, "TRUNCATE scriptactivity, scriptattempt, scriptday")
+        for server in [cls.alone, *cls.three]:
+            names = [
+                name for name in NAMES
+                if server in (cls.alone, cls.server_of(name))]
+            query(server, HISTORY.replace("%s", "ARRAY[{}]").format(
+                *[", ".join(f"'{name}'" for name in names)] * 2))
+
+    @classmethod
+    def server_of(cls, name):
+        """The server that has the runs of a script."""
+        for number, server in enumerate(cls.three):
+            (is_there,), = query(
+                cls.asking, "SELECT satisfies_hash_partition("
+                f"'scriptactivity'::regclass, 3, {number}, '{name}'::text)")
+            if is_there:
+                return server
+        raise ValueError(name)
+
+
+def without_ids(text):
+    return re.sub(r'"id": \d+', "", text)
+
+
+@unittest.skipUnless(PROGRAMS, "needs Debian's package postgresql")
+class TestThreeServers(unittest.TestCase):
+
+    layer = ServersLayer
+    level = 2
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.rules = Path(temporary.name) / "rules.zcml"
+        self.rules.write_text(RULES)
+
+    def command_at(self, server, *arguments):
+        process = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(""), *arguments],
+            env={**os.environ, "LP_DATABASE_URI": make_dsn(**server)},
+            capture_output=True, text=True, timeout=120, check=False)
+        return process.returncode, process.stdout, process.stderr
+
+    def assert_same(self, *arguments):
+        """A command gives the same answer; return it."""
+        alone, three = (
+            self.command_at(server, *arguments)
+            for server in (self.layer.alone, self.layer.asking))
+        self.assertEqual("", alone[2])
+        self.assertEqual(
+            [*map(without_ids, alone[1:]), alone[0]],
+            [*map(without_ids, three[1:]), three[0]])
+        return three[1]
+
+    def test_each_server_has_some_scripts(self):
+        found = [
+            {name for name, in query(
+                server, "SELECT DISTINCT name FROM scriptactivity")}
+            for server in self.layer.three]
+        self.assertTrue(all(found))
+        self.assertEqual(sorted(NAMES), sorted(set().union(*found)))
+        self.assertEqual(len(NAMES), sum(map(len, found)))
+
+    def test_the_answers_are_the_same(self):
+        rules = "--expectations", str(self.rules)
+        listed = json.loads(self.assert_same("list", "--json"))
+        self.assertEqual(len(NAMES), len(listed))
+        self.assert_same("last", NAMES[0])
+        self.assert_same("report", "--month", "2007-02", "--json", *rules)
+        opened = self.assert_same(
+            "backtest", "--json", "--at", "2007-02-03T23:00Z", "--since",
+            "2d", *rules)
+        self.assertIn('"script-7"', opened)
+        self.assertIn("script-7", self.assert_same("check", *rules))
+
+    def test_pages(self):
+        found = []
+        for server in self.layer.alone, self.layer.asking:
+            with pages(
+                "--expectations", str(self.rules),
+                LP_DATABASE_URI=make_dsn(**server),
+            ) as url:
+                found.append([
+                    re.findall(r"script-\d+|critical|ok|warning", urllib
+                               .request.urlopen(url + path).read().decode())
+                    for path in ("/", "/scripts/script-7")])
+        self.assertIn("script-7", found[0][0])
+        self.assertEqual(*found)
+
+    def test_a_script_records_on_the_server_of_its_name(self):
+        for name in NAMES[:4]:
+            server = self.layer.server_of(name)
+            self.assertEqual(
+                (0, "", ""),
+                self.command_at(server, "run", name, "--", "true"))
+            (ours,), = query(
+                self.layer.asking, "SELECT max(date_started)"
+                f" FROM scriptactivity WHERE name = '{name}'")
+            self.assertGreater(ours.year, 2007)
+            self.assertIn(
+                f"{ours:%Y-%m-%d}",
+                self.command_at(self.layer.asking, "last", name)[1])
+
+    def test_what_does_not_work_through_the_one_that_asks(self):
+        """ON CONFLICT needs a unique index, which it cannot have."""
+        status, _, err = self.command_at(
+            self.layer.asking, "run", NAMES[0], "--", "true")
+        self.assertEqual(0, status)
+        self.assertIn("ON CONFLICT", err)
+
+    def test_prune_on_each_server(self):
+        rules = "--expectations", str(self.rules)
+        for server in [self.layer.alone, *self.layer.three]:
+            status, _, err = self.command_at(
+                server, "prune", "--keep", "3d", *rules)
+            self.assertEqual(0, status, err)
+        count = "SELECT name, count(*) FROM scriptactivity" \
+            " WHERE name LIKE 'script-%' GROUP BY name ORDER BY name"
+        left = query(self.layer.alone, count)
+        self.assertLess(left[0][1], 481)
+        self.assertEqual(left, query(self.layer.asking, count))
+        self.assert_same("report", "--month", "2007-02", "--json", *rules)
+
+    def asked_by(self, *arguments):
+        """How many queries a command sends to each of the three."""
+        before = self.queries()
+        self.command_at(self.layer.asking, *arguments)
+        return [now - then for now, then in zip(
+            self.queries(), before, strict=True)]
+
+    def queries(self):
+        return [
+            (self.layer.clusters / f"log{server['port']}").read_text().count(
+                "DECLARE c") for server in self.layer.three]
+
+    def test_what_concerns_one_script_asks_one_server(self):
+        """Beside that, clocks that are ahead are looked for once on each."""
+        for name in NAMES[:2]:
+            asked = self.asked_by("last", name)
+            number = self.layer.three.index(self.layer.server_of(name))
+            self.assertGreater(asked.pop(number), 1)
+            self.assertEqual([1, 1], asked)
+
+    def asked(self, statement):
+        """The servers that are asked, as EXPLAIN shows them."""
+        (plan,), = query(
+            self.layer.asking, "SET enable_partitionwise_aggregate = on;"
+            f" EXPLAIN (VERBOSE, FORMAT JSON) {statement}")
+        return re.findall(
+            r"Remote SQL.*?FROM public\.(\w+)", json.dumps(plan))
+
+    def test_explain(self):
+        self.assertEqual(["scriptactivity"], self.asked(
+            "SELECT * FROM scriptactivity WHERE name = 'script-7'"
+            " ORDER BY date_started DESC LIMIT 1"))
+        self.assertEqual(["scriptactivity"] * 3, self.asked(
+            "SELECT name, max(date_started) FROM scriptactivity"
+            " GROUP BY name"))
+
+    def test_a_check_asks_a_server_for_each_of_its_scripts(self):
+        """Not once for all of them: see scaling.rst."""
+        asked = self.asked_by("check", "--expectations", str(self.rules))
+        self.assertGreater(sum(asked), len(NAMES))
