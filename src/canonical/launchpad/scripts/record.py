@@ -190,7 +190,7 @@ def record_runs(
     hurry: threading.Event | None = None,
 ) -> int:
     """Record runs whose proof is in the database; see `each_in_time`."""
-    def record(run: UnrecordedRun) -> bool:
+    def record_run(run: UnrecordedRun) -> bool:
         success = Success(
             run.name, run.hostname, run.date_started, run.date_committed,
             run.run_key, "committed", ztm.database)
@@ -203,4 +203,4 @@ def record_runs(
             return False
         return True
 
-    return each_in_time(runs, record, seconds, hurry)
+    return each_in_time(runs, record_run, seconds, hurry)
