@@ -8,6 +8,8 @@ ratios first.
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +26,7 @@ __all__ = [
     "print_table",
     "real_disk",
     "rounds",
+    "scriptactivity",
 ]
 
 
@@ -39,6 +42,15 @@ def real_disk():
     """Let each COMMIT wait for the disk, which tests do not."""
     PostgresLayer._execute("ALTER SYSTEM RESET fsync")
     PostgresLayer._execute("SELECT pg_reload_conf()")
+
+
+def scriptactivity(*argv):
+    """Run the program, and print nothing."""
+    subprocess.run([sys.executable, "-c", (
+        "import sys\n"
+        "from canonical.launchpad.command.program import scriptactivity\n"
+        "sys.exit(scriptactivity())"), *argv], check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def interleaved(calls, times):

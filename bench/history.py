@@ -11,7 +11,6 @@ Run it with `make bench`, or: bin/py bench/history.py [RUNS]
 import contextlib
 import os
 import resource
-import subprocess
 import sys
 import threading
 import time
@@ -27,6 +26,7 @@ from common import interleaved
 from common import print_environment
 from common import print_table
 from common import rounds
+from common import scriptactivity
 
 from canonical.database.embedded import embedded_parameters
 from canonical.launchpad.command import prune
@@ -137,16 +137,6 @@ def write_meanwhile(latencies, stop):
     connection.close()
 
 
-def scriptactivity(*argv):
-    """Run the program; return its greatest memory in MB."""
-    subprocess.run([sys.executable, "-c", (
-        "import sys\n"
-        "from canonical.launchpad.command.program import scriptactivity\n"
-        "sys.exit(scriptactivity())"), *argv], check=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-
-
 def bench_prune(cursor):
     numbers = {"scripts": SCRIPTS, "runs": RUNS}
     # Indexes are made afterwards, which takes a fraction of the time.
@@ -167,10 +157,11 @@ def bench_prune(cursor):
     writer.start()
     try:
         with timed(f"pruning {RUNS // 2:,} runs", RUNS // 2):
-            memory = scriptactivity("prune", "--keep", "400d")
+            scriptactivity("prune", "--keep", "400d")
     finally:
         stop.set()
         writer.join()
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
     latencies.sort()
     print(
         f"  prune took {memory:.0f} MB of memory; {len(latencies)} successes"

@@ -9,7 +9,6 @@ Run it with `make bench`, or: bin/py bench/transfer.py [RUNS]
 
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -25,6 +24,7 @@ from common import interleaved
 from common import print_environment
 from common import print_table
 from common import rounds
+from common import scriptactivity
 
 from canonical.database.embedded import embedded_parameters
 from canonical.testing import PostgresLayer
@@ -53,15 +53,6 @@ COPY_TO = f"""
     TO STDOUT (FORMAT csv, HEADER)
 """
 COPY_FROM = f"COPY scriptactivity ({COLUMNS}) FROM STDIN (FORMAT csv, HEADER)"
-
-
-def scriptactivity(*argv):
-    """Run the program."""
-    subprocess.run([sys.executable, "-c", (
-        "import sys\n"
-        "from canonical.launchpad.command.program import scriptactivity\n"
-        "sys.exit(scriptactivity())"), *argv], check=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def copy_to(cursor, path):

@@ -1,11 +1,13 @@
 """Layers for zope.testrunner and for benchmarks; child processes of tests."""
 
+from canonical.testing.layers import Apart
 from canonical.testing.layers import LaunchpadZopelessLayer
 from canonical.testing.layers import PostgresLayer
 from canonical.testing.layers import in_layer
 
 
 __all__ = [
+    "Apart",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
     "in_layer",

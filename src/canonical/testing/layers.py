@@ -28,6 +28,7 @@ from canonical.testing.children import python_path
 
 
 __all__ = [
+    "Apart",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
     "in_layer",
@@ -132,6 +133,30 @@ class PostgresLayer:
             for statement in statements:
                 cursor.execute(statement)
         connection.close()
+
+
+class Apart:
+    """For the layer of slow tests, which a process of their own can run.
+
+    The layer has this base first, and then the layer that its tests need.
+    That one is set up before, and is not to be set up again by inheritance.
+    """
+
+    @classmethod
+    def setUp(cls) -> None:
+        """Do nothing."""
+
+    @classmethod
+    def tearDown(cls) -> None:
+        """Do nothing."""
+
+    @classmethod
+    def testSetUp(cls) -> None:
+        """Do nothing."""
+
+    @classmethod
+    def testTearDown(cls) -> None:
+        """Do nothing."""
 
 
 class LaunchpadZopelessLayer(PostgresLayer):

@@ -277,8 +277,8 @@ def _bring_up_to_date(
         answers, {each.name: each.grace for each in expectations}, channels(),
         at)
     alert_set.update(with_recorded_late(
-        changed.updated, lambda name, opened: assess_fleet(
-            [each for each in expectations if name in (ALL, each.name)],
+        changed.updated, lambda names, opened: assess_fleet(
+            [each for each in expectations if names & {ALL, each.name}],
             opened, clock_skew())))
     alert_set.open(changed.opened)
     return at, answers

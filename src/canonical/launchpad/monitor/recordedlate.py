@@ -8,14 +8,18 @@ its incident opened, the end of the incident says so.
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set
+from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.incidents import ALL
+from canonical.launchpad.monitor.incidents import Answers
+from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.plaintext import time_text
 
@@ -26,33 +30,55 @@ __all__ = [
 ]
 
 
+class Then(NamedTuple):
+    """What is known now of the moment when some incidents were opened.
+
+    :ivar answers: see `answers_of`.
+    :ivar started: when the last success of each script had started.
+    """
+
+    answers: Mapping[Key, Answers]
+    started: Mapping[Key, datetime.datetime]
+
+
 def with_recorded_late(
     alerts: Iterable[Alert],
-    assess_at: Callable[[str, datetime.datetime], Sequence[Assessment]],
+    assess_at: Callable[[Set[str], datetime.datetime], Sequence[Assessment]],
 ) -> list[Alert]:
     """Alerts whose answers say what was recorded late, if they are over.
 
-    :param assess_at: the assessments of a script, or of `ALL`, as of a time.
+    Many incidents may end at once, and mostly they were opened at once.
+
+    :param assess_at: the assessments of the scripts of these names, as of a
+        time; of all scripts, if `ALL` is one of the names.
     """
-    known = functools.cache(assess_at)
+    alerts = list(alerts)
+    names: dict[datetime.datetime, set[str]] = {}
+    for each in alerts:
+        if any(answer.is_over for answer in each.answers):
+            names.setdefault(each.date_opened, set()).add(each.name)
+    then = {opened: _then(assess_at(its, opened))
+            for opened, its in names.items()}
     return [
-        _with_recorded_late(each, known(each.name, each.date_opened))
-        if any(answer.is_over for answer in each.answers) else each
+        _with_recorded_late(each, then[each.date_opened])
+        if each.date_opened in then else each
         for each in alerts]
 
 
-def _with_recorded_late(
-    alert: Alert, assessments: Sequence[Assessment]
-) -> Alert:
-    """An alert, with what is now known of the moment when it was opened.
+def _then(assessments: Sequence[Assessment]) -> Then:
+    return Then(answers_of(assessments), {
+        (each.name, each.hostname): each.figures.last_started
+        for each in assessments if each.figures.last_started})
 
-    :param assessments: as of that moment.
-    """
-    answers = answers_of(assessments).get((alert.name, alert.hostname), {})
+
+def _with_recorded_late(alert: Alert, then: Then) -> Alert:
+    """An alert, with what is known now of the moment when it was opened."""
+    script = alert.name, alert.hostname
+    answers = then.answers.get(script, {})
     ran = max((
-        each.figures.last_started for each in assessments
-        if alert.hostname in (None, each.hostname)
-        and each.figures.last_started), default=None)
+        started for (_, host), started in then.started.items()
+        if alert.hostname in (None, host)), default=None
+    ) if alert.name == ALL else then.started.get(script)
     return alert._replace(answers=tuple(
         each._replace(recorded_late=time_text(ran))
         if ran and each.is_over and each.question != "runtime"

@@ -22,6 +22,7 @@ from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import Apart
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
 from canonical.testing.children import run_on_terminal
@@ -32,24 +33,8 @@ RUN = "import sys; from canonical.launchpad.command import program;" \
     " sys.exit(program.scriptactivity())"
 
 
-class CommandsLayer(LaunchpadZopelessLayer):
-    """The same tests in a separate process; see `ScriptsLayer`."""
-
-    @classmethod
-    def setUp(cls):
-        """See `LaunchpadZopelessLayer`, which is set up before."""
-
-    @classmethod
-    def tearDown(cls):
-        """See `LaunchpadZopelessLayer`, which is torn down after."""
-
-    @classmethod
-    def testSetUp(cls):
-        """See `LaunchpadZopelessLayer`, which is called before."""
-
-    @classmethod
-    def testTearDown(cls):
-        """See `LaunchpadZopelessLayer`, which is called after."""
+class CommandsLayer(Apart, LaunchpadZopelessLayer):
+    """The tests of commands."""
 
 
 class CommandTestCase(unittest.TestCase):

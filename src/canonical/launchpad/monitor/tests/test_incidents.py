@@ -218,8 +218,9 @@ class TestChanges(unittest.TestCase):
         for before, is_late in (0.5, True), (1.5, False):
             ran = alert.date_opened - before * HOUR
 
-            def assess_at(name, opened, ran=ran):
-                self.assertEqual(("garbo", alert.date_opened), (name, opened))
+            def assess_at(names, opened, ran=ran):
+                self.assertEqual({"garbo"}, names)
+                self.assertEqual(alert.date_opened, opened)
                 return [assess(case, Figures(ran, ran), opened)]
 
             changed = changes(

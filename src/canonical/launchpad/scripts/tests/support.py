@@ -15,6 +15,7 @@ from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.testing import Apart
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing.children import start_python
 
@@ -48,24 +49,8 @@ def take_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-class ScriptsLayer(LaunchpadZopelessLayer):
-    """The same tests in a separate process, because they are slow."""
-
-    @classmethod
-    def setUp(cls):
-        """See `LaunchpadZopelessLayer`, which is set up before."""
-
-    @classmethod
-    def tearDown(cls):
-        """See `LaunchpadZopelessLayer`, which is torn down after."""
-
-    @classmethod
-    def testSetUp(cls):
-        """See `LaunchpadZopelessLayer`, which is called before."""
-
-    @classmethod
-    def testTearDown(cls):
-        """See `LaunchpadZopelessLayer`, which is called after."""
+class ScriptsLayer(Apart, LaunchpadZopelessLayer):
+    """The tests of scripts."""
 
 
 class ScriptTestCase(unittest.TestCase):
