@@ -167,6 +167,9 @@ class TestFleet(WebTestCase):
     def test_the_wall_shows_only_what_is_not_well(self):
         page = self.get("/wall").text
         self.assertIn("late", page)
+        # No column says when.
+        self.assertRegex(
+            page, "last succeeded at 2.* UTC:|has never succeeded")
         self.assertNotIn("fine", page)
         self.run_at("other", 30 * MINUTE)
         self.write_rules(
