@@ -16,6 +16,7 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.matching import earlier_runs
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
 
 
@@ -179,7 +180,7 @@ def runtime_sentence(
     """The answer as a sentence; see `runtime_is_off`."""
     if not recent:
         return "no average runtime, since there are no runs yet"
-    runs = "1 run" if len(recent) == 1 else f"{len(recent)} runs"
+    runs = counted(len(recent), "run")
     if expectation.learned and len(earlier) < FEWEST_RUNS:
         return (
             f"usual runtime not known yet: {len(earlier)} of {FEWEST_RUNS}"

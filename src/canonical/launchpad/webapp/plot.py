@@ -10,6 +10,7 @@ from typing import Any
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Column
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.webapp.buckets import Bucket
 from canonical.launchpad.webapp.periods import Period
 from canonical.launchpad.webapp.strips import Line
@@ -160,8 +161,8 @@ def plot_of(
         dots, ranges, marks,
         spotlight and (x(spotlight[0]), round(
             x(spotlight[1]) - x(spotlight[0]), 1)),
-        f"{_number(runs, 'run')} from {short_time(period.since)} to"
-        f" {short_time(period.until)}, {_number(len(failures), 'failure')},"
+        f"{counted(runs, 'run')} from {short_time(period.since)} to"
+        f" {short_time(period.until)}, {counted(len(failures), 'failure')},"
         f" {sum(bucket.missed for bucket in buckets)} missed.")
 
 
@@ -195,10 +196,6 @@ class _Scale:
         top = self.y(high) if high else TOP
         bottom = self.y(low) if low else TOP + HEIGHT
         return top, round(bottom - top, 1)
-
-
-def _number(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _took(attempt: Any, at: datetime.datetime) -> float:

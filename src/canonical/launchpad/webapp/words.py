@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from canonical.config.durations import rounded_text
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
 
 
@@ -48,7 +49,7 @@ def ago_words(
         # "90 minutes" says more than "1 hour".
         if size >= 2 * length or length == 1:
             number = int(size // length)
-            words = f"{number} {unit}{'s' * (number != 1)}"
+            words = counted(number, unit)
             return f"{words} ago" if seconds > 0 else f"in {words}"
     raise AssertionError(size)
 

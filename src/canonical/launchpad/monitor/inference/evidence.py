@@ -14,6 +14,7 @@ from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
 from canonical.launchpad.monitor.inference.zones import ZONES
 from canonical.launchpad.monitor.inference.zones import changes
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
 
 
@@ -30,9 +31,11 @@ def model(found: Cron | Every) -> str:
 
 
 def schedule(allowed: Allowed, history: History) -> str:
-    also = f"; {count(allowed.beside, 'extra run')}" if allowed.beside else ""
+    also = ""
+    if allowed.beside:
+        also = f"; {counted(allowed.beside, 'extra run')}"
     return (
-        f"schedule: {allowed.met} of {count(allowed.slots, 'slot')} have a"
+        f"schedule: {allowed.met} of {counted(allowed.slots, 'slot')} have a"
         f" run, {span(history)}{also}")
 
 
@@ -56,7 +59,7 @@ def zone(found: Cron, history: History, alike: Sequence[Cron]) -> str:
 
 
 def grace(allowed: Allowed) -> str:
-    out = f"; {count(allowed.outages, 'outage')} left out" if (
+    out = f"; {counted(allowed.outages, 'outage')} left out" if (
         allowed.outages) else ""
     return (
         "grace: the latest completion came"
@@ -82,7 +85,7 @@ def average(
 ) -> str:
     if band is None:
         return (
-            f"average: unknown, since there are only {count(fewest, 'run')};"
+            f"average: unknown, since there are only {counted(fewest, 'run')};"
             f" it needs {RUNS}")
     return (
         f"average: the average of {RUNS} runs was from {seconds(band[2])} to"
@@ -98,16 +101,12 @@ def replay(incidents: Sequence[Incident]) -> str:
         for each in sorted(incidents, key=lambda each: each.opened)[:LISTED])
     more = len(incidents) - LISTED
     return (
-        f"replay: {count(len(incidents), 'alert')} on this history: {said}"
+        f"replay: {counted(len(incidents), 'alert')} on this history: {said}"
         + (f" and {more} more" if more > 0 else ""))
 
 
 def span(history: History) -> str:
     return f"from {when(history.starts[0])} to {when(history.starts[-1])}"
-
-
-def count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def seconds(time: float) -> str:

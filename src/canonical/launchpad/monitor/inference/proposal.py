@@ -36,6 +36,7 @@ from canonical.launchpad.monitor.inference.zones import DAY
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.replay import replay
+from canonical.launchpad.plaintext import counted
 
 
 __all__ = [
@@ -145,7 +146,7 @@ def suggest_expectation(
     past = Past(history, hosts, scopes, at.timestamp())
     if not believed(found.bits, scopes):
         return _timer(past, said, (
-            f"no schedule fits: {evidence.count(len(last), 'run')} are"
+            f"no schedule fits: {counted(len(last), 'run')} are"
             f" described hardly better by {evidence.model(found.model)} than"
             " by chance"))
     if isinstance(found.model, Cron):
@@ -155,7 +156,7 @@ def suggest_expectation(
 
 def _too_few(history: History, *said: str) -> Suggestion:
     return Suggestion({}, (*said, (
-        f"{evidence.count(len(history), 'run')}: too few to infer a rule from;"
+        f"{counted(len(history), 'run')}: too few to infer a rule from;"
         f" it needs {FEWEST_RUNS}")))
 
 
