@@ -80,6 +80,7 @@ def message_of(notice: Notice) -> Message:
     """A notice, with the last lines of the runs that failed."""
     attempt_set = getUtility(IScriptAttemptSet)
     outputs: dict[tuple[str, str | None], list[str]] = {}
+    left_out = set()
     for alert in [*notice.broken, *notice.still]:
         script = alert.name, alert.hostname
         if script in outputs or all(
@@ -87,8 +88,15 @@ def message_of(notice: Notice) -> Message:
         ):
             continue
         if len(outputs) == SCRIPTS:
-            break
-        if attempt_set.countFailuresInARow(*script):
+            # Of a thousand scripts, to look each up would take a second.
+            if "FAILED" in {
+                each.trouble for each in notice.answers[script].values()
+            }:
+                left_out.add(script)
+        elif attempt_set.countFailuresInARow(*script):
             outputs[script] = end_of_output(
                 attempt_set.getLastFailure(*script))
-    return notice_message(notice, instance_name(), outputs)
+    # Scripts of one kind keep their output, and others do not.
+    return notice_message(
+        notice, instance_name(), outputs,
+        len(left_out) if any(outputs.values()) else 0)

@@ -20,6 +20,7 @@ from canonical.launchpad.monitor.notices import scripts_of
 from canonical.launchpad.monitor.recordedlate import recorded_late
 from canonical.launchpad.monitor.subject import full_subject
 from canonical.launchpad.monitor.subject import notice_subject
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
 
@@ -73,17 +74,19 @@ def notice_message(
     notice: Notice,
     instance: str,
     outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
+    left_out: int = 0,
 ) -> Message:
     """The message for a notice.
 
     :param instance: the name of the instance, which begins the subject.
     :param outputs: by name and host, the last lines of what a script has
         printed that failed.
+    :param left_out: how many more scripts failed, whose output is not there.
     """
     return Message(
         notice_id(notice), notice.at,
         full_subject(instance, notice_subject(notice)),
-        notice_text(notice, outputs),
+        notice_text(notice, outputs, left_out),
         {
             title.replace(" ", "_"): [
                 {**_as_dict(notice, each), "output": list(
@@ -121,10 +124,11 @@ def notice_id(notice: Notice) -> str:
 def notice_text(
     notice: Notice,
     outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
+    left_out: int = 0,
 ) -> str:
     """The whole notice, the most important part first; lines of any length.
 
-    :param outputs: as in `notice_message`.
+    :param outputs, left_out: as in `notice_message`.
     """
     counts = ", ".join(
         f"{len(scripts_of(alerts))} {title}"
@@ -137,6 +141,9 @@ def notice_text(
             blocks += ["", title.upper(), *_block(
                 notice, alerts, describe,
                 outputs if describe in (_broken, _still) else NO_OUTPUT)]
+    if left_out:
+        blocks += ["", f"The output of {counted(left_out, 'more script')} that"
+                       " failed: scriptactivity failures"]
     return "\n".join(map(printable, blocks)) + "\n"
 
 

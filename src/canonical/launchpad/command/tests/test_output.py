@@ -14,6 +14,7 @@ from canonical.launchpad.command.main import main
 from canonical.launchpad.command.output import message_of
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.notices import notices_of
 from canonical.launchpad.monitor.tests.test_incidents import DAY
 from canonical.launchpad.monitor.tests.test_incidents import NOW
@@ -52,6 +53,28 @@ class TestKept(unittest.TestCase):
                          output[:-1])
         self.assertRegex(
             output[-1], r"  more: scriptactivity output garbo --run \d+")
+
+    def failed(self, count, output):
+        """The text of a message about so many scripts that failed."""
+        broken, alerts = {}, []
+        for number in range(count):
+            self.attempt(output, name=f"garbo{number}")
+            alerts.append(make_alert(f"garbo{number}", number=number))
+            broken[f"garbo{number}", None] = {"recently": Answer(
+                "critical", "failed", "FAILED")}
+        notice, = notices_of(alerts, broken, "mail", DAY, NOW)
+        return message_of(notice).text
+
+    def test_a_message_says_whose_output_is_left_out(self):
+        text = self.failed(12, Output("out\n", ""))
+        self.assertEqual(10, text.count("| out"))
+        self.assertTrue(text.endswith(
+            "\n\nThe output of 2 more scripts that failed: scriptactivity"
+            " failures\n"), text)
+
+    def test_it_says_nothing_if_nothing_is_left_out_or_kept(self):
+        for count, output in (10, Output("out\n", "")), (11, None):
+            self.assertNotIn("output", self.failed(count, output))
 
     def test_a_message_about_a_success_has_none(self):
         self.attempt(Output("out\n", ""))
