@@ -49,6 +49,7 @@ from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.plaintext import printable
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
@@ -86,7 +87,7 @@ class AlertScript(LaunchpadCronScript):
         Whoever holds the lock file is the only one.  So a claim by that name
         that it finds is one of a process that was killed.
         """
-        return f"{socket.gethostname()}:{self.lockfilepath}"
+        return printable(f"{socket.gethostname()}:{self.lockfilepath}")
 
     def main(self) -> None:
         """See `LaunchpadScript`."""
