@@ -194,7 +194,7 @@ def name_of(connection: Connection) -> str:
 
 
 def apply_schema(parameters: dict[str, str]) -> str:
-    """Create the tables, or upgrade older ones.  Rows are kept.
+    """Create the tables, or upgrade older ones.  No row is lost.
 
     If the tables are up to date, this takes no locks, and any role may call
     it.  A change needs the owner of the tables, and waits for a lock for at

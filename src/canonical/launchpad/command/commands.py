@@ -59,7 +59,7 @@ class Command:
 COMMANDS = {
     "init": Command(
         "make or upgrade the tables",
-        "Makes the tables, or brings older ones up to date.  Rows are kept,"
+        "Makes the tables, or brings older ones up to date.  No row is lost,"
         " and tables that are up to date are not locked.  With URI or"
         " --embedded it also writes a configuration file that names the"
         " database, and prints a line for a crontab.",
@@ -220,7 +220,7 @@ COMMANDS = {
     "token": Command(
         "make a token for the pages",
         "Makes a token, by which a person or a program may look at the pages,"
-        " and prints it once.  Only its hash is kept, in [web] token_file.",
+        " and prints it once.  Only its hash is stored, in [web] token_file.",
         {"scriptactivity token ops": "a token for the operators",
          "scriptactivity token grafana": "another for a program"},
         "serve", "token", options.add_token_options, database=False),

@@ -39,7 +39,7 @@ FOUND_BY = ("LP_STATE_DIRECTORY", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
 
 
 def init(args: argparse.Namespace) -> int:
-    """Make the tables, or bring older ones up to date; rows are kept.
+    """Make the tables, or bring older ones up to date; no row is lost.
 
     Up-to-date tables are not locked.  With URI or --embedded, also write a
     configuration file that names this database.

@@ -53,7 +53,7 @@ def attempts_of(
     begin: datetime.datetime,
     until: datetime.datetime,
 ) -> list[PastAttempt]:
-    """The attempts that `changes` needs for cases of one script.
+    """The attempts that `pieces` needs for cases of one script.
 
     A check counts attempts that started after the last success.
     """

@@ -1,9 +1,7 @@
-"""Replays rules over history: which answers were bad, and when.
+"""Replays rules over history: which incidents there were, and when.
 
-An answer can change only when a run completes, when a slot or an interval
-becomes due or leaves the window, and when a pause begins or ends.  At each of
-these moments, running totals give the figures that a check would see.  Then
-`canonical.launchpad.monitor.states` decides, as it does for a check.
+`replay_all` reads the runs of all scripts from the records, in stretches.  The
+answers are from `canonical.launchpad.monitor.pastanswers`.
 """
 
 from __future__ import annotations
@@ -11,62 +9,37 @@ from __future__ import annotations
 import bisect
 import datetime
 import functools
-import heapq
 import itertools
 import operator
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptHistorySet
-from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.firstseen import counted_from_run
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
-from canonical.launchpad.monitor.matching import interval_runs
-from canonical.launchpad.monitor.matching import intervals_due
-from canonical.launchpad.monitor.matching import matched
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.matching import runs_counted
-from canonical.launchpad.monitor.matching import slots_of_stretch
-from canonical.launchpad.monitor.pastattempts import MOMENT
-from canonical.launchpad.monitor.pastattempts import Event
+from canonical.launchpad.monitor.pastanswers import pieces
 from canonical.launchpad.monitor.pastattempts import attempts_of
-from canonical.launchpad.monitor.pastattempts import failures_events
-from canonical.launchpad.monitor.pastattempts import running_events
-from canonical.launchpad.monitor.pastattempts import with_limits
 from canonical.launchpad.monitor.pastsilence import Past
 from canonical.launchpad.monitor.pastsilence import past_blind
 from canonical.launchpad.monitor.pastsilence import unknown_changes
-from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
-from canonical.launchpad.monitor.pauses import pauses_between
-from canonical.launchpad.monitor.runtime import durations
 from canonical.launchpad.monitor.schedule import INSTANT
-from canonical.launchpad.monitor.states import interval_ends
-from canonical.launchpad.monitor.states import intervals_extra
-from canonical.launchpad.monitor.states import intervals_met
-from canonical.launchpad.monitor.states import latest_due
-from canonical.launchpad.monitor.states import often_state
-from canonical.launchpad.monitor.states import recently_state
-from canonical.launchpad.monitor.states import runtime_state
 from canonical.launchpad.monitor.waiting import waiting_changes
 from canonical.launchpad.monitor.waiting import with_awaited
 
 
 __all__ = [
-    "pieces",
     "replay",
     "replay_all",
     "stretches",
@@ -219,7 +192,7 @@ def _incidents(
     pieces: Iterable[dict[str, list[Change]]],
     since: datetime.datetime,
 ) -> list[Incident]:
-    """The incidents that the `changes` of each of the `stretches` make."""
+    """The incidents that the `pieces` of the `stretches` make."""
     expectation = case.expectation
     return incidents_of(
         (expectation.name, case.hostname), expectation.grace, pieces, since)
@@ -245,182 +218,12 @@ def stretches(
     yield since, until
 
 
-def pieces(
-    case: Case,
-    runs: Iterable[Run],
-    begin: datetime.datetime,
-    until: datetime.datetime,
-    attempts: Sequence[PastAttempt] = (),
-) -> list[dict[str, list[Change]]]:
-    """The `changes` of a stretch, until the first success and from then on.
-
-    :param runs, attempts: as in `changes`.
-    """
-    runs = sorted(runs, key=operator.attrgetter("date_completed"))
-    if any(
-        run.date_started < begin - reach(case) and run.date_completed <= begin
-        for run in runs
-    ):
-        return [changes(case, runs, begin, until, attempts)]
-    # A run that is known later may have started earlier.
-    known = [(begin, case)]
-    first = FOREVER
-    for _, started, completed in runs:
-        if started < first and completed <= until:
-            first = started
-            since_then = counted_from_run(case, started)
-            if completed <= begin:
-                known = [(begin, since_then)]
-            else:
-                known.append((completed, since_then))
-    ends = [at - INSTANT for at, _ in known[1:]] + [until]
-    return [
-        changes(each, runs, at, end, attempts)
-        for (at, each), end in zip(known, ends, strict=True) if at <= end]
-
-
-def changes(
-    case: Case,
-    runs: Iterable[Run],
-    begin: datetime.datetime,
-    until: datetime.datetime,
-    attempts: Sequence[PastAttempt] = (),
-) -> dict[str, list[Change]]:
-    """The states of the answer to each question in a stretch.
-
-    :param runs: runs on the host of the case, in any order: all runs that a
-        check at any moment of the stretch would count.
-    :param attempts: attempts on that host that may make an answer bad; see
-        `IScriptHistorySet.getAttempts`.
-    """
-    expectation = case.expectation
-    runs = sorted(runs, key=operator.attrgetter("date_completed"))
-    started = itertools.accumulate((run.date_started for run in runs), max)
-    last: list[Event] = [
-        (run.date_completed, "last", (latest, run.date_completed))
-        for run, latest in zip(runs, started, strict=True)]
-    ends, steps = (_slots if expectation.schedule else _intervals)(
-        case, runs, begin, until)
-    pauses: list[Event] = []
-    for pause in pauses_between(case.pauses, begin, until + INSTANT):
-        pauses.append((pause.date_started, "paused", True))
-        pauses.append((pause.date_ended, "paused", False))
-    pauses.append((FOREVER, "paused", False))
-
-    def recently(at: datetime.datetime, figures: dict[str, Any]) -> str:
-        started, completed = figures["last"]
-        return recently_state(
-            case, figures["slot"], started, completed, at,
-            figures["failures"])
-
-    def often(at: datetime.datetime, figures: dict[str, Any]) -> str:
-        due, runs = figures["due"], figures["runs"]
-        if expectation.schedule is None:
-            return often_state(
-                expectation, due - intervals_met(due, runs),
-                intervals_extra(expectation, due, runs))
-        # These numbers leave out slots that are met, and the runs that meet
-        # them.
-        return often_state(expectation, due, runs)
-
-    def runtime(at: datetime.datetime, figures: dict[str, Any]) -> str:
-        since = figures["running"]
-        recent, earlier = figures["durations"]
-        return runtime_state(
-            expectation, recent, earlier,
-            None if since is None else at - since)
-
-    def states(
-        ask: Callable[..., str], *series: Iterable[Event]
-    ) -> list[Change]:
-        """The state that a check would find, at each moment it changes."""
-        figures: dict[str, Any] = {
-            "paused": False, "slot": None, "last": (None, None),
-            "due": 0, "runs": 0, "failures": 0, "running": None,
-            "durations": ((), ())}
-        found = []
-        at, state = begin, ""
-        events = heapq.merge(*series, pauses, key=MOMENT)
-        for following, figure, value in events:
-            if following > at:
-                now = "paused" if figures["paused"] else ask(at, figures)
-                if now != state:
-                    found.append((at, now))
-                    state = now
-                if following > until:
-                    break
-                at = following
-            figures[figure] = value
-        return found
-
-    return {
-        "recently": states(
-            recently, last, ends, failures_events(attempts, last)),
-        "often": states(often, _totals(steps)),
-        "runtime": states(runtime, with_limits(expectation, heapq.merge(
-            ((at, "durations", seconds)
-             for at, seconds in durations(expectation, runs)),
-            running_events(attempts, last), key=MOMENT))),
-    }
-
-
-def _slots(
-    case: Case,
-    runs: Iterable[Run],
-    begin: datetime.datetime,
-    until: datetime.datetime,
-) -> tuple[list[Event], list[Event]]:
-    """The events for a schedule: latest due slot; missed slots, extra runs."""
-    grace, window = case.expectation.grace, case.expectation.window
-    dues, steps = [], []
-    slots = slots_of_stretch(case, latest_due(case, begin), begin, until)
-    for slot, completed in matched(slots, runs, case.lead):
-        if pause_at(case.pauses, slot) is not None:
-            continue
-        due = patience_ends(case.pauses, slot, grace)
-        dues.append((due, "slot", slot))
-        gone = slot + grace + window
-        due = min(due, gone)
-        met, *extra = [min(max(at, due), gone) for at in completed or [gone]]
-        if met > due:
-            steps += [(due, "due", 1), (met, "due", -1)]
-        for at in extra:
-            steps += [(at, "runs", 1), (gone, "runs", -1)]
-    return dues, steps
-
-
-def _intervals(
-    case: Case,
-    runs: Iterable[Run],
-    begin: datetime.datetime,
-    until: datetime.datetime,
-) -> tuple[list[Event], list[Event]]:
-    """The events for intervals: their ends; intervals due, and runs."""
-    since = [run.date_completed for run in runs]
-    since += [pause.date_ended for pause in case.forgiving]
-    ends = sorted(interval_ends(case, at) for at in since)
-    steps = [
-        (at, "due", step) for at, step in intervals_due(case, begin, until)]
-    for counts, gone in interval_runs(case, runs):
-        steps += [(counts, "runs", 1), (gone, "runs", -1)]
-    return [
-        (end + INSTANT, "slot", None) for end in ends if end < until], steps
-
-
-def _totals(steps: Iterable[Event]) -> Iterator[Event]:
-    """Turn steps into running totals."""
-    totals = {"due": 0, "runs": 0}
-    for at, figure, step in sorted(steps, key=MOMENT):
-        totals[figure] += step
-        yield at, figure, totals[figure]
-
-
 def _runs(
     cases: Sequence[Case],
     begin: datetime.datetime,
     until: datetime.datetime,
 ) -> dict[str | None, list[Run]]:
-    """The runs that `changes` needs for cases of one script, by host."""
+    """The runs that `pieces` needs for cases of one script, by host."""
     history, name = getUtility(IScriptHistorySet), cases[0].expectation.name
     start = begin - max(map(reach, cases))
     count = max(runs_counted(case.expectation) for case in cases)

@@ -240,7 +240,7 @@ def _begin(record: BackgroundRecord, settings: Settings) -> None:
 def _end(
     record: BackgroundRecord, settings: Settings, ending: Ending
 ) -> None:
-    """Record the end, and log what is not kept."""
+    """Record the end, and log what is not on record."""
     import logging
 
     from canonical.launchpad.plaintext import shortened

@@ -14,7 +14,8 @@ from canonical.launchpad.command.main import main
 from canonical.launchpad.command.output import message_of
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
-from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.tests.test_incidents import DAY
 from canonical.launchpad.monitor.tests.test_incidents import NOW
 from canonical.launchpad.monitor.tests.test_incidents import answers
@@ -46,20 +47,44 @@ class TestKept(unittest.TestCase):
     def test_a_message_has_the_last_lines(self):
         lines = [f"line {number}" for number in range(9)]
         self.attempt(Output("out\n", "\n".join(lines)))
-        notice, = notices_of([make_alert()], answers(), "mail", DAY, NOW)
-        output = message_of(notice).scripts["broken"][0]["output"]
+        notification, = notifications_of(
+            [make_alert()], answers(), "mail", DAY, NOW)
+        output = message_of(notification).scripts["broken"][0]["output"]
         self.assertEqual([f"| line {number}" for number in range(4, 9)],
                          output[:-1])
         self.assertRegex(
             output[-1], r"  more: scriptactivity output garbo --run \d+")
 
+    def failed(self, count, output):
+        """The text of a message about so many scripts that failed."""
+        broken, alerts = {}, []
+        for number in range(count):
+            self.attempt(output, name=f"garbo{number}")
+            alerts.append(make_alert(f"garbo{number}", number=number))
+            broken[f"garbo{number}", None] = {"recently": Answer(
+                "critical", "failed", "FAILED")}
+        notification, = notifications_of(alerts, broken, "mail", DAY, NOW)
+        return message_of(notification).text
+
+    def test_a_message_says_whose_output_is_left_out(self):
+        text = self.failed(12, Output("out\n", ""))
+        self.assertEqual(10, text.count("| out"))
+        self.assertTrue(text.endswith(
+            "\n\nThe output of 2 more scripts that failed: scriptactivity"
+            " failures\n"), text)
+
+    def test_it_says_nothing_if_nothing_is_left_out_or_kept(self):
+        for count, output in (10, Output("out\n", "")), (11, None):
+            self.assertNotIn("output", self.failed(count, output))
+
     def test_a_message_about_a_success_has_none(self):
         self.attempt(Output("out\n", ""))
         LaunchpadObjectFactory().makeScriptActivity(
             name="garbo", duration=datetime.timedelta())
-        notice, = notices_of([make_alert()], answers(), "mail", DAY, NOW)
+        notification, = notifications_of(
+            [make_alert()], answers(), "mail", DAY, NOW)
         self.assertEqual(
-            [], message_of(notice).scripts["broken"][0]["output"])
+            [], message_of(notification).scripts["broken"][0]["output"])
 
     def test_output(self):
         self.attempt(Output("out", "err\n"))

@@ -27,9 +27,9 @@ from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.pastanswers import pieces
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.replay import STRETCH
-from canonical.launchpad.monitor.replay import pieces
 from canonical.launchpad.monitor.replay import replay
 from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
