@@ -154,7 +154,8 @@ class TestFigures(unittest.TestCase):
             getUtility(IScriptAttemptSet).begin(
                 "garbo", date_started=START + hour * HOUR, hostname="host")
         main_store().execute(
-            "UPDATE scriptattempt SET pid = date_part('hour', date_started)")
+            "UPDATE scriptattempt SET process = NULL,"
+            " pid = date_part('hour', date_started)")
         figures = self.ask()
         self.assertEqual(
             (START + HOUR, 1), (figures.longest_running, figures.longest_pid))
