@@ -123,7 +123,7 @@ class TestCommand(CommandTestCase):
 
     def test_an_unknown_script_is_a_line_and_status_1(self):
         self.assertEqual(
-            (1, "", "scriptactivity: nothing is on record of 'garbo'\n"),
+            (1, "", "scriptactivity: 'garbo' is not on record\n"),
             self.run_command("last", "garbo"))
         getUtility(IScriptAttemptSet).begin("tidy", None, None, "host")
         ZopelessTransactionManager._installed.commit()
@@ -307,7 +307,7 @@ class TestHowScriptsFare(CommandTestCase):
     def test_a_script_that_nobody_knows(self):
         for command in ["failures", "x"], ["failures", "x", "--json"]:
             self.assertEqual(
-                (1, "", "scriptactivity: nothing is on record of 'x'\n"),
+                (1, "", "scriptactivity: 'x' is not on record\n"),
                 self.run_command(*command))
 
     def test_failures_of_a_time_a_host_and_at_most_so_many(self):

@@ -38,7 +38,7 @@ CASES = [
     (["last", "--host", "loganberry"], 2,
      "--host goes with NAME (see: scriptactivity last --help)"),
     (["output", "tidy-upload"], 1,
-     "nothing is on record of 'tidy-upload'; do you mean 'tidy-uploads'?"),
+     "'tidy-upload' is not on record; do you mean 'tidy-uploads'?"),
     (["show", "tidy-uploads", "--expectations", "{}/none"], 2,
      "{}/none: No such file or directory"),
     (["check", "--expectations", "{}/a\nb"], 3,
