@@ -135,15 +135,17 @@ class TestCommand(CommandTestCase):
     def test_what_is_not_known_suggests_the_nearest(self):
         LaunchpadObjectFactory().makeScriptActivity("garbo", "loganberry")
         ZopelessTransactionManager._installed.commit()
+        suggestion = "'gabro' is not on record; do you mean 'garbo'?"
         for arguments, words in (
-            (["last", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
-            (["failures", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
-            (["show", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
-            (["show", "other"], "of 'other'"),
+            (["last", "gabro"], suggestion),
+            (["failures", "gabro"], suggestion),
+            (["show", "gabro"], suggestion),
+            (["show", "other"], "'other' is not on record"),
             (["failures", "--host", "loganbery"],
              " on 'loganbery'; do you mean 'loganberry'?"),
             (["last", "garbo", "--host", "loganbery"],
-             "of 'garbo' on 'loganbery'; do you mean 'loganberry'?"),
+             "'garbo' is not on record on 'loganbery'; do you mean"
+             " 'loganberry'?"),
         ):
             status, out, err = self.run_command(*arguments)
             self.assertEqual((1, ""), (status, out))
