@@ -84,6 +84,9 @@ def time(text: str) -> datetime.datetime:
 def month(text: str) -> datetime.date:
     """The first day of a month, as in ``2007-02``."""
     try:
+        # The digits of other scripts are digits to strptime.
+        if not text.isascii():
+            raise ValueError
         day = datetime.datetime.strptime(text, "%Y-%m").date()
     except ValueError:
         raise argparse.ArgumentTypeError(

@@ -119,7 +119,7 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
     if not expectations:
         raise ExpectationError(
             "no rules: name a rules file in [monitor] expectations, or with"
-            " --expectations")
+            " --expectations if the command takes it")
     return expectations
 
 
