@@ -119,7 +119,7 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
     if not expectations:
         raise ExpectationError(
             "no rules: name a rules file in [monitor] expectations, or with"
-            " --expectations")
+            " --expectations if the command takes it")
     return expectations
 
 
@@ -187,7 +187,7 @@ def complain_of_unknown(
     summaries = _summaries()
     names = {each.name for each in summaries}.union(others)
     hosts = {each.hostname for each in summaries}
-    said = f"nothing is on record of {name!r}" if name else (
+    said = f"{name!r} is not on record" if name else (
         "nothing is on record")
     if hostname:
         said += f" on {hostname!r}"
