@@ -102,9 +102,10 @@ def _directory(value: str) -> None:
         raise ValueError(f"there is no such user: {value!r}") from None
 
 
-def _port(value: str) -> None:
-    if not (PORT.fullmatch(value) and 0 < int(value) < 65536):
-        raise ValueError("not a number from 1 to 65535")
+def _port(value: str, least: int = 1) -> None:
+    if not (PORT.fullmatch(value) and least <= int(value) < 65536):
+        raise ValueError(
+            f"not a number from {least} to 65535: {_shown(value)}")
 
 
 def _host(value: str) -> None:
@@ -145,7 +146,7 @@ def _url(value: str) -> None:
 
 def _listen(value: str) -> None:
     host, colon, port = value.rpartition(":")
-    if not colon:
+    if not host or not colon or "://" in value:
         raise ValueError(
             f"not an address with a port: {_shown(value)}; expected something"
             " like 127.0.0.1:8080")
@@ -159,8 +160,7 @@ def _listen(value: str) -> None:
     else:
         _host(host)
     # The system chooses a port for 0.
-    if port != "0":
-        _port(port)
+    _port(port, 0)
 
 
 def _ip_address(value: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+from collections.abc import Iterable
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -16,6 +17,7 @@ __all__ = [
     "explain",
     "grant",
     "missing_rights",
+    "owners_of",
 ]
 
 
@@ -124,14 +126,20 @@ def grant(connection: Connection, purpose: str, role: str) -> list[str]:
         refused = True
     # For a privilege that it may not grant, the server may only warn.
     if refused or missing_rights(connection, purpose, role):
-        with connection, connection.cursor() as cursor:
-            cursor.execute(OWNERS, {"tables": list(NEEDS[purpose])})
-            (owners,) = cursor.fetchone()
+        owners = owners_of(connection, NEEDS[purpose])
         raise psycopg2.errors.InsufficientPrivilege(
             f"{connection.info.user} may not grant {role} the privileges that"
             f" it needs; let {owners}, who owns the tables, run:"
             f" {'; '.join(statements)}")
     return statements
+
+
+def owners_of(connection: Connection, tables: Iterable[str]) -> str:
+    """The roles that own tables; an empty text if there is no such table."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(OWNERS, {"tables": list(tables)})
+        (owners,) = cursor.fetchone()
+    return owners or ""
 
 
 def explain(error: BaseException) -> str:

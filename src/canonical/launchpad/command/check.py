@@ -1,4 +1,4 @@
-"""The command ``scriptactivity check``."""
+"""The command ``scriptactivity check``, its exit status and Nagios' line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import check_host
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
-from canonical.launchpad.command.rules import notice_switches
+from canonical.launchpad.command.rules import record_switches
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.monitor.answers import Assessment
@@ -65,7 +65,7 @@ def check(args: argparse.Namespace) -> int:
         known_until, lag = replica
         at = min(at, known_until)
         _report_lag(known_until, lag)
-    elif args.at is None and notice_switches(at):
+    elif args.at is None and record_switches(at):
         transaction.commit()
     assessments = assess_fleet(expectations, at, clock_skew(), args.host)
     if not assessments:

@@ -69,7 +69,7 @@ def converter(columns: frozenset[str]) -> Converter:
         if columns.issuperset(needed.split()):
             return convert
     raise ValueError(
-        f"columns that are not known: {', '.join(sorted(columns))}; expected"
+        f"unknown columns: {', '.join(sorted(columns))}; expected"
         " at least name, hostname, date_started and date_completed")
 
 

@@ -1,4 +1,4 @@
-"""Mail to the people whom [monitor] recipients names, and what is tried again.
+"""Sends mail to [monitor] recipients, and finds whom to try again.
 
 The subject is from `canonical.launchpad.monitor.subject`.
 """

@@ -14,8 +14,8 @@ from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.monitor.message import Message
-from canonical.launchpad.monitor.message import notice_message
-from canonical.launchpad.monitor.notices import Notice
+from canonical.launchpad.monitor.message import notification_message
+from canonical.launchpad.monitor.notifications import Notification
 from canonical.launchpad.plaintext import printable
 
 
@@ -76,12 +76,12 @@ def end_of_output(attempt: Any) -> list[str]:
         if len(lines) > LINES else [])
 
 
-def message_of(notice: Notice) -> Message:
-    """A notice, with the last lines of the runs that failed."""
+def message_of(notification: Notification) -> Message:
+    """A notification, with the last lines of the runs that failed."""
     attempt_set = getUtility(IScriptAttemptSet)
     outputs: dict[tuple[str, str | None], list[str]] = {}
     left_out = set()
-    for alert in [*notice.broken, *notice.still]:
+    for alert in [*notification.broken, *notification.still]:
         script = alert.name, alert.hostname
         if script in outputs or all(
             each.question == "runtime" for each in alert.answers
@@ -90,13 +90,13 @@ def message_of(notice: Notice) -> Message:
         if len(outputs) == SCRIPTS:
             # Of a thousand scripts, to look each up would take a second.
             if "FAILED" in {
-                each.trouble for each in notice.answers[script].values()
+                each.trouble for each in notification.answers[script].values()
             }:
                 left_out.add(script)
         elif attempt_set.countFailuresInARow(*script):
             outputs[script] = end_of_output(
                 attempt_set.getLastFailure(*script))
     # Scripts of one kind keep their output, and others do not.
-    return notice_message(
-        notice, instance_name(), outputs,
+    return notification_message(
+        notification, instance_name(), outputs,
         len(left_out) if any(outputs.values()) else 0)

@@ -101,7 +101,7 @@ class PruneScript(LaunchpadCronScript):
         return total
 
     def _count_due(self, cases: Sequence[Case], until: datetime.date) -> None:
-        """Keep which slots were due and met on days that will be pruned."""
+        """Record which slots were due and met on days that will be pruned."""
         first_days = getUtility(IScriptDaySet).getFirstDays(
             [case.expectation.name for case in cases],
             [case.hostname for case in cases])

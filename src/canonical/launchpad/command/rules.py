@@ -42,8 +42,8 @@ __all__ = [
     "complain_of_unknown",
     "expected",
     "has_tag",
-    "notice_rules",
-    "notice_switches",
+    "record_seen_rules",
+    "record_switches",
     "repeat",
     "rule_tags",
     "rules_file",
@@ -119,7 +119,7 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
     if not expectations:
         raise ExpectationError(
             "no rules: name a rules file in [monitor] expectations, or with"
-            " --expectations")
+            " --expectations if the command takes it")
     return expectations
 
 
@@ -187,7 +187,7 @@ def complain_of_unknown(
     summaries = _summaries()
     names = {each.name for each in summaries}.union(others)
     hosts = {each.hostname for each in summaries}
-    said = f"nothing is on record of {name!r}" if name else (
+    said = f"{name!r} is not on record" if name else (
         "nothing is on record")
     if hostname:
         said += f" on {hostname!r}"
@@ -226,20 +226,20 @@ def repeat() -> datetime.timedelta:
     return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
 
 
-def notice_rules(
+def record_seen_rules(
     expectations: Iterable[IScriptExpectation], at: datetime.datetime
 ) -> bool:
     """Record when rules were first seen.
 
     :return: is there anything new?  The caller commits it.
     """
-    is_new: bool = getUtility(IScriptRuleSet).notice([
+    is_new: bool = getUtility(IScriptRuleSet).recordSeen([
         seen_rule(Case(each, host))
         for each in expectations for host in each.hosts or (None,)], at)
     return is_new
 
 
-def notice_switches(at: datetime.datetime) -> bool:
+def record_switches(at: datetime.datetime) -> bool:
     """Record what cron control has switched off, and what is on again.
 
     A script that it does not mention stays as it is on record.
@@ -253,5 +253,5 @@ def notice_switches(at: datetime.datetime) -> bool:
         logging.getLogger("scriptactivity"))
     on = [name for name, is_on in known.items() if is_on]
     off = [name for name, is_on in known.items() if not is_on]
-    is_new: bool = getUtility(IScriptPauseSet).noticeSwitches(on, off, at)
+    is_new: bool = getUtility(IScriptPauseSet).recordSwitches(on, off, at)
     return is_new

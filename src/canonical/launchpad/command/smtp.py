@@ -1,4 +1,4 @@
-"""A conversation with a mail server, in which each answer has its time."""
+"""Sends a message to a mail server by SMTP, with a limit for each reply."""
 
 from __future__ import annotations
 

@@ -86,11 +86,12 @@ def _written(name: str) -> Iterator[Any]:
             f"{name}: not a regular file; - is standard output", 2)
     unfinished = Path(f"{name}.unfinished")
     try:
+        raw: Any = open(unfinished, "wb")  # noqa: SIM115
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}", 2) from None
+    try:
         with contextlib.ExitStack() as stack:
-            try:
-                raw: Any = stack.enter_context(open(unfinished, "wb"))
-            except OSError as error:
-                raise UsageError(f"{name}: {error.strerror}", 2) from None
+            stack.enter_context(raw)
             if name.endswith(".gz"):
                 raw = stack.enter_context(_packed(raw))
             yield stack.enter_context(io.BufferedWriter(raw, BUFFER))

@@ -57,7 +57,7 @@ OUTPUT = """
 """
 
 # A committed run is a success.  If another session has recorded its end, that
-# end is kept.
+# end stays.
 END_COMMITTED = """
     UPDATE scriptattempt
     SET outcome = 'success', exit_status = 0,
@@ -211,9 +211,9 @@ FAILURES = f"""
         f"shown.{column}" for column in (
             "id", "name", "hostname", "pid", "date_started", "date_ended",
             "outcome", "exit_status", "reason"))}, counted.in_a_row,
-        kept.stdout, kept.stderr
+        whole.stdout, whole.stderr
     FROM shown JOIN counted USING (id)
-    JOIN scriptattempt AS kept USING (id)
+    JOIN scriptattempt AS whole USING (id)
     ORDER BY shown.date_started DESC, shown.id DESC
 """
 

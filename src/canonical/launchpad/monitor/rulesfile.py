@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from collections.abc import Iterable
@@ -166,11 +167,21 @@ def _execute(path: Path) -> None:
     parser = make_parser()
     parser.setContentHandler(_Handler(context))
     parser.setFeature(feature_namespaces, True)
-    with path.open("rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
         source = InputSource(str(path))
         source.setByteStream(file)
         parser.parse(source)
     context.execute_actions()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to is empty.
+
+    A command that cron starts would wait for ever.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 class _Handler(xmlconfig.ConfigurationHandler):

@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 
-# These states have a reason of their own.
-KEPT = ("paused", "unknown")
+# These states have a reason of their own, so waiting does not replace them.
+STRONGER = ("paused", "unknown")
 
 
 def with_awaited(cases: Iterable[Case]) -> dict[Key, Case]:
@@ -81,7 +81,7 @@ def with_waiting(
 
 def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
-        question: answer if answer.state in KEPT else answer._replace(
+        question: answer if answer.state in STRONGER else answer._replace(
             state="waiting", sentence=sentence)
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
@@ -105,7 +105,7 @@ def waiting_changes(
     return {
         question: overlaid(
             changes, list(heapq.merge(*waits, key=MOMENT)),
-            lambda own: own if own in KEPT else "waiting")
+            lambda own: own if own in STRONGER else "waiting")
         for question, changes in joined(pieces).items()}
 
 

@@ -1,4 +1,4 @@
-"""Recording a run from a thread of its own, whatever the database does.
+"""Records a run in a background thread, so that the work never waits.
 
 The work begins at once, and ends when it is done.  Beside it, this thread
 connects and records the start.  At the end it has a bounded time; then a
@@ -90,7 +90,7 @@ class BackgroundRecord:
 
         A child of the process that began it records nothing.
 
-        :return: what is not kept, and why; or `None` if all is.
+        :return: what is not on record, and why; or `None` if all is.
         """
         if os.getpid() != self._pid:
             return None
@@ -107,7 +107,7 @@ class BackgroundRecord:
         return self._not_recorded(ending)
 
     def _not_recorded(self, ending: Ending) -> str:
-        """Spool a success; return what is not kept."""
+        """Spool a success; return what is not on record."""
         trouble = self._trouble
         if not self._done.is_set():
             trouble = f"the database has not answered within {PATIENCE:g} s"

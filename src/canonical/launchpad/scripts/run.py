@@ -1,4 +1,4 @@
-"""Running any command as a cron script is run.
+"""Runs any command, and records it as a cron script is recorded.
 
 The command starts before the database is asked, and nothing that monitoring
 meets changes how it runs or ends.  There is no transaction of ours for its
@@ -240,7 +240,7 @@ def _begin(record: BackgroundRecord, settings: Settings) -> None:
 def _end(
     record: BackgroundRecord, settings: Settings, ending: Ending
 ) -> None:
-    """Record the end, and log what is not kept."""
+    """Record the end, and log what is not on record."""
     import logging
 
     from canonical.launchpad.plaintext import shortened

@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 
-# How many pages are kept of one snapshot.
-KEPT = 500
+# How many pages of one snapshot are cached.
+CACHED_PAGES = 500
 
 # How many seconds until a client should ask again for what is gone.
 AGAIN = "5"
@@ -133,15 +133,15 @@ def of_snapshot(
             f"{zlib.crc32(repr(key).encode()):x}")
         if tag in request.if_none_match:
             return HTTPNotModified(headers={"ETag": f'"{tag}"'})
-        kept = snapshot.pages.get(key)
-        if kept is None:
+        cached = snapshot.pages.get(key)
+        if cached is None:
             response = view(request, snapshot)
-            if len(snapshot.pages) >= KEPT:
+            if len(snapshot.pages) >= CACHED_PAGES:
                 snapshot.pages.clear()
             snapshot.pages[key] = (
                 response.body, response.content_type, response.charset)
         else:
-            body, content_type, charset = kept
+            body, content_type, charset = cached
             response = Response(
                 body, content_type=content_type, charset=charset)
         response.etag = tag
