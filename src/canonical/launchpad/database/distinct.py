@@ -1,4 +1,4 @@
-"""SQL that finds the distinct names in a table, in a step of an index for each.
+"""SQL that finds the distinct names in a table, each by a look at an index.
 
 PostgreSQL reads the whole index for SELECT DISTINCT.
 """
@@ -32,7 +32,10 @@ def pairs(table: str) -> str:
     """For WITH RECURSIVE: ``TABLE_pairs``, with each name and host."""
     return f"""
         {table}_pairs AS (
-            (SELECT name, hostname FROM {table} ORDER BY name, hostname LIMIT 1)
+            (
+                SELECT name, hostname FROM {table}
+                ORDER BY name, hostname LIMIT 1
+            )
             UNION ALL
             SELECT next.name, next.hostname
             FROM {table}_pairs AS pair CROSS JOIN LATERAL (

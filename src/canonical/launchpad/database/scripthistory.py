@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 
-# Looks at the runs of each name once.  Without the order, the planner may choose
-# to read every row.
+# Looks at the runs of each name once.  Without the order, the planner may
+# choose to read every row.
 NAMES = f"""
     WITH RECURSIVE {names("scriptactivity")}, all_names AS (
         SELECT name FROM scriptactivity_names
