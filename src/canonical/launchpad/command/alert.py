@@ -1,4 +1,8 @@
-"""The command ``scriptactivity alert``: notify people of what changed."""
+"""The command ``scriptactivity alert``: notify people of what changed.
+
+What could not be sent is not on record as sent, so the next run tries it
+again.  That is also how mail is retried.
+"""
 
 from __future__ import annotations
 

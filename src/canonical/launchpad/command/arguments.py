@@ -1,4 +1,4 @@
-"""What the values of arguments may be, and what is said of all others.
+"""Parses the values of arguments, and reports wrong ones.
 
 Each function that is a type raises `argparse.ArgumentTypeError` for what it
 is not.

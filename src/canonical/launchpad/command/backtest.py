@@ -1,4 +1,4 @@
-"""The command ``scriptactivity backtest``."""
+"""The command ``scriptactivity backtest``: past incidents, and a picture."""
 
 from __future__ import annotations
 

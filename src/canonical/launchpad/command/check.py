@@ -1,4 +1,4 @@
-"""The command ``scriptactivity check``."""
+"""The command ``scriptactivity check``, its exit status and Nagios' line."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ COMMANDS = {
          "scriptactivity config --json": "for a program"},
         "config", "show_config", options.add_config_options, database=False),
     "list": Command(
-        "print how each script fares",
+        "print the last success and failure of each script",
         "Prints the last success of each script on each host, and what fails"
         " or runs now.  \"running since\" means that its process was seen"
         " on this machine.  A run on another machine \"has not reported its"
@@ -158,10 +158,11 @@ COMMANDS = {
          "one script, from a longer history"},
         "suggest", "suggest", ruleoptions.add_suggest_options),
     "backtest": Command(
-        "print the alerts that rules would have raised over past runs",
-        "Prints each alert that the rules would have opened over past runs,"
-        " and when it would have closed.  With --against, \"only\" says of"
-        " which rules it is: \"expectations\" or \"against\".",
+        "print the incidents that rules would have found in past runs",
+        "Prints each incident that the rules would have opened over past runs,"
+        " and when it would have closed.  With --against, it prints the"
+        " incidents of one rules file only, and \"only\" says of which:"
+        " \"expectations\" or \"against\".",
         {"scriptactivity backtest --expectations new.zcml": "try new rules",
          "scriptactivity backtest --against new.zcml":
          "what new rules would change"},
@@ -171,8 +172,8 @@ COMMANDS = {
         "Runs a command as a cron script is run: its start, its end and the"
         " end of what it prints are recorded.  The exit status is the"
         " command's own; 124 after --timeout; 126 or 127 if it cannot be"
-        " started; and 1 if --lock finds it locked.  The command runs whatever"
-        " becomes of the record.",
+        " started; and 1 if --lock finds it locked.  The command runs even if"
+        " nothing can be recorded.",
         {"scriptactivity run backup -- pg_dump -f app.sql app":
          "a line of a crontab, as all of these",
          "scriptactivity run --quiet --timeout 2h backup -- ./backup.sh":

@@ -1,4 +1,4 @@
-"""The command ``scriptactivity crontab``."""
+"""The command ``scriptactivity crontab``: rules, or a wrapped crontab."""
 
 from __future__ import annotations
 

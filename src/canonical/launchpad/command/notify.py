@@ -1,4 +1,4 @@
-"""Sending a message by a channel: mail, webhook or standard output."""
+"""Sends a message through a channel: mail, webhook or standard output."""
 
 from __future__ import annotations
 

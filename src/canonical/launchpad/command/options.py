@@ -152,7 +152,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``check`` takes."""
     add_names_argument(parser)
     add_expectations_option(parser)
-    add_at_option(parser, "answer as of this time")
+    add_at_option(parser, "check as of this time")
     parser.add_argument(
         "--host", type=text,
         help="leave out what is expected on other hosts")

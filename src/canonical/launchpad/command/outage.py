@@ -1,4 +1,4 @@
-"""Notifying people that ``scriptactivity alert`` itself does not work.
+"""Notifies people that ``scriptactivity alert`` itself does not work.
 
 Whom that was reported to is noted in a file of its own in the state directory,
 for it may be the database that is away.  If the file cannot be used either,

@@ -1,4 +1,4 @@
-"""From a command line to arguments.
+"""The parsers of command lines: --help, examples, mistakes.
 
 What makes the man pages imports this too, so it needs nothing that has to be
 installed.

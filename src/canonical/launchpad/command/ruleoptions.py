@@ -82,7 +82,7 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     add_expectations_option(parser)
     parser.add_argument(
         "--against", metavar="FILE", type=file_path,
-        help="another rules file; print only the alerts that differ")
+        help="another rules file; print only the incidents that differ")
     add_since_option(parser, "how far back to begin")
     add_at_option(parser, "where to end")
     add_output_options(parser)

@@ -187,7 +187,7 @@ def complain_of_unknown(
     summaries = _summaries()
     names = {each.name for each in summaries}.union(others)
     hosts = {each.hostname for each in summaries}
-    said = f"nothing is on record of {name!r}" if name else (
+    said = f"{name!r} is not on record" if name else (
         "nothing is on record")
     if hostname:
         said += f" on {hostname!r}"

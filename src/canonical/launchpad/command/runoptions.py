@@ -70,8 +70,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
              " is 0")
     parser.add_argument(
         "--no-output", action="store_true",
-        help="keep nothing of what the command prints; it then prints directly"
-             " to where this program would")
+        help="keep no output; the command then writes directly to the standard"
+             " output and standard error of this program")
 
 
 def _name(value: str) -> str:

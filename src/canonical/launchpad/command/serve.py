@@ -86,8 +86,8 @@ def token(args: argparse.Namespace) -> int:
     name = config.web.token_file
     if not name:
         raise ConfigError(
-            "[web] token_file names no file that could keep the hash of a"
-            " token; name one, such as tokens")
+            "[web] token_file is empty; name a file for the hashes of tokens,"
+            " such as tokens")
     path = config.directory / Path(name).expanduser()
     made = new_token()
     try:
@@ -99,7 +99,7 @@ def token(args: argparse.Namespace) -> int:
     say(made)
     sys.stdout.flush()
     complain(
-        f"{path} keeps only the hash of this token; nobody can print the"
+        f"{path} has only the hash of this token; nobody can print the"
         " token again")
     return 0
 

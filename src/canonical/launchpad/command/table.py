@@ -1,4 +1,4 @@
-"""Tables that fit a terminal; for programs, lines with tabs."""
+"""Tables that fit a terminal, in colour; for programs, lines with tabs."""
 
 from __future__ import annotations
 

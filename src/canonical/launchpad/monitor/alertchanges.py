@@ -1,4 +1,4 @@
-"""Brings the alerts on record up to date."""
+"""Decides which alerts open, change and close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decides what people are to be notified of by a channel, and when."""
+"""Decides which alerts a channel sends now: new, over, or to be sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incidents that were none, as records show that came in late.
+"""Finds incidents that were false, because a success was recorded late.
 
 A spooled success is on record only when the database is back.  Meanwhile the
 script may have been reported.  If the records now show that it was fine when

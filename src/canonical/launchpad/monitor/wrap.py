@@ -1,4 +1,4 @@
-"""Crontabs whose commands are run by ``scriptactivity run``.
+"""``crontab --wrap``: puts ``scriptactivity run`` before commands.
 
 The words ``scriptactivity run NAME --`` are put before the simple command that
 runs the script, wherever that is in a command of the shell.  So tests before

@@ -1,4 +1,4 @@
-"""Recording a run from a thread of its own, whatever the database does.
+"""Records a run in a background thread, so that the work never waits.
 
 The work begins at once, and ends when it is done.  Beside it, this thread
 connects and records the start.  At the end it has a bounded time; then a

@@ -1,6 +1,6 @@
-"""Recording a run in transactions apart, in the thread that this is made in.
+"""Records the start and the end of a run in separate transactions.
 
-`canonical.launchpad.scripts.background` has that thread.
+`canonical.launchpad.scripts.background` calls it in a thread of its own.
 """
 
 from __future__ import annotations

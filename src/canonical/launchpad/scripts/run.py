@@ -1,4 +1,4 @@
-"""Running any command as a cron script is run.
+"""Runs any command, and records it as a cron script is recorded.
 
 The command starts before the database is asked, and nothing that monitoring
 meets changes how it runs or ends.  There is no transaction of ours for its

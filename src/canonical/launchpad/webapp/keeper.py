@@ -1,4 +1,4 @@
-"""Keeps the snapshot that all who look at the pages share."""
+"""Refreshes the snapshot that all who look at the pages share."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class TestKept(unittest.TestCase):
 
     def test_output_of_what_is_not_there(self):
         self.assertEqual(
-            (1, "", "scriptactivity: nothing is on record of 'garbo'\n"),
+            (1, "", "scriptactivity: 'garbo' is not on record\n"),
             call("output", "garbo"))
         self.attempt(None)
         (number,), = [(each.id,) for each in getUtility(

@@ -41,7 +41,7 @@ CASES = [
     (["last", "--host", "loganberry"], 2,
      "--host goes with NAME (see: scriptactivity last --help)"),
     (["output", "tidy-upload"], 1,
-     "nothing is on record of 'tidy-upload'; do you mean 'tidy-uploads'?"),
+     "'tidy-upload' is not on record; do you mean 'tidy-uploads'?"),
     (["show", "tidy-uploads", "--expectations", "{}/none"], 2,
      "{}/none: No such file or directory"),
     (["check", "--expectations", "{}/a\nb"], 3,
@@ -91,7 +91,7 @@ CASES = [
     (["check", "--expectations", "{}/pipe"], 3,
      "{}/pipe:1: not XML: no element found at column 1"),
     (["import", "{}/columns.csv"], 1,
-     "{}/columns.csv: columns that are not known: a, b; expected at least"
+     "{}/columns.csv: unknown columns: a, b; expected at least"
      " name, hostname, date_started and date_completed"),
     (["import", "{}/object.jsonl"], 1,
      "{}/object.jsonl:1: no columns; expected at least name, hostname,"
