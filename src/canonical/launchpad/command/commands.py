@@ -244,9 +244,9 @@ COMMANDS = {
         "Prints a line for each script: the scheduled runs that were due and"
         " met, and their share; successes and failures; the median and the"
         " 95th percentile of the durations of successes; incidents that"
-        " opened, and the median time to recovery.  Pruned runs count too; then"
-        " the median is that of the medians of days, and the 95th percentile"
-        " is unknown.",
+        " opened, and the median time to recovery.  Pruned runs count too;"
+        " then the median is that of the medians of days, and the 95th"
+        " percentile is unknown.",
         {"scriptactivity report --month 2007-02": "the whole of February",
          "scriptactivity report --csv > month.csv": "this month, until now"},
         "report", "report", upkeepoptions.add_report_options),
