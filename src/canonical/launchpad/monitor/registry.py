@@ -26,6 +26,7 @@ from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.incidents import Key
@@ -81,13 +82,10 @@ def registered_expectations() -> list[IScriptExpectation]:
 def place_of(expectation: IScriptExpectation) -> str | None:
     """The file and line that declare a rule, such as ``/etc/rules.zcml:12``.
 
-    :return: `None` if code has registered it.
+    :return: `None` if no rules file declares it.
     """
-    return next((
-        f"{each.info.file}:{each.info.line}"
-        for each in getGlobalSiteManager().registeredUtilities()
-        if each.component is expectation and hasattr(each.info, "line")),
-        None)
+    info = getattr(expectation, "info", None)
+    return place(info) if info else None
 
 
 def registered_cases(
