@@ -18,17 +18,17 @@ from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
+from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import to_try_again
-from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.notify import message_of
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.outage import end_outage
 from canonical.launchpad.command.outage import report_outage
-from canonical.launchpad.command.output import message_of
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.printing import say
@@ -39,6 +39,7 @@ from canonical.launchpad.command.rules import record_seen_rules
 from canonical.launchpad.command.rules import record_switches
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.incidents import ALL
@@ -52,7 +53,6 @@ from canonical.launchpad.monitor.notifications import Notification
 from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.registry import assess_fleet
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken

@@ -19,6 +19,7 @@ from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.interfaces import HORIZON
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.monitor.availability import DAY
@@ -28,7 +29,6 @@ from canonical.launchpad.monitor.availability import tallies
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.registry import registered_cases
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.plaintext import counted
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
