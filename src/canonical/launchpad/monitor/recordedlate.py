@@ -53,12 +53,13 @@ def with_recorded_late(
         time; of all scripts, if `ALL` is one of the names.
     """
     alerts = list(alerts)
-    names: dict[datetime.datetime, set[str]] = {}
+    names_by_opening: dict[datetime.datetime, set[str]] = {}
     for each in alerts:
         if any(answer.is_over for answer in each.answers):
-            names.setdefault(each.date_opened, set()).add(each.name)
-    then = {opened: _then(assess_at(its, opened))
-            for opened, its in names.items()}
+            names_by_opening.setdefault(
+                each.date_opened, set()).add(each.name)
+    then = {opened: _then(assess_at(names, opened))
+            for opened, names in names_by_opening.items()}
     return [
         _with_recorded_late(each, then[each.date_opened])
         if each.date_opened in then else each

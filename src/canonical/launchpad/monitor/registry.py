@@ -105,17 +105,17 @@ def registered_cases(
     recorded = getUtility(IScriptPauseSet).getPauses(since, until)
     everywhere = merged(downtimes)
     pauses = {
-        name: merged([*downtimes, *its]) for name, its in recorded.items()}
+        name: merged([*downtimes, *own]) for name, own in recorded.items()}
     rules = {each.name: each for each in expectations}
 
     def case(expectation: IScriptExpectation, host: str | None) -> Case:
-        its = pauses.get(expectation.name, everywhere)
+        paused = pauses.get(expectation.name, everywhere)
         if expectation.after is None:
-            return Case(expectation, host, its, skew)
+            return Case(expectation, host, paused, skew)
         after = rules.get(expectation.after) or queryUtility(
             IScriptExpectation, expectation.after)
         hosts = (after.hosts or (None,)) if after else ()
-        return Case(expectation, host, its, skew, tuple(
+        return Case(expectation, host, paused, skew, tuple(
             case(after, each) for each in hosts
             if host not in hosts or each == host))
 
@@ -223,10 +223,10 @@ def _with_figures(
         seen.get((case.expectation.name, case.hostname), {})
         for case in cases]
     asked = [
-        since_change(case, its, at)
-        for case, its in zip(cases, known, strict=True)]
+        since_change(case, rules, at)
+        for case, rules in zip(cases, known, strict=True)]
     found = getUtility(IScriptFiguresSet).getFigures(
         [inquiry(case, at) for case in asked], at)
     return [
-        (counted(case, figures, its, at), figures)
-        for case, figures, its in zip(asked, found, known, strict=True)]
+        (counted(case, figures, rules, at), figures)
+        for case, figures, rules in zip(asked, found, known, strict=True)]

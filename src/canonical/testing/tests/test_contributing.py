@@ -20,7 +20,7 @@ class TestContributing(unittest.TestCase):
         text = (CHECKOUT / "CONTRIBUTING.rst").read_text()
         _, _, text = text.partition("Where things live")
         text, _, _ = text.partition("Packages import each other")
-        below: list[str] = []
+        below = ()
         names, missing = 0, []
         for line in text.splitlines():
             if line.startswith("``") and DIRECTORY.match(line):
