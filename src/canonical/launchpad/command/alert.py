@@ -16,17 +16,17 @@ import transaction
 from zope.component import getUtility
 
 from canonical.launchpad.command.cronscript import CommandScript
+from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import to_try_again
-from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.notify import message_of
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.outage import end_outage
 from canonical.launchpad.command.outage import report_outage
-from canonical.launchpad.command.output import message_of
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.printing import say

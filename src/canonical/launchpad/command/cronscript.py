@@ -7,7 +7,7 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.launchpad.command.printing import in_a_line
-from canonical.launchpad.monitor.rulesfile import ExpectationError
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.zcml import execute_zcml

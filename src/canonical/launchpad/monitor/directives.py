@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from typing import Any
 
 from zope.component import getSiteManager
-from zope.configuration.config import ConfigurationContext
 from zope.interface import Interface
 from zope.schema import getFields
 
@@ -15,6 +15,10 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.pauses import downtime_from_text
 from canonical.launchpad.plaintext import nearest
+
+
+if TYPE_CHECKING:
+    from zope.configuration.config import ConfigurationContext
 
 
 __all__ = [

@@ -13,9 +13,9 @@ from zope.component import getSiteManager
 from zope.component import getUtility
 from zope.component.testing import PlacelessSetup
 
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.registry import registered_apart
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
