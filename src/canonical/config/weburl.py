@@ -1,7 +1,7 @@
 """Keeps the secrets in URLs out of messages.
 
 Some URLs, such as that of a webhook, hold a secret in the path or the query.
-The errors of urllib quote the URL, or that of a proxy, and the answer of a
+The errors of urllib quote the URL, or that of a proxy, and the response of a
 server may repeat it.  Logs and messages must not.
 """
 
@@ -25,7 +25,7 @@ __all__ = [
 class WebError(OSError):
     """A request to a web server failed.  The text quotes no URL.
 
-    :ivar status: the HTTP status, or `None` if there was no answer.
+    :ivar status: the HTTP status, or `None` if there was no response.
     """
 
     def __init__(self, text: str, status: int | None = None):

@@ -1,7 +1,7 @@
 """The command ``scriptactivity alert``: notify people of what changed.
 
-What could not be sent is not on record as sent, so the next run tries it
-again.  That is also how mail is retried.
+What could not be sent is not on record as sent. So the next run tries it
+again, and each mail that a server refused for the moment too.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ import socket
 from functools import partial
 from pathlib import Path
 
-import psycopg2
 import transaction
-from storm.exceptions import StormError
 from zope.component import getUtility
 
-from canonical.config import ConfigError
+from canonical.launchpad.command.cronscript import CommandScript
+from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import to_try_again
-from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.notify import message_of
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.outage import end_outage
 from canonical.launchpad.command.outage import report_outage
-from canonical.launchpad.command.output import message_of
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.printing import say
@@ -52,12 +50,9 @@ from canonical.launchpad.monitor.notifications import Notification
 from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.registry import assess_fleet
-from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.scripts.base import LaunchpadCronScript
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.logger import script_logger
-from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -71,7 +66,7 @@ class NotNotified(LaunchpadScriptFailure):
     """A channel does not work.  All else does."""
 
 
-class AlertScript(LaunchpadCronScript):
+class AlertScript(CommandScript):
     """Notify people of which scripts broke, which recovered, and which are
     still broken.
 
@@ -92,19 +87,8 @@ class AlertScript(LaunchpadCronScript):
         """
         return f"{socket.gethostname()}:{self.lockfilepath}"
 
-    def main(self) -> None:
-        """See `LaunchpadScript`."""
-        # A script registers only what it needs to record its runs.
-        execute_zcml()
-        try:
-            self._alert()
-        except ExpectationError as error:
-            # As for all that is wrong with the configuration.
-            raise ConfigError(str(error)) from None
-        except (StormError, psycopg2.Error) as error:
-            raise LaunchpadScriptFailure(in_a_line(error)) from None
-
-    def _alert(self) -> None:
+    def work(self) -> None:
+        """See `CommandScript`."""
         # What is broken is on record before anyone is notified, so that
         # nothing is lost if nobody can be.
         self._at, self._answers = _bring_up_to_date(

@@ -22,10 +22,10 @@ from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import record_switches
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.registry import assess_fleet
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.plaintext import time_text
 
 

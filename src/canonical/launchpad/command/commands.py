@@ -1,7 +1,7 @@
 """The commands: what each is for, how to call it, and where to find it.
 
-What makes the man pages imports this too, so it needs nothing that has to be
-installed.
+The build imports this too, to make the man pages. So it imports nothing that
+has to be installed.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ COMMANDS = {
         {"scriptactivity crontab /etc/crontab /etc/cron.d > rules.zcml":
          "rules for the crontabs of the system",
          "crontab -l | scriptactivity crontab --wrap - > wrapped":
-         "your own, to be read again by: crontab wrapped"},
+         "your own crontab; install the result with: crontab wrapped"},
         "crontab", "crontab", ruleoptions.add_crontab_options, database=False),
     "timers": Command(
         "generate rules from timers of systemd",
@@ -175,15 +175,14 @@ COMMANDS = {
         " started; and 1 if --lock finds it locked.  The command runs even if"
         " nothing can be recorded.",
         {"scriptactivity run backup -- pg_dump -f app.sql app":
-         "a line of a crontab, as all of these",
+         "in a line of a crontab",
          "scriptactivity run --quiet --timeout 2h backup -- ./backup.sh":
          "mail only if it fails, or takes more than two hours"},
         "run", "run", add_run_options, database=False),
     "output": Command(
         "print what a command printed",
-        "Prints what was kept of the output of a command that \"scriptactivity"
-        " run\" ran: standard output to standard output, and standard error"
-        " to standard error.",
+        "Prints the kept output of a command that \"scriptactivity run\" ran."
+        "  What the command wrote to standard error goes to standard error.",
         {"scriptactivity output backup": "of the last run",
          "scriptactivity output backup --run 42":
          "of another; \"show\" prints the numbers"},
@@ -245,9 +244,9 @@ COMMANDS = {
         "Prints a line for each script: the scheduled runs that were due and"
         " met, and their share; successes and failures; the median and the"
         " 95th percentile of the durations of successes; incidents that"
-        " opened, and the median time to recovery.  What \"prune\" has deleted"
-        " counts too; then the median is that of the medians of days, and the"
-        " 95th percentile is not known.",
+        " opened, and the median time to recovery.  Pruned runs count too;"
+        " then the median is that of the medians of days, and the 95th"
+        " percentile is unknown.",
         {"scriptactivity report --month 2007-02": "the whole of February",
          "scriptactivity report --csv > month.csv": "this month, until now"},
         "report", "report", upkeepoptions.add_report_options),

@@ -27,7 +27,7 @@ COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*')
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 
-# Large enough for every answer of an API, and no burden to any machine.
+# Large enough for every response of an API, and no burden to any machine.
 LARGEST_DOCUMENT = 50_000_000
 
 
@@ -87,7 +87,7 @@ def _json_lines(lines: Iterable[str]) -> Iterator[Line]:
 
 
 def _document(lines: Iterable[str]) -> Iterator[Line]:
-    """The pings in an answer of the API of Healthchecks."""
+    """The pings in a response of the API of Healthchecks."""
     text = ""
     for line in lines:
         text += line
@@ -100,7 +100,7 @@ def _document(lines: Iterable[str]) -> Iterator[Line]:
         objects = [dict(ping) for ping in pings]
     except (ValueError, KeyError, TypeError):
         raise ValueError(
-            "neither JSON lines nor an answer of Healthchecks with"
+            "neither JSON lines nor a response of Healthchecks with"
             " \"pings\"") from None
     for number, ping in enumerate(objects, 1):
         yield Line(number, json.dumps(ping) + "\n", _texts(ping))

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-# Seconds that all answers of a mail server have together, for one that answers
+# Seconds that all replies of a mail server have together, for one that replies
 # a bit at a time.
 CONVERSATION = 30 * 60
 

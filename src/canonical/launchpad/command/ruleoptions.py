@@ -68,7 +68,7 @@ def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``suggest`` takes."""
     add_names_argument(parser)
     add_since_option(parser, "infer from a history of this length")
-    add_at_option(parser, "infer from what was until this time")
+    add_at_option(parser, "infer from the history until this time")
     parser.add_argument(
         "--timezone", metavar="ZONE", type=text, default="UTC",
         help="the time zone of a schedule where the history does not show it;"

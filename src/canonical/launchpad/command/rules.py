@@ -1,7 +1,7 @@
 """The rules that a command works with, and what else it reads of [monitor].
 
-A script or host that a person names wrongly is refused here, with the nearest
-known one.
+If a person names an unknown script or host, the message suggests the nearest
+one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from canonical.config import config
 from canonical.config.croncontrol import switches
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import log_plainly
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
@@ -27,8 +28,6 @@ from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import registered_expectations
-from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.plaintext import nearest
 
 
@@ -112,6 +111,8 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
     """All rules; see `expected`."""
     path = path or rules_file()
     if path is not None:
+        # Slow to import, and most commands do without rules.
+        from canonical.launchpad.monitor.rulesfile import load_expectations
         load_expectations(path)
     expectations = registered_expectations()
     if not expectations and path is not None:

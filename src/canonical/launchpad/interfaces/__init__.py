@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptday import ScriptDay
     from canonical.launchpad.interfaces.scriptexpectation import HORIZON
     from canonical.launchpad.interfaces.scriptexpectation import (
+        ExpectationError,
+    )
+    from canonical.launchpad.interfaces.scriptexpectation import (
         IScriptExpectation,
     )
     from canonical.launchpad.interfaces.scriptfigures import Figures
@@ -90,6 +93,7 @@ __all__ = [
     "Column",
     "Counts",
     "EndedRun",
+    "ExpectationError",
     "FAILED",
     "FOREVER",
     "Figures",

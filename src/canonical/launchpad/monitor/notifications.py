@@ -104,12 +104,12 @@ def notifications_of(
     for alert in recorded:
         if alert.channel != channel or alert.is_claimed:
             continue
-        its = answers.get((alert.name, alert.hostname))
+        current = answers.get((alert.name, alert.hostname))
         recipients = alert.pending
         if alert.date_closed is not None:
-            part = "forgotten" if its is None else "recovered"
-        elif its is None or not any(
-            each.state in BROKEN for each in its.values()
+            part = "forgotten" if current is None else "recovered"
+        elif current is None or not any(
+            each.state in BROKEN for each in current.values()
         ):
             continue
         elif alert.date_told is None:

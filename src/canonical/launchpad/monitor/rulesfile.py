@@ -23,6 +23,7 @@ from zope.configuration.config import ConfigurationMachine
 from zope.configuration.exceptions import ConfigurationError
 from zope.configuration.exceptions import ConfigurationWrapperError
 
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.directives import DIRECTIVES
 from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.plaintext import nearest
@@ -32,7 +33,6 @@ from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [
-    "ExpectationError",
     "Rule",
     "load_expectations",
     "rules_as_zcml",
@@ -136,10 +136,6 @@ def _quoted(value: str) -> str:
     return "".join(
         char if printable(char) == char else f"&#{ord(char)};"
         for char in quoteattr(value))
-
-
-class ExpectationError(Exception):
-    """A rules file is wrong.  The text is one line with the file and line."""
 
 
 def load_expectations(path: Path) -> None:

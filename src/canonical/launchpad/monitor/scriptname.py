@@ -1,6 +1,7 @@
-"""The name of the script that a command of a crontab runs.
+"""The name of the script that a command of a crontab runs, and --names.
 
-A command from which it cannot be inferred is refused; no name is made up.
+`canonical.launchpad.monitor.findscripts` finds the script in the command. If
+the command does not show a name, it is refused: no name is made up.
 """
 
 from __future__ import annotations

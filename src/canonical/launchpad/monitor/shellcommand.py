@@ -1,6 +1,6 @@
 """The simple commands in a command of the shell, and where their words are.
 
-What is quoted, substituted or a redirection is found as POSIX has it; nothing
+Quotes, substitutions and redirections are found as POSIX defines them. Nothing
 is expanded.
 """
 

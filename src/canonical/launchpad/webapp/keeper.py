@@ -14,8 +14,8 @@ from zope.component import hooks
 
 from canonical.database.replica import replayed_until
 from canonical.launchpad.command.openalerts import incident_counts
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.registry import registered_apart
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.proposals import Proposal

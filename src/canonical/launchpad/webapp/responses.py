@@ -1,4 +1,4 @@
-"""What is around each page: access, headers, errors, and one copy for all."""
+"""What surrounds each page: access, headers, errors, caching."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class UnknownScript(LookupError):
 def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
     """A tween: answers only those who may look, and hides what fails."""
 
-    def answer(request: Any) -> Any:
+    def respond(request: Any) -> Any:
         try:
             response = _allowed(request, handler)
             if isinstance(response, HTTPException):
@@ -71,7 +71,7 @@ def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
-    return answer
+    return respond
 
 
 def _http(request: Any, error: HTTPException) -> Any:
@@ -124,7 +124,7 @@ def of_snapshot(
 
     It gets the snapshot as its second argument.
     """
-    def answer(context: Any, request: Any) -> Any:
+    def respond(context: Any, request: Any) -> Any:
         snapshot = request.keeper.current()
         sees = request.viewer.sees_output
         key = "page", request.path_qs, request.application_url, sees
@@ -146,7 +146,7 @@ def of_snapshot(
                 body, content_type=content_type, charset=charset)
         response.etag = tag
         return response
-    return answer
+    return respond
 
 
 def _sentence(request: Any, status: int, sentence: str = "") -> Response:

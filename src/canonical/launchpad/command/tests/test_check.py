@@ -111,8 +111,8 @@ class TestCheck(CheckTestCase):
         self.assertEqual(
             (3, "SCRIPTS UNKNOWN - KeyError: 'surprise'\n", ""),
             self.run_code(
-                "from canonical.launchpad.command import main;"
-                " main.execute_zcml = lambda: {}['surprise'];"
+                "from canonical.launchpad.command import execute;"
+                " execute.execute_zcml = lambda: {}['surprise'];"
                 f" {RUN}", "check", "--nagios"))
 
     def test_the_number_of_statements_does_not_depend_on_the_rules(self):

@@ -11,7 +11,7 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.main import main
-from canonical.launchpad.command.output import message_of
+from canonical.launchpad.command.notify import message_of
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.monitor.incidents import Answer

@@ -206,8 +206,8 @@ class TestInterrupt(CommandTestCase):
     def test_it_is_a_line_and_status_130(self):
         code = (
             "import sys; from canonical.launchpad.command import program;"
-            " from canonical.launchpad.command import main;"
-            " main.execute_zcml = lambda: [print(flush=True),"
+            " from canonical.launchpad.command import execute;"
+            " execute.execute_zcml = lambda: [print(flush=True),"
             " __import__('signal').pause()];"
             " sys.exit(program.{}())")
         for function, arguments, name in (
