@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+# Of a file of names.  A pattern is hardly longer than a command of cron.
+LONGEST_LINE = 10_000
+
+
 def script_of(
     command: str, names: Sequence[tuple[str, str]] = ()
 ) -> Script:
@@ -66,6 +70,8 @@ def parse_names(text: str) -> list[tuple[str, str]]:
     names = []
     for number, line in enumerate(text.split("\n"), 1):
         try:
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"longer than {LONGEST_LINE} characters")
             words = shlex.split(line, comments=True)
             if not words:
                 continue
