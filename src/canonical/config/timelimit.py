@@ -1,7 +1,8 @@
-"""A time limit for calls that may hang."""
+"""A time limit for calls that may hang, and files that keep nobody waiting."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 __all__ = [
     "within",
+    "without_waiting",
 ]
 
 
@@ -41,3 +43,15 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     if not results:
         raise TimeoutError(f"no answer within {seconds:g} s")
     return results[0]
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """Open a file, as an ``opener`` of `open`.
+
+    `open` waits for the other end of a named pipe, and what cron starts would
+    wait for ever.  A pipe that nobody writes to is empty instead, and one that
+    nobody reads is an error.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor

@@ -22,6 +22,14 @@ __all__ = [
 ]
 
 
+# What exceptions of `http.client` say.  Their texts may hold a secret.
+REASONS = {
+    "BadStatusLine": "its response is not HTTP",
+    "LineTooLong": "its response is not HTTP: a line is too long",
+    "RemoteDisconnected": "it closed the connection without a response",
+}
+
+
 class WebError(OSError):
     """A request to a web server failed.  The text quotes no URL.
 
@@ -92,4 +100,5 @@ def _without_quotes(error: Exception) -> str:
     if refused is not None:
         return f"the proxy answered {refused[1]}"
     kind = reason if isinstance(reason, Exception) else error
-    return type(kind).__name__
+    name = type(kind).__name__
+    return REASONS.get(name, name)

@@ -184,7 +184,10 @@ def connect(parameters: dict[str, str]) -> Connection:
     """
     try:
         return psycopg2.connect(**parameters)
-    except (psycopg2.OperationalError, psycopg2.ProgrammingError) as error:
+    except (
+        psycopg2.OperationalError, psycopg2.ProgrammingError,
+        UnicodeDecodeError,
+    ) as error:
         raise connect_error(storm_uri(parameters), error) from None
 
 

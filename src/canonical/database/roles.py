@@ -151,6 +151,8 @@ def explain(error: BaseException) -> str:
         psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
     )):
         return "make or upgrade the tables with: scriptactivity init"
+    if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
+        return "is it a standby, or is default_transaction_read_only on?"
     if isinstance(error, psycopg2.errors.InsufficientPrivilege):
         return _explain_denied(error)
     return ""
@@ -168,11 +170,13 @@ def _explain_denied(error: BaseException) -> str:
     role = shlex.quote(_role_of(cursor.connection))
     command = "the owner of the tables can grant it what it needs with:" \
         " scriptactivity init --grant"
+    prunes = f", or history={role} if it prunes" if (
+        denied[0] in NEEDS["history"]) else ""
     if denied[0] not in SCRIPTS:
-        return f"the role is {role}; {command} monitor={role}"
+        return f"the role is {role}; {command} monitor={role}{prunes}"
     return (
         f"the role is {role}; {command} scripts={role}, or monitor={role} if"
-        " it checks and alerts")
+        f" it checks and alerts{prunes}")
 
 
 def _role_of(connection: Connection) -> str:

@@ -72,7 +72,9 @@ def open_store(uri: URI) -> Store:
     registry._databases[used] = database
     try:
         return registry.create(MAIN, used)
-    except (OperationalError, ProgrammingError) as error:
+    except (
+        OperationalError, ProgrammingError, UnicodeDecodeError
+    ) as error:
         raise connect_error(uri, error) from None
     finally:
         registry._databases.pop(used, None)

@@ -300,7 +300,7 @@ class TestServers(ControlTestCase):
                 f"http://127.0.0.1:{server.getsockname()[1]}/")
             thread.join()
         self.assertEqual((True, "ERROR"), (answer, level))
-        self.assertIn("BadStatusLine", message)
+        self.assertIn("its response is not HTTP", message)
 
     def test_a_page_that_is_missing(self):
         for status in 404, 410:

@@ -125,6 +125,19 @@ class TestValues(ConfigTestCase):
         self.assert_wrong(
             "scripts", "spool_directory", "~nobody-at-all/x",
             "there is no such user: '~nobody-at-all/x'")
+        for section, key in (
+            ("monitor", "expectations"), ("monitor", "smtp_password_file"),
+            ("web", "token_file"),
+        ):
+            self.assert_wrong(
+                section, key, "~nobody-at-all/x",
+                "there is no such user: '~nobody-at-all/x'")
+
+    def test_sizes(self):
+        digits = "9" * 5000
+        self.assert_wrong(
+            "run", "keep_output", digits,
+            f"not a size: '{digits}'; expected something like 10kB, or 0")
 
     def test_the_line_is_that_of_the_section(self):
         self.assertEqual(

@@ -1,7 +1,7 @@
 """The command ``scriptactivity alert``: notify people of what changed.
 
-What could not be sent is not on record as sent, so the next run tries it
-again.  That is also how mail is retried.
+What could not be sent is not on record as sent.  So the next run tries it
+again, and each mail that a server refused for the moment too.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from canonical.launchpad.monitor.notifications import Notification
 from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.registry import assess_fleet
+from canonical.launchpad.plaintext import printable
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.logger import script_logger
@@ -85,7 +86,7 @@ class AlertScript(CommandScript):
         Whoever holds the lock file is the only one.  So a claim by that name
         that it finds is one of a process that was killed.
         """
-        return f"{socket.gethostname()}:{self.lockfilepath}"
+        return printable(f"{socket.gethostname()}:{self.lockfilepath}")
 
     def work(self) -> None:
         """See `CommandScript`."""

@@ -1,7 +1,7 @@
 """Parses the values of arguments, and reports wrong ones.
 
-Each function that is a type raises `argparse.ArgumentTypeError` for what it
-is not.
+Each function is the ``type`` of an argument: it raises
+`argparse.ArgumentTypeError` for a wrong value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Notifies people that ``scriptactivity alert`` itself does not work.
 
-Whom that was reported to is noted in a file of its own in the state directory,
-for it may be the database that is away.  If the file cannot be used either,
-there is no memory, and every run reports it.
+A file in the state directory says who was notified of what, since the database
+may be what is away.  If the file cannot be used either, each run sends the
+message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The parsers of command lines: --help, examples, mistakes.
 
-What makes the man pages imports this too, so it needs nothing that has to be
-installed.
+The build imports this too, to make the man pages.  So it imports nothing that
+has to be installed.
 """
 
 from __future__ import annotations

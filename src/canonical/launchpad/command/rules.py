@@ -1,7 +1,7 @@
 """The rules that a command works with, and what else it reads of [monitor].
 
-A script or host that a person names wrongly is refused here, with the nearest
-known one.
+If a person names an unknown script or host, the message suggests the nearest
+one.
 """
 
 from __future__ import annotations

@@ -165,6 +165,8 @@ def in_words(error: Exception) -> str:
         text = error.smtp_error
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
+        if error.smtp_code == -1:
+            return single_line(f"its reply is not SMTP: {text}").rstrip(": ")
         return single_line(f"{error.smtp_code} {text}")
     if isinstance(error, OSError) and error.strerror:
         return single_line(error.strerror)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import textwrap
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from zope.configuration.config import ConfigurationMachine
 from zope.configuration.exceptions import ConfigurationError
 from zope.configuration.exceptions import ConfigurationWrapperError
 
+from canonical.config.timelimit import without_waiting
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.directives import DIRECTIVES
 from canonical.launchpad.monitor.directives import place
@@ -143,8 +143,8 @@ def load_expectations(path: Path) -> None:
 
     :raises ExpectationError: if the file cannot be read, or is wrong.
     """
-    path = path.absolute()
     try:
+        path = path.absolute()
         _execute(path)
     except (
         ConfigurationError, LookupError, OSError, SAXParseException, ValueError
@@ -163,21 +163,11 @@ def _execute(path: Path) -> None:
     parser = make_parser()
     parser.setContentHandler(_Handler(context))
     parser.setFeature(feature_namespaces, True)
-    with open(path, "rb", opener=_without_waiting) as file:
+    with open(path, "rb", opener=without_waiting) as file:
         source = InputSource(str(path))
         source.setByteStream(file)
         parser.parse(source)
     context.execute_actions()
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe that nobody writes to is empty.
-
-    A command that cron starts would wait for ever.
-    """
-    descriptor = os.open(path, flags | os.O_NONBLOCK)
-    os.set_blocking(descriptor, True)
-    return descriptor
 
 
 class _Handler(xmlconfig.ConfigurationHandler):

@@ -1,9 +1,10 @@
 """Records a run in a background thread, so that the work never waits.
 
-The work begins at once, and ends when it is done.  Beside it, this thread
-connects and records the start.  At the end it has a bounded time; then a
-success is spooled, and the thread is left to itself.  The key of the run lets
-the database take its success once, even if both come to be.
+The work starts at once, and does not wait for the database.  Meanwhile this
+thread connects, and records the start.  When the work has ended, the thread
+has a limited time to record the end.  After that, a success is spooled, and
+nobody waits for the thread.  If both record the success, the key of the run
+lets the database accept it once.
 
 Imported before the work begins, so what is slow to import waits for the
 thread.

@@ -14,6 +14,7 @@ from zope.component import hooks
 
 from canonical.database.replica import replayed_until
 from canonical.launchpad.command.openalerts import incident_counts
+from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -133,8 +134,8 @@ class Keeper:
                 snapshot = self._compute(number)
             except Exception as caught:
                 logging.getLogger(__name__).warning(
-                    "The scripts could not be assessed: %s: %s",
-                    type(caught).__name__, str(caught).strip())
+                    "The scripts could not be assessed: %s",
+                    in_a_line(caught))
                 error = caught
             with self._changed:
                 # After an error nobody gets an old snapshot for a new one.

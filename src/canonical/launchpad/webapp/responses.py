@@ -1,4 +1,4 @@
-"""What is around each page: access, headers, errors, and one copy for all."""
+"""What surrounds each page: access, headers, errors, caching."""
 
 from __future__ import annotations
 

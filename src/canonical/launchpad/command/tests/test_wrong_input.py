@@ -90,6 +90,29 @@ CASES = [
      " (see: scriptactivity serve --help)"),
     (["check", "--expectations", "{}/pipe"], 3,
      "{}/pipe:1: not XML: no element found at column 1"),
+    (["import", "{}/columns.csv"], 1,
+     "{}/columns.csv: unknown columns: a, b; expected at least"
+     " name, hostname, date_started and date_completed"),
+    (["import", "{}/object.jsonl"], 1,
+     "{}/object.jsonl:1: no columns; expected at least name, hostname,"
+     " date_started and date_completed"),
+    (["import", "{}/nested.jsonl"], 1,
+     "{}/nested.jsonl:1: not JSON: it is nested too deeply"),
+    (["import", "{}/return.csv"], 1,
+     "{}/return.csv:2: not CSV: new-line character seen in unquoted field"),
+    (["import", "/dev/zero"], 1, "/dev/zero: a line is longer than 60 MB"),
+    (["import", "--bad-lines", "{}/columns.csv", "{}/columns.csv"], 2,
+     "{}/columns.csv: it is imported, so it cannot be the file of"
+     " --bad-lines"),
+    (["import", "--bad-lines", "{}/pipe", "{}/columns.csv"], 2,
+     "{}/pipe: No such device or address"),
+    (["alert", "--dry-run", "--log-file", "{}/pipe"], 2,
+     "--log-file: No such device or address: {}/pipe"
+     " (see: scriptactivity alert --help)"),
+    (["crontab", "{}/crontab", "--names", "{}/large"], 2,
+     "{}/large: larger than 10 MB"),
+    (["crontab", "{}/crontab", "--names", "{}/long"], 2,
+     "{}/long: line 1: longer than 10000 characters"),
     (["alert", "--dry-run", "--log-file", "DEBUG:"], 2,
      "--log-file: there is no file after 'DEBUG:' (see: scriptactivity alert"
      " --help)"),
@@ -101,6 +124,11 @@ FILES = {
     "outside.timer": "[Timer]\nOnCalendar=daily\nUnit=../a.service\n",
     "good.zcml": f"{HEAD}{RULE}</configure>",
     "large": "#" * 10_000_001,
+    "long": "x" * 10_001,
+    "columns.csv": "a,b\n",
+    "object.jsonl": "{}\n",
+    "nested.jsonl": '{"a":' * 50_000,
+    "return.csv": "name,hostname,date_started,date_completed\na\rb,c,d,e\n",
     "empty.conf": "[meta]\nextends:\n",
     **{
         f"{number}.conf": f"[meta]\nextends: {number + 1}.conf\n"
@@ -144,6 +172,37 @@ class TestWrongInput(CommandTestCase):
         for arguments, status, said in CASES:
             with self.subTest([each[:60] for each in arguments]):
                 self.assert_refused(arguments, status, said)
+
+    def test_bad_lines_that_cannot_be_kept(self):
+        (self.directory / "x.csv").write_text(
+            "name,hostname,date_started,date_completed\nx,h,soon,later\n")
+        status, _, err = self.run_command(
+            "import", "--bad-lines", "/dev/full",
+            str(self.directory / "x.csv"))
+        self.assertEqual((2, (
+            f"scriptactivity: {self.directory}/x.csv:2: date_started is not a"
+            " time: 'soon'\nscriptactivity: /dev/full: No space left on"
+            " device\n")), (status, err))
+
+    def test_a_working_directory_that_is_gone(self):
+        gone = self.directory / "gone"
+        for arguments, status, said in (
+            (["check", "--expectations", "x"], 3,
+             "x: No such file or directory"),
+            (["list", "--config", "x"], 2,
+             "--config: no instance 'x': No such file or directory"),
+        ):
+            gone.mkdir()
+            code = f"import os; os.chdir({str(gone)!r}); os.rmdir(os.getcwd())"
+            self.assertEqual(
+                (status, "", f"scriptactivity: {said}\n"),
+                self.run_code(f"{code}; {RUN}", *arguments))
+
+    def test_a_state_directory_that_is_not_in_utf_8(self):
+        status, out, err = self.run_command(
+            "alert", "--expectations", str(self.directory / "good.zcml"),
+            LP_STATE_DIRECTORY=f"{self.directory}/\udcff")
+        self.assertEqual((0, ""), (status, err), out)
 
     def test_nagios_gets_its_line_however_it_is_called(self):
         self.assertEqual(
