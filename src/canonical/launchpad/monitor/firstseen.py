@@ -11,9 +11,12 @@ import dataclasses
 import datetime
 from collections.abc import Mapping
 
+from zope.component import getUtility
+
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import Figures
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.matching import Case
@@ -22,11 +25,16 @@ from canonical.launchpad.monitor.schedule import latest_slot
 
 
 __all__ = [
+    "Seen",
     "counted",
-    "counted_from_run",
     "seen_rule",
+    "seen_rules",
     "since_change",
 ]
+
+
+# When each rule of a script on a host was first seen.
+Seen = Mapping[SeenRule, datetime.datetime]
 
 
 def seen_rule(case: Case) -> SeenRule:
@@ -38,14 +46,18 @@ def seen_rule(case: Case) -> SeenRule:
         else f"{rule.schedule} {rule.timezone}")
 
 
-def since_change(
-    case: Case,
-    seen: Mapping[SeenRule, datetime.datetime],
-    at: datetime.datetime,
-) -> Case:
+def seen_rules() -> dict[tuple[str, str | None], Seen]:
+    """What is on record, by the script and host of a rule."""
+    seen: dict[tuple[str, str | None], dict[SeenRule, datetime.datetime]] = {}
+    for rule, since in getUtility(IScriptRuleSet).getSeen().items():
+        seen.setdefault((rule.name, rule.hostname), {})[rule] = since
+    return dict(seen)
+
+
+def since_change(case: Case, seen: Seen, at: datetime.datetime) -> Case:
     """The case without slots from before its schedule has changed.
 
-    :param seen: when each rule of the script on that host was first seen.
+    :param seen: of the script on that host.
     """
     if not seen:
         return case
@@ -56,12 +68,7 @@ def since_change(
     return _from(case, since) if is_changed else case
 
 
-def counted(
-    case: Case,
-    figures: Figures,
-    seen: Mapping[SeenRule, datetime.datetime],
-    at: datetime.datetime,
-) -> Case:
+def counted(case: Case, figures: Figures, seen: Seen) -> Case:
     """The case without slots from before the script was there.
 
     Its figures are the same, since these slots have no runs.
@@ -70,14 +77,14 @@ def counted(
     :param seen: as in `since_change`.
     """
     if figures.first_started is not None:
-        return counted_from_run(case, figures.first_started)
+        return _counted_from_run(case, figures.first_started)
     if figures.last_started is not None or not seen:
         return case
     since = seen.get(seen_rule(case))
-    return case if since is None or since > at else _from(case, since)
+    return case if since is None else _from(case, since)
 
 
-def counted_from_run(case: Case, started: datetime.datetime) -> Case:
+def _counted_from_run(case: Case, started: datetime.datetime) -> Case:
     """The case without slots from before its first success.
 
     :param started: the start of that success.
