@@ -1,6 +1,6 @@
 """The commands: what each is for, how to call it, and where to find it.
 
-The build imports this too, to make the man pages. So it imports nothing that
+The build imports this too, to make the man pages.  So it imports nothing that
 has to be installed.
 """
 

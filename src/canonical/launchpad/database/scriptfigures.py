@@ -29,7 +29,11 @@ __all__ = [
 # and once for those before them.  `width_bucket` finds the slot of a run.  The
 # slots of a schedule are sent once, for all scripts with that schedule.  Names
 # are sent as JSON, since psycopg2 would quote each of them.
+#
+# For thousands of scripts, a PostgreSQL that can would compile the statement.
+# That takes longer than it saves.
 ASKED = f"""
+    SET LOCAL jit = off;
     WITH asked AS (
         -- To look for what is not recorded yet of each script would take a
         -- tenth of the time.  Few scripts have such runs.

@@ -51,10 +51,11 @@ def since_change(
     """
     if not seen:
         return case
-    since = seen.get(seen_rule(case), at)
-    if since < at and any(before < since for before in seen.values()):
-        return _from(case, since)
-    return case
+    since = seen.get(seen_rule(case))
+    if since is None or since > at:
+        return case
+    is_changed = any(before < since for before in seen.values())
+    return _from(case, since) if is_changed else case
 
 
 def counted(
@@ -80,8 +81,8 @@ def counted(
         return counted_from_run(case, started)
     if figures.last_started is not None or not seen:
         return case
-    since = seen.get(seen_rule(case), at)
-    return _from(case, since) if since < at else case
+    since = seen.get(seen_rule(case))
+    return case if since is None or since > at else _from(case, since)
 
 
 def counted_from_run(case: Case, started: datetime.datetime) -> Case:

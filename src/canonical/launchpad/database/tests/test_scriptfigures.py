@@ -160,6 +160,17 @@ class TestFigures(unittest.TestCase):
         self.assertEqual(
             (START + HOUR, 1), (figures.longest_running, figures.longest_pid))
 
+    def test_the_statement_is_not_compiled_and_later_ones_may_be(self):
+        def compiles():
+            (setting,), = main_store().execute("SHOW jit")
+            return setting
+
+        main_store().execute("SET jit = on")
+        self.ask()
+        self.assertEqual("off", compiles())
+        main_store().commit()
+        self.assertEqual("on", compiles())
+
     def test_many_are_asked_in_three_statements_and_answered_in_order(self):
         random.seed(2007)
         names = [f"script-{number}" for number in range(40)]
