@@ -32,6 +32,9 @@ __all__ = [
 
 QUICK = os.environ.get("BENCH") == "quick"
 
+# A user's Python keeps what it has compiled, so that of a benchmark does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def rounds(full, quick):
     """How often to measure, which BENCH=quick makes less."""

@@ -7,6 +7,7 @@ BENCH=quick makes a tenth of the runs.
 """
 
 import datetime
+import gc
 import importlib
 import os
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from pyramid.request import Request
 
+from canonical.launchpad.command.serve import THRESHOLDS
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
 from canonical.testing import in_layer
@@ -50,6 +52,8 @@ WARM = [
 
 
 def main():
+    # As the command does.
+    gc.set_threshold(*THRESHOLDS)
     rules = Path(tempfile.mkdtemp()) / "expectations.zcml"
     check.write_expectations(rules)
     fewer, more = check.RUNS

@@ -20,6 +20,7 @@ from canonical.database.postgres import apply_schema
 from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.testing import demonstration as made
+from canonical.launchpad.testing import troubles
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
 from canonical.launchpad.webapp.server import listen
@@ -59,7 +60,8 @@ def demonstration(refresh=5):
     execute_zcml()
     ztm = initZopeless()
     # The same history is not made twice.
-    version = f"{zlib.crc32(Path(made.__file__).read_bytes()):x}"
+    sources = [Path(each.__file__).read_bytes() for each in (made, troubles)]
+    version = f"{zlib.crc32(b''.join(sources)):x}"
     marker = directory / "made-by"
     if not marker.exists() or marker.read_text() != version:
         begun = time.monotonic()

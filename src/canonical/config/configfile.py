@@ -140,7 +140,8 @@ def without_quotes(error: BaseException) -> str:
         line = error.object[:error.start].count(b"\n") + 1
         return f"line {line}: not UTF-8"
     if isinstance(error, OSError):
-        return f"{error.strerror}: {error.filename}"
+        about = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{about}"
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"line {error.lineno}: a line before the first [section]"
     if isinstance(error, configparser.ParsingError):

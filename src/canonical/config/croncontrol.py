@@ -157,14 +157,15 @@ def _download(url: str) -> bytes:
     try:
         with without_secrets(), urllib.request.urlopen(
             url, timeout=TIMEOUT
-        ) as answer:
-            content: bytes = answer.read(LARGEST + 1)
+        ) as response:
+            content: bytes = response.read(LARGEST + 1)
     except WebError as error:
         if error.status in (404, 410):
             raise FileNotFoundError from None
         raise
-    if answer.length and len(content) <= LARGEST:
-        raise ValueError(f"the answer ends {answer.length} bytes too early")
+    if response.length and len(content) <= LARGEST:
+        raise ValueError(
+            f"the response ends {response.length} bytes too early")
     return content
 
 

@@ -19,7 +19,7 @@ __all__ = [
 
 PORT = re.compile(r"[0-9]{1,5}")
 HOST = re.compile(r"[\w.:%-]+")
-SIZE = re.compile(r"(\d+) ?(k?B|MB)?", re.ASCII)
+SIZE = re.compile(r"(\d{1,12}) ?(k?B|MB)?", re.ASCII)
 UNITS = {"": 1, "B": 1, "kB": 1000, "MB": 1_000_000}
 LARGEST = 1_000_000
 PLAIN_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
@@ -93,7 +93,7 @@ def _optional(check: Callable[[str], object]) -> Callable[[str], object]:
     return lambda value: value and check(value)
 
 
-def _directory(value: str) -> None:
+def _path(value: str) -> None:
     if not value:
         raise ValueError("it is empty")
     try:
@@ -102,9 +102,10 @@ def _directory(value: str) -> None:
         raise ValueError(f"there is no such user: {value!r}") from None
 
 
-def _port(value: str) -> None:
-    if not (PORT.fullmatch(value) and 0 < int(value) < 65536):
-        raise ValueError("not a number from 1 to 65535")
+def _port(value: str, least: int = 1) -> None:
+    if not (PORT.fullmatch(value) and least <= int(value) < 65536):
+        raise ValueError(
+            f"not a number from {least} to 65535: {_shown(value)}")
 
 
 def _host(value: str) -> None:
@@ -145,7 +146,7 @@ def _url(value: str) -> None:
 
 def _listen(value: str) -> None:
     host, colon, port = value.rpartition(":")
-    if not colon:
+    if not host or not colon or "://" in value:
         raise ValueError(
             f"not an address with a port: {_shown(value)}; expected something"
             " like 127.0.0.1:8080")
@@ -159,8 +160,7 @@ def _listen(value: str) -> None:
     else:
         _host(host)
     # The system chooses a port for 0.
-    if port != "0":
-        _port(port)
+    _port(port, 0)
 
 
 def _ip_address(value: str) -> None:
@@ -191,12 +191,14 @@ def _shown(value: str) -> str:
 
 
 CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
-    ("scripts", "lock_directory"): _directory,
-    ("scripts", "spool_directory"): _directory,
+    ("scripts", "lock_directory"): _path,
+    ("scripts", "spool_directory"): _path,
     ("scripts", "record_timeout"): parse_duration,
     ("scripts", "commit_timeout"): parse_duration,
     ("run", "keep_output"): parse_size,
     ("run", "redact"): _patterns,
+    ("monitor", "expectations"): _optional(_path),
+    ("monitor", "smtp_password_file"): _optional(_path),
     ("monitor", "clock_skew"): parse_duration,
     ("monitor", "recipients"): _addresses,
     ("monitor", "sender"): _address,
@@ -207,6 +209,7 @@ CHECKS: dict[tuple[str, str], Callable[[str], object]] = {
     ("monitor", "heartbeat_url"): _optional(_url),
     ("monitor", "repeat"): parse_duration,
     ("web", "listen"): _listen,
+    ("web", "token_file"): _optional(_path),
     ("web", "trusted_proxy"): _optional(_ip_address),
     ("web", "refresh"): _refresh,
     ("statsd", "host"): _optional(_host),

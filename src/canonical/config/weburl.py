@@ -1,7 +1,7 @@
 """Keeps the secrets in URLs out of messages.
 
 Some URLs, such as that of a webhook, hold a secret in the path or the query.
-The errors of urllib quote the URL, or that of a proxy, and the answer of a
+The errors of urllib quote the URL, or that of a proxy, and the response of a
 server may repeat it.  Logs and messages must not.
 """
 
@@ -22,10 +22,18 @@ __all__ = [
 ]
 
 
+# What exceptions of `http.client` say.  Their texts may hold a secret.
+REASONS = {
+    "BadStatusLine": "its response is not HTTP",
+    "LineTooLong": "its response is not HTTP: a line is too long",
+    "RemoteDisconnected": "it closed the connection without a response",
+}
+
+
 class WebError(OSError):
     """A request to a web server failed.  The text quotes no URL.
 
-    :ivar status: the HTTP status, or `None` if there was no answer.
+    :ivar status: the HTTP status, or `None` if there was no response.
     """
 
     def __init__(self, text: str, status: int | None = None):
@@ -92,4 +100,5 @@ def _without_quotes(error: Exception) -> str:
     if refused is not None:
         return f"the proxy answered {refused[1]}"
     kind = reason if isinstance(reason, Exception) else error
-    return type(kind).__name__
+    name = type(kind).__name__
+    return REASONS.get(name, name)

@@ -1,4 +1,4 @@
-"""Functions for the connection of a store, which Storm does not offer."""
+"""What Storm does not offer for a connection: time limits, cancelling."""
 
 from __future__ import annotations
 

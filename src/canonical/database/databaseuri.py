@@ -11,6 +11,7 @@ from psycopg2.extensions import make_dsn
 from psycopg2.extensions import parse_dsn
 
 from canonical.config import ConfigError
+from canonical.launchpad.plaintext import is_printable
 
 
 __all__ = [
@@ -62,27 +63,45 @@ def parse_uri(source: str, uri: str) -> dict[str, str]:
             " has to be written as %40 or %2F")
     try:
         parameters: dict[str, str] = parse_dsn(uri)
-        for name in "port", "connect_timeout":
-            for number in parameters.get(name, "").split(","):
-                int(number or 0)
         for name in SHOWN:
             _check_shown(parameters.get(name, ""))
-    except (psycopg2.ProgrammingError, ValueError):
+    except (psycopg2.ProgrammingError, ValueError) as error:
         raise ConfigError(
-            f"{source}: not a PostgreSQL URI; expected"
+            f"{source}: not a PostgreSQL URI{_mistake(error, rest)}; expected"
             " postgresql://[user@][host][:port][/dbname][?name=value],"
             " or embedded:DIRECTORY"
         ) from None
+    for name, most in ("port", 65535), ("connect_timeout", 2**31 - 1):
+        for number in filter(None, parameters.get(name, "").split(",")):
+            # Nothing is quoted: without an @, it may be a password.
+            if not (number.isdecimal() and 0 <= int(number[:11]) <= most):
+                raise ConfigError(
+                    f"{source}: the {name} in this PostgreSQL URI is not a"
+                    f" number from 1 to {most}")
     return parameters
+
+
+def _mistake(error: Exception, rest: str) -> str:
+    """What libpq does not understand in a URI, if that is no secret.
+
+    :param rest: the URI without its scheme.
+    """
+    text, place = str(error), rest.partition("?")[0]
+    if "percent-encoded" in text:
+        return ", because a % has to be written as %25"
+    unknown = re.search(r'URI query parameter: "(\w+)"', text)
+    if unknown and ("@" in place or "/" in place):
+        return f", because it has a parameter {unknown[1]!r}"
+    return ""
 
 
 def _check_shown(value: str) -> None:
     """Check that a value that messages show holds nothing else.
 
     :raises ValueError: if it holds another parameter, because a space is
-        missing between them, or a URI.
+        missing between them, or a URI, or a line break.
     """
-    if "=" in value or "://" in value:
+    if "=" in value or "://" in value or not is_printable(value):
         raise ValueError
 
 

@@ -56,7 +56,7 @@ def embedded_parameters(directory: Path) -> dict[str, str]:
 
     PostgreSQL refuses to run as root.  For root, the server runs as the
     system user ``pgserver``, which is created.  If that user cannot reach
-    `directory`, the cluster is kept in ``/var/lib/scriptactivity``, and
+    `directory`, the cluster is in ``/var/lib/scriptactivity``, and
     `directory` becomes a link to it.
 
     :raises EmbeddedClusterError: if the cluster cannot be created or started,
@@ -102,7 +102,7 @@ def stop_embedded(directory: Path) -> None:
 
 
 def discard_embedded(directory: Path) -> None:
-    """Stop the embedded cluster, and remove what is kept outside `directory`.
+    """Stop the embedded cluster, and remove what is outside `directory`.
 
     If `directory` is a link from `embedded_parameters`, the link is removed.
     Otherwise the caller removes `directory`.

@@ -3,7 +3,7 @@
 PostgreSQL refuses to run as root.  For root, the server runs as the system
 user ``pgserver``, which must be able to reach the cluster and the programs.
 The permissions of existing directories are not changed for that.  If
-``pgserver`` cannot reach the directory, the cluster is kept elsewhere.
+``pgserver`` cannot reach the directory, the cluster is elsewhere.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ def owner_of(directory: Path) -> str:
 
 
 def find_home(directory: Path) -> Path:
-    """The directory to keep the cluster in.
+    """The directory of the cluster.
 
     This is `directory`, with one exception.  If root asks, and ``pgserver``
-    cannot reach `directory` or others could replace it, the cluster is kept
-    in `STORE`, and `directory` becomes a symbolic link to it.
+    cannot reach `directory` or others could replace it, the cluster is in
+    `STORE`, and `directory` becomes a symbolic link to it.
 
     :raises OSError: if a directory cannot be created, or belongs to others.
     :raises RuntimeError: if `directory` has to become a link, but something

@@ -19,9 +19,11 @@ from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
 from canonical.config.locations import user_directory
+from canonical.config.timelimit import interruptible
 from canonical.database.databaseuri import EMBEDDED
 from canonical.database.databaseuri import is_embedded
 from canonical.database.databaseuri import parse_uri
+from canonical.database.roles import owners_of
 from canonical.database.stormuri import connect_error
 from canonical.database.stormuri import storm_uri
 
@@ -182,8 +184,11 @@ def connect(parameters: dict[str, str]) -> Connection:
         text is one line, and quotes no password.
     """
     try:
-        return psycopg2.connect(**parameters)
-    except (psycopg2.OperationalError, psycopg2.ProgrammingError) as error:
+        return interruptible(lambda: psycopg2.connect(**parameters))
+    except (
+        psycopg2.OperationalError, psycopg2.ProgrammingError,
+        UnicodeDecodeError,
+    ) as error:
         raise connect_error(storm_uri(parameters), error) from None
 
 
@@ -194,7 +199,7 @@ def name_of(connection: Connection) -> str:
 
 
 def apply_schema(parameters: dict[str, str]) -> str:
-    """Create the tables, or upgrade older ones.  Rows are kept.
+    """Create the tables, or upgrade older ones.  No row is lost.
 
     If the tables are up to date, this takes no locks, and any role may call
     it.  A change needs the owner of the tables, and waits for a lock for at
@@ -213,6 +218,12 @@ def apply_schema(parameters: dict[str, str]) -> str:
         if not is_up_to_date(connection):
             _execute(connection, CHANGE % LOCK_TIMEOUT + _schema())
         return where
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise psycopg2.errors.InsufficientPrivilege(
+            f"{connection.info.user} may not make or upgrade the tables in"
+            f" {where}: {str(error).splitlines()[0]}; let"
+            f" {owners_of(connection, TABLES) or 'a role that may do it'} run:"
+            " scriptactivity init") from None
     except psycopg2.errors.LockNotAvailable as error:
         holders = _lock_holders(connection, error.diag.context or "")
         raise psycopg2.errors.LockNotAvailable(

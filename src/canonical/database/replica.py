@@ -1,4 +1,4 @@
-"""As of when a replica knows what its primary knew."""
+"""How far a replica lags behind its primary."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+from collections.abc import Iterable
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -16,6 +17,7 @@ __all__ = [
     "explain",
     "grant",
     "missing_rights",
+    "owners_of",
 ]
 
 
@@ -124,14 +126,20 @@ def grant(connection: Connection, purpose: str, role: str) -> list[str]:
         refused = True
     # For a privilege that it may not grant, the server may only warn.
     if refused or missing_rights(connection, purpose, role):
-        with connection, connection.cursor() as cursor:
-            cursor.execute(OWNERS, {"tables": list(NEEDS[purpose])})
-            (owners,) = cursor.fetchone()
+        owners = owners_of(connection, NEEDS[purpose])
         raise psycopg2.errors.InsufficientPrivilege(
             f"{connection.info.user} may not grant {role} the privileges that"
             f" it needs; let {owners}, who owns the tables, run:"
             f" {'; '.join(statements)}")
     return statements
+
+
+def owners_of(connection: Connection, tables: Iterable[str]) -> str:
+    """The roles that own tables; an empty text if there is no such table."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(OWNERS, {"tables": list(tables)})
+        (owners,) = cursor.fetchone()
+    return owners or ""
 
 
 def explain(error: BaseException) -> str:
@@ -143,6 +151,8 @@ def explain(error: BaseException) -> str:
         psycopg2.errors.UndefinedColumn, psycopg2.errors.UndefinedTable
     )):
         return "make or upgrade the tables with: scriptactivity init"
+    if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
+        return "is it a standby, or is default_transaction_read_only on?"
     if isinstance(error, psycopg2.errors.InsufficientPrivilege):
         return _explain_denied(error)
     return ""
@@ -160,11 +170,13 @@ def _explain_denied(error: BaseException) -> str:
     role = shlex.quote(_role_of(cursor.connection))
     command = "the owner of the tables can grant it what it needs with:" \
         " scriptactivity init --grant"
+    prunes = f", or history={role} if it prunes" if (
+        denied[0] in NEEDS["history"]) else ""
     if denied[0] not in SCRIPTS:
-        return f"the role is {role}; {command} monitor={role}"
+        return f"the role is {role}; {command} monitor={role}{prunes}"
     return (
         f"the role is {role}; {command} scripts={role}, or monitor={role} if"
-        " it checks and alerts")
+        f" it checks and alerts{prunes}")
 
 
 def _role_of(connection: Connection) -> str:

@@ -1,6 +1,7 @@
 """Ends a script in good order when a signal arrives.
 
-It may wait for PostgreSQL then, and may be about to commit.
+The script may be waiting for PostgreSQL at that moment, or may be about to
+commit.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def set_parameter(uri: URI, name: str, value: str) -> None:
 
 
 def connect_error(
-    uri: URI, error: OperationalError | ProgrammingError
+    uri: URI, error: OperationalError | ProgrammingError | UnicodeDecodeError
 ) -> OperationalError:
     """The error to raise for a failed connection; it shows no password."""
     host, user, name = (
@@ -76,8 +76,11 @@ def connect_error(
     if isinstance(error, ProgrammingError):
         # The error of libpq quotes the parameters.
         why = "libpq cannot read its parameters"
+    elif isinstance(error, UnicodeDecodeError):
+        # Before it knows the encoding, a server answers in its own.
+        why = _one_line(error.object.decode(errors="replace"))
     else:
-        why = _one_line(error)
+        why = _one_line(str(error))
     where = _describe(host, uri.options.get("port", uri.port), user, name)
     return OperationalError(f"cannot connect to {where}: {why}")
 
@@ -93,9 +96,9 @@ def _describe(
     return " ".join(parts)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(text: str) -> str:
     """The error of libpq for each host, without the indented hints."""
-    lines = str(error).splitlines()
+    lines = text.splitlines()
     return "; ".join(line for line in lines if line.strip() == line != "")
 
 

@@ -1,6 +1,6 @@
-"""Makes text from outside safe to print, and formats times.
+"""Text in messages: made safe, shortened, times, counts, and "do you mean".
 
-A reason, a host name or the answer of a server may have any characters.
+A reason, a host name or the response of a server may have any characters.
 Printed unchanged, it could forge a line or a column, clear a terminal, or show
 its letters in another order.
 """

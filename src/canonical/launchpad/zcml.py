@@ -22,9 +22,6 @@ __all__ = [
 ]
 
 
-RECORDING = Path(__file__).with_name("recording.zcml")
-
-
 # Of threads that record at once.
 _lock = threading.Lock()
 
@@ -34,33 +31,38 @@ def register_recording() -> None:
 
     If an application includes the package in its ``site.zcml``, it is
     registered already, and this does nothing.
-
-    It is the utilities of ``recording.zcml``.  They are read from there
-    without `zope.configuration`: importing that, and the reader of XML that it
-    uses, takes a fifth of the time of a whole script.
     """
     with _lock:
         if queryUtility(IScriptActivitySet) is None:
-            parser = expat.ParserCreate()
-            parser.StartElementHandler = _register
-            parser.Parse(RECORDING.read_bytes(), True)
+            _execute("recording.zcml")
 
 
 def execute_zcml() -> None:
     """Register all utilities of the package, unless they are registered."""
     with _lock:
         if queryUtility(interfaces.IScriptHistorySet) is None:
-            from zope.configuration import xmlconfig
-
-            import canonical.launchpad
-            xmlconfig.file("configure.zcml", canonical.launchpad)
+            _execute("configure.zcml")
 
 
-def _register(tag: str, attributes: dict[str, str]) -> None:
-    """Do what a directive of ZCML says, if it is `utility`."""
+def _execute(name: str) -> None:
+    """Register the utilities of a ZCML file of the package.
+
+    It is read without `zope.configuration`: importing that, and the reader of
+    XML that it uses, takes a fifth of the time of a whole script.  So security
+    declarations are for those who include the package in their own ZCML.
+    """
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = _directive
+    parser.Parse(Path(__file__).with_name(name).read_bytes(), True)
+
+
+def _directive(tag: str, attributes: dict[str, str]) -> None:
+    """Do what a directive says, if it registers utilities."""
     if tag == "utility":
         factory = _resolved(attributes["factory"])
         provideUtility(factory(), _resolved(attributes["provides"]))
+    elif tag == "include" and "package" not in attributes:
+        _execute(attributes["file"])
 
 
 def _resolved(name: str) -> Any:

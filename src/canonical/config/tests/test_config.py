@@ -253,7 +253,7 @@ class TestMistakes(ConfigTestCase):
             LaunchpadConfig(str(path)).database
         self.assertEqual(
             f"{base}: line 2: [monitor] smtp_port: not a number from 1 to"
-            " 65535", str(caught.exception))
+            " 65535: 'x'", str(caught.exception))
 
     def test_a_file_that_extends_itself(self):
         self.assertEqual(

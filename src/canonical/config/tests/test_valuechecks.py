@@ -18,7 +18,18 @@ class TestValues(ConfigTestCase):
                 for section, key in ("monitor", "smtp_port"), (
                         "statsd", "port"):
                     self.assert_wrong(
-                        section, key, value, "not a number from 1 to 65535")
+                        section, key, value,
+                        f"not a number from 1 to 65535: {value!r}")
+
+    def test_where_to_listen(self):
+        right = "; expected something like 127.0.0.1:8080"
+        for value, why in (
+            (":80", f"not an address with a port: ':80'{right}"),
+            ("http://h:80", f"not an address with a port: a URL{right}"),
+            ("h:", "not a number from 0 to 65535: ''"),
+            ("h:65536", "not a number from 0 to 65535: '65536'"),
+        ):
+            self.assert_wrong("web", "listen", value, why)
 
     def test_addresses(self):
         right = "; expected something like ops@example.com"
@@ -114,10 +125,23 @@ class TestValues(ConfigTestCase):
         self.assert_wrong(
             "scripts", "spool_directory", "~nobody-at-all/x",
             "there is no such user: '~nobody-at-all/x'")
+        for section, key in (
+            ("monitor", "expectations"), ("monitor", "smtp_password_file"),
+            ("web", "token_file"),
+        ):
+            self.assert_wrong(
+                section, key, "~nobody-at-all/x",
+                "there is no such user: '~nobody-at-all/x'")
+
+    def test_sizes(self):
+        digits = "9" * 5000
+        self.assert_wrong(
+            "run", "keep_output", digits,
+            f"not a size: '{digits}'; expected something like 10kB, or 0")
 
     def test_the_line_is_that_of_the_section(self):
         self.assertEqual(
-            "line 4: [statsd] port: not a number from 1 to 65535; line 5:"
+            "line 4: [statsd] port: not a number from 1 to 65535: 'x'; line 5:"
             " [statsd] has no key portt; do you mean 'port'?",
             self.mistake_lines(
                 "[monitor]", "smtp_port: 25", "[statsd]", "port: x",

@@ -51,7 +51,7 @@ class TestWithoutSecrets(unittest.TestCase):
              "HTTP Error 302: Found"),
             (HTTPError("http://x/S3CRET", 799, "S3CRET", {}, None),
              "HTTP Error 799: unknown"),
-            (BadStatusLine("POST /S3CRET"), "BadStatusLine"),
+            (BadStatusLine("POST /S3CRET"), "its response is not HTTP"),
             (InvalidURL("nonnumeric port: 'S3CRET'"), "InvalidURL"),
             (ValueError("unknown url type: 'S3CRET'"), "ValueError"),
             (URLError("unknown url type: S3CRET"), "URLError"),

@@ -2,8 +2,45 @@
 
 import unittest
 
+from canonical.config import ConfigError
 from canonical.database.databaseuri import has_password
 from canonical.database.databaseuri import hidden
+from canonical.database.databaseuri import parse_uri
+
+
+class TestMistakes(unittest.TestCase):
+
+    def assert_mistake(self, uri, why):
+        with self.assertRaises(ConfigError) as caught:
+            parse_uri("URI", uri)
+        self.assertEqual(f"URI: {why}", str(caught.exception))
+
+    def test_what_is_wrong_in_a_uri_is_named(self):
+        right = (
+            "; expected postgresql://[user@][host][:port][/dbname]"
+            "[?name=value], or embedded:DIRECTORY")
+        for uri, why in (
+            ("postgresql://db/app?sslmod=require",
+             f"not a PostgreSQL URI, because it has a parameter 'sslmod'"
+             f"{right}"),
+            ("postgresql://me:100%zz@db/app",
+             "not a PostgreSQL URI, because a % has to be written as %25"
+             f"{right}"),
+            ("postgresql://db:99999/app",
+             "the port in this PostgreSQL URI is not a number from 1 to"
+             " 65535"),
+            ("postgresql://db:x/app",
+             "the port in this PostgreSQL URI is not a number from 1 to"
+             " 65535"),
+            ("postgresql://db/app?connect_timeout=soon",
+             "the connect_timeout in this PostgreSQL URI is not a number from"
+             " 1 to 2147483647"),
+            ("postgresql://db/app\nx", f"not a PostgreSQL URI{right}"),
+            # It may be a part of a password.
+            ("postgresql://me:sec?ret=1", f"not a PostgreSQL URI{right}"),
+        ):
+            with self.subTest(uri):
+                self.assert_mistake(uri, why)
 
 
 class TestHidden(unittest.TestCase):

@@ -40,7 +40,11 @@ class TestExplain(unittest.TestCase):
             self.advice("SELECT FROM scriptalert"))
         self.assertEqual(
             f"{self.ADVICE}scripts=cron, or monitor=cron if it checks and"
-            " alerts", self.advice("SELECT FROM scriptactivity"))
+            " alerts, or history=cron if it prunes",
+            self.advice("SELECT FROM scriptactivity"))
+        self.assertEqual(
+            f"{self.ADVICE}monitor=cron, or history=cron if it prunes",
+            self.advice("SELECT FROM scriptday"))
 
     def test_of_a_store(self):
         store = Store(create_database(storm_uri(self.parameters)))
@@ -48,13 +52,20 @@ class TestExplain(unittest.TestCase):
             store.execute("SELECT FROM scriptpause")
         store.close()
         self.assertEqual(
-            f"{self.ADVICE}monitor=cron", explain(caught.exception))
+            f"{self.ADVICE}monitor=cron, or history=cron if it prunes",
+            explain(caught.exception))
 
     def test_tables_that_are_missing_or_old(self):
         for statement in "SELECT FROM nothing", "SELECT x FROM pg_class":
             self.assertEqual(
                 "make or upgrade the tables with: scriptactivity init",
                 self.advice(statement))
+
+    def test_a_database_that_is_read_only(self):
+        self.assertEqual(
+            "is it a standby, or is default_transaction_read_only on?",
+            self.advice(
+                "SET TRANSACTION READ ONLY; CREATE TABLE public.x ()"))
 
     def test_what_is_not_known_is_not_explained(self):
         self.assertEqual("", self.advice("SELECT FROM pg_authid"))

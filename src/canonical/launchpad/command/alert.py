@@ -1,4 +1,8 @@
-"""The command ``scriptactivity alert``: notify people of what changed."""
+"""The command ``scriptactivity alert``: notify people of what changed.
+
+What could not be sent is not on record as sent.  So the next run tries it
+again, and each mail that a server refused for the moment too.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,29 @@ import socket
 from functools import partial
 from pathlib import Path
 
-import psycopg2
 import transaction
-from storm.exceptions import StormError
 from zope.component import getUtility
 
-from canonical.config import ConfigError
+from canonical.launchpad.command.cronscript import CommandScript
+from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
 from canonical.launchpad.command.mail import to_try_again
-from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
+from canonical.launchpad.command.notify import message_of
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.outage import end_outage
 from canonical.launchpad.command.outage import report_outage
-from canonical.launchpad.command.output import message_of
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
-from canonical.launchpad.command.rules import notice_rules
-from canonical.launchpad.command.rules import notice_switches
+from canonical.launchpad.command.rules import record_seen_rules
+from canonical.launchpad.command.rules import record_switches
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
 from canonical.launchpad.interfaces import IScriptAlertSet
@@ -44,16 +46,14 @@ from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
-from canonical.launchpad.monitor.notices import Notice
-from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.notifications import Notification
+from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.recordedlate import with_recorded_late
 from canonical.launchpad.monitor.registry import assess_fleet
-from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.scripts.base import LaunchpadCronScript
+from canonical.launchpad.plaintext import printable
 from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.lock import LockTaken
 from canonical.launchpad.scripts.logger import script_logger
-from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -67,7 +67,7 @@ class NotNotified(LaunchpadScriptFailure):
     """A channel does not work.  All else does."""
 
 
-class AlertScript(LaunchpadCronScript):
+class AlertScript(CommandScript):
     """Notify people of which scripts broke, which recovered, and which are
     still broken.
 
@@ -86,21 +86,10 @@ class AlertScript(LaunchpadCronScript):
         Whoever holds the lock file is the only one.  So a claim by that name
         that it finds is one of a process that was killed.
         """
-        return f"{socket.gethostname()}:{self.lockfilepath}"
+        return printable(f"{socket.gethostname()}:{self.lockfilepath}")
 
-    def main(self) -> None:
-        """See `LaunchpadScript`."""
-        # A script registers only what it needs to record its runs.
-        execute_zcml()
-        try:
-            self._alert()
-        except ExpectationError as error:
-            # As for all that is wrong with the configuration.
-            raise ConfigError(str(error)) from None
-        except (StormError, psycopg2.Error) as error:
-            raise LaunchpadScriptFailure(in_a_line(error)) from None
-
-    def _alert(self) -> None:
+    def work(self) -> None:
+        """See `CommandScript`."""
         # What is broken is on record before anyone is notified, so that
         # nothing is lost if nobody can be.
         self._at, self._answers = _bring_up_to_date(
@@ -121,13 +110,13 @@ class AlertScript(LaunchpadCronScript):
         """
         failures = []
         tried: set[tuple[str, ...]] = set()
-        while (notice := self._claim(channel, tried)) is not None:
-            tried.add(notice.recipients)
-            ids = [each.id for each in notice.alerts]
-            message = message_of(notice)
+        while (notification := self._claim(channel, tried)) is not None:
+            tried.add(notification.recipients)
+            ids = [each.id for each in notification.alerts]
+            message = message_of(notification)
             self.txn.disconnect()
             try:
-                pending = self._send(channel, notice, message)
+                pending = self._send(channel, notification, message)
             except OSError as error:
                 failures.append(
                     f"cannot notify by {channel}: {in_a_line(error)}")
@@ -142,37 +131,39 @@ class AlertScript(LaunchpadCronScript):
 
     def _claim(
         self, channel: str, tried: set[tuple[str, ...]]
-    ) -> Notice | None:
-        """A notice that nobody else sends, and that was not tried yet."""
+    ) -> Notification | None:
+        """A notification that nobody else sends and that was not tried."""
         alert_set = getUtility(IScriptAlertSet)
         alert_set.lock()
-        for notice in notices_of(
+        for notification in notifications_of(
             alert_set.getUnsettled(self.claimant), self._answers, channel,
             repeat(), self._at
         ):
-            if notice.recipients not in tried:
+            if notification.recipients not in tried:
                 alert_set.claim(
-                    [each.id for each in notice.alerts], self.claimant)
+                    [each.id for each in notification.alerts], self.claimant)
                 self.txn.commit()
-                return notice
+                return notification
         self.txn.abort()
         return None
 
     def _send(
-        self, channel: str, notice: Notice, message: Message
+        self, channel: str, notification: Notification, message: Message
     ) -> list[str]:
-        """Send a notice; return who was refused for the moment.
+        """Send a notification; return who was refused for the moment.
 
         :raises OSError: if nobody knows of it.
         """
         to = None
-        if notice.recipients:
-            to = [each for each in addresses() if each in notice.recipients]
+        if notification.recipients:
+            to = [
+                each for each in addresses()
+                if each in notification.recipients]
             if not to:
                 # None of them is a recipient any more.
                 return []
         replies = send(channel, message, to)
-        if channel == "mail" and not notice.recipients:
+        if channel == "mail" and not notification.recipients:
             check_accepted(replies)
         if channel != "mail" or any(each.is_accepted for each in replies):
             self.logger.info("Notified by %s: %s", channel, message.subject)
@@ -234,16 +225,16 @@ def _test() -> int:
 
 
 def _dry_run(script: AlertScript) -> int:
-    """Do what `AlertScript` does, but print the notices, and roll back."""
+    """Do what `AlertScript` does, but print the messages, and roll back."""
     at, answers = _bring_up_to_date(script.expectations, script.claimant)
     unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
-    notices = [
-        (channel, notice.recipients, message_of(notice))
-        for channel in channels() for notice in notices_of(
+    notifications = [
+        (channel, notification.recipients, message_of(notification))
+        for channel in channels() for notification in notifications_of(
             unsettled, answers, channel, repeat(), at)]
     # Whoever reads may take longer than others should wait.
     transaction.abort()
-    for channel, recipients, message in notices:
+    for channel, recipients, message in notifications:
         to = recipients or (addresses() if channel == "mail" else ())
         say(f"{channel}: {', '.join(to)}" if to else channel)
         say(f"Subject: {message.subject}")
@@ -266,8 +257,8 @@ def _bring_up_to_date(
     expectations = expected(path)
     check_channels()
     now = datetime.datetime.now(datetime.UTC)
-    notice_switches(now)
-    notice_rules(expectations, now)
+    record_switches(now)
+    record_seen_rules(expectations, now)
     alert_set = getUtility(IScriptAlertSet)
     alert_set.lock()
     at = datetime.datetime.now(datetime.UTC)

@@ -1,7 +1,7 @@
-"""What the values of arguments may be, and what is said of all others.
+"""Parses the values of arguments, and reports wrong ones.
 
-Each function that is a type raises `argparse.ArgumentTypeError` for what it
-is not.
+Each function is the ``type`` of an argument: it raises
+`argparse.ArgumentTypeError` for a wrong value.
 """
 
 from __future__ import annotations
@@ -84,6 +84,9 @@ def time(text: str) -> datetime.datetime:
 def month(text: str) -> datetime.date:
     """The first day of a month, as in ``2007-02``."""
     try:
+        # The digits of other scripts are digits to strptime.
+        if not text.isascii():
+            raise ValueError
         day = datetime.datetime.strptime(text, "%Y-%m").date()
     except ValueError:
         raise argparse.ArgumentTypeError(

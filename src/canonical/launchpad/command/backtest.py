@@ -1,4 +1,4 @@
-"""The command ``scriptactivity backtest``."""
+"""The command ``scriptactivity backtest``: past incidents, and a picture."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _print_all(
     incidents = _flat(found)
     print_table(
         TITLES, [_row(each) for each in incidents],
-        "The rules would have raised no alert.",
+        "The rules would have found no incident.",
         lambda row: STYLES[incidents[row].state])
     print()
     titles = ["script", "host", *QUESTIONS, "incidents", "open"]
@@ -200,8 +200,8 @@ def _print_all(
     for each in found.get(None, ()):
         scripts.setdefault((each.name, each.hostname), []).append(each)
     print_table(titles, [
-        [*script, *_counts(its), _time_open(its, until)]
-        for script, its in scripts.items()], "")
+        [*script, *_counts(each), _time_open(each, until)]
+        for script, each in scripts.items()], "")
     if sys.stdout.isatty():
         _print_pictures(cases, found, since, until)
 

@@ -1,14 +1,14 @@
 """The commands: what each is for, how to call it, and where to find it.
 
-What makes the man pages imports this too, so it needs nothing that has to be
-installed.
+The build imports this too, to make the man pages.  So it imports nothing that
+has to be installed.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from canonical.launchpad.command import options
 from canonical.launchpad.command import ruleoptions
@@ -29,8 +29,7 @@ __all__ = [
 VERSION = "0.1.dev0"
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command.
 
     :ivar help: what it does, in a few words.
@@ -59,7 +58,7 @@ class Command:
 COMMANDS = {
     "init": Command(
         "make or upgrade the tables",
-        "Makes the tables, or brings older ones up to date.  Rows are kept,"
+        "Makes the tables, or brings older ones up to date.  No row is lost,"
         " and tables that are up to date are not locked.  With URI or"
         " --embedded it also writes a configuration file that names the"
         " database, and prints a line for a crontab.",
@@ -78,7 +77,7 @@ COMMANDS = {
          "scriptactivity config --json": "for a program"},
         "config", "show_config", options.add_config_options, database=False),
     "list": Command(
-        "print how each script fares",
+        "print the last success and failure of each script",
         "Prints the last success of each script on each host, and what fails"
         " or runs now.  \"running since\" means that its process was seen"
         " on this machine.  A run on another machine \"has not reported its"
@@ -137,7 +136,7 @@ COMMANDS = {
         {"scriptactivity crontab /etc/crontab /etc/cron.d > rules.zcml":
          "rules for the crontabs of the system",
          "crontab -l | scriptactivity crontab --wrap - > wrapped":
-         "your own, to be read again by: crontab wrapped"},
+         "your own crontab; install the result with: crontab wrapped"},
         "crontab", "crontab", ruleoptions.add_crontab_options, database=False),
     "timers": Command(
         "generate rules from timers of systemd",
@@ -158,10 +157,11 @@ COMMANDS = {
          "one script, from a longer history"},
         "suggest", "suggest", ruleoptions.add_suggest_options),
     "backtest": Command(
-        "print the alerts that rules would have raised over past runs",
-        "Prints each alert that the rules would have opened over past runs,"
-        " and when it would have closed.  With --against, \"only\" says of"
-        " which rules it is: \"expectations\" or \"against\".",
+        "print the incidents that rules would have found in past runs",
+        "Prints each incident that the rules would have opened over past runs,"
+        " and when it would have closed.  With --against, it prints the"
+        " incidents of one rules file only, and \"only\" says of which:"
+        " \"expectations\" or \"against\".",
         {"scriptactivity backtest --expectations new.zcml": "try new rules",
          "scriptactivity backtest --against new.zcml":
          "what new rules would change"},
@@ -171,18 +171,17 @@ COMMANDS = {
         "Runs a command as a cron script is run: its start, its end and the"
         " end of what it prints are recorded.  The exit status is the"
         " command's own; 124 after --timeout; 126 or 127 if it cannot be"
-        " started; and 1 if --lock finds it locked.  The command runs whatever"
-        " becomes of the record.",
+        " started; and 1 if --lock finds it locked.  The command runs even if"
+        " nothing can be recorded.",
         {"scriptactivity run backup -- pg_dump -f app.sql app":
-         "a line of a crontab, as all of these",
+         "in a line of a crontab",
          "scriptactivity run --quiet --timeout 2h backup -- ./backup.sh":
          "mail only if it fails, or takes more than two hours"},
         "run", "run", add_run_options, database=False),
     "output": Command(
         "print what a command printed",
-        "Prints what was kept of the output of a command that \"scriptactivity"
-        " run\" ran: standard output to standard output, and standard error"
-        " to standard error.",
+        "Prints the kept output of a command that \"scriptactivity run\" ran."
+        "  What the command wrote to standard error goes to standard error.",
         {"scriptactivity output backup": "of the last run",
          "scriptactivity output backup --run 42":
          "of another; \"show\" prints the numbers"},
@@ -220,7 +219,7 @@ COMMANDS = {
     "token": Command(
         "make a token for the pages",
         "Makes a token, by which a person or a program may look at the pages,"
-        " and prints it once.  Only its hash is kept, in [web] token_file.",
+        " and prints it once.  Only its hash is stored, in [web] token_file.",
         {"scriptactivity token ops": "a token for the operators",
          "scriptactivity token grafana": "another for a program"},
         "serve", "token", options.add_token_options, database=False),
@@ -244,9 +243,9 @@ COMMANDS = {
         "Prints a line for each script: the scheduled runs that were due and"
         " met, and their share; successes and failures; the median and the"
         " 95th percentile of the durations of successes; incidents that"
-        " opened, and the median time to recovery.  What \"prune\" has deleted"
-        " counts too; then the median is that of the medians of days, and the"
-        " 95th percentile is not known.",
+        " opened, and the median time to recovery.  Pruned runs count too;"
+        " then the median is that of the medians of days, and the 95th"
+        " percentile is unknown.",
         {"scriptactivity report --month 2007-02": "the whole of February",
          "scriptactivity report --csv > month.csv": "this month, until now"},
         "report", "report", upkeepoptions.add_report_options),

@@ -1,6 +1,6 @@
 """Completion for bash, zsh and fish, and man pages.
 
-setup.py makes them for a package, when little else is installed.
+The build makes them, when little else is installed.
 """
 
 from __future__ import annotations

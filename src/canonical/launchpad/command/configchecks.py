@@ -35,8 +35,8 @@ from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.command.smtp import NOT_SENT
 from canonical.launchpad.command.smtp import connected
 from canonical.launchpad.command.smtp import in_words
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.registry import registered_expectations
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.plaintext import single_line
 from canonical.launchpad.zcml import execute_zcml

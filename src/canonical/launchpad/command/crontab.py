@@ -1,4 +1,4 @@
-"""The command ``scriptactivity crontab``."""
+"""The command ``scriptactivity crontab``: rules, or a wrapped crontab."""
 
 from __future__ import annotations
 
@@ -252,6 +252,7 @@ def zone_of(given: str | None) -> str:
     try:
         check_schedule("* * * * *", zone)
     except ValueError as error:
-        raise TroubleError(
-            f"{error} (expected a name such as Europe/London)") from None
+        expected = "" if "do you mean" in str(error) else (
+            "; expected a name such as Europe/London")
+        raise TroubleError(f"{error}{expected}") from None
     return "UTC" if zone == "Etc/UTC" else zone

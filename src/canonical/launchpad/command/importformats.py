@@ -68,9 +68,11 @@ def converter(columns: frozenset[str]) -> Converter:
     for needed, convert in CONVERTERS.items():
         if columns.issuperset(needed.split()):
             return convert
+    what = f"unknown columns: {', '.join(sorted(columns))}" \
+        if columns else "no columns"
     raise ValueError(
-        f"columns that are not known: {', '.join(sorted(columns))}; expected"
-        " at least name, hostname, date_started and date_completed")
+        f"{what}; expected at least name, hostname, date_started and"
+        " date_completed")
 
 
 def _run(values: Values, defaults: Defaults) -> Record:

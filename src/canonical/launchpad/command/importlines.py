@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +28,7 @@ COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*')
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 
-# Large enough for every answer of an API, and no burden to any machine.
+# Large enough for every response of an API, and no burden to any machine.
 LARGEST_DOCUMENT = 50_000_000
 
 
@@ -44,9 +45,13 @@ class Line(NamedTuple):
     values: dict[str, str | None] | ValueError
 
 
-def lines_of(file: Iterable[str]) -> Iterator[Line]:
+def lines_of(
+    file: Iterable[str], check: Callable[[frozenset[str]], object]
+) -> Iterator[Line]:
     """The lines with values in CSV, JSON, or a dump.
 
+    :param check: is called with the columns that the first line of a CSV file
+        names; it raises `ValueError` if they are not known.
     :raises ValueError: if nothing in the file can be understood.
     """
     lines = iter(file)
@@ -61,15 +66,26 @@ def lines_of(file: Iterable[str]) -> Iterator[Line]:
         return _document(whole)
     if start.startswith(("--", "SET ", "COPY ", "\\restrict")):
         return _dump(whole)
-    return _csv(whole)
+    return _csv(whole, check)
 
 
 def _is_object(line: str) -> bool:
     """Is a line an object of its own, rather than part of a document?"""
     try:
-        return "pings" not in json.loads(line)
+        return "pings" not in _loaded(line)
     except ValueError:
         return not line.rstrip().endswith(("{", "["))
+
+
+def _loaded(text: str) -> Any:
+    """What JSON stands for.
+
+    :raises ValueError: if it is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _json_lines(lines: Iterable[str]) -> Iterator[Line]:
@@ -77,7 +93,7 @@ def _json_lines(lines: Iterable[str]) -> Iterator[Line]:
         if not text.strip():
             continue
         try:
-            found = json.loads(text)
+            found = _loaded(text)
             if not isinstance(found, dict):
                 raise ValueError("it is not an object")
         except ValueError as error:
@@ -87,7 +103,7 @@ def _json_lines(lines: Iterable[str]) -> Iterator[Line]:
 
 
 def _document(lines: Iterable[str]) -> Iterator[Line]:
-    """The pings in an answer of the API of Healthchecks."""
+    """The pings in a response of the API of Healthchecks."""
     text = ""
     for line in lines:
         text += line
@@ -96,11 +112,11 @@ def _document(lines: Iterable[str]) -> Iterator[Line]:
                 "a JSON document that is larger than"
                 f" {LARGEST_DOCUMENT // 10**6} MB")
     try:
-        pings = json.loads(text)["pings"]
+        pings = _loaded(text)["pings"]
         objects = [dict(ping) for ping in pings]
     except (ValueError, KeyError, TypeError):
         raise ValueError(
-            "neither JSON lines nor an answer of Healthchecks with"
+            "neither JSON lines nor a response of Healthchecks with"
             " \"pings\"") from None
     for number, ping in enumerate(objects, 1):
         yield Line(number, json.dumps(ping) + "\n", _texts(ping))
@@ -130,7 +146,9 @@ class _Remembering:
         return line.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _csv(lines: Iterable[str]) -> Iterator[Line]:
+def _csv(
+    lines: Iterable[str], check: Callable[[frozenset[str]], object]
+) -> Iterator[Line]:
     source = _Remembering(lines)
     reader = csv.reader(source)
     columns: list[str] | None = None
@@ -142,13 +160,15 @@ def _csv(lines: Iterable[str]) -> Iterator[Line]:
         except StopIteration:
             return
         except csv.Error as error:
-            wrong = ValueError(f"not CSV: {error}")
+            # After a hyphen it has advice for programmers.
+            wrong = ValueError(f"not CSV: {str(error).partition(' - ')[0]}")
         text = "".join(source.taken)
         source.taken.clear()
         if columns is None:
             if wrong:
                 raise wrong
             columns = [each.strip("\N{BYTE ORDER MARK} ") for each in row]
+            check(frozenset(columns))
         elif wrong:
             yield Line(number, text, wrong)
         elif len(row) == len(columns):

@@ -23,8 +23,10 @@ from canonical.database.databaseuri import is_embedded
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connect
 from canonical.database.postgres import connection_parameters
+from canonical.database.postgres import name_of
 from canonical.database.postgres import parameters_of
 from canonical.database.roles import grant
+from canonical.database.roles import missing_rights
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
 
@@ -39,7 +41,7 @@ FOUND_BY = ("LP_STATE_DIRECTORY", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
 
 
 def init(args: argparse.Namespace) -> int:
-    """Make the tables, or bring older ones up to date; rows are kept.
+    """Make the tables, or bring older ones up to date; no row is lost.
 
     Up-to-date tables are not locked.  With URI or --embedded, also write a
     configuration file that names this database.
@@ -54,7 +56,8 @@ def init(args: argparse.Namespace) -> int:
     is_new = _write(path, uri)
     try:
         config.setInstance(str(path if args.config else path.parent))
-        _make_tables(parameters_of(uri, "URI"), args.grant)
+        parameters = parameters_of(uri, "URI")
+        _make_tables(parameters, args.grant)
     except BaseException:
         if is_new:
             path.unlink()
@@ -67,6 +70,10 @@ def init(args: argparse.Namespace) -> int:
     say('"scriptactivity list".')
     say("")
     say(_cron(path if args.config else None))
+    mistake = _why_nothing_is_recorded(parameters)
+    if mistake:
+        complain(mistake)
+        return 1
     if (os.environ.get("LP_DATABASE_URI") or uri) != uri:
         complain("LP_DATABASE_URI is set here, and overrides that file: unset"
                  " it")
@@ -88,6 +95,27 @@ def _make_tables(
                 say(f"{statement};")
             if not statements:
                 say(f"{role} has been granted what {purpose} needs before.")
+    finally:
+        connection.close()
+
+
+def _why_nothing_is_recorded(parameters: dict[str, str]) -> str:
+    """Why a script could not record its success, or an empty text."""
+    connection = connect(parameters)
+    try:
+        role = connection.info.user
+        if missing_rights(connection, "scripts", role):
+            return (
+                f"{role} may not record runs yet; let the owner of the tables"
+                f" run: scriptactivity init --grant"
+                f" scripts={shlex.quote(role)}")
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_read_only")
+            if cursor.fetchone() == ("on",):
+                return (
+                    f"{name_of(connection)} is read-only for {role}, so that"
+                    " no run can be recorded in it")
+        return ""
     finally:
         connection.close()
 

@@ -1,4 +1,4 @@
-"""Mail to the people whom [monitor] recipients names, and what is tried again.
+"""Sends mail to [monitor] recipients, and finds whom to try again.
 
 The subject is from `canonical.launchpad.monitor.subject`.
 """
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-# Seconds that all answers of a mail server have together, for one that answers
+# Seconds that all replies of a mail server have together, for one that replies
 # a bit at a time.
 CONVERSATION = 30 * 60
 

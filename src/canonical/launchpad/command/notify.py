@@ -1,4 +1,7 @@
-"""Sending a message by a channel: mail, webhook or standard output."""
+"""Makes a message of a notification, and sends it through a channel.
+
+Channels are mail, webhook and standard output.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,33 @@ from collections.abc import Sequence
 
 import psycopg2
 from psycopg2.extensions import parse_dsn
+from zope.component import getUtility
 
 from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.weburl import site_of
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import mail_server
+from canonical.launchpad.command.output import end_of_output
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.smtp import Reply
 from canonical.launchpad.command.webhook import post
+from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.monitor.message import Message
+from canonical.launchpad.monitor.message import notification_message
+from canonical.launchpad.monitor.notifications import Notification
 
 
 __all__ = [
     "check_channels",
     "instance_name",
+    "message_of",
     "send",
 ]
+
+
+# Of how many scripts a message has the end of the output.
+SCRIPTS = 10
 
 
 def check_channels() -> None:
@@ -92,3 +105,29 @@ def instance_name() -> str:
         # One that is written wrongly may have a password in it.
         if re.fullmatch(r"[\w.-]+", parameters.get(key, ""))]
     return " on ".join(shown) or socket.gethostname()
+
+
+def message_of(notification: Notification) -> Message:
+    """A notification, with the last lines of the runs that failed."""
+    attempt_set = getUtility(IScriptAttemptSet)
+    outputs: dict[tuple[str, str | None], list[str]] = {}
+    left_out = set()
+    for alert in [*notification.broken, *notification.still]:
+        script = alert.name, alert.hostname
+        if script in outputs or all(
+            each.question == "runtime" for each in alert.answers
+        ):
+            continue
+        if len(outputs) == SCRIPTS:
+            # Of a thousand scripts, to look each up would take a second.
+            if "FAILED" in {
+                each.trouble for each in notification.answers[script].values()
+            }:
+                left_out.add(script)
+        elif attempt_set.countFailuresInARow(*script):
+            outputs[script] = end_of_output(
+                attempt_set.getLastFailure(*script))
+    # Scripts of one kind keep their output, and others do not.
+    return notification_message(
+        notification, instance_name(), outputs,
+        len(left_out) if any(outputs.values()) else 0)

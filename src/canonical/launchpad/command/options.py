@@ -1,7 +1,7 @@
 """The options and arguments of the commands.
 
-What makes the man pages imports this too, so it needs nothing that has to be
-installed.
+The build imports this too, to make the man pages.  So it imports nothing that
+has to be installed.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def add_failures_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="DURATION", type=period,
         help="print what started within this time, such as 12h or 90d;"
-             " otherwise whenever it was")
+             " the default is all")
     parser.add_argument(
         "--limit", metavar="COUNT", type=failure_count, default=100,
         help="print at most this many; the default is 100")
@@ -152,7 +152,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``check`` takes."""
     add_names_argument(parser)
     add_expectations_option(parser)
-    add_at_option(parser, "answer as of this time")
+    add_at_option(parser, "check as of this time")
     parser.add_argument(
         "--host", type=text,
         help="leave out what is expected on other hosts")

@@ -1,8 +1,8 @@
-"""Notifying people that ``scriptactivity alert`` itself does not work.
+"""Notifies people that ``scriptactivity alert`` itself does not work.
 
-Whom that was reported to is kept in a file of its own in the state directory,
-for it may be the database that is away.  If the file cannot be used either,
-there is no memory, and every run reports it.
+A file in the state directory says who was notified of what, since the database
+may be what is away.  If the file cannot be used either, each run sends the
+message.
 """
 
 from __future__ import annotations
@@ -147,9 +147,9 @@ def _when(text: str) -> str:
 
 @contextmanager
 def _memory(create: bool) -> Iterator[dict[str, Any] | None]:
-    """What is kept between runs; what is changed in it is kept.
+    """What earlier runs have noted; what is changed in it is noted.
 
-    It is empty if nothing is kept, or if the file cannot be used; and `None`
+    It is empty if nothing is noted, or if the file cannot be used; and `None`
     if another process uses it.
     """
     path = config.state_directory / FILE_NAME
@@ -162,11 +162,11 @@ def _memory(create: bool) -> Iterator[dict[str, Any] | None]:
         yield {}
         return
     try:
-        kept = _parse(os.read(file, 1_000_000))
-        yield kept
+        noted = _parse(os.read(file, 1_000_000))
+        yield noted
         with suppress(OSError):
             os.ftruncate(file, 0)
-            os.pwrite(file, json.dumps(kept).encode(), 0)
+            os.pwrite(file, json.dumps(noted).encode(), 0)
     finally:
         os.close(file)
 
@@ -191,10 +191,10 @@ def _open(path: Path, create: bool) -> int:
 def _parse(content: bytes) -> dict[str, Any]:
     """What the file says; nothing, if it was not written to its end."""
     try:
-        kept = json.loads(content)
-        _moment(kept["since"])
-        for each in kept["notified"].values():
+        noted = json.loads(content)
+        _moment(noted["since"])
+        for each in noted["notified"].values():
             _moment(each)
     except (AttributeError, KeyError, TypeError, ValueError):
         return {}
-    return dict(kept)
+    return dict(noted)

@@ -8,28 +8,21 @@ from typing import Any
 
 from zope.component import getUtility
 
-from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.interfaces import IScriptAttemptSet
-from canonical.launchpad.monitor.message import Message
-from canonical.launchpad.monitor.message import notice_message
-from canonical.launchpad.monitor.notices import Notice
 from canonical.launchpad.plaintext import printable
 
 
 __all__ = [
     "end_of_output",
-    "message_of",
     "output",
 ]
 
 
-# How many lines are shown beside a failure, and of how many scripts a message
-# has any.
+# How many lines are shown beside a failure.
 LINES = 5
-SCRIPTS = 10
 
 
 def output(args: argparse.Namespace) -> int:
@@ -74,29 +67,3 @@ def end_of_output(attempt: Any) -> list[str]:
     return [f"| {line}" for line in lines[-LINES:]] + (
         [f"  more: scriptactivity output {attempt.name} --run {attempt.id}"]
         if len(lines) > LINES else [])
-
-
-def message_of(notice: Notice) -> Message:
-    """A notice, with the last lines of the runs that failed."""
-    attempt_set = getUtility(IScriptAttemptSet)
-    outputs: dict[tuple[str, str | None], list[str]] = {}
-    left_out = set()
-    for alert in [*notice.broken, *notice.still]:
-        script = alert.name, alert.hostname
-        if script in outputs or all(
-            each.question == "runtime" for each in alert.answers
-        ):
-            continue
-        if len(outputs) == SCRIPTS:
-            # Of a thousand scripts, to look each up would take a second.
-            if "FAILED" in {
-                each.trouble for each in notice.answers[script].values()
-            }:
-                left_out.add(script)
-        elif attempt_set.countFailuresInARow(*script):
-            outputs[script] = end_of_output(
-                attempt_set.getLastFailure(*script))
-    # Scripts of one kind keep their output, and others do not.
-    return notice_message(
-        notice, instance_name(), outputs,
-        len(left_out) if any(outputs.values()) else 0)

@@ -1,13 +1,14 @@
-"""From a command line to arguments.
+"""The parsers of command lines: --help, examples, mistakes.
 
-What makes the man pages imports this too, so it needs nothing that has to be
-installed.
+The build imports this too, to make the man pages.  So it imports nothing that
+has to be installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Iterable
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -20,6 +21,7 @@ from canonical.launchpad.command.commands import VERSION
 from canonical.launchpad.command.options import add_config_file_option
 from canonical.launchpad.command.options import add_monitor_options
 from canonical.launchpad.command.runoptions import joined
+from canonical.launchpad.plaintext import nearest
 
 
 __all__ = [
@@ -113,10 +115,24 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     args.config = file
     if unknown:
         early = list(takewhile(lambda each: each not in COMMANDS, argv))
-        where = "; they follow the command" if early else ""
         args.parser.error(
-            f"unrecognized arguments: {' '.join(early or unknown)}{where}")
+            f"unrecognized arguments: {' '.join(early or unknown)}"
+            + _advice(early, unknown[0], args.parser._option_string_actions))
     return args
+
+
+def _advice(early: list[str], first: str, options: Iterable[str]) -> str:
+    """What to do about unknown arguments, for their message.
+
+    :param early: those before the command.
+    :param options: of the command.
+    """
+    if not early:
+        option = first.partition("=")[0]
+        return nearest(option, options) if option.startswith("--") else ""
+    if early[0][:3] == "--c":
+        return "; do you mean '--config'?"
+    return "; they follow the command"
 
 
 def _config_file(argv: Sequence[str]) -> tuple[str | None, Sequence[str]]:

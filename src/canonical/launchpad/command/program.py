@@ -48,7 +48,8 @@ def script_monitor_nagios() -> int:
 def is_for_nagios(arguments: list[str]) -> bool:
     """Does Nagios read it?  The arguments may be wrong."""
     return "check" in arguments and any(
-        "--nagios".startswith(each) and len(each) > 2 for each in arguments)
+        "--nagios".startswith(option) and len(option) > 2
+        for option in (each.partition("=")[0] for each in arguments))
 
 
 def _run(program: str, nagios: bool, module: str, function: str) -> int:

@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg2
-from storm.exceptions import StormError
 from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config.durations import duration_text
-from canonical.launchpad.command.printing import in_a_line
+from canonical.launchpad.command.cronscript import CommandScript
 from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file
@@ -28,12 +26,8 @@ from canonical.launchpad.monitor.availability import tallies
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.registry import registered_cases
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.plaintext import counted
-from canonical.launchpad.scripts.base import LaunchpadCronScript
-from canonical.launchpad.scripts.base import LaunchpadScriptFailure
 from canonical.launchpad.scripts.logger import script_logger
-from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
@@ -50,7 +44,7 @@ BATCH = 5000
 DAYS_AT_ONCE = 31 * DAY
 
 
-class PruneScript(LaunchpadCronScript):
+class PruneScript(CommandScript):
     """Delete old runs and attempts, and keep their numbers for each day.
 
     :ivar wanted: the parsed arguments of the command.
@@ -58,18 +52,8 @@ class PruneScript(LaunchpadCronScript):
 
     wanted: argparse.Namespace
 
-    def main(self) -> None:
-        """See `LaunchpadScript`."""
-        # A script registers only what it needs to record its runs.
-        execute_zcml()
-        try:
-            self._prune()
-        except ExpectationError as error:
-            raise ConfigError(str(error)) from None
-        except (StormError, psycopg2.Error) as error:
-            raise LaunchpadScriptFailure(in_a_line(error)) from None
-
-    def _prune(self) -> None:
+    def work(self) -> None:
+        """See `CommandScript`."""
         # Whole days in UTC, so that a day is counted at once.
         now = datetime.datetime.now(datetime.UTC)
         today = midnight(now.date())
@@ -101,7 +85,7 @@ class PruneScript(LaunchpadCronScript):
         return total
 
     def _count_due(self, cases: Sequence[Case], until: datetime.date) -> None:
-        """Keep which slots were due and met on days that will be pruned."""
+        """Record which slots were due and met on days that will be pruned."""
         first_days = getUtility(IScriptDaySet).getFirstDays(
             [case.expectation.name for case in cases],
             [case.hostname for case in cases])

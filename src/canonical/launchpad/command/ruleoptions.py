@@ -68,7 +68,7 @@ def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``suggest`` takes."""
     add_names_argument(parser)
     add_since_option(parser, "infer from a history of this length")
-    add_at_option(parser, "infer from what was until this time")
+    add_at_option(parser, "infer from the history until this time")
     parser.add_argument(
         "--timezone", metavar="ZONE", type=text, default="UTC",
         help="the time zone of a schedule where the history does not show it;"
@@ -82,7 +82,7 @@ def add_backtest_options(parser: argparse.ArgumentParser) -> None:
     add_expectations_option(parser)
     parser.add_argument(
         "--against", metavar="FILE", type=file_path,
-        help="another rules file; print only the alerts that differ")
+        help="another rules file; print only the incidents that differ")
     add_since_option(parser, "how far back to begin")
     add_at_option(parser, "where to end")
     add_output_options(parser)

@@ -1,7 +1,7 @@
 """The rules that a command works with, and what else it reads of [monitor].
 
-A script or host that a person names wrongly is refused here, with the nearest
-known one.
+If a person names an unknown script or host, the message suggests the nearest
+one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from canonical.config import config
 from canonical.config.croncontrol import switches
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import log_plainly
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
@@ -27,8 +28,6 @@ from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import registered_expectations
-from canonical.launchpad.monitor.rulesfile import ExpectationError
-from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.plaintext import nearest
 
 
@@ -42,8 +41,8 @@ __all__ = [
     "complain_of_unknown",
     "expected",
     "has_tag",
-    "notice_rules",
-    "notice_switches",
+    "record_seen_rules",
+    "record_switches",
     "repeat",
     "rule_tags",
     "rules_file",
@@ -112,6 +111,8 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
     """All rules; see `expected`."""
     path = path or rules_file()
     if path is not None:
+        # Slow to import, and most commands do without rules.
+        from canonical.launchpad.monitor.rulesfile import load_expectations
         load_expectations(path)
     expectations = registered_expectations()
     if not expectations and path is not None:
@@ -119,7 +120,7 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
     if not expectations:
         raise ExpectationError(
             "no rules: name a rules file in [monitor] expectations, or with"
-            " --expectations")
+            " --expectations if the command takes it")
     return expectations
 
 
@@ -187,7 +188,7 @@ def complain_of_unknown(
     summaries = _summaries()
     names = {each.name for each in summaries}.union(others)
     hosts = {each.hostname for each in summaries}
-    said = f"nothing is on record of {name!r}" if name else (
+    said = f"{name!r} is not on record" if name else (
         "nothing is on record")
     if hostname:
         said += f" on {hostname!r}"
@@ -226,20 +227,20 @@ def repeat() -> datetime.timedelta:
     return datetime.timedelta(seconds=config.duration_of("monitor", "repeat"))
 
 
-def notice_rules(
+def record_seen_rules(
     expectations: Iterable[IScriptExpectation], at: datetime.datetime
 ) -> bool:
     """Record when rules were first seen.
 
     :return: is there anything new?  The caller commits it.
     """
-    is_new: bool = getUtility(IScriptRuleSet).notice([
+    is_new: bool = getUtility(IScriptRuleSet).recordSeen([
         seen_rule(Case(each, host))
         for each in expectations for host in each.hosts or (None,)], at)
     return is_new
 
 
-def notice_switches(at: datetime.datetime) -> bool:
+def record_switches(at: datetime.datetime) -> bool:
     """Record what cron control has switched off, and what is on again.
 
     A script that it does not mention stays as it is on record.
@@ -253,5 +254,5 @@ def notice_switches(at: datetime.datetime) -> bool:
         logging.getLogger("scriptactivity"))
     on = [name for name, is_on in known.items() if is_on]
     off = [name for name, is_on in known.items() if not is_on]
-    is_new: bool = getUtility(IScriptPauseSet).noticeSwitches(on, off, at)
+    is_new: bool = getUtility(IScriptPauseSet).recordSwitches(on, off, at)
     return is_new

@@ -1,7 +1,7 @@
 """The command ``run``: any command, run and recorded as a cron script is.
 
-It has a way of its own from the command line to here, on which little is
-imported: the command is to start at once.
+It has a separate way from the command line to here, on which little is
+imported, so that the command starts at once.
 """
 
 from __future__ import annotations

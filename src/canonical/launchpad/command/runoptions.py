@@ -1,7 +1,7 @@
 """The options of ``run``, apart from those of other commands.
 
-They are there before the command starts, and what makes the man pages imports
-them too; so this imports little, and nothing that has to be installed.
+They are read before the command starts, and the build imports them to make the
+man pages.  So this imports little, and nothing that has to be installed.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
              " is 0")
     parser.add_argument(
         "--no-output", action="store_true",
-        help="keep nothing of what the command prints; it then prints directly"
-             " to where this program would")
+        help="keep no output; the command then writes directly to the standard"
+             " output and standard error of this program")
 
 
 def _name(value: str) -> str:

@@ -1,4 +1,4 @@
-"""The last runs of a script: their durations as a picture, and a list."""
+"""For ``show``: the last runs, as a picture of durations and a list."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.launchpad.command.commands import UNKNOWN
+from canonical.launchpad.command.execute import TROUBLE
+from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import recipients
-from canonical.launchpad.command.main import TROUBLE
-from canonical.launchpad.command.main import with_database
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.parser import monitor_parser
 from canonical.launchpad.command.printing import complain

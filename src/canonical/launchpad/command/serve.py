@@ -12,6 +12,7 @@ from pathlib import Path
 from canonical.config import ConfigError
 from canonical.config import config
 from canonical.launchpad.command.printing import complain
+from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.printing import log_plainly
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import rules_file
@@ -55,6 +56,12 @@ def serve(args: argparse.Namespace) -> int:
             " look: name a file of tokens in [web] token_file and run"
             " \"scriptactivity token NAME\", or name a web server that passes"
             " users on in [web] trusted_proxy")
+    try:
+        access.check()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"[web] token_file: {in_a_line(error)}; make a token with:"
+            " scriptactivity token NAME") from None
     log_plainly()
     gc.set_threshold(*THRESHOLDS)
     gc.enable()
@@ -70,6 +77,7 @@ def serve(args: argparse.Namespace) -> int:
 
 def token(args: argparse.Namespace) -> int:
     """Make a token, print it, and keep its hash."""
+    from canonical.launchpad.webapp.access import TokenFile
     from canonical.launchpad.webapp.access import hash_of
     from canonical.launchpad.webapp.access import new_token
     if not re.fullmatch(r"\S+", args.name):
@@ -78,16 +86,28 @@ def token(args: argparse.Namespace) -> int:
     name = config.web.token_file
     if not name:
         raise ConfigError(
-            "[web] token_file names no file that could keep the hash of a"
-            " token; name one, such as tokens")
+            "[web] token_file is empty; name a file for the hashes of tokens,"
+            " such as tokens")
     path = config.directory / Path(name).expanduser()
     made = new_token()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with open(descriptor, "a", encoding="utf-8") as file:
-        file.write(f"{args.name} sha256:{hash_of(made)}\n")
+    try:
+        if path.exists():
+            TokenFile(path).check()
+        _append(path, f"{args.name} sha256:{hash_of(made)}\n")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"[web] token_file: {in_a_line(error)}") from None
     say(made)
     sys.stdout.flush()
     complain(
-        f"{path} keeps only the hash of this token; nobody can print the"
+        f"{path} has only the hash of this token; nobody can print the"
         " token again")
     return 0
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a line to a file, whose last line may have no end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with open(descriptor, "rb+", 0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        file.write((line if file.read(1) in b"\n" else f"\n{line}").encode())

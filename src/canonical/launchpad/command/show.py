@@ -33,6 +33,7 @@ from canonical.launchpad.command.table import wrapped
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import EndedRun
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IFailedAttempt
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
@@ -47,7 +48,6 @@ from canonical.launchpad.monitor.expectation import rule_text
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text

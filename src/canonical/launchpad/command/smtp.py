@@ -1,4 +1,4 @@
-"""A conversation with a mail server, in which each answer has its time."""
+"""Sends a message to a mail server by SMTP, with a limit for each reply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-# Seconds that a mail server has for each answer, by RFC 5321, 4.5.3.2.  That
+# Seconds that a mail server has for each reply, by RFC 5321, 4.5.3.2.  That
 # says nothing of the commands that are not listed there; they have as long as
 # the greeting, MAIL and RCPT.
 COMMAND = 5 * 60
@@ -101,10 +101,10 @@ def converse(
         # A line with nothing but a dot would be the end.
         smtp.send(re.sub(rb"(?m)^\.", b"..", message) + b".\r\n")
         _give(smtp, DATA_END)
-        answer = _expect(250, smtp.getreply())
+        end = _expect(250, smtp.getreply())
         _give(smtp, COMMAND)
         return [
-            _reply(each.recipient, answer) if each.is_accepted else each
+            _reply(each.recipient, end) if each.is_accepted else each
             for each in replies]
 
 
@@ -116,7 +116,7 @@ def connected(
 
     It may be lost at the end.
 
-    :param timeout: seconds that the server has for each answer.
+    :param timeout: seconds that the server has for each reply.
     :raises Exception: one of `NOT_SENT`, if that cannot be had.
     """
     connect: Callable[..., smtplib.SMTP] = smtplib.SMTP
@@ -139,23 +139,23 @@ def connected(
 
 
 def _give(smtp: smtplib.SMTP, seconds: int) -> None:
-    """How long the server has from now on, for each answer."""
+    """How long the server has from now on, for each reply."""
     assert smtp.sock is not None
     smtp.sock.settimeout(seconds)
 
 
-def _expect(code: int, answer: tuple[int, bytes]) -> tuple[int, bytes]:
-    """An answer that has to be the good one.
+def _expect(code: int, reply: tuple[int, bytes]) -> tuple[int, bytes]:
+    """A reply that has to be the good one.
 
     :raises SMTPResponseException: if it is not.
     """
-    if answer[0] != code:
-        raise smtplib.SMTPResponseException(*answer)
-    return answer
+    if reply[0] != code:
+        raise smtplib.SMTPResponseException(*reply)
+    return reply
 
 
-def _reply(recipient: str, answer: tuple[int, bytes]) -> Reply:
-    code, text = answer
+def _reply(recipient: str, reply: tuple[int, bytes]) -> Reply:
+    code, text = reply
     return Reply(recipient, code, single_line(text.decode(errors="replace")))
 
 
@@ -165,6 +165,8 @@ def in_words(error: Exception) -> str:
         text = error.smtp_error
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
+        if error.smtp_code == -1:
+            return single_line(f"its reply is not SMTP: {text}").rstrip(": ")
         return single_line(f"{error.smtp_code} {text}")
     if isinstance(error, OSError) and error.strerror:
         return single_line(error.strerror)

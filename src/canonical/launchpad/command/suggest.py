@@ -1,4 +1,4 @@
-"""The command ``scriptactivity suggest``."""
+"""The command ``scriptactivity suggest``: rules from past runs."""
 
 from __future__ import annotations
 

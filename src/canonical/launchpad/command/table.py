@@ -1,4 +1,4 @@
-"""Tables that fit a terminal; for programs, lines with tabs."""
+"""Tables that fit a terminal, in colour; for programs, lines with tabs."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ def _without_empty_columns(screen: Screen) -> Screen:
 
     A column that says what a row is about stays.
     """
-    kept = [
+    shown = [
         number for number in range(len(screen.titles))
         if number < screen.keys
         or any(row[number] is not None for row in screen.rows)]
     return screen._replace(
-        titles=[screen.titles[number] for number in kept],
-        rows=[[row[number] for number in kept] for row in screen.rows])
+        titles=[screen.titles[number] for number in shown],
+        rows=[[row[number] for number in shown] for row in screen.rows])
 
 
 def _cell(value: Any) -> Any:

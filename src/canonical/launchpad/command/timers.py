@@ -1,4 +1,4 @@
-"""The command ``scriptactivity timers``."""
+"""The command ``scriptactivity timers``: rules from timers of systemd."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import BinaryIO
 import transaction
 from zope.component import getUtility
 
+from canonical.config.timelimit import without_waiting
 from canonical.launchpad.command.importformats import Defaults
 from canonical.launchpad.command.importformats import Record
 from canonical.launchpad.command.importformats import converter
@@ -46,6 +48,9 @@ BATCH = 20_000
 COMPRESSION = 1
 
 BUFFER = 1 << 20
+
+# More than all that a document or the output of a run takes.
+LONGEST_LINE = 60_000_000
 
 
 def export(args: argparse.Namespace) -> int:
@@ -86,11 +91,12 @@ def _written(name: str) -> Iterator[Any]:
             f"{name}: not a regular file; - is standard output", 2)
     unfinished = Path(f"{name}.unfinished")
     try:
+        raw: Any = open(unfinished, "wb")  # noqa: SIM115
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}", 2) from None
+    try:
         with contextlib.ExitStack() as stack:
-            try:
-                raw: Any = stack.enter_context(open(unfinished, "wb"))
-            except OSError as error:
-                raise UsageError(f"{name}: {error.strerror}", 2) from None
+            stack.enter_context(raw)
             if name.endswith(".gz"):
                 raw = stack.enter_context(_packed(raw))
             yield stack.enter_context(io.BufferedWriter(raw, BUFFER))
@@ -135,11 +141,29 @@ def import_(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         bad = None
         if args.bad_lines is not None:
-            bad = stack.enter_context(open(
-                args.bad_lines, "w", encoding="utf-8", newline="",
-                errors="surrogateescape"))
+            _refuse_source(args.bad_lines, args.files)
+            try:
+                # A buffer would fail again when it is closed.
+                bad = stack.enter_context(open(
+                    args.bad_lines, "wb", 0, opener=without_waiting))
+            except OSError as error:
+                raise UsageError(
+                    f"{args.bad_lines}: {error.strerror}", 2) from None
         return max(
             [_import(name, defaults, bad) for name in args.files], default=0)
+
+
+def _refuse_source(bad_lines: str, files: Sequence[str]) -> None:
+    """Check that --bad-lines names no file that is imported.
+
+    :raises UsageError: if it does; it would be lost.
+    """
+    for name in files:
+        with contextlib.suppress(OSError):
+            if os.path.samefile(name, bad_lines):
+                raise UsageError(
+                    f"{bad_lines}: it is imported, so it cannot be the file of"
+                    " --bad-lines", 2)
 
 
 def _import(name: str, defaults: Defaults, bad: Any) -> int:
@@ -148,7 +172,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
     status = set_aside = 0
     try:
         with _opened(name) as file:
-            for line in lines_of(file):
+            for line in lines_of(_lines(file), converter):
                 try:
                     adding.add(line, defaults)
                 except ValueError as error:
@@ -156,7 +180,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
                     status = 1
                     if bad is None:
                         break
-                    bad.write(line.text)
+                    _write(bad, line.text)
                     set_aside += 1
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         complain(f"{name}: {error.strerror}")
@@ -173,6 +197,31 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
         + ("; stopped at the first wrong line"
            if status and bad is None else ""))
     return status
+
+
+def _write(bad: Any, text: str) -> None:
+    """Put a line into the file of --bad-lines.
+
+    :raises UsageError: if that cannot be written.
+    """
+    data = text.encode(errors="surrogateescape")
+    try:
+        while data:
+            data = data[bad.write(data):]
+    except OSError as error:
+        raise UsageError(f"{bad.name}: {error.strerror}", 2) from None
+
+
+def _lines(file: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a file.  Devices have no end, and perhaps no lines.
+
+    :raises ValueError: if one is too long.
+    """
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise ValueError(
+                f"a line is longer than {LONGEST_LINE // 10**6} MB")
+        yield line
 
 
 @contextlib.contextmanager
@@ -204,7 +253,7 @@ class _Adding:
         self._set = getUtility(IScriptTransferSet)
         self._rows: dict[str, list[tuple[str | None, ...]]] = {
             "runs": [], "attempts": []}
-        self._columns: frozenset[str] = frozenset()
+        self._columns: frozenset[str] | None = None
         self._convert: Callable[..., Record | None]
 
     def add(self, line: Line, defaults: Defaults) -> None:

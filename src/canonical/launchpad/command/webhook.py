@@ -1,4 +1,4 @@
-"""The URLs that [monitor] webhook_url and heartbeat_url name."""
+"""Posts messages to [monitor] webhook_url, and pings heartbeat_url."""
 
 from __future__ import annotations
 

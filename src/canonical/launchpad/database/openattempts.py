@@ -1,4 +1,4 @@
-"""Attempts without an end on record, and whether their processes still run."""
+"""Attempts without an end on record: which run, and which have vanished."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from storm.properties import Unicode
 from zope.interface import implementer
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.distinct import names
 from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.storable import checked_datetime
 from canonical.launchpad.database.storable import is_storable
@@ -34,23 +35,16 @@ __all__ = [
 ]
 
 
-# Steps from each name to the next by index, and looks up its last run.
+# Looks up the last run of each name.
 LAST_IDS = f"""
-    WITH RECURSIVE names AS (
-        (SELECT name FROM scriptactivity ORDER BY name LIMIT 1)
-        UNION ALL
-        SELECT (
-            SELECT next.name FROM scriptactivity AS next
-            WHERE next.name > names.name ORDER BY next.name LIMIT 1
-        )
-        FROM names WHERE names.name IS NOT NULL
-    )
+    WITH RECURSIVE {names("scriptactivity")}
     SELECT (
         SELECT id FROM scriptactivity AS last
-        WHERE last.name = names.name AND {VALID} AND {NOT_AHEAD}
+        WHERE last.name = scriptactivity_names.name
+            AND {VALID} AND {NOT_AHEAD}
         ORDER BY date_started DESC LIMIT 1
     )
-    FROM names WHERE names.name IS NOT NULL
+    FROM scriptactivity_names WHERE name IS NOT NULL
 """
 
 # The last unrecorded success of each script.

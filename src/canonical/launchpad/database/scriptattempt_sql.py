@@ -6,6 +6,7 @@ scripts at once.  A null for a name or a host means any.
 
 from __future__ import annotations
 
+from canonical.launchpad.database.distinct import pairs
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import last_start
 from canonical.launchpad.database.successes import successes
@@ -57,7 +58,7 @@ OUTPUT = """
 """
 
 # A committed run is a success.  If another session has recorded its end, that
-# end is kept.
+# end stays.
 END_COMMITTED = """
     UPDATE scriptattempt
     SET outcome = 'success', exit_status = 0,
@@ -211,9 +212,9 @@ FAILURES = f"""
         f"shown.{column}" for column in (
             "id", "name", "hostname", "pid", "date_started", "date_ended",
             "outcome", "exit_status", "reason"))}, counted.in_a_row,
-        kept.stdout, kept.stderr
+        whole.stdout, whole.stderr
     FROM shown JOIN counted USING (id)
-    JOIN scriptattempt AS kept USING (id)
+    JOIN scriptattempt AS whole USING (id)
     ORDER BY shown.date_started DESC, shown.id DESC
 """
 
@@ -223,24 +224,8 @@ COUNT_IN_A_ROW = "SELECT count(*) FROM ({}) AS failed".format(_failed(
     "id", f"{WHICH} AND date_started > coalesce({LAST}, '-infinity')"))
 
 
-def pairs(table: str) -> str:
-    """All pairs of name and host in a table; each step uses an index."""
-    return f"""
-        (SELECT name, hostname FROM {table} ORDER BY name, hostname LIMIT 1)
-        UNION ALL
-        SELECT next.name, next.hostname
-        FROM {table}_pairs AS pair CROSS JOIN LATERAL (
-            SELECT name, hostname FROM {table}
-            WHERE (name, hostname) > (pair.name, pair.hostname)
-            ORDER BY name, hostname LIMIT 1
-        ) AS next
-    """
-
-
 SUMMARIES = f"""
-    WITH RECURSIVE
-        scriptactivity_pairs AS ({pairs("scriptactivity")}),
-        scriptattempt_pairs AS ({pairs("scriptattempt")})
+    WITH RECURSIVE {pairs("scriptactivity")}, {pairs("scriptattempt")}
     SELECT script.name, script.hostname,
         success.date_started, success.date_completed - success.date_started,
         failure.date_started, failure.reason,

@@ -1,4 +1,4 @@
-"""Implements `IScriptDaySet` in PostgreSQL."""
+"""Implements `IScriptDaySet`: prunes in batches, and counts runs by day."""
 
 from __future__ import annotations
 

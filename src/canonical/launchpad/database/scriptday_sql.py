@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canonical.launchpad.database.scriptattempt_sql import pairs
+from canonical.launchpad.database.distinct import pairs
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.interfaces import ScriptDay
 
@@ -42,7 +42,7 @@ def _counted(table: str, condition: str) -> str:
 # For each script and host, until when runs can be deleted, and how many of
 # them there are.
 OLD_RUNS = f"""
-    WITH RECURSIVE scriptactivity_pairs AS ({pairs("scriptactivity")})
+    WITH RECURSIVE {pairs("scriptactivity")}
     SELECT pair.name, pair.hostname, kept.until, old.count
     FROM scriptactivity_pairs AS pair
     CROSS JOIN LATERAL (
@@ -55,7 +55,7 @@ OLD_RUNS = f"""
 """
 
 OLD_ATTEMPTS = f"""
-    WITH RECURSIVE scriptattempt_pairs AS ({pairs("scriptattempt")})
+    WITH RECURSIVE {pairs("scriptattempt")}
     SELECT pair.name, pair.hostname,
         greatest(:before::timestamptz, :failures_before::timestamptz),
         old.count

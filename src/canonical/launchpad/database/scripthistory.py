@@ -7,6 +7,7 @@ from typing import Any
 
 from zope.interface import implementer
 
+from canonical.launchpad.database.distinct import names
 from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.scriptattempt_sql import COLUMNS as ATTEMPT
@@ -27,28 +28,19 @@ __all__ = [
 ]
 
 
-# Steps from each name to the next by index, and looks at its runs once.
-NAMES = """
-    WITH RECURSIVE names AS (
-        (SELECT name FROM scriptactivity ORDER BY name LIMIT 1)
-        UNION ALL
-        SELECT (
-            SELECT next.name FROM scriptactivity AS next
-            WHERE next.name > names.name ORDER BY next.name LIMIT 1
-        )
-        FROM names WHERE names.name IS NOT NULL
-    ), all_names AS (
-        SELECT name FROM names UNION SELECT name FROM {unrecorded} AS attempt
+# Looks at the runs of each name once.  Without the order, the planner may
+# choose to read every row.
+NAMES = f"""
+    WITH RECURSIVE {names("scriptactivity")}, all_names AS (
+        SELECT name FROM scriptactivity_names
+        UNION SELECT name FROM {UNRECORDED} AS attempt
     )
     SELECT name FROM all_names
-    WHERE EXISTS ({runs})
-""".format(
-    unrecorded=UNRECORDED,
-    # Without the order, the planner may choose to read every row.
-    runs=successes(
+    WHERE EXISTS ({successes(
         "date_started", "run.name = all_names.name"
         " AND date_started >= :since AND date_started < :until",
-        "ORDER BY date_started LIMIT 1"))
+        "ORDER BY date_started LIMIT 1")})
+"""
 
 COLUMNS = "hostname, date_started, date_completed"
 

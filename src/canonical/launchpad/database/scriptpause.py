@@ -67,7 +67,7 @@ PAUSES = """
 class ScriptPauseSet:
     """See `IScriptPauseSet`."""
 
-    def noticeSwitches(
+    def recordSwitches(
         self, on: Sequence[str], off: Sequence[str], at: datetime.datetime
     ) -> bool:
         """See `IScriptPauseSet`."""

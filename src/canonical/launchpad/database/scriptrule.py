@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-NOTICE = """
+RECORD = """
     INSERT INTO scriptrule (name, hostname, schedule, date_seen)
     SELECT name, hostname, schedule, ?
     FROM unnest(?::text[], ?::text[], ?::text[])
@@ -32,14 +32,14 @@ SEEN = "SELECT name, hostname, schedule, date_seen FROM scriptrule"
 class ScriptRuleSet:
     """See `IScriptRuleSet`."""
 
-    def notice(
+    def recordSeen(
         self, rules: Sequence[SeenRule], at: datetime.datetime
     ) -> bool:
         """See `IScriptRuleSet`."""
         known = self.getSeen()
         new = [each for each in rules if each not in known]
         if new:
-            main_store().execute(NOTICE, (
+            main_store().execute(RECORD, (
                 at, [each.name for each in new],
                 [each.hostname or "" for each in new],
                 [each.schedule for each in new]), noresult=True)

@@ -1,4 +1,4 @@
-"""What readers of attempts get, as rows.
+"""The rows about attempts that readers get: running, failed, summaries.
 
 Scripts do not import this, since dataclasses take time to import.
 """

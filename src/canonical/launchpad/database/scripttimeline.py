@@ -1,4 +1,4 @@
-"""Implements `IScriptTimelineSet`."""
+"""Implements `IScriptTimelineSet`: runs, counted for pictures."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import functools
 
+from canonical.launchpad.database.distinct import names
 from canonical.launchpad.database.scriptattempt_sql import IS_OPEN
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.successes import successes
@@ -18,24 +19,8 @@ FIRST = datetime.datetime(1, 12, 31, tzinfo=datetime.UTC)
 LAST = datetime.datetime(9999, 1, 2, tzinfo=datetime.UTC)
 
 
-def _names(table: str) -> str:
-    """Steps from each name in a table to the next by index."""
-    return f"""
-        {table}_names AS (
-            (SELECT name FROM {table} ORDER BY name LIMIT 1)
-            UNION ALL
-            SELECT (
-                SELECT next.name FROM {table} AS next
-                WHERE next.name > {table}_names.name
-                ORDER BY next.name LIMIT 1
-            )
-            FROM {table}_names WHERE {table}_names.name IS NOT NULL
-        )
-    """
-
-
 NAMES = f"""
-    WITH RECURSIVE {_names("scriptactivity")}, {_names("scriptattempt")}
+    WITH RECURSIVE {names("scriptactivity")}, {names("scriptattempt")}
     SELECT name FROM scriptactivity_names WHERE name IS NOT NULL
     UNION SELECT name FROM scriptattempt_names WHERE name IS NOT NULL
 """

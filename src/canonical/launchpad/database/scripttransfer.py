@@ -1,4 +1,4 @@
-"""Implements `IScriptTransferSet` with COPY."""
+"""Implements `IScriptTransferSet` with COPY: columns, CSV, JSON lines."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 __all__ = [
     "NOT_AHEAD",
-    "SUCCESSES",
     "UNRECORDED",
     "VALID",
     "last_start",
@@ -44,17 +43,6 @@ UNRECORDED = """
                 SELECT FROM scriptactivity AS recorded
                 WHERE recorded.name = attempt.name
                     AND recorded.run_key = attempt.run_key)
-    )
-"""
-
-
-# Both tables as one.  PostgreSQL finds the rows of each by index.
-SUCCESSES = f"""
-    (
-        SELECT name, hostname, date_started, date_completed
-        FROM scriptactivity
-        UNION ALL
-        {UNRECORDED}
     )
 """
 

@@ -5,18 +5,18 @@ one `IScriptActivity` through `IScriptActivitySet`.  The same utility returns
 the last success of a script.
 
 A missing success does not say why it is missing.  So each run is also an
-`IScriptAttempt`, which `IScriptAttemptSet` keeps from its start.  An attempt
+`IScriptAttempt`, which `IScriptAttemptSet` records from its start.  An attempt
 may still run, or it has succeeded, failed, been killed, vanished, or been
 skipped because another run held its lock.
 
 An `IScriptExpectation` is a rule: what is expected of a script.  An
 `IScriptDowntime` says when nothing is expected of any script.
-`IScriptPauseSet` keeps when one script was switched off or snoozed, and
+`IScriptPauseSet` records when one script was switched off or snoozed, and
 `IScriptRuleSet` when a rule was first seen.
 `IScriptFiguresSet` returns what is compared with the rules, for all scripts at
 once.  `IScriptHistorySet` returns past runs, for `suggest` and `backtest`.
 `IScriptTimelineSet` counts them and pages through them, for what people look
-at.  `IScriptAlertSet` keeps what people were notified of.  `IScriptDaySet`
+at.  `IScriptAlertSet` records what people were notified of.  `IScriptDaySet`
 prunes old runs, and keeps one `ScriptDay` for each day of a script on a host.
 `IScriptTransferSet` copies runs out and in.  `IScriptReportSet`
 returns what ``report`` says of a month.
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptday import IScriptDaySet
     from canonical.launchpad.interfaces.scriptday import ScriptDay
     from canonical.launchpad.interfaces.scriptexpectation import HORIZON
+    from canonical.launchpad.interfaces.scriptexpectation import (
+        ExpectationError,
+    )
     from canonical.launchpad.interfaces.scriptexpectation import (
         IScriptExpectation,
     )
@@ -90,6 +93,7 @@ __all__ = [
     "Column",
     "Counts",
     "EndedRun",
+    "ExpectationError",
     "FAILED",
     "FOREVER",
     "Figures",

@@ -1,4 +1,8 @@
-"""Names of scripts and of hosts: which are accepted."""
+"""Names of scripts and of hosts: which are accepted.
+
+A host is recorded as `socket.gethostname` returns it, with all that follows a
+dot.
+"""
 
 from __future__ import annotations
 

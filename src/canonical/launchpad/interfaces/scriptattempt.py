@@ -213,7 +213,7 @@ class IScriptAttemptSet(Interface):
     def endCommitted(run_key, date_ended):
         """Record that a run has succeeded, if the proof of its work is there.
 
-        :param date_ended: as in `end`.  An end that is on record is kept.
+        :param date_ended: as in `end`.  An end that is on record stays.
         :return: whether the proof is there.  If not, nothing has changed.
         """
 

@@ -99,7 +99,7 @@ class IScriptDaySet(Interface):
         """
 
     def recordDue(rows):
-        """Keep how many slots of a day were due, and were met.
+        """Record how many slots of a day were due, and were met.
 
         :param rows: tuples of name, host (empty for any), day, due and met.
             Days of which it is known are left as they are.

@@ -14,6 +14,7 @@ from zope.schema import Tuple
 
 
 __all__ = [
+    "ExpectationError",
     "HORIZON",
     "IScriptExpectation",
 ]
@@ -23,6 +24,13 @@ __all__ = [
 HORIZON = datetime.timedelta(days=400)
 
 INSTANT = datetime.timedelta(microseconds=1)
+
+
+class ExpectationError(Exception):
+    """A rules file is wrong, or there is no rule for what a person names.
+
+    The text is one line, with the file and line of what is wrong in a file.
+    """
 
 
 class IScriptExpectation(Interface):

@@ -114,7 +114,7 @@ class IScriptHistorySet(Interface):
     def getLatest(name, count):
         """The runs of a script that have ended, on all hosts.
 
-        These are runs recorded as a success, kept as an attempt, or both.
+        These are runs on record as a success, as an attempt, or as both.
 
         :param name: `str`.  For an unknown name, the list is empty.
         :param count: `int`, the greatest number of runs.

@@ -73,7 +73,7 @@ class IScriptPauseSet(Interface):
     The caller commits.
     """
 
-    def noticeSwitches(on, off, at):
+    def recordSwitches(on, off, at):
         """Record which scripts cron control has switched on and off.
 
         A pause begins when a script is first seen to be off, and ends when it

@@ -14,7 +14,7 @@ __all__ = [
 
 
 class SeenRule(NamedTuple):
-    """What a script is expected to keep, on a host.
+    """The schedule that a script is expected to follow, on a host.
 
     :ivar hostname: `None` for any host.
     :ivar schedule: the schedule and its time zone, or the interval.
@@ -28,8 +28,8 @@ class SeenRule(NamedTuple):
 class IScriptRuleSet(Interface):
     """When each rule was first seen.  A utility."""
 
-    def notice(rules, at):
-        """Keep when rules were first seen, if they are new.
+    def recordSeen(rules, at):
+        """Record when rules were first seen, if they are new.
 
         A rule that is known stays as it is.
 

@@ -68,7 +68,7 @@ class IFailedAttempt(IScriptAttempt):
     stdout = Text(
         title="Standard output",
         description=(
-            "The end of what a command printed; `None` if none was kept."),
+            "The end of what a command printed; `None` if it is not stored."),
         required=False,
         readonly=True,
     )

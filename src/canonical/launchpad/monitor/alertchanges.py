@@ -1,4 +1,4 @@
-"""Brings the alerts on record up to date."""
+"""Decides which alerts open, change and close."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def changes(
         ):
             changed.updated.append(alert._replace(date_closed=at))
     for channel in channels:
-        for script, its in answers.items():
+        for script, answered in answers.items():
             known_alert = known.get((channel, *script))
             if known_alert is not None and known_alert.is_claimed:
                 continue
             over, current = followed(
-                known_alert and _incident(known_alert), script, its, at,
-                graces.get(script[0], NO_GRACE),
+                known_alert and _incident(known_alert), script,
+                answered, at, graces.get(script[0], NO_GRACE),
                 openings.get((channel, *script), ()))
             if known_alert is not None:
                 now = over or current

@@ -89,8 +89,8 @@ def _check_early(early: datetime.timedelta, schedule: str | None) -> None:
     """
     if schedule is None:
         raise ValueError(
-            "early is for rules with a schedule, not for every; a run is never"
-            " too early for every")
+            "early needs a schedule or oncalendar; with every, no run is too"
+            " early")
     allowed = shortest_period(schedule) / EARLY
     if early > allowed:
         raise ValueError(

@@ -1,6 +1,6 @@
 """Finds the scripts that a command of the shell runs, behind its wrappers.
 
-They are inferred from how people write crontabs.
+This is inferred from how people write crontabs.
 """
 
 from __future__ import annotations

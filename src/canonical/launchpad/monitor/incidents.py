@@ -1,4 +1,4 @@
-"""Makes incidents of answers.
+"""Makes incidents of answers, and finds those that flap (are unstable).
 
 An incident is what is wrong with a script on a host, from the first answer
 that turns bad to the last that turns good.  A paused or unknown answer neither

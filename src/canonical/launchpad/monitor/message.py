@@ -14,12 +14,12 @@ from typing import NamedTuple
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.incidents import ALL
-from canonical.launchpad.monitor.notices import Notice
-from canonical.launchpad.monitor.notices import script_of
-from canonical.launchpad.monitor.notices import scripts_of
+from canonical.launchpad.monitor.notifications import Notification
+from canonical.launchpad.monitor.notifications import script_of
+from canonical.launchpad.monitor.notifications import scripts_of
 from canonical.launchpad.monitor.recordedlate import recorded_late
 from canonical.launchpad.monitor.subject import full_subject
-from canonical.launchpad.monitor.subject import notice_subject
+from canonical.launchpad.monitor.subject import notification_subject
 from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import time_text
@@ -27,9 +27,9 @@ from canonical.launchpad.plaintext import time_text
 
 __all__ = [
     "Message",
-    "notice_id",
-    "notice_message",
-    "notice_text",
+    "notification_id",
+    "notification_message",
+    "notification_text",
     "plain_message",
 ]
 
@@ -70,13 +70,13 @@ class Message(NamedTuple):
             "text": self.text, **self.scripts}
 
 
-def notice_message(
-    notice: Notice,
+def notification_message(
+    notification: Notification,
     instance: str,
     outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
     left_out: int = 0,
 ) -> Message:
-    """The message for a notice.
+    """The message for a notification.
 
     :param instance: the name of the instance, which begins the subject.
     :param outputs: by name and host, the last lines of what a script has
@@ -84,15 +84,15 @@ def notice_message(
     :param left_out: how many more scripts failed, whose output is not there.
     """
     return Message(
-        notice_id(notice), notice.at,
-        full_subject(instance, notice_subject(notice)),
-        notice_text(notice, outputs, left_out),
+        notification_id(notification), notification.at,
+        full_subject(instance, notification_subject(notification)),
+        notification_text(notification, outputs, left_out),
         {
             title.replace(" ", "_"): [
-                {**_as_dict(notice, each), "output": list(
+                {**_as_dict(notification, each), "output": list(
                     outputs.get((each.name, each.hostname), ()))}
                 for each in alerts]
-            for title, alerts in notice.parts})
+            for title, alerts in notification.parts})
 
 
 def plain_message(
@@ -100,9 +100,9 @@ def plain_message(
 ) -> Message:
     """A message that is not about scripts.
 
-    :param instance: as in `notice_message`.
+    :param instance: as in `notification_message`.
     """
-    nothing = Notice(at, [], [], [], [], {})
+    nothing = Notification(at, [], [], [], [], {})
     digest = hashlib.sha256(f"{instance}\n{subject}\n{text}".encode())
     return Message(
         digest.hexdigest()[:32], at, full_subject(instance, subject),
@@ -110,36 +110,38 @@ def plain_message(
         {title.replace(" ", "_"): [] for title, _ in nothing.parts})
 
 
-def notice_id(notice: Notice) -> str:
+def notification_id(notification: Notification) -> str:
     """An id that is equal only for the same alerts in the same state.
 
-    So a receiver can recognize a notice that is sent twice.
+    So a receiver can recognize a notification that is sent twice.
     """
     alerts = [
         f"{title} {each.id} {each.state} {each.date_told}"
-        for title, part in notice.parts for each in part]
+        for title, part in notification.parts for each in part]
     return hashlib.sha256("\n".join(alerts).encode()).hexdigest()[:32]
 
 
-def notice_text(
-    notice: Notice,
+def notification_text(
+    notification: Notification,
     outputs: Mapping[tuple[str, str | None], Sequence[str]] = NO_OUTPUT,
     left_out: int = 0,
 ) -> str:
-    """The whole notice, the most important part first; lines of any length.
+    """The whole text, the most important part first; lines of any length.
 
-    :param outputs, left_out: as in `notice_message`.
+    :param outputs, left_out: as in `notification_message`.
     """
     counts = ", ".join(
         f"{len(scripts_of(alerts))} {title}"
-        for title, alerts in notice.parts if alerts)
-    blocks = [f"{_plural(notice)}: {counts}.", f"As of {_when(notice.at)}."]
+        for title, alerts in notification.parts if alerts)
+    blocks = [
+        f"{_plural(notification)}: {counts}.",
+        f"As of {_when(notification.at)}."]
     for (title, alerts), describe in zip(
-        notice.parts, (_broken, _over, _over, _over, _still), strict=True
+        notification.parts, (_broken, _over, _over, _over, _still), strict=True
     ):
         if alerts:
             blocks += ["", title.upper(), *_block(
-                notice, alerts, describe,
+                notification, alerts, describe,
                 outputs if describe in (_broken, _still) else NO_OUTPUT)]
     if left_out:
         blocks += ["", f"The output of {counted(left_out, 'more script')} that"
@@ -147,7 +149,7 @@ def notice_text(
     return "\n".join(map(printable, blocks)) + "\n"
 
 
-def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
+def _as_dict(notification: Notification, alert: Alert) -> dict[str, Any]:
     """An alert as programs read it.
 
     The question and the sentence are those of the first answer that is bad
@@ -161,7 +163,7 @@ def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
         answers = [
             {"question": question, "state": answer.state,
              "sentence": answer.sentence}
-            for question, answer in notice.bad_answers(alert).items()]
+            for question, answer in notification.bad_answers(alert).items()]
     return {
         "name": alert.name,
         "hostname": alert.hostname,
@@ -176,14 +178,14 @@ def _as_dict(notice: Notice, alert: Alert) -> dict[str, Any]:
     }
 
 
-def _plural(notice: Notice) -> str:
-    return "Scripts" if len(scripts_of(notice.alerts)) > 1 else "Script"
+def _plural(notification: Notification) -> str:
+    return "Scripts" if len(scripts_of(notification.alerts)) > 1 else "Script"
 
 
 def _block(
-    notice: Notice,
+    notification: Notification,
     alerts: Sequence[Alert],
-    describe: Callable[[Notice, Alert], list[str]],
+    describe: Callable[[Notification, Alert], list[str]],
     outputs: Mapping[tuple[str, str | None], Sequence[str]],
 ) -> list[str]:
     """The lines about alerts, the worst first."""
@@ -196,16 +198,16 @@ def _block(
         lines.append(f"* {script}")
         of_script = list(group)
         for each in of_script:
-            lines += [f"  {line}" for line in describe(notice, each)]
+            lines += [f"  {line}" for line in describe(notification, each)]
         lines += [f"  {line}" for line in outputs.get(
             (of_script[0].name, of_script[0].hostname), ())]
     return lines
 
 
-def _broken(notice: Notice, alert: Alert) -> list[str]:
+def _broken(notification: Notification, alert: Alert) -> list[str]:
     return [*_unstable(alert), *(
         f"{answer.state}: {answer.sentence}"
-        for answer in notice.bad_answers(alert).values()), *_each(alert)]
+        for answer in notification.bad_answers(alert).values()), *_each(alert)]
 
 
 def _each(alert: Alert) -> list[str]:
@@ -221,7 +223,7 @@ def _unstable(alert: Alert) -> list[str]:
         " again"]
 
 
-def _over(notice: Notice, alert: Alert) -> list[str]:
+def _over(notification: Notification, alert: Alert) -> list[str]:
     assert alert.date_closed is not None
     lasted = duration_text(alert.date_closed - alert.date_opened)
     since = "" if alert.date_told else f", from {_when(alert.date_opened)} on"
@@ -233,11 +235,11 @@ def _over(notice: Notice, alert: Alert) -> list[str]:
         *recorded_late(alert)]
 
 
-def _still(notice: Notice, alert: Alert) -> list[str]:
-    lasts = duration_text(notice.at - alert.date_opened)
+def _still(notification: Notification, alert: Alert) -> list[str]:
+    lasts = duration_text(notification.at - alert.date_opened)
     return [*_unstable(alert), *(
         f"{answer.state} for {lasts}: {answer.sentence}"
-        for answer in notice.bad_answers(alert).values()), *_each(alert)]
+        for answer in notification.bad_answers(alert).values()), *_each(alert)]
 
 
 def _when(moment: datetime.datetime) -> str:

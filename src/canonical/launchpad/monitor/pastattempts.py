@@ -1,7 +1,7 @@
 """What attempts did to the answers, for a replay.
 
-A script may be critical since it failed several times in a row, and a run may
-take too long while it still runs.
+A script may be critical because it failed several times in a row.  A run may
+take too long before it has ended.
 """
 
 from __future__ import annotations

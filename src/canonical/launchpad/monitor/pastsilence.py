@@ -1,8 +1,8 @@
 """When scripts were silent together, for a replay.
 
 This finds what `canonical.launchpad.monitor.silence` would have found at each
-moment.  A script that is late counts only until the first record after it was
-due.  So few scripts count, and only for a while; attempts are looked up for
+moment.  A late script counts only until the first record after it was due.  So
+only few scripts count, each for a short time, and attempts are looked up for
 these times only.
 """
 

@@ -1,4 +1,7 @@
-"""Planned downtimes, and computing with pauses."""
+"""Planned downtimes and other pauses, in which no slot is due.
+
+Snoozes, and what cron control has switched off, are on record: see
+`canonical.launchpad.database.scriptpause`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The programs that crontabs have beside scripts, and what they run."""
+"""Programs in crontabs that are no scripts, such as ``nice`` and ``flock``."""
 
 from __future__ import annotations
 

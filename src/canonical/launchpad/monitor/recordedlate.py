@@ -1,8 +1,8 @@
-"""Incidents that were none, as records show that came in late.
+"""Finds incidents that were false, because a success was recorded late.
 
-A spooled success is on record only when the database is back.  Meanwhile the
-script may have been reported.  If the records now show that it was fine when
-its incident opened, the end of the incident says so.
+A spooled success is recorded only when the database is back.  Meanwhile people
+may have been notified that the script is late.  If the records now show that
+it was not late when its incident opened, the message about its end says so.
 """
 
 from __future__ import annotations
@@ -53,12 +53,13 @@ def with_recorded_late(
         time; of all scripts, if `ALL` is one of the names.
     """
     alerts = list(alerts)
-    names: dict[datetime.datetime, set[str]] = {}
+    names_by_opening: dict[datetime.datetime, set[str]] = {}
     for each in alerts:
         if any(answer.is_over for answer in each.answers):
-            names.setdefault(each.date_opened, set()).add(each.name)
-    then = {opened: _then(assess_at(its, opened))
-            for opened, its in names.items()}
+            names_by_opening.setdefault(
+                each.date_opened, set()).add(each.name)
+    then = {opened: _then(assess_at(names, opened))
+            for opened, names in names_by_opening.items()}
     return [
         _with_recorded_late(each, then[each.date_opened])
         if each.date_opened in then else each

@@ -26,6 +26,7 @@ from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
+from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.incidents import Key
@@ -81,13 +82,10 @@ def registered_expectations() -> list[IScriptExpectation]:
 def place_of(expectation: IScriptExpectation) -> str | None:
     """The file and line that declare a rule, such as ``/etc/rules.zcml:12``.
 
-    :return: `None` if code has registered it.
+    :return: `None` if no rules file declares it.
     """
-    return next((
-        f"{each.info.file}:{each.info.line}"
-        for each in getGlobalSiteManager().registeredUtilities()
-        if each.component is expectation and hasattr(each.info, "line")),
-        None)
+    info = getattr(expectation, "info", None)
+    return place(info) if info else None
 
 
 def registered_cases(
@@ -107,17 +105,17 @@ def registered_cases(
     recorded = getUtility(IScriptPauseSet).getPauses(since, until)
     everywhere = merged(downtimes)
     pauses = {
-        name: merged([*downtimes, *its]) for name, its in recorded.items()}
+        name: merged([*downtimes, *own]) for name, own in recorded.items()}
     rules = {each.name: each for each in expectations}
 
     def case(expectation: IScriptExpectation, host: str | None) -> Case:
-        its = pauses.get(expectation.name, everywhere)
+        paused = pauses.get(expectation.name, everywhere)
         if expectation.after is None:
-            return Case(expectation, host, its, skew)
+            return Case(expectation, host, paused, skew)
         after = rules.get(expectation.after) or queryUtility(
             IScriptExpectation, expectation.after)
         hosts = (after.hosts or (None,)) if after else ()
-        return Case(expectation, host, its, skew, tuple(
+        return Case(expectation, host, paused, skew, tuple(
             case(after, each) for each in hosts
             if host not in hosts or each == host))
 
@@ -225,10 +223,10 @@ def _with_figures(
         seen.get((case.expectation.name, case.hostname), {})
         for case in cases]
     asked = [
-        since_change(case, its, at)
-        for case, its in zip(cases, known, strict=True)]
+        since_change(case, rules, at)
+        for case, rules in zip(cases, known, strict=True)]
     found = getUtility(IScriptFiguresSet).getFigures(
         [inquiry(case, at) for case in asked], at)
     return [
-        (counted(case, figures, its, at), figures)
-        for case, figures, its in zip(asked, found, known, strict=True)]
+        (counted(case, figures, rules, at), figures)
+        for case, figures, rules in zip(asked, found, known, strict=True)]

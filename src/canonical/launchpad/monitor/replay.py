@@ -139,13 +139,13 @@ def _stored(
         attempts = attempts_of(cases, runs, begin, end)
         of_cases = []
         for case in cases:
-            its = sorted(
+            its_runs = sorted(
                 runs[case.hostname],
                 key=operator.attrgetter("date_completed"))
-            parts = pieces(case, its, begin, end, [
+            parts = pieces(case, its_runs, begin, end, [
                 each for each in attempts
                 if case.hostname in (None, each.hostname)])
-            past.add(case, its, end, [
+            past.add(case, its_runs, end, [
                 change for part in parts for change in part["recently"]])
             of_cases.append(parts)
         found.append(of_cases)

@@ -22,6 +22,8 @@ from zope.configuration.config import ConfigurationMachine
 from zope.configuration.exceptions import ConfigurationError
 from zope.configuration.exceptions import ConfigurationWrapperError
 
+from canonical.config.timelimit import without_waiting
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.directives import DIRECTIVES
 from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.plaintext import nearest
@@ -31,7 +33,6 @@ from canonical.launchpad.plaintext import single_line
 
 
 __all__ = [
-    "ExpectationError",
     "Rule",
     "load_expectations",
     "rules_as_zcml",
@@ -137,17 +138,13 @@ def _quoted(value: str) -> str:
         for char in quoteattr(value))
 
 
-class ExpectationError(Exception):
-    """A rules file is wrong.  The text is one line with the file and line."""
-
-
 def load_expectations(path: Path) -> None:
     """Register the rules and downtimes of a file.
 
     :raises ExpectationError: if the file cannot be read, or is wrong.
     """
-    path = path.absolute()
     try:
+        path = path.absolute()
         _execute(path)
     except (
         ConfigurationError, LookupError, OSError, SAXParseException, ValueError
@@ -166,7 +163,7 @@ def _execute(path: Path) -> None:
     parser = make_parser()
     parser.setContentHandler(_Handler(context))
     parser.setFeature(feature_namespaces, True)
-    with path.open("rb") as file:
+    with open(path, "rb", opener=without_waiting) as file:
         source = InputSource(str(path))
         source.setByteStream(file)
         parser.parse(source)

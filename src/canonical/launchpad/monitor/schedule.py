@@ -2,7 +2,9 @@
 
 `cronsim` evaluates a schedule in its time zone as cron(8) does, and
 `oncalendar` as systemd does, also when the clocks change.  All results are in
-UTC.
+UTC.  A rule with ``every`` has no slots: it counts the time that has passed,
+whatever the clocks show; see `interval_ends` in
+`canonical.launchpad.monitor.states`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The name of the script that a command of a crontab runs.
+"""The name of the script that a command of a crontab runs, and --names.
 
-A command from which it cannot be inferred is refused; no name is made up.
+`canonical.launchpad.monitor.findscripts` finds the script in the command.  If
+the command does not show a name, it is refused: no name is made up.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ __all__ = [
     "parse_names",
     "script_of",
 ]
+
+
+# Of a file of names.  A pattern is hardly longer than a command of cron.
+LONGEST_LINE = 10_000
 
 
 def script_of(
@@ -65,6 +70,8 @@ def parse_names(text: str) -> list[tuple[str, str]]:
     names = []
     for number, line in enumerate(text.split("\n"), 1):
         try:
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"longer than {LONGEST_LINE} characters")
             words = shlex.split(line, comments=True)
             if not words:
                 continue

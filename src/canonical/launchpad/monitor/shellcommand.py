@@ -1,7 +1,7 @@
 """The simple commands in a command of the shell, and where their words are.
 
-What is quoted, substituted or a redirection is found as POSIX has it; nothing
-is expanded.
+Quotes, substitutions and redirections are found as POSIX defines them.
+Nothing is expanded.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ If a host dies, the database was away or a replica lags, many scripts are late
 at once, but each of them may be fine.  That is one incident.
 
 A script is silent if it is late, has succeeded before, and no attempt of it
-was kept since then.  A group is blind if both hold:
+was recorded since then.  A group is blind if both hold:
 
 - At least `SCRIPTS` scripts of it are silent, of different names.  One or two
   may have stopped by themselves.
@@ -55,7 +55,7 @@ class Sign(NamedTuple):
     """A script that is late.
 
     :ivar due: when it was due first since its last success.
-    :ivar is_silent: whether no attempt of it was kept since then.
+    :ivar is_silent: whether no attempt of it was recorded since then.
     """
 
     name: str

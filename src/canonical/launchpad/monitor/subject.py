@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.monitor.answers import STATES
-from canonical.launchpad.monitor.notices import Notice
-from canonical.launchpad.monitor.notices import scripts_of
+from canonical.launchpad.monitor.notifications import Notification
+from canonical.launchpad.monitor.notifications import scripts_of
 from canonical.launchpad.plaintext import printable
 
 
 __all__ = [
     "full_subject",
-    "notice_subject",
+    "notification_subject",
 ]
 
 
@@ -24,14 +24,14 @@ def full_subject(instance: str, subject: str) -> str:
     return printable(f"[{instance}] {subject}")
 
 
-def notice_subject(notice: Notice) -> str:
-    """The most important part of a notice, on one line."""
-    parts = [(title, alerts) for title, alerts in notice.parts if alerts]
+def notification_subject(notification: Notification) -> str:
+    """The most important part of a notification, on one line."""
+    parts = [(title, alerts) for title, alerts in notification.parts if alerts]
     title, alerts = parts[0]
     since = ""
-    if alerts is notice.broken:
+    if alerts is notification.broken:
         title = ", ".join(dict.fromkeys(
-            _trouble(notice, each) for each in sorted(
+            _trouble(notification, each) for each in sorted(
                 alerts, key=lambda each: -STATES.index(each.state))))
         opened = min(each.date_opened for each in alerts)
         since = f", since {opened:%H:%M} UTC"
@@ -51,8 +51,8 @@ def notice_subject(notice: Notice) -> str:
     return printable(subject)
 
 
-def _trouble(notice: Notice, alert: Alert) -> str:
+def _trouble(notification: Notification, alert: Alert) -> str:
     """What is wrong with a script, in a word or two."""
-    answers = list(notice.bad_answers(alert).values())
+    answers = list(notification.bad_answers(alert).values())
     first = next((each.trouble for each in answers if each.trouble), None)
     return first or alert.state

@@ -1,9 +1,10 @@
 """Scripts that wait for another, after which they should run.
 
-While a script is late, failing or paused, those that are ``after`` it wait: it
-is known why they have nothing to do, or fail.  So people are notified of the
-first script of a chain only.  `Case.after` has the scripts that a script is
-after.
+While a script is late, failing or paused, the scripts that are ``after`` it
+wait: it is known why they do nothing, or fail.  So people are notified only of
+the first script of a chain.
+
+`Case.after` has the scripts that a script is after.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ __all__ = [
 ]
 
 
-# These states have a reason of their own.
-KEPT = ("paused", "unknown")
+# These states have a reason of their own, so waiting does not replace them.
+STRONGER = ("paused", "unknown")
 
 
 def with_awaited(cases: Iterable[Case]) -> dict[Key, Case]:
@@ -81,7 +82,7 @@ def with_waiting(
 
 def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
-        question: answer if answer.state in KEPT else answer._replace(
+        question: answer if answer.state in STRONGER else answer._replace(
             state="waiting", sentence=sentence)
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
@@ -105,7 +106,7 @@ def waiting_changes(
     return {
         question: overlaid(
             changes, list(heapq.merge(*waits, key=MOMENT)),
-            lambda own: own if own in KEPT else "waiting")
+            lambda own: own if own in STRONGER else "waiting")
         for question, changes in joined(pieces).items()}
 
 

@@ -1,9 +1,9 @@
-"""Crontabs whose commands are run by ``scriptactivity run``.
+"""``crontab --wrap``: puts ``scriptactivity run`` before commands.
 
-The words ``scriptactivity run NAME --`` are put before the simple command that
-runs the script, wherever that is in a command of the shell.  So tests before
-it, pipes and redirections stay what they are, and nothing has to be quoted
-anew.
+The words ``scriptactivity run NAME --`` are put directly before the simple
+command that runs the script, wherever it is in a command of the shell.  So
+tests before it, pipes and redirections stay as they are, and no quotes have to
+be added.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a cron script is made of; see `canonical.launchpad.scripts.base`.
 
-What is no such class is run by `canonical.launchpad.scripts.run`, or is
-`recorded`.
+`canonical.launchpad.scripts.run` runs any other command.  `recorded` is for
+functions and blocks.
 
 A run is in one of these states.  The label of an arrow is the function that
 changes the state, or the event that does::

@@ -63,8 +63,8 @@ class Attempt:
 
     :param hurry: an event that is set once a signal has arrived.
     :param run_key, date_started: by default a new one, and now.
-    :ivar is_kept: whether the run is kept in ``scriptattempt``, as far as is
-        known.
+    :ivar has_row: whether the run has a row in ``scriptattempt``, or can still
+        get one, as far as is known.
     :ivar date_started: aware, in UTC.
     :ivar state: ``"none"`` until the run is on record, ``"begun"``,
         ``"committed"``, ``"in doubt"`` while nobody knows whether it is, or
@@ -75,7 +75,7 @@ class Attempt:
         self,
         name: str,
         ztm: ZopelessTransactionManager,
-        is_kept: bool,
+        has_row: bool,
         hurry: threading.Event,
         logger: Logger,
         run_key: uuid.UUID | None = None,
@@ -94,7 +94,7 @@ class Attempt:
             "date_started": self.date_started,
             "run_key": run_key or uuid.uuid4(),
         }
-        self.is_kept = is_kept
+        self.has_row = has_row
         self._has_proof = False
         self.state = "none"
 
@@ -109,7 +109,7 @@ class Attempt:
 
         :return: earlier runs whose success is not recorded yet.
         """
-        if not self.is_kept:
+        if not self.has_row:
             return []
         try:
             with self._ztm.apart(TIMEOUT):
@@ -120,9 +120,9 @@ class Attempt:
             self.state = "begun"
             return unrecorded
         except Exception as error:
-            self.is_kept = not is_final(error)
+            self.has_row = not is_final(error)
             self._warn(
-                "The start of this run is not on record" if self.is_kept
+                "The start of this run is not on record" if self.has_row
                 else f"This run is not on record, and {UNPROTECTED}", error)
             return []
 
@@ -209,7 +209,7 @@ class Attempt:
         run = {**self._run, "date_started": date_started}
         return Success(
             **run, date_completed=date_completed,
-            attempt=attempt if self.is_kept else "none",
+            attempt=attempt if self.has_row else "none",
             database=self._ztm.database)
 
     def succeed(self) -> None:
@@ -226,7 +226,7 @@ class Attempt:
         self, outcome: str, exit_status: int | None, reason: str | None
     ) -> None:
         """Put the end of the run on record; see `IScriptAttempt`."""
-        if not (self.is_kept and self.is_mine):
+        if not (self.has_row and self.is_mine):
             return
         try:
             self.record_end(
@@ -260,7 +260,7 @@ class Attempt:
     def _prove(self) -> None:
         """Write the proof, if only the store ``main`` has work."""
         store = main_store()
-        if not (self.is_kept and works_alone()):
+        if not (self.has_row and works_alone()):
             return
         try:
             with savepoint(store, TIMEOUT):
@@ -273,8 +273,9 @@ class Attempt:
             # A read-only transaction has no work that could be lost.
             pass
         except Exception as error:
-            self._warn(f"The proof of its work is not kept, and {UNPROTECTED}",
-                       error)
+            self._warn(
+                f"The proof of its work is not on record, and {UNPROTECTED}",
+                error)
 
     def _find_out(self, patience: float) -> bool | None:
         """Has the work been committed?  `None` if that is unknown."""

@@ -1,9 +1,10 @@
-"""Recording a run from a thread of its own, whatever the database does.
+"""Records a run in a background thread, so that the work never waits.
 
-The work begins at once, and ends when it is done.  Beside it, this thread
-connects and records the start.  At the end it has a bounded time; then a
-success is spooled, and the thread is left to itself.  The key of the run lets
-the database take its success once, even if both come to be.
+The work starts at once, and does not wait for the database.  Meanwhile this
+thread connects, and records the start.  When the work has ended, the thread
+has a limited time to record the end.  After that, a success is spooled, and
+nobody waits for the thread.  If both record the success, the key of the run
+lets the database accept it once.
 
 Imported before the work begins, so what is slow to import waits for the
 thread.
@@ -90,7 +91,7 @@ class BackgroundRecord:
 
         A child of the process that began it records nothing.
 
-        :return: what is not kept, and why; or `None` if all is.
+        :return: what is not on record, and why; or `None` if all is.
         """
         if os.getpid() != self._pid:
             return None
@@ -107,7 +108,7 @@ class BackgroundRecord:
         return self._not_recorded(ending)
 
     def _not_recorded(self, ending: Ending) -> str:
-        """Spool a success; return what is not kept."""
+        """Spool a success; return what is not on record."""
         trouble = self._trouble
         if not self._done.is_set():
             trouble = f"the database has not answered within {PATIENCE:g} s"

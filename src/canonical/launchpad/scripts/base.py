@@ -1,4 +1,4 @@
-"""The base classes of scripts."""
+"""The base classes of scripts, with the steps of a run in order."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Recording a run in transactions apart, in the thread that this is made in.
+"""Records the start and the end of a run in separate transactions.
 
-`canonical.launchpad.scripts.background` has that thread.
+`canonical.launchpad.scripts.background` calls it in a thread of its own.
 """
 
 from __future__ import annotations
@@ -84,11 +84,11 @@ class Clerk:
     ) -> str | None:
         """Record the end.
 
-        :return: what is not kept beside a success that is recorded.
+        :return: what is not on record beside a success that is.
         :raises Exception: if it is not recorded.
         """
         ztm, attempt = self._connected()
-        if attempt.state == "none" and attempt.is_kept:
+        if attempt.state == "none" and attempt.has_row:
             attempt.begin()
         output = None if ending.output is None else Output(*ending.output)
         if ending.outcome != "success":
@@ -104,7 +104,7 @@ class Clerk:
                 attempt.success(self._date_started, date_ended),
                 exit_status=ending.exit_status or 0, output=output),
             RETRIES, threading.Event())
-        return None if attempt.is_kept else self._warnings.last
+        return None if attempt.has_row else self._warnings.last
 
     def send_duration(
         self, ending: Ending, date_ended: datetime.datetime
@@ -141,7 +141,7 @@ class Clerk:
 
 
 class _Warnings(logging.Handler):
-    """Keeps the last warning, which the end of the run may turn out to need.
+    """Remembers the last warning, which the end of the run may need.
 
     :ivar logger: what is warned through.
     """

@@ -1,4 +1,4 @@
-"""Recording what is no script of ours: a function, or a part of a program."""
+"""`recorded`: records the calls of a function, or the runs of a block."""
 
 from __future__ import annotations
 

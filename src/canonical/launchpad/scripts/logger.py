@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from canonical.config.timelimit import without_waiting
 from canonical.launchpad.plainlog import PlainFormatter
 
 
@@ -93,15 +94,43 @@ def script_logger(
     level = min(max(level, logging.DEBUG), logging.CRITICAL)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     handlers[0].setLevel(level)
-    if options.log_file:
-        from logging.handlers import WatchedFileHandler
+    if options.log_file is not None:
         file_level, path = _level_and_path(parser, options.log_file, level)
         try:
-            handlers.append(WatchedFileHandler(path, encoding="utf-8"))
+            with open(path, "ab", opener=without_waiting):
+                pass
+            handlers.append(_log_file(path, handlers[0]))
         except OSError as error:
             parser.error(f"--log-file: {error.strerror}: {path}")
         handlers[1].setLevel(file_level)
     return _root_logger(handlers)
+
+
+def _log_file(path: str, other: logging.Handler) -> logging.Handler:
+    """Writes to a log file.
+
+    :param other: gets a line, once, if the file cannot be written to.
+    """
+    # Slow to import.
+    from logging.handlers import WatchedFileHandler
+
+    class LogFile(WatchedFileHandler):
+
+        is_broken = False
+
+        def handleError(self, record: logging.LogRecord) -> None:
+            error = sys.exception()
+            if not isinstance(error, OSError):
+                super().handleError(record)
+            elif not self.is_broken:
+                self.is_broken = True
+                other.handle(logging.makeLogRecord({
+                    "name": record.name,
+                    "levelno": logging.ERROR, "levelname": "ERROR",
+                    "msg": f"Cannot write to the log file {path}:"
+                           f" {error.strerror}"}))
+
+    return LogFile(path, encoding="utf-8")
 
 
 def log_to_stderr() -> logging.Logger:
@@ -131,10 +160,12 @@ def check_profile(parser: OptionParser, path: str | None) -> None:
 
     :raises SystemExit: with status 2, through `parser`, if not.
     """
-    if not path:
+    if path is None:
         return
+    if not path:
+        parser.error("--profile: must not be empty")
     try:
-        with open(path, "ab"):
+        with open(path, "ab", opener=without_waiting):
             pass
     except OSError as error:
         parser.error(f"--profile: {error.strerror}: {path}")
@@ -144,6 +175,8 @@ def _level_and_path(
     parser: OptionParser | ArgumentParser, value: str, level: int
 ) -> tuple[int, str]:
     """The level and the path in --log-file.  The path may have colons."""
+    if not value:
+        parser.error("--log-file: must not be empty")
     match = re.fullmatch(r"([A-Za-z]+):(.*)", value, re.DOTALL)
     if match is None:
         return level, value
@@ -173,4 +206,5 @@ def profiled(path: str | None, logger: logging.Logger) -> Iterator[None]:
         try:
             profile.dump_stats(path)
         except OSError as error:
-            logger.error("No profile was written: %s", error)
+            logger.error(
+                "No profile was written to %s: %s", path, error.strerror)

@@ -1,5 +1,8 @@
 """The process of a command: its start, its signals, its end.
 
+It has what `run` does with signals: which of them end the command, which are
+passed on, and when SIGKILL follows.
+
 Imported before the command starts, so it imports little.
 """
 

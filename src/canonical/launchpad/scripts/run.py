@@ -1,12 +1,13 @@
-"""Running any command as a cron script is run.
+"""Runs any command, and records it as a cron script is recorded.
 
 The command starts before the database is asked, and nothing that monitoring
-meets changes how it runs or ends.  There is no transaction of ours for its
-success to hang on: it is the command's exit status.
+meets changes how it runs or ends.  Its success is an exit status of 0: it has
+no transaction that could prove more.
 
-The main thread waits for the command, and passes signals on to it.  Others
-copy what it prints, and one records; see `canonical.launchpad.scripts.streams`
-and `canonical.launchpad.scripts.background`.
+The main thread waits for the command, and passes signals on to it.  Other
+threads copy what it prints, and one records; see
+`canonical.launchpad.scripts.streams` and
+`canonical.launchpad.scripts.background`.
 
 Imported before the command starts, so it imports little.
 """
@@ -240,7 +241,7 @@ def _begin(record: BackgroundRecord, settings: Settings) -> None:
 def _end(
     record: BackgroundRecord, settings: Settings, ending: Ending
 ) -> None:
-    """Record the end, and log what is not kept."""
+    """Record the end, and log what is not on record."""
     import logging
 
     from canonical.launchpad.plaintext import shortened

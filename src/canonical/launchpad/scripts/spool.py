@@ -110,10 +110,10 @@ def write_success(directory: Path, success: Success) -> Path:
 
 
 def spool_success(directory: Path, success: Success, why: str) -> str:
-    """Keep a success in the spool; return what there is to log.
+    """Write a success to the spool; return what there is to log.
 
     :param why: it is not recorded.
-    :raises NotSpooled: if it cannot be kept, and has no proof either.
+    :raises NotSpooled: if it cannot be written, and has no proof either.
     """
     try:
         path = write_success(directory, success)

@@ -1,4 +1,4 @@
-"""What a command prints: copied as it comes, and its end kept.
+"""Copies what a command prints, as it comes, and takes its end.
 
 Imported before the command starts, so it imports little.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from canonical.launchpad.scripts.kept import Tail
+from canonical.launchpad.scripts.outputend import Tail
 
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Stream:
     """A standard stream of a command, and where it goes.
 
     :param number: 1 or 2.
-    :param most: how many bytes to keep.
+    :param most: how many bytes of its end to keep.
     :ivar target: the descriptor for the command, until it is started.
     :ivar is_open: whether anything may still come.
     :ivar is_terminal: whether the command sees a terminal.
@@ -108,7 +108,7 @@ class Copier(threading.Thread):
     """Copies streams until they end, or until the command has ended.
 
     :param streams: they take turns, which keeps them in order.
-    :param spill: what keeps it instead of printing, or `None`.
+    :param spill: what holds it back instead of printing, or `None`.
     """
 
     def __init__(self, streams: Sequence[Stream], spill: Spill | None):
@@ -170,7 +170,7 @@ class Copier(threading.Thread):
 
 
 class Spill:
-    """Keeps what is printed only if the command fails.
+    """Holds back what is printed only if the command fails.
 
     It is in an unnamed file.  If that cannot be written, all is printed.
     """
@@ -185,29 +185,29 @@ class Spill:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
 
     def write(self, stream: Stream, data: bytes) -> None:
-        """Keep what a stream has brought.
+        """Hold back what a stream has brought.
 
         :raises OSError: if it has to be printed, and cannot be.
         """
         with self._lock:
-            kept = self._keep(data)
-            self._parts.append((stream, kept))
-            if kept < len(data):
+            size = self._hold(data)
+            self._parts.append((stream, size))
+            if size < len(data):
                 self._print()
-                stream.write(data[kept:])
+                stream.write(data[size:])
 
     def print(self) -> None:
-        """Print what is kept, and all that comes."""
+        """Print what is held back, and all that comes."""
         with self._lock:
             self._print()
 
-    def _keep(self, data: bytes) -> int:
-        """Keep it; return how many bytes of it that were."""
-        kept = 0
+    def _hold(self, data: bytes) -> int:
+        """Hold it back; return how many bytes of it that were."""
+        size = 0
         with suppress(OSError):
-            while self._file is not None and kept < len(data):
-                kept += self._file.write(data[kept:])
-        return kept
+            while self._file is not None and size < len(data):
+                size += self._file.write(data[size:])
+        return size
 
     def _print(self) -> None:
         if self._file is None:
@@ -244,12 +244,12 @@ def leave_relay(streams: Iterable[Stream], is_silent: bool) -> None:
 def _keep_only(streams: Sequence[Stream], is_silent: bool) -> None:
     """Close all descriptors but those of the streams."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    kept = {stream.source for stream in streams}
+    sources = {stream.source for stream in streams}
     for number in 0, 1, 2:
         if is_silent or number not in {stream.number for stream in streams}:
             os.dup2(nothing, number)
     low = 3
-    for descriptor in sorted(kept):
+    for descriptor in sorted(sources):
         os.closerange(low, descriptor)
         low = descriptor + 1
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))

@@ -20,28 +20,39 @@ def registered():
         for each in getGlobalSiteManager().registeredUtilities()
         if each.provided.__module__.startswith("canonical."))
 
-zcml.register_recording()
+zcml.{register}()
 print(registered())
 print("zope.configuration" in sys.modules, "xml.sax" in sys.modules)
 import canonical.launchpad
 from zope.configuration import xmlconfig
 getGlobalSiteManager().__init__("again")
 assert not registered()
-xmlconfig.file("recording.zcml", canonical.launchpad)
+xmlconfig.file("{file}", canonical.launchpad)
 print(registered())
 """
 
 
-class TestRegisterRecording(unittest.TestCase):
+class TestZCML(unittest.TestCase):
 
-    def test_it_registers_what_the_zcml_does_and_imports_less(self):
+    def registered(self, register, file):
+        """What is registered, which is the same as by `zope.configuration`."""
         registered, imported, by_zcml = subprocess.run(
-            [sys.executable, "-c", REGISTERED], check=True, text=True,
-            capture_output=True,
+            [sys.executable, "-c",
+             REGISTERED.format(register=register, file=file)],
+            check=True, text=True, capture_output=True,
             env={**os.environ, "PYTHONPATH": python_path()},
         ).stdout.splitlines()
-        self.assertEqual(
-            "[('IScriptActivitySet', 'ScriptActivitySet'),"
-            " ('IScriptAttemptSet', 'ScriptAttemptSet')]", registered)
         self.assertEqual(registered, by_zcml)
         self.assertEqual("False False", imported)
+        return registered
+
+    def test_what_a_script_needs(self):
+        self.assertEqual(
+            "[('IScriptActivitySet', 'ScriptActivitySet'),"
+            " ('IScriptAttemptSet', 'ScriptAttemptSet')]",
+            self.registered("register_recording", "recording.zcml"))
+
+    def test_all(self):
+        self.assertIn(
+            "('IScriptHistorySet', 'ScriptHistorySet')",
+            self.registered("execute_zcml", "configure.zcml"))

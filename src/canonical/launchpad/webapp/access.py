@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -80,14 +81,28 @@ class TokenFile:
         self._load()
         return list(self._hashes)
 
+    def check(self) -> None:
+        """Check that the file can be read.
+
+        :raises OSError, ValueError: if not.
+        """
+        # A device may have no end, and a pipe would keep us waiting.
+        if not stat.S_ISREG(self._path.stat().st_mode):
+            raise ValueError(f"not a regular file: {self._path}")
+        try:
+            self._path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"not in UTF-8: {self._path}") from None
+
     def _load(self) -> None:
         try:
             status = self._path.stat()
             version = status.st_mtime_ns, status.st_size, status.st_ino
             if version == self._version:
                 return
+            self.check()
             lines = self._path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):
             # Nobody may look by a token that can no longer be read.
             self._version, self._hashes = None, {}
             return
@@ -112,6 +127,11 @@ class Access:
     def is_open(self) -> bool:
         """May everybody on this machine look?"""
         return self._tokens is None and self._proxy is None
+
+    def check(self) -> None:
+        """Check that the tokens can be read; see `TokenFile.check`."""
+        if self._tokens is not None:
+            self._tokens.check()
 
     def viewer(self, request: Any) -> Viewer | None:
         """Who looks, or `None` if that is not known."""

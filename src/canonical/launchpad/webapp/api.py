@@ -91,7 +91,7 @@ def runs(request: Any, snapshot: Snapshot) -> Response:
                 name, host, since, until, request.GET.get("before"), limit + 1)
         except ValueError:
             raise BadParameter(
-                "before must be the key of a run, as an earlier answer gave"
+                "before must be the key of a run, as an earlier response gave"
                 " it.") from None
     return _json({
         "runs": [

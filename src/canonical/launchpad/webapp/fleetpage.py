@@ -14,6 +14,7 @@ from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.webapp.buckets import HAPPENED
 from canonical.launchpad.webapp.buckets import buckets_of
 from canonical.launchpad.webapp.buckets import usual_of
+from canonical.launchpad.webapp.formatting import seconds_words
 from canonical.launchpad.webapp.parameters import RANGES
 from canonical.launchpad.webapp.parameters import BadParameter
 from canonical.launchpad.webapp.parameters import address
@@ -34,7 +35,6 @@ from canonical.launchpad.webapp.strips import Strip
 from canonical.launchpad.webapp.strips import lines_of
 from canonical.launchpad.webapp.strips import strip_of
 from canonical.launchpad.webapp.templating import page
-from canonical.launchpad.webapp.words import seconds_words
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Keeps the snapshot that all who look at the pages share."""
+"""Refreshes the snapshot that all who look at the pages share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from zope.component import hooks
 
 from canonical.database.replica import replayed_until
 from canonical.launchpad.command.openalerts import incident_counts
+from canonical.launchpad.command.printing import in_a_line
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.registry import registered_apart
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.proposals import Proposal
@@ -133,8 +134,8 @@ class Keeper:
                 snapshot = self._compute(number)
             except Exception as caught:
                 logging.getLogger(__name__).warning(
-                    "The scripts could not be assessed: %s: %s",
-                    type(caught).__name__, str(caught).strip())
+                    "The scripts could not be assessed: %s",
+                    in_a_line(caught))
                 error = caught
             with self._changed:
                 # After an error nobody gets an old snapshot for a new one.

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from canonical.launchpad.interfaces import Column
 from canonical.launchpad.plaintext import counted
 from canonical.launchpad.webapp.buckets import Bucket
+from canonical.launchpad.webapp.formatting import seconds_words
+from canonical.launchpad.webapp.formatting import short_time
 from canonical.launchpad.webapp.periods import Period
 from canonical.launchpad.webapp.strips import Line
-from canonical.launchpad.webapp.words import seconds_words
-from canonical.launchpad.webapp.words import short_time
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Transactions that only read, of any thread."""
+"""Read-only transactions for the pages, in any thread."""
 
 from __future__ import annotations
 

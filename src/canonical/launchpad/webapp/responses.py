@@ -1,4 +1,4 @@
-"""What is around each page: access, headers, errors, and one copy for all."""
+"""What surrounds each page: access, headers, errors, caching."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pyramid.httpexceptions import HTTPException
 from pyramid.httpexceptions import HTTPNotModified
 from pyramid.response import Response
 
+from canonical.database.errors import first_line
 from canonical.launchpad.webapp.access import HEADERS
 from canonical.launchpad.webapp.parameters import BadParameter
 from canonical.launchpad.webapp.reading import GONE
@@ -25,8 +26,8 @@ __all__ = [
 ]
 
 
-# How many pages are kept of one snapshot.
-KEPT = 500
+# How many pages of one snapshot are cached.
+CACHED_PAGES = 500
 
 # How many seconds until a client should ask again for what is gone.
 AGAIN = "5"
@@ -51,7 +52,7 @@ class UnknownScript(LookupError):
 def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
     """A tween: answers only those who may look, and hides what fails."""
 
-    def answer(request: Any) -> Any:
+    def respond(request: Any) -> Any:
         try:
             response = _allowed(request, handler)
             if isinstance(response, HTTPException):
@@ -62,7 +63,7 @@ def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
             response = _sentence(request, 404, str(error))
         except (*GONE, TimeoutError) as error:
             logging.getLogger(__name__).warning(
-                "503 %r: %s", request.path, str(error).strip())
+                "503 %r: %s", request.path, first_line(error))
             response = _sentence(request, 503)
             response.headers["Retry-After"] = AGAIN
         except Exception:
@@ -71,7 +72,7 @@ def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
-    return answer
+    return respond
 
 
 def _http(request: Any, error: HTTPException) -> Any:
@@ -124,7 +125,7 @@ def of_snapshot(
 
     It gets the snapshot as its second argument.
     """
-    def answer(context: Any, request: Any) -> Any:
+    def respond(context: Any, request: Any) -> Any:
         snapshot = request.keeper.current()
         sees = request.viewer.sees_output
         key = "page", request.path_qs, request.application_url, sees
@@ -133,20 +134,20 @@ def of_snapshot(
             f"{zlib.crc32(repr(key).encode()):x}")
         if tag in request.if_none_match:
             return HTTPNotModified(headers={"ETag": f'"{tag}"'})
-        kept = snapshot.pages.get(key)
-        if kept is None:
+        cached = snapshot.pages.get(key)
+        if cached is None:
             response = view(request, snapshot)
-            if len(snapshot.pages) >= KEPT:
+            if len(snapshot.pages) >= CACHED_PAGES:
                 snapshot.pages.clear()
             snapshot.pages[key] = (
                 response.body, response.content_type, response.charset)
         else:
-            body, content_type, charset = kept
+            body, content_type, charset = cached
             response = Response(
                 body, content_type=content_type, charset=charset)
         response.etag = tag
         return response
-    return answer
+    return respond
 
 
 def _sentence(request: Any, status: int, sentence: str = "") -> Response:
@@ -155,7 +156,8 @@ def _sentence(request: Any, status: int, sentence: str = "") -> Response:
     try:
         path = _path(request)
     except BadParameter:
-        path = "/"
+        # A page shows where it is.
+        path = request.path_info = "/"
     if path.startswith("/api/"):
         response = Response(json_body={"error": sentence})
     elif path in ("/metrics", "/health", "/ready", "/feed") or (

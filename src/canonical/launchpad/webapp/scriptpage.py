@@ -19,6 +19,7 @@ from canonical.launchpad.webapp.buckets import buckets_of
 from canonical.launchpad.webapp.buckets import track_of
 from canonical.launchpad.webapp.buckets import usual_of
 from canonical.launchpad.webapp.fleetpage import script_path
+from canonical.launchpad.webapp.formatting import short_time
 from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.parameters import RANGES
 from canonical.launchpad.webapp.parameters import BadParameter
@@ -43,7 +44,6 @@ from canonical.launchpad.webapp.strips import WORDS
 from canonical.launchpad.webapp.strips import lines_of
 from canonical.launchpad.webapp.templating import page
 from canonical.launchpad.webapp.trial import trial
-from canonical.launchpad.webapp.words import short_time
 
 
 __all__ = [

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from canonical.launchpad.webapp.buckets import BLANK
 from canonical.launchpad.webapp.buckets import HAPPENED
 from canonical.launchpad.webapp.buckets import Bucket
+from canonical.launchpad.webapp.formatting import short_time
 from canonical.launchpad.webapp.periods import Period
-from canonical.launchpad.webapp.words import short_time
 
 
 __all__ = [

@@ -9,14 +9,14 @@ from chameleon import PageTemplateLoader
 from pyramid.response import Response
 
 from canonical.launchpad.plaintext import printable
+from canonical.launchpad.webapp.formatting import ago_words
+from canonical.launchpad.webapp.formatting import band_words
+from canonical.launchpad.webapp.formatting import marks
+from canonical.launchpad.webapp.formatting import seconds_words
+from canonical.launchpad.webapp.formatting import short_time
+from canonical.launchpad.webapp.formatting import shown_time
 from canonical.launchpad.webapp.parameters import RANGE_WORDS
 from canonical.launchpad.webapp.strips import bar_path
-from canonical.launchpad.webapp.words import ago_words
-from canonical.launchpad.webapp.words import band_words
-from canonical.launchpad.webapp.words import marks
-from canonical.launchpad.webapp.words import seconds_words
-from canonical.launchpad.webapp.words import short_time
-from canonical.launchpad.webapp.words import shown_time
 
 
 __all__ = [

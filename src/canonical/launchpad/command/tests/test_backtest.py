@@ -180,7 +180,7 @@ class TestBacktest(BacktestTestCase):
         self.write("rules.zcml", GARBO.format(""), DOWNTIME)
         out = self.on_terminal(*self.arguments(), columns=140)
         plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
-        self.assertIn("The rules would have raised no alert.", plain)
+        self.assertIn("The rules would have found no incident.", plain)
         self.assertIn("▁" * 15 + "░" * 20 + "▁" * 25, plain)
 
 

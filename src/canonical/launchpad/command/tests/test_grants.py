@@ -72,6 +72,37 @@ class TestGrants(InitTestCase):
             "the monitor's has been granted what monitor needs before.",
         ], out.splitlines()[1:])
 
+    def test_init_says_if_the_role_that_it_is_given_cannot_record(self):
+        uri = self.as_role(self.SCRIPTS)["LP_DATABASE_URI"]
+        self.execute("SELECT 1")
+        status, out, err = self.run_command("init", uri, **self.new_user)
+        self.assertEqual((1, (
+            f"scriptactivity: {self.SCRIPTS} may not record runs yet; let the"
+            " owner of the tables run: scriptactivity init --grant"
+            f" scripts='{self.SCRIPTS}'\n")), (status, err))
+        self.assertIn("hello.py", out)
+        self.grant()
+        self.assertEqual(
+            (0, ""), self.run_command("init", uri, **self.new_user)[::2])
+        self.execute(
+            "ALTER ROLE \"cron \"\"scripts\"\"\" SET"
+            " default_transaction_read_only = on")
+        status, _, err = self.run_command("init", uri, **self.new_user)
+        self.assertEqual(1, status)
+        self.assertIn(
+            f" is read-only for {self.SCRIPTS}, so that no run can be", err)
+
+    def test_who_may_not_make_the_tables_reads_who_may(self):
+        self.execute("ALTER TABLE scriptattempt DROP COLUMN stdout")
+        self.addCleanup(self.run_command, "init")
+        status, _, err = self.run_command(
+            "init", **self.as_role(self.SCRIPTS))
+        self.assertEqual(1, status)
+        self.assertRegex(
+            err, f"^scriptactivity: {self.SCRIPTS} may not make or upgrade the"
+            " tables in postgres on .*: must be owner of table scriptattempt;"
+            " let .* run: scriptactivity init\n$")
+
     def test_scripts_record_and_do_no_more(self):
         self.grant()
         process = start_python(
@@ -111,6 +142,11 @@ class TestGrants(InitTestCase):
             self.assertIn(status, statuses, err)
             self.assertEqual("", err, command)
         self.assertEqual([], list(spool.iterdir()))
+        self.execute(
+            f'REVOKE INSERT ON scriptrule FROM "{self.MONITOR}"')
+        rules.write_text(RULES.replace("hello", "new"))
+        self.assertEqual(
+            (2, ""), self.run_command("check", *given, **role)[::2])
         self.assert_denied(self.MONITOR, (
             "DELETE FROM scriptalert", "TRUNCATE scriptpause",
             "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",

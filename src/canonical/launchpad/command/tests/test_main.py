@@ -123,7 +123,7 @@ class TestCommand(CommandTestCase):
 
     def test_an_unknown_script_is_a_line_and_status_1(self):
         self.assertEqual(
-            (1, "", "scriptactivity: nothing is on record of 'garbo'\n"),
+            (1, "", "scriptactivity: 'garbo' is not on record\n"),
             self.run_command("last", "garbo"))
         getUtility(IScriptAttemptSet).begin("tidy", None, None, "host")
         ZopelessTransactionManager._installed.commit()
@@ -135,15 +135,17 @@ class TestCommand(CommandTestCase):
     def test_what_is_not_known_suggests_the_nearest(self):
         LaunchpadObjectFactory().makeScriptActivity("garbo", "loganberry")
         ZopelessTransactionManager._installed.commit()
+        suggestion = "'gabro' is not on record; do you mean 'garbo'?"
         for arguments, words in (
-            (["last", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
-            (["failures", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
-            (["show", "gabro"], "of 'gabro'; do you mean 'garbo'?"),
-            (["show", "other"], "of 'other'"),
+            (["last", "gabro"], suggestion),
+            (["failures", "gabro"], suggestion),
+            (["show", "gabro"], suggestion),
+            (["show", "other"], "'other' is not on record"),
             (["failures", "--host", "loganbery"],
              " on 'loganbery'; do you mean 'loganberry'?"),
             (["last", "garbo", "--host", "loganbery"],
-             "of 'garbo' on 'loganbery'; do you mean 'loganberry'?"),
+             "'garbo' is not on record on 'loganbery'; do you mean"
+             " 'loganberry'?"),
         ):
             status, out, err = self.run_command(*arguments)
             self.assertEqual((1, ""), (status, out))
@@ -307,7 +309,7 @@ class TestHowScriptsFare(CommandTestCase):
     def test_a_script_that_nobody_knows(self):
         for command in ["failures", "x"], ["failures", "x", "--json"]:
             self.assertEqual(
-                (1, "", "scriptactivity: nothing is on record of 'x'\n"),
+                (1, "", "scriptactivity: 'x' is not on record\n"),
                 self.run_command(*command))
 
     def test_failures_of_a_time_a_host_and_at_most_so_many(self):

@@ -11,11 +11,11 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.main import main
-from canonical.launchpad.command.output import message_of
+from canonical.launchpad.command.notify import message_of
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.monitor.incidents import Answer
-from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.tests.test_incidents import DAY
 from canonical.launchpad.monitor.tests.test_incidents import NOW
 from canonical.launchpad.monitor.tests.test_incidents import answers
@@ -47,8 +47,9 @@ class TestKept(unittest.TestCase):
     def test_a_message_has_the_last_lines(self):
         lines = [f"line {number}" for number in range(9)]
         self.attempt(Output("out\n", "\n".join(lines)))
-        notice, = notices_of([make_alert()], answers(), "mail", DAY, NOW)
-        output = message_of(notice).scripts["broken"][0]["output"]
+        notification, = notifications_of(
+            [make_alert()], answers(), "mail", DAY, NOW)
+        output = message_of(notification).scripts["broken"][0]["output"]
         self.assertEqual([f"| line {number}" for number in range(4, 9)],
                          output[:-1])
         self.assertRegex(
@@ -62,8 +63,8 @@ class TestKept(unittest.TestCase):
             alerts.append(make_alert(f"garbo{number}", number=number))
             broken[f"garbo{number}", None] = {"recently": Answer(
                 "critical", "failed", "FAILED")}
-        notice, = notices_of(alerts, broken, "mail", DAY, NOW)
-        return message_of(notice).text
+        notification, = notifications_of(alerts, broken, "mail", DAY, NOW)
+        return message_of(notification).text
 
     def test_a_message_says_whose_output_is_left_out(self):
         text = self.failed(12, Output("out\n", ""))
@@ -80,9 +81,10 @@ class TestKept(unittest.TestCase):
         self.attempt(Output("out\n", ""))
         LaunchpadObjectFactory().makeScriptActivity(
             name="garbo", duration=datetime.timedelta())
-        notice, = notices_of([make_alert()], answers(), "mail", DAY, NOW)
+        notification, = notifications_of(
+            [make_alert()], answers(), "mail", DAY, NOW)
         self.assertEqual(
-            [], message_of(notice).scripts["broken"][0]["output"])
+            [], message_of(notification).scripts["broken"][0]["output"])
 
     def test_output(self):
         self.attempt(Output("out", "err\n"))
@@ -99,7 +101,7 @@ class TestKept(unittest.TestCase):
 
     def test_output_of_what_is_not_there(self):
         self.assertEqual(
-            (1, "", "scriptactivity: nothing is on record of 'garbo'\n"),
+            (1, "", "scriptactivity: 'garbo' is not on record\n"),
             call("output", "garbo"))
         self.attempt(None)
         (number,), = [(each.id,) for each in getUtility(

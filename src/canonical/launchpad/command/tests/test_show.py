@@ -77,7 +77,7 @@ class TestShow(CheckTestCase):
             """)
         self.assertIn("\nruns      none has ended\n", self.show("new"))
         self.assertEqual(
-            (1, "", "scriptactivity: nothing is on record of 'nwe'; do you"
+            (1, "", "scriptactivity: 'nwe' is not on record; do you"
              " mean 'new'?\n"),
             self.run_command(
                 "show", "nwe", "--expectations", str(self.expectations)))

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing.children import start_python
 
 
 HEAD = """\
@@ -38,7 +41,7 @@ CASES = [
     (["last", "--host", "loganberry"], 2,
      "--host goes with NAME (see: scriptactivity last --help)"),
     (["output", "tidy-upload"], 1,
-     "nothing is on record of 'tidy-upload'; do you mean 'tidy-uploads'?"),
+     "'tidy-upload' is not on record; do you mean 'tidy-uploads'?"),
     (["show", "tidy-uploads", "--expectations", "{}/none"], 2,
      "{}/none: No such file or directory"),
     (["check", "--expectations", "{}/a\nb"], 3,
@@ -64,6 +67,52 @@ CASES = [
     (["crontab", "/dev/full"], 2, "/dev/full: not a text file"),
     (["crontab", "{}/large"], 2, "{}/large: larger than 10 MB"),
     (["timers", "{}/outside.timer", "--timezone", "UTC"], 0, ""),
+    (["report", "--month", "\uff12\uff10\uff10\uff17-02"], 2,
+     "argument --month: not a month: '\uff12\uff10\uff10\uff17-02'; expected"
+     " something like 2007-02 (see: scriptactivity report --help)"),
+    (["list", "--tag", "billing"], 2,
+     "no rules: name a rules file in [monitor] expectations, or with"
+     " --expectations if the command takes it"),
+    (["--conf=x", "list"], 2,
+     "unrecognized arguments: --conf=x; do you mean '--config'?"
+     " (see: scriptactivity list --help)"),
+    (["check", "--expect", "x"], 3,
+     "unrecognized arguments: --expect; do you mean '--expectations'?"
+     " (see: scriptactivity check --help)"),
+    (["crontab", "{}/crontab", "--timezone", "Europe/Londn"], 2,
+     "unknown time zone: 'Europe/Londn'; do you mean 'Europe/London'?"),
+    (["crontab", "{}/crontab", "--timezone", "Mars"], 2,
+     "unknown time zone: 'Mars'; expected a name such as Europe/London"),
+    (["export", f"{{}}/{'x' * 250}.csv"], 2,
+     "{}/" f"{'x' * 250}.csv: File name too long"),
+    (["serve", "--listen", "h:"], 2,
+     "argument --listen: not a number from 0 to 65535: ''"
+     " (see: scriptactivity serve --help)"),
+    (["check", "--expectations", "{}/pipe"], 3,
+     "{}/pipe:1: not XML: no element found at column 1"),
+    (["import", "{}/columns.csv"], 1,
+     "{}/columns.csv: unknown columns: a, b; expected at least"
+     " name, hostname, date_started and date_completed"),
+    (["import", "{}/object.jsonl"], 1,
+     "{}/object.jsonl:1: no columns; expected at least name, hostname,"
+     " date_started and date_completed"),
+    (["import", "{}/nested.jsonl"], 1,
+     "{}/nested.jsonl:1: not JSON: it is nested too deeply"),
+    (["import", "{}/return.csv"], 1,
+     "{}/return.csv:2: not CSV: new-line character seen in unquoted field"),
+    (["import", "/dev/zero"], 1, "/dev/zero: a line is longer than 60 MB"),
+    (["import", "--bad-lines", "{}/columns.csv", "{}/columns.csv"], 2,
+     "{}/columns.csv: it is imported, so it cannot be the file of"
+     " --bad-lines"),
+    (["import", "--bad-lines", "{}/pipe", "{}/columns.csv"], 2,
+     "{}/pipe: No such device or address"),
+    (["alert", "--dry-run", "--log-file", "{}/pipe"], 2,
+     "--log-file: No such device or address: {}/pipe"
+     " (see: scriptactivity alert --help)"),
+    (["crontab", "{}/crontab", "--names", "{}/large"], 2,
+     "{}/large: larger than 10 MB"),
+    (["crontab", "{}/crontab", "--names", "{}/long"], 2,
+     "{}/long: line 1: longer than 10000 characters"),
     (["alert", "--dry-run", "--log-file", "DEBUG:"], 2,
      "--log-file: there is no file after 'DEBUG:' (see: scriptactivity alert"
      " --help)"),
@@ -75,6 +124,11 @@ FILES = {
     "outside.timer": "[Timer]\nOnCalendar=daily\nUnit=../a.service\n",
     "good.zcml": f"{HEAD}{RULE}</configure>",
     "large": "#" * 10_000_001,
+    "long": "x" * 10_001,
+    "columns.csv": "a,b\n",
+    "object.jsonl": "{}\n",
+    "nested.jsonl": '{"a":' * 50_000,
+    "return.csv": "name,hostname,date_started,date_completed\na\rb,c,d,e\n",
     "empty.conf": "[meta]\nextends:\n",
     **{
         f"{number}.conf": f"[meta]\nextends: {number + 1}.conf\n"
@@ -102,6 +156,7 @@ class TestWrongInput(CommandTestCase):
         for name, text in FILES.items():
             (self.directory / name).write_text(text)
         (self.directory / "loop").symlink_to("loop")
+        os.mkfifo(self.directory / "pipe")
         LaunchpadObjectFactory().makeScriptActivity("tidy-uploads")
         ZopelessTransactionManager._installed.commit()
 
@@ -117,6 +172,51 @@ class TestWrongInput(CommandTestCase):
         for arguments, status, said in CASES:
             with self.subTest([each[:60] for each in arguments]):
                 self.assert_refused(arguments, status, said)
+
+    def test_bad_lines_that_cannot_be_kept(self):
+        (self.directory / "x.csv").write_text(
+            "name,hostname,date_started,date_completed\nx,h,soon,later\n")
+        status, _, err = self.run_command(
+            "import", "--bad-lines", "/dev/full",
+            str(self.directory / "x.csv"))
+        self.assertEqual((2, (
+            f"scriptactivity: {self.directory}/x.csv:2: date_started is not a"
+            " time: 'soon'\nscriptactivity: /dev/full: No space left on"
+            " device\n")), (status, err))
+
+    def test_a_working_directory_that_is_gone(self):
+        gone = self.directory / "gone"
+        for arguments, status, said in (
+            (["check", "--expectations", "x"], 3,
+             "x: No such file or directory"),
+            (["list", "--config", "x"], 2,
+             "--config: no instance 'x': No such file or directory"),
+        ):
+            gone.mkdir()
+            code = f"import os; os.chdir({str(gone)!r}); os.rmdir(os.getcwd())"
+            self.assertEqual(
+                (status, "", f"scriptactivity: {said}\n"),
+                self.run_code(f"{code}; {RUN}", *arguments))
+
+    def test_a_state_directory_that_is_not_in_utf_8(self):
+        status, out, err = self.run_command(
+            "alert", "--expectations", str(self.directory / "good.zcml"),
+            LP_STATE_DIRECTORY=f"{self.directory}/\udcff")
+        self.assertEqual((0, ""), (status, err), out)
+
+    def test_nagios_gets_its_line_however_it_is_called(self):
+        self.assertEqual(
+            (3, "SCRIPTS UNKNOWN - argument --nagios: ignored explicit"
+             " argument '1' (see: scriptactivity check --help)\n", ""),
+            self.run_command("check", "--nagios=1"))
+
+    def test_rules_from_another_process(self):
+        process = start_python(
+            ["-c", RUN, "check", "--expectations", "/dev/stdin"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        out, err = process.communicate(FILES["good.zcml"])
+        self.assertEqual((0, ""), (process.returncode, err), out)
 
     def test_a_link_that_leads_to_itself_is_not_replaced(self):
         self.run_command(

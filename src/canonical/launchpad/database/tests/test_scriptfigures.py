@@ -9,6 +9,7 @@ from storm.tracer import remove_all_tracers
 from zope.component import getUtility
 from zope.interface.verify import verifyObject
 
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Inquiry
 from canonical.launchpad.interfaces import IScriptAttemptSet
@@ -147,6 +148,28 @@ class TestFigures(unittest.TestCase):
             (START + 3 * HOUR, 1, "failure", "first"),
             (earlier.running_since, earlier.failures, earlier.last_outcome,
              earlier.last_reason))
+
+    def test_the_process_that_has_run_longest(self):
+        for hour in 2, 1, 3:
+            getUtility(IScriptAttemptSet).begin(
+                "garbo", date_started=START + hour * HOUR, hostname="host")
+        main_store().execute(
+            "UPDATE scriptattempt SET process = NULL,"
+            " pid = date_part('hour', date_started)")
+        figures = self.ask()
+        self.assertEqual(
+            (START + HOUR, 1), (figures.longest_running, figures.longest_pid))
+
+    def test_the_statement_is_not_compiled_and_later_ones_may_be(self):
+        def compiles():
+            (setting,), = main_store().execute("SHOW jit")
+            return setting
+
+        main_store().execute("SET jit = on")
+        self.ask()
+        self.assertEqual("off", compiles())
+        main_store().commit()
+        self.assertEqual("on", compiles())
 
     def test_many_are_asked_in_three_statements_and_answered_in_order(self):
         random.seed(2007)

@@ -36,15 +36,15 @@ class TestPauses(unittest.TestCase):
         self.assertTrue(verifyObject(IScriptPauseSet, self.set))
 
     def test_a_switch_is_remembered_from_when_it_is_seen_until_it_is_on(self):
-        notice = self.set.noticeSwitches
-        self.assertFalse(notice(["garbo", "update"], [], hour(1)))
+        record = self.set.recordSwitches
+        self.assertFalse(record(["garbo", "update"], [], hour(1)))
         self.assertEqual({}, self.pauses())
-        self.assertTrue(notice(["update"], ["garbo"], hour(2)))
-        self.assertFalse(notice(["update"], ["garbo"], hour(3)))
+        self.assertTrue(record(["update"], ["garbo"], hour(2)))
+        self.assertFalse(record(["update"], ["garbo"], hour(3)))
         self.assertEqual(
             {"garbo": [Pause(hour(2), FOREVER, OFF, True)]}, self.pauses())
-        self.assertFalse(notice(["update"], [], hour(4)))
-        self.assertTrue(notice(["update", "garbo"], [], hour(5)))
+        self.assertFalse(record(["update"], [], hour(4)))
+        self.assertTrue(record(["update", "garbo"], [], hour(5)))
         self.assertEqual(
             {"garbo": [Pause(hour(2), hour(5), OFF, True)]}, self.pauses())
 

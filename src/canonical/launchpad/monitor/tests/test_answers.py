@@ -75,7 +75,7 @@ class TestExpectations(unittest.TestCase):
              "^early must be at most 7m30s, an eighth of the time between two"
              " slots, not 10m$"),
             ({"every": "1d", "early": "10m"},
-             "^early is for rules with a schedule, not for every"),
+             "^early needs a schedule or oncalendar"),
         ):
             with self.assertRaisesRegex(ValueError, words):
                 expect(**values)

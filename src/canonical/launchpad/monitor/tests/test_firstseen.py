@@ -31,7 +31,7 @@ class TestFirstSeen(unittest.TestCase):
 
     def seen(self, minute, **rule):
         rule = expectation_from_text("it", **rule)
-        getUtility(IScriptRuleSet).notice(
+        getUtility(IScriptRuleSet).recordSeen(
             [seen_rule(Case(rule))], NOON + minute * MINUTE)
 
     def check(self, minute, **rule):
@@ -83,7 +83,7 @@ class TestFirstSeen(unittest.TestCase):
         self.ran(0, 60, 120)
         rule = {"schedule": "0 * * * *", "hosts": "a b"}
         seen = expectation_from_text("it", **rule)
-        getUtility(IScriptRuleSet).notice(
+        getUtility(IScriptRuleSet).recordSeen(
             [seen_rule(Case(seen, "b"))], NOON + 119 * MINUTE)
         self.assertEqual(
             [("b", "ok"), ("a", "ok")],

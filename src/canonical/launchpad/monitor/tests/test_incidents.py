@@ -12,13 +12,13 @@ from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
-from canonical.launchpad.monitor.message import notice_id
-from canonical.launchpad.monitor.message import notice_message
-from canonical.launchpad.monitor.message import notice_text
+from canonical.launchpad.monitor.message import notification_id
+from canonical.launchpad.monitor.message import notification_message
+from canonical.launchpad.monitor.message import notification_text
 from canonical.launchpad.monitor.message import plain_message
-from canonical.launchpad.monitor.notices import notices_of
+from canonical.launchpad.monitor.notifications import notifications_of
 from canonical.launchpad.monitor.recordedlate import with_recorded_late
-from canonical.launchpad.monitor.subject import notice_subject
+from canonical.launchpad.monitor.subject import notification_subject
 from canonical.launchpad.plaintext import time_text
 
 
@@ -192,14 +192,15 @@ class TestChanges(unittest.TestCase):
             ["recently", "often"], [each.question for each in changed.answers])
         self.assertEqual(
             alert._replace(answers=changed.answers), changed)
-        self.assertEqual([], notices_of([changed], both, "mail", DAY, NOW))
+        self.assertEqual(
+            [], notifications_of([changed], both, "mail", DAY, NOW))
 
     def test_it_stays_open_for_the_grace_in_case_it_breaks_again(self):
         alert = make_alert(notified=2)
         _, closed, (good,) = self.changes([alert], answers("ok"), grace=1)
         self.assertEqual(([], NOW), (closed, good.date_good))
         self.assertEqual(
-            [], notices_of([good], answers("ok"), "mail", DAY, NOW))
+            [], notifications_of([good], answers("ok"), "mail", DAY, NOW))
         self.assertEqual(
             ([], [], []), self.changes([good], answers("ok"), grace=1))
         _, closed, (broken,) = self.changes([good], answers(), grace=1)
@@ -225,7 +226,7 @@ class TestChanges(unittest.TestCase):
 
             changed = changes(
                 [alert], {}, now, {"garbo": 0 * HOUR}, ["mail"], NOW)
-            text = notice_text(*notices_of(
+            text = notification_text(*notifications_of(
                 with_recorded_late(changed.updated, assess_at), now, "mail",
                 DAY, NOW))
             self.assertIn("* garbo\n  was late for 2h\n", text)
@@ -246,10 +247,10 @@ class TestChanges(unittest.TestCase):
             self.assertEqual(unstable, alert.date_unstable, hours)
 
 
-class TestNotice(unittest.TestCase):
+class TestNotification(unittest.TestCase):
 
-    def notice(self, alerts, answers, channel="mail"):
-        found = notices_of(alerts, answers, channel, DAY, NOW)
+    def notification(self, alerts, answers, channel="mail"):
+        found = notifications_of(alerts, answers, channel, DAY, NOW)
         self.assertLess(len(found), 2)
         return found[0] if found else None
 
@@ -265,16 +266,16 @@ class TestNotice(unittest.TestCase):
             (make_alert(closed=0), "ok", "recovered"),
             (make_alert(channel="webhook"), "critical", None),
         ):
-            notice = self.notice([alert], answers(state))
+            notification = self.notification([alert], answers(state))
             self.assertEqual(
                 {place} - {None},
                 {name for name in (
                     "broken", "recovered", "forgotten", "still")
-                 if notice and getattr(notice, name)}, alert)
+                 if notification and getattr(notification, name)}, alert)
 
     def test_what_is_pending_is_apart_for_those_that_it_is_for(self):
         def parts(*alerts):
-            found = notices_of(alerts, {
+            found = notifications_of(alerts, {
                 **answers(), **answers("ok", name="b")}, "mail", DAY, NOW)
             return [
                 (each.recipients, [
@@ -296,7 +297,7 @@ class TestNotice(unittest.TestCase):
 
     def test_what_somebody_else_has_claimed_is_left_alone(self):
         claimed = make_alert(is_claimed=True)
-        self.assertIsNone(self.notice([claimed], answers()))
+        self.assertIsNone(self.notification([claimed], answers()))
         for state in "critical", "ok", "warning":
             changed = changes(
                 [claimed], {}, answers(state), {"garbo": HOUR}, ["mail"], NOW)
@@ -318,11 +319,11 @@ class TestNotice(unittest.TestCase):
              "CRITICAL: script-number-0, script-number-1, script-number-2 and"
              " 997 more, since 08:00 UTC"),
         ):
-            notice = self.notice(alerts, {
+            notification = self.notification(alerts, {
                 key: its for each in alerts for key, its in answers(
                     "ok" if each.date_closed else "critical", each.name,
                     each.hostname).items()})
-            self.assertEqual(subject, notice_subject(notice))
+            self.assertEqual(subject, notification_subject(notification))
 
     def test_the_text(self):
         alerts = [
@@ -336,7 +337,7 @@ class TestNotice(unittest.TestCase):
             make_alert(name="f", state="warning", number=7,
                        date_unstable=NOW - 9 * HOUR),
         ]
-        notice = self.notice(alerts, {
+        notification = self.notification(alerts, {
             key: its for each in alerts for key, its in answers(
                 "ok" if each.date_closed else each.state, each.name,
                 each.hostname, [bad.question for bad in each.answers]
@@ -364,18 +365,21 @@ RECOVERED
 STILL BROKEN
 * c
   critical for 1d6h: recently is bad
-""", notice_text(notice))
+""", notification_text(notification))
 
     def test_what_is_no_longer_expected(self):
-        notice = self.notice([make_alert(notified=1, closed=0)], {})
-        self.assertEqual("NO LONGER EXPECTED: garbo", notice_subject(notice))
-        self.assertIn("* garbo\n  was late for 2h\n", notice_text(notice))
+        notification = self.notification(
+            [make_alert(notified=1, closed=0)], {})
+        self.assertEqual(
+            "NO LONGER EXPECTED: garbo", notification_subject(notification))
+        self.assertIn(
+            "* garbo\n  was late for 2h\n", notification_text(notification))
 
     def test_the_same_for_programs(self):
-        notice = self.notice(
+        notification = self.notification(
             [make_alert(), make_alert(name="d", notified=1, closed=0)],
             {**answers(), **answers("ok", name="d")})
-        message = notice_message(notice, "production")
+        message = notification_message(notification, "production")
         found = message.as_dict()
         self.assertEqual(
             ["id", "at", "subject", "text", "broken", "recovered",
@@ -384,7 +388,7 @@ STILL BROKEN
         self.assertEqual(
             "[production] CRITICAL: garbo, since 08:00 UTC; 1 recovered",
             found["subject"])
-        self.assertEqual(notice_text(notice), found["text"])
+        self.assertEqual(notification_text(notification), found["text"])
         plain = plain_message(NOW, "TEST", "Nothing.\n", "production")
         self.assertEqual(list(found), list(plain.as_dict()))
         self.assertEqual([{
@@ -401,9 +405,9 @@ STILL BROKEN
             [each["closed"] for each in found["recovered"]])
 
     def test_the_end_of_the_output(self):
-        notice = self.notice([make_alert()], answers())
-        message = notice_message(
-            notice, "production", {("garbo", None): ["| no space left"]})
+        notification = self.notification([make_alert()], answers())
+        message = notification_message(
+            notification, "production", {("garbo", None): ["| no space left"]})
         self.assertIn(
             "* garbo\n  critical: recently is bad\n  | no space left\n",
             message.text)
@@ -412,7 +416,8 @@ STILL BROKEN
 
     def test_the_id_is_that_of_the_alerts(self):
         def identifier(**values):
-            return notice_id(self.notice([make_alert(**values)], answers()))
+            return notification_id(
+                self.notification([make_alert(**values)], answers()))
 
         self.assertEqual(identifier(), identifier())
         others = {

@@ -9,12 +9,13 @@ from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
+from zope.component import getSiteManager
 from zope.component import getUtility
 from zope.component.testing import PlacelessSetup
 
+from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.registry import registered_apart
-from canonical.launchpad.monitor.rulesfile import ExpectationError
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
@@ -185,6 +186,19 @@ class TestMistakes(unittest.TestCase):
         self.assertEqual(
             f"{path}:5: 'x' is declared already, at {path}:4",
             self.problem(path))
+
+    def test_a_rule_of_a_script_for_which_code_has_registered_one(self):
+        path = self.write(
+            f'{self.START}<lp:script name="x" every="1d" /></configure>')
+        with (
+            registered_apart(),
+            self.assertRaises(ExpectationError) as raised,
+        ):
+            getSiteManager().registerUtility(object(), IScriptExpectation, "x")
+            load_expectations(path)
+        self.assertEqual(
+            f"{path}:4: 'x' is declared already, in no rules file",
+            str(raised.exception))
 
     def test_directives_in_conflict(self):
         path = self.write(

@@ -232,7 +232,8 @@ class TestHarmlessness(AttemptTestCase):
         self.execute("ALTER TABLE away RENAME TO scriptattempt")
         self.assertEqual(0, process.returncode)
         proof, record = self.log(process)
-        self.assertRegex(proof, "^WARNING The proof of its work is not kept")
+        self.assertRegex(
+            proof, "^WARNING The proof of its work is not on record")
         self.assertRegex(record, "^ERROR   The success is not recorded yet")
         self.run_script("def main(self): pass", arguments="'another'")
         self.assertEqual(["done"], self.work())

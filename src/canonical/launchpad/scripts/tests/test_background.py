@@ -17,7 +17,7 @@ from canonical.launchpad.scripts.tests.runsupport import RunTestCase
 class TestDatabase(RunTestCase):
 
     def assert_unhurt(self, env, words, warnings=1):
-        """The command runs, and one WARNING says what is not kept."""
+        """The command runs, and one WARNING says what is not on record."""
         process = self.run_command("echo out; exit 3", "--ok", "3", env=env)
         self.assertEqual((3, "out\n"), (process.returncode, process.out))
         self.assertEqual(warnings, process.err.count("\n"), process.err)

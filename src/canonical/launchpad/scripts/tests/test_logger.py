@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import pstats
 import unittest
 
@@ -176,6 +177,36 @@ class TestLogFile(ScriptTestCase):
 
 
 class TestOptions(ScriptTestCase):
+
+    def test_a_disk_that_is_full_is_one_line(self):
+        process = self.run_script(TALK, "--log-file", "DEBUG:/dev/full", "-q")
+        self.assertEqual(0, process.returncode)
+        self.assertEqual(
+            1, process.err.count(
+                "ERROR   Cannot write to the log file /dev/full: No space left"
+                " on device\n"))
+        self.assertNotIn("Traceback", process.err)
+        self.assertIn("to critical", process.err)
+
+    def test_an_empty_name_or_a_pipe_that_nobody_reads_is_refused(self):
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        for option in "--log-file", "--profile":
+            for value, why in (
+                ("", "must not be empty"),
+                (str(pipe), f"No such device or address: {pipe}"),
+            ):
+                process = self.run_script(SUCCEED, option, value)
+                self.assertEqual(2, process.returncode)
+                self.assertTrue(process.err.endswith(
+                    f"tidy.py: error: {option}: {why}\n"), process.err)
+
+    def test_a_profile_that_has_no_room(self):
+        process = self.run_script(SUCCEED, "--profile", "/dev/full")
+        self.assertEqual(0, process.returncode)
+        self.assertIn(
+            "No profile was written to /dev/full: No space left on device\n",
+            process.err)
 
     def test_profile_leaves_statistics(self):
         path = self.directory / "profile"

@@ -9,8 +9,8 @@ import subprocess
 import termios
 import unittest
 
-from canonical.launchpad.scripts.kept import Tail
-from canonical.launchpad.scripts.kept import kept_text
+from canonical.launchpad.scripts.outputend import Tail
+from canonical.launchpad.scripts.outputend import safe_text
 from canonical.launchpad.scripts.tests.runsupport import RunTestCase
 
 
@@ -35,14 +35,14 @@ class TestTail(unittest.TestCase):
     def test_bytes_and_escapes_are_made_harmless(self):
         self.assertEqual(
             "a\n\\xff\\xfe é red \\x1b]0;title\\x07 \\x00\\x08 \\u202e\n",
-            kept_text(
+            safe_text(
                 b"a\r\n\xff\xfe \xc3\xa9 \x1b[1;31mred\x1b[0m"
                 b" \x1b]0;title\x07 \0\b \xe2\x80\xae\n", []))
 
     def test_secrets_are_not_kept(self):
         self.assertEqual(
             "to postgresql://***@db/app, ftp://***@x, http://db:80/ me@x",
-            kept_text(
+            safe_text(
                 b"to postgresql://me:p/w:@@db/app, ftp://:x@x, http://db:80/"
                 b" me@x", URL_SECRETS))
 

@@ -8,11 +8,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import textwrap
 import threading
 import unittest
 from pathlib import Path
 
+from canonical.launchpad.command.parser import parse
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.webapp.access import Access
@@ -191,6 +194,52 @@ class TestServe(CommandTestCase):
             self.assertTrue(may_listen(host, Access(TokenFile("tokens"))))
             self.assertTrue(may_listen(host, Access(None, "127.0.0.1")))
 
+    def token_file(self, content):
+        """A configuration with a file of tokens, and that file."""
+        PostgresLayer.state_directory.mkdir()
+        path = PostgresLayer.state_directory / "tokens"
+        if content is not None:
+            path.write_bytes(content)
+        conf = PostgresLayer.state_directory / "web.conf"
+        conf.write_text(f"[web]\ntoken_file: {path}\n")
+        return str(conf), path
+
+    def test_tokens_that_nobody_can_read_are_refused_before_it_listens(self):
+        for content, why in (
+            (None, "No such file or directory"), (b"\xff", "not in UTF-8"),
+        ):
+            conf, path = self.token_file(content)
+            self.assertEqual(
+                (2, "", f"scriptactivity: [web] token_file: {why}: {path};"
+                 " make a token with: scriptactivity token NAME\n"),
+                self.run_command("serve", "--config", conf))
+            shutil.rmtree(PostgresLayer.state_directory)
+
+    def test_a_token_is_kept_on_a_line_of_its_own(self):
+        conf, path = self.token_file(b"# mine")
+        status, out, _ = self.run_command("token", "ops", "--config", conf)
+        self.assertEqual(0, status)
+        self.assertEqual("ops", TokenFile(path).holder(out.strip()))
+        self.run_command("token", "others", "--config", conf)
+        self.assertEqual(
+            ["# mine", "ops", "others"],
+            [line.partition(" sha")[0]
+             for line in path.read_text().splitlines()])
+
+    def test_a_token_that_cannot_be_kept_is_not_printed(self):
+        conf, path = self.token_file(None)
+        for make, why in (
+            (lambda: path.symlink_to("/dev/null"), "not a regular file"),
+            (path.mkdir, "not a regular file"),
+            (lambda: path.symlink_to("none/tokens"),
+             "No such file or directory"),
+        ):
+            make()
+            self.assertEqual(
+                (2, "", f"scriptactivity: [web] token_file: {why}: {path}\n"),
+                self.run_command("token", "ops", "--config", conf))
+            path.rmdir() if path.is_dir() else path.unlink()
+
     def test_without_its_packages_it_says_how_to_install_them(self):
         # Another test may have imported them.
         status, out, err = self.run_code(
@@ -208,7 +257,8 @@ class TestServe(CommandTestCase):
             ("[::1", "an IPv6 address needs brackets"),
             ("::1:8080", "an IPv6 address needs brackets"),
             ("[::1]", "an IPv6 address needs brackets"),
-            ("[localhost]:80", "not an IP address"), (":80", "it is empty"),
+            ("[localhost]:80", "not an IP address"),
+            (":80", "not an address with a port: ':80'"),
         ):
             status, _, err = self.run_command("serve", "--listen", value)
             self.assertEqual(2, status)
@@ -310,6 +360,32 @@ class TestNginx(CommandTestCase):
             self.port, password="secret", Accept_Encoding="gzip",
             If_None_Match=response.headers["ETag"])
         self.assertEqual(304, response.status)
+
+
+@unittest.skipUnless(
+    shutil.which("systemd-analyze"), "systemd-analyze of systemd is needed")
+class TestUnit(unittest.TestCase):
+    """The unit of the manual."""
+
+    # What checks it is not there without "make test-engines".
+    level = 2
+
+    def test_systemd_finds_nothing_wrong_with_it(self):
+        manual = (CHECKOUT / "doctests" / "66-pages.rst").read_text()
+        (unit,) = re.findall(
+            r"^    \[Unit\]\n(?:    .*\n|\n)+", manual, re.MULTILINE)
+        program, arguments = re.search(
+            r"^    ExecStart=(\S+) (.*)$", unit, re.MULTILINE).groups()
+        self.assertEqual("serve", parse(arguments.split()).command.function)
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "scriptactivity.service")
+            path.write_text(
+                textwrap.dedent(unit).replace(program, sys.executable))
+            process = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", path], text=True,
+                capture_output=True, check=False)
+        # It only warns of what it ignores.
+        self.assertEqual((0, ""), (process.returncode, process.stderr))
 
 
 class TestFactory(CommandTestCase):

@@ -1,4 +1,4 @@
-"""The end of what a command prints, as it may be kept.
+"""The end of what a command prints: cut, and without secrets.
 
 Imported before the command starts, so it imports little.
 """
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 
 __all__ = [
-    "HIDDEN",
     "Tail",
-    "kept_text",
+    "safe_text",
 ]
 
 
-# What stands for a secret.
+# What is shown instead of a secret.
 HIDDEN = "***"
 
-# Bytes before what is kept, so that a secret that begins there is recognized.
+# Bytes before the end that is wanted, so that a secret that begins there is
+# recognized.
 BEFORE = 4096
 
 # Colours and other control sequences of terminals; by "CSI" in ECMA-48.
@@ -29,7 +29,7 @@ CONTROL_SEQUENCE = r"\x1b\[[0-?]*[ -/]*[@-~]"
 class Tail:
     """The last bytes of a stream.
 
-    :param most: how many are kept; with 0, none.
+    :param most: how many; with 0, none.
     """
 
     def __init__(self, most: int):
@@ -46,11 +46,11 @@ class Tail:
         self._bytes = (self._bytes + data)[-room:]
 
     def text(self, secrets: Sequence[str]) -> str:
-        """What is kept, as it may be stored and shown.
+        """The end of the stream, as it may be stored and shown.
 
         :param secrets: regular expressions.  What they match is hidden.
         """
-        text = kept_text(self._bytes, secrets)
+        text = safe_text(self._bytes, secrets)
         if not self._is_cut and len(self._bytes) <= self._most:
             return text
         # A character may have taken several bytes.
@@ -60,8 +60,11 @@ class Tail:
         return lines if newline else cut
 
 
-def kept_text(data: bytes, secrets: Sequence[str]) -> str:
-    """Text that harms no terminal, and has no secrets in it."""
+def safe_text(data: bytes, secrets: Sequence[str]) -> str:
+    """Text that harms no terminal, and has no secrets in it.
+
+    :param secrets: as in `Tail.text`.
+    """
     # Slow to import; the command has ended.
     from canonical.launchpad.plaintext import printable
     text = data.decode(errors="backslashreplace")

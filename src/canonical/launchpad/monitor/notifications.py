@@ -1,4 +1,4 @@
-"""Decides what people are to be notified of by a channel, and when."""
+"""Decides which alerts a channel sends now: new, over, or to be sent again."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from canonical.launchpad.monitor.incidents import Key
 
 
 __all__ = [
-    "Notice",
-    "notices_of",
+    "Notification",
+    "notifications_of",
     "script_of",
     "scripts_of",
 ]
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notification:
     """The content of one message to people.
 
     :ivar at: the time of the answers; an aware datetime.
@@ -48,7 +48,7 @@ class Notice:
 
     @property
     def alerts(self) -> list[Alert]:
-        """All alerts of the notice."""
+        """All alerts of the notification."""
         return [*self.broken, *self.recovered, *self.forgotten, *self.still]
 
     @property
@@ -82,33 +82,34 @@ def scripts_of(alerts: Iterable[Alert]) -> list[str]:
         alerts, key=lambda each: -STATES.index(each.state)))))
 
 
-def notices_of(
+def notifications_of(
     recorded: Iterable[Alert],
     answers: Mapping[Key, Answers],
     channel: str,
     repeat: datetime.timedelta,
     at: datetime.datetime,
-) -> list[Notice]:
-    """The notices to send by a channel.
+) -> list[Notification]:
+    """The notifications to send by a channel.
 
-    An alert that is pending for some recipients is in a separate notice for
-    them.  Nobody is notified of a script that is good or paused at the moment
-    before its incident is over.
+    An alert that is pending for some recipients, because a mail server refused
+    them for the moment, is in a separate notification for them.  Nobody is
+    notified of a script that is good or paused at the moment before its
+    incident is over.
 
     :param recorded: the alerts that are not settled.
     :param repeat: how long until people are notified again of a script that
         is still broken.
     """
-    notices: dict[tuple[str, ...], Notice] = {}
+    notifications: dict[tuple[str, ...], Notification] = {}
     for alert in recorded:
         if alert.channel != channel or alert.is_claimed:
             continue
-        its = answers.get((alert.name, alert.hostname))
+        current = answers.get((alert.name, alert.hostname))
         recipients = alert.pending
         if alert.date_closed is not None:
-            part = "forgotten" if its is None else "recovered"
-        elif its is None or not any(
-            each.state in BROKEN for each in its.values()
+            part = "forgotten" if current is None else "recovered"
+        elif current is None or not any(
+            each.state in BROKEN for each in current.values()
         ):
             continue
         elif alert.date_told is None:
@@ -120,7 +121,7 @@ def notices_of(
             part = "broken"
         else:
             continue
-        notice = notices.setdefault(recipients, Notice(
+        notification = notifications.setdefault(recipients, Notification(
             at, [], [], [], [], answers, recipients))
-        getattr(notice, part).append(alert)
-    return list(notices.values())
+        getattr(notification, part).append(alert)
+    return list(notifications.values())
