@@ -9,6 +9,7 @@ from typing import TypeVar
 
 
 __all__ = [
+    "interruptible",
     "within",
     "without_waiting",
 ]
@@ -17,13 +18,26 @@ __all__ = [
 T = TypeVar("T")
 
 
-def within(seconds: float, function: Callable[[], T]) -> T:
+def interruptible(function: Callable[[], T]) -> T:
+    """Call `function`, so that a signal interrupts it.
+
+    Python handles a signal in the main thread, once that has left the code in
+    C.  libpq may wait there for minutes until a connection is made.  So
+    another thread waits for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function()
+    return within(None, function)
+
+
+def within(seconds: float | None, function: Callable[[], T]) -> T:
     """Call `function`, and return or raise what it returns or raises.
 
     The call runs in a new thread.  When the time is over, the thread is
     abandoned.  So this can bound even the look-up of a host name, which takes
     no timeout.
 
+    :param seconds: `None` for any time.
     :raises TimeoutError: if the call has not ended after `seconds`.
     """
     results: list[T] = []

@@ -19,6 +19,7 @@ from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.locations import SYSTEM
 from canonical.config.locations import user_directory
+from canonical.config.timelimit import interruptible
 from canonical.database.databaseuri import EMBEDDED
 from canonical.database.databaseuri import is_embedded
 from canonical.database.databaseuri import parse_uri
@@ -183,7 +184,7 @@ def connect(parameters: dict[str, str]) -> Connection:
         text is one line, and quotes no password.
     """
     try:
-        return psycopg2.connect(**parameters)
+        return interruptible(lambda: psycopg2.connect(**parameters))
     except (
         psycopg2.OperationalError, psycopg2.ProgrammingError,
         UnicodeDecodeError,

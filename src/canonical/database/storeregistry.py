@@ -18,6 +18,7 @@ from storm.zope.zstorm import global_zstorm
 from zope.component import provideUtility
 from zope.component import queryUtility
 
+from canonical.config.timelimit import interruptible
 from canonical.database.connection import cut
 from canonical.database.connection import in_transaction
 from canonical.database.connection import time_limit
@@ -69,6 +70,7 @@ def open_store(uri: URI) -> Store:
     used = uri.copy()
     database = create_database(used)
     database._version = OLDEST_VERSION
+    database.raw_connect = partial(interruptible, database.raw_connect)
     registry._databases[used] = database
     try:
         return registry.create(MAIN, used)

@@ -1,6 +1,6 @@
 """The command ``scriptactivity alert``: notify people of what changed.
 
-What could not be sent is not on record as sent. So the next run tries it
+What could not be sent is not on record as sent.  So the next run tries it
 again, and each mail that a server refused for the moment too.
 """
 

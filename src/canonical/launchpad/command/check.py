@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import transaction
+from psycopg2.errors import InsufficientPrivilege
+from psycopg2.errors import ReadOnlySqlTransaction
 
 from canonical.config.durations import rounded_text
 from canonical.database.replica import replayed_until
@@ -19,10 +21,12 @@ from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import check_host
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import record_seen_rules
 from canonical.launchpad.command.rules import record_switches
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import ExpectationError
+from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.registry import assess_fleet
@@ -65,8 +69,8 @@ def check(args: argparse.Namespace) -> int:
         known_until, lag = replica
         at = min(at, known_until)
         _report_lag(known_until, lag)
-    elif args.at is None and record_switches(at):
-        transaction.commit()
+    elif args.at is None:
+        _record_new(expectations, at)
     assessments = assess_fleet(expectations, at, clock_skew(), args.host)
     if not assessments:
         raise ExpectationError(f"no rule is for the host {args.host!r}")
@@ -78,18 +82,31 @@ def check(args: argparse.Namespace) -> int:
     elif args.prometheus:
         _expose(assessments, args.prometheus)
     else:
+        keys = [[each.state, each.name, each.hostname] for each in assessments]
+        reasons = [_reasons(each) for each in assessments]
         print_table(
             ["state", "script", "host", "why"],
-            [[each.state, each.name, each.hostname, _reasons(each)]
-             for each in assessments],
+            [[*key, reason]
+             for key, reason in zip(keys, reasons, strict=True)],
             "Nothing is expected.",
             lambda row: STYLES.get(assessments[row].state, ""),
             Screen(
-                ["state", "script", "host"],
-                [[each.state, each.name, each.hostname]
-                 for each in assessments],
-                3, [_reasons(each) for each in assessments]))
+                ["state", "script", "host"], keys, 3, reasons))
     return max(STATUS[each.state] for each in assessments)
+
+
+def _record_new(
+    expectations: list[IScriptExpectation], at: datetime.datetime
+) -> None:
+    """Record which scripts are switched off, and which rules are new."""
+    if record_switches(at):
+        transaction.commit()
+    try:
+        if record_seen_rules(expectations, at):
+            transaction.commit()
+    except (InsufficientPrivilege, ReadOnlySqlTransaction):
+        # A role that only reads may check too.  "alert" records it then.
+        transaction.abort()
 
 
 def _report_lag(

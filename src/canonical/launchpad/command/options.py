@@ -1,6 +1,6 @@
 """The options and arguments of the commands.
 
-The build imports this too, to make the man pages. So it imports nothing that
+The build imports this too, to make the man pages.  So it imports nothing that
 has to be installed.
 """
 

@@ -1,7 +1,7 @@
 """Notifies people that ``scriptactivity alert`` itself does not work.
 
 A file in the state directory says who was notified of what, since the database
-may be what is away. If the file cannot be used either, each run sends the
+may be what is away.  If the file cannot be used either, each run sends the
 message.
 """
 

@@ -1,7 +1,7 @@
 """The options of ``run``, apart from those of other commands.
 
 They are read before the command starts, and the build imports them to make the
-man pages. So this imports little, and nothing that has to be installed.
+man pages.  So this imports little, and nothing that has to be installed.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ changed, they count from when the new one was first seen.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import datetime
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import slots_at
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.schedule import latest_slot
 
@@ -50,10 +52,11 @@ def since_change(
     # With one schedule on record, nothing has changed before this one.
     if len(seen) < 2:
         return case
-    since = seen.get(seen_rule(case), at)
-    if since < at and any(before < since for before in seen.values()):
-        return _from(case, since)
-    return case
+    since = seen.get(seen_rule(case))
+    if since is None or since > at:
+        return case
+    is_changed = any(before < since for before in seen.values())
+    return _from(case, since) if is_changed else case
 
 
 def counted(
@@ -69,12 +72,18 @@ def counted(
     :param figures: of the case.
     :param seen: as in `since_change`.
     """
-    if figures.first_started is not None:
-        return counted_from_run(case, figures.first_started)
+    started = figures.first_started
+    if started is not None:
+        # Most first runs have a slot in the window, whose slots are known.
+        slots = slots_at(case, at)
+        number = bisect.bisect_right(slots.starts, started)
+        if case.expectation.schedule and number and started < slots.until:
+            return _from(case, slots.starts[number - 1] + case.lead)
+        return counted_from_run(case, started)
     if figures.last_started is not None or not seen:
         return case
-    since = seen.get(seen_rule(case), at)
-    return _from(case, since) if since < at else case
+    since = seen.get(seen_rule(case))
+    return case if since is None or since > at else _from(case, since)
 
 
 def counted_from_run(case: Case, started: datetime.datetime) -> Case:

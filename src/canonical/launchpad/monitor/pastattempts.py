@@ -1,6 +1,6 @@
 """What attempts did to the answers, for a replay.
 
-A script may be critical because it failed several times in a row. A run may
+A script may be critical because it failed several times in a row.  A run may
 take too long before it has ended.
 """
 

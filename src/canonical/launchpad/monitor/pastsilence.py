@@ -1,7 +1,7 @@
 """When scripts were silent together, for a replay.
 
 This finds what `canonical.launchpad.monitor.silence` would have found at each
-moment. A late script counts only until the first record after it was due. So
+moment.  A late script counts only until the first record after it was due.  So
 only few scripts count, each for a short time, and attempts are looked up for
 these times only.
 """

@@ -1,8 +1,8 @@
 """Finds incidents that were false, because a success was recorded late.
 
-A spooled success is recorded only when the database is back. Meanwhile people
-may have been notified that the script is late. If the records now show that it
-was not late when its incident opened, the message about its end says so.
+A spooled success is recorded only when the database is back.  Meanwhile people
+may have been notified that the script is late.  If the records now show that
+it was not late when its incident opened, the message about its end says so.
 """
 
 from __future__ import annotations

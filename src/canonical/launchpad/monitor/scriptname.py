@@ -1,6 +1,6 @@
 """The name of the script that a command of a crontab runs, and --names.
 
-`canonical.launchpad.monitor.findscripts` finds the script in the command. If
+`canonical.launchpad.monitor.findscripts` finds the script in the command.  If
 the command does not show a name, it is refused: no name is made up.
 """
 

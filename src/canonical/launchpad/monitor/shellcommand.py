@@ -1,7 +1,7 @@
 """The simple commands in a command of the shell, and where their words are.
 
-Quotes, substitutions and redirections are found as POSIX defines them. Nothing
-is expanded.
+Quotes, substitutions and redirections are found as POSIX defines them.
+Nothing is expanded.
 """
 
 from __future__ import annotations

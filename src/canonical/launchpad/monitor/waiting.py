@@ -1,7 +1,7 @@
 """Scripts that wait for another, after which they should run.
 
 While a script is late, failing or paused, the scripts that are ``after`` it
-wait: it is known why they do nothing, or fail. So people are notified only of
+wait: it is known why they do nothing, or fail.  So people are notified only of
 the first script of a chain.
 
 `Case.after` has the scripts that a script is after.

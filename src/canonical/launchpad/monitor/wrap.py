@@ -1,7 +1,7 @@
 """``crontab --wrap``: puts ``scriptactivity run`` before commands.
 
 The words ``scriptactivity run NAME --`` are put directly before the simple
-command that runs the script, wherever it is in a command of the shell. So
+command that runs the script, wherever it is in a command of the shell.  So
 tests before it, pipes and redirections stay as they are, and no quotes have to
 be added.
 """

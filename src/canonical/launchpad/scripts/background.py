@@ -1,10 +1,10 @@
 """Records a run in a background thread, so that the work never waits.
 
-The work starts at once, and does not wait for the database. Meanwhile this
-thread connects, and records the start. When the work has ended, the thread has
-a limited time to record the end. After that, a success is spooled, and nobody
-waits for the thread. If both record the success, the key of the run lets the
-database accept it once.
+The work starts at once, and does not wait for the database.  Meanwhile this
+thread connects, and records the start.  When the work has ended, the thread
+has a limited time to record the end.  After that, a success is spooled, and
+nobody waits for the thread.  If both record the success, the key of the run
+lets the database accept it once.
 
 Imported before the work begins, so what is slow to import waits for the
 thread.

@@ -1,10 +1,10 @@
 """Runs any command, and records it as a cron script is recorded.
 
 The command starts before the database is asked, and nothing that monitoring
-meets changes how it runs or ends. Its success is an exit status of 0: it has
+meets changes how it runs or ends.  Its success is an exit status of 0: it has
 no transaction that could prove more.
 
-The main thread waits for the command, and passes signals on to it. Other
+The main thread waits for the command, and passes signals on to it.  Other
 threads copy what it prints, and one records; see
 `canonical.launchpad.scripts.streams` and
 `canonical.launchpad.scripts.background`.

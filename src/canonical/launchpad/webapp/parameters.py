@@ -52,9 +52,10 @@ def known(request: Any, *names: str) -> None:
     """Refuse parameters with other names, and those given twice."""
     for name in request.GET:
         if name not in names:
+            others = f"; there are {', '.join(names)}" if names else ""
             raise BadParameter(
-                f"There is no parameter {name!r}{nearest(name, names)}; there"
-                f" are {', '.join(names)}.")
+                f"There is no parameter {name!r}{nearest(name, names)}{others}"
+                ".")
         if len(request.GET.getall(name)) > 1:
             raise BadParameter(f"The parameter {name!r} is given twice.")
 

@@ -12,6 +12,7 @@ from pyramid.httpexceptions import HTTPException
 from pyramid.httpexceptions import HTTPNotModified
 from pyramid.response import Response
 
+from canonical.database.errors import first_line
 from canonical.launchpad.webapp.access import HEADERS
 from canonical.launchpad.webapp.parameters import BadParameter
 from canonical.launchpad.webapp.reading import GONE
@@ -62,7 +63,7 @@ def guard(handler: Callable[[Any], Any], registry: Any) -> Any:
             response = _sentence(request, 404, str(error))
         except (*GONE, TimeoutError) as error:
             logging.getLogger(__name__).warning(
-                "503 %r: %s", request.path, str(error).strip())
+                "503 %r: %s", request.path, first_line(error))
             response = _sentence(request, 503)
             response.headers["Retry-After"] = AGAIN
         except Exception:
@@ -155,7 +156,8 @@ def _sentence(request: Any, status: int, sentence: str = "") -> Response:
     try:
         path = _path(request)
     except BadParameter:
-        path = "/"
+        # A page shows where it is.
+        path = request.path_info = "/"
     if path.startswith("/api/"):
         response = Response(json_body={"error": sentence})
     elif path in ("/metrics", "/health", "/ready", "/feed") or (

@@ -21,6 +21,7 @@ from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
 
@@ -83,6 +84,29 @@ class TestCheck(CheckTestCase):
             (2, [("gone", "b", "critical"), ("slow", None, "warning"),
                  ("fine", None, "ok"), ("gone", "a", "ok")]),
             self.states())
+
+    def test_a_rule_is_first_seen_by_the_first_check_that_may_write(self):
+        new = self.write("new.zcml", """
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="new" every="1d" />
+            </configure>
+        """)
+
+        def first_check(**environment):
+            return self.run_command(
+                "check", "--expectations", str(new), **environment)[0]
+
+        # Nothing is on record of it, so it has missed its runs.
+        self.assertEqual(2, first_check(
+            PGOPTIONS="-c default_transaction_read_only=on"))
+        self.assertEqual(2, self.run_command(
+            "check", "--expectations", str(new), "--at", AT)[0])
+        self.assertEqual(0, first_check())
+        self.assertEqual(0, first_check(
+            PGOPTIONS="-c default_transaction_read_only=on"))
+        seen, = getUtility(IScriptRuleSet).getSeen()
+        self.assertEqual(("new", "every 1d"), (seen.name, seen.schedule))
 
     def test_nagios_gets_a_line_whatever_is_wrong(self):
         wrong = self.write("wrong.zcml", "<configure>")

@@ -142,6 +142,11 @@ class TestGrants(InitTestCase):
             self.assertIn(status, statuses, err)
             self.assertEqual("", err, command)
         self.assertEqual([], list(spool.iterdir()))
+        self.execute(
+            f'REVOKE INSERT ON scriptrule FROM "{self.MONITOR}"')
+        rules.write_text(RULES.replace("hello", "new"))
+        self.assertEqual(
+            (2, ""), self.run_command("check", *given, **role)[::2])
         self.assert_denied(self.MONITOR, (
             "DELETE FROM scriptalert", "TRUNCATE scriptpause",
             "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -232,6 +233,30 @@ class TestInterrupt(CommandTestCase):
                 process.communicate())
             self.assertEqual(status, process.returncode)
         ZopelessTransactionManager._installed.abort()
+
+    def test_while_the_server_keeps_a_connection_waiting(self):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        silent = {
+            "LP_DATABASE_URI": "postgresql://127.0.0.1:"
+            f"{server.getsockname()[1]}/app?connect_timeout=60"}
+        for arguments, signum, status, out, err in (
+            (["list"], signal.SIGINT, 130, "",
+             "scriptactivity: interrupted by SIGINT\n"),
+            (["init"], signal.SIGINT, 130, "",
+             "scriptactivity: interrupted by SIGINT\n"),
+            (["check", "--nagios"], signal.SIGINT, 3,
+             "SCRIPTS UNKNOWN - interrupted by SIGINT\n", ""),
+            (["prune"], signal.SIGTERM, -signal.SIGTERM, "",
+             "Killed by SIGTERM\n"),
+        ):
+            process = self.start_code(RUN, *arguments, **silent)
+            client, _ = server.accept()
+            process.send_signal(signum)
+            found = process.communicate()
+            client.close()
+            self.assertEqual((status, out), (process.returncode, found[0]))
+            self.assertTrue(found[1].endswith(err), found[1])
 
     def test_nagios_gets_its_line(self):
         main_store().execute("LOCK TABLE scriptactivity")

@@ -9,29 +9,24 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from canonical.launchpad.monitor.inference.model import HOURS
+from canonical.launchpad.monitor.inference.model import DAY
+from canonical.launchpad.monitor.inference.model import HOUR
 from canonical.launchpad.monitor.inference.model import MONTH
+from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import WEEKDAYS
 from canonical.launchpad.monitor.inference.model import Cron
-from canonical.launchpad.monitor.inference.zones import DAY
-from canonical.launchpad.monitor.inference.zones import SKEW
-from canonical.launchpad.monitor.inference.zones import day_of_month
+from canonical.launchpad.monitor.inference.model import day_of_month
 
 
 __all__ = [
-    "HOUR",
     "STEPS",
     "candidates",
 ]
 
 
-HOUR = 3600
-
 # The steps that divide an hour or a day, in seconds.
-STEPS = tuple(
-    60 * minutes for minutes in (
-        1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480,
-        720, 1440))
+STEPS = [60 * minutes for minutes in range(1, 1441) if 60 % minutes == 0 or (
+    minutes % 60 == 1440 % minutes == 0)]
 
 # Steps are tried from this part of the median gap to this multiple.
 NEAR = 0.45, 1.8
@@ -45,26 +40,36 @@ ROUND = (1, 5, 15, 30, 60)
 # The bits of the place in a lateness of so many minutes.
 LATE = [math.log2(1 + 60 * minutes) for minutes in range(1440)]
 
-# A list of days of the month is believed if they came back over three months.
-MONTHS = 90 * DAY
+# Days of rest are believed if they came back over this time; days of the month
+# over three months.
 FORTNIGHT = 14 * DAY
+MONTHS = 90 * DAY
 
 
 def candidates(seconds: Sequence[int], timezone: str) -> Iterator[Cron]:
-    """The lines of a crontab that may have started these runs."""
-    gaps = sorted(b - a for a, b in itertools.pairwise(seconds))
-    median = gaps[len(gaps) // 2]
-    steps = [
+    """The lines of a crontab that may have started these runs.
+
+    :param seconds: what the clock showed at each start.
+    """
+    median = sorted(b - a for a, b in itertools.pairwise(seconds))[
+        (len(seconds) - 1) // 2]
+    steps = {
         step for step in STEPS if NEAR[0] * median <= step <= NEAR[1] * median
-    ] or [STEPS[-1] if median > STEPS[-1] else STEPS[0]]
+    } or {STEPS[0] if median < DAY else DAY}
     # Some hours of a day, of which none may be regular.
-    steps += {
-        step for step in (HOUR, DAY) if median > step / 6} - set(steps)
-    for step in steps:
+    steps |= {step for step in (HOUR, DAY) if median > step / 6}
+    for step in sorted(steps):
         for anchor in _anchors(seconds, step // 60):
             yield from _lines(seconds, step, anchor, timezone)
     if 60 < median <= HOUR:
-        yield from _minute_lists(seconds, timezone)
+        # Some minutes of an hour, each the first of a cluster.
+        counts = Counter((second + 2) % HOUR // 60 for second in seconds)
+        most = max(counts.values())
+        some = tuple(sorted(
+            minute for minute, count in counts.items()
+            if count > most / 8 and counts[(minute - 1) % 60] < count / 4))
+        if 1 < len(some) < 30:
+            yield from _lines(seconds, HOUR, 0, timezone, some)
 
 
 def _anchors(seconds: Sequence[int], size: int) -> list[int]:
@@ -72,46 +77,41 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
     # A start just before a minute may be from a clock that is behind.
     minutes = Counter((second + 2) // 60 % size for second in seconds)
     common = [minute for minute, _ in minutes.most_common(3)]
-    # The first minutes after the longest times without a start.
-    for least in (1, 1 + len(seconds) // 50):
-        there = sorted(
-            minute for minute, count in minutes.items() if count >= least)
-        if there:
-            arcs = sorted((
-                (after - before - 1) % size, after) for before, after in zip(
-                    [there[-1], *there], there, strict=False))
-            common += [minute for _, minute in arcs[-2:]]
-    counts = list(minutes.items())
+    # The first minutes after the longest times without a start, or nearly so.
+    there = sorted(minute for minute, count in minutes.items()
+                   if count > len(seconds) // 50)
+    common += sorted(there, key=lambda minute: (
+        minute - there[there.index(minute) - 1] - 1) % size)[-2:]
 
     def late(anchor: int) -> float:
-        return sum(count * LATE[(minute - anchor) % size]
-                   for minute, count in counts)
+        return (0 if anchor % 5 == 0 else 4) + sum(
+            count * LATE[(minute - anchor) % size]
+            for minute, count in minutes.items())
 
     anchors = {minute // near * near for minute in common for near in ROUND
                if near <= size}
-    return [60 * anchor for anchor in sorted(anchors, key=lambda anchor: (
-        late(anchor) + (0 if anchor % 5 == 0 else 4), anchor))[:ANCHORS]]
+    return [60 * anchor for anchor in sorted(
+        sorted(anchors), key=late)[:ANCHORS]]
 
 
 def _lines(
-    seconds: Sequence[int], step: int, anchor: int, timezone: str
+    seconds: Sequence[int], step: int, anchor: int, timezone: str,
+    some: tuple[int, ...] = (),
 ) -> Iterator[Cron]:
-    """The lines with slots at a step, on the hours and days that have runs."""
-    distinct = sorted({
-        (second + SKEW - anchor) // step * step + anchor
-        for second in seconds})
-    minutes = tuple(sorted({
-        (anchor + number * step) % HOUR // 60
-        for number in range(max(HOUR // step, 1))}))
-    regular = tuple(sorted({
-        (anchor + number * step) % DAY // HOUR
-        for number in range(DAY // step)}))
-    hours = [regular]
+    """The lines with slots at a step, on the hours and days that have runs.
+
+    :param some: other minutes of the hour.
+    """
+    slots = range(anchor, anchor + DAY, step)
+    minutes = some or tuple(sorted({slot % HOUR // 60 for slot in slots}))
+    regular = tuple(sorted({slot % DAY // HOUR for slot in slots}))
+    distinct = {
+        (second + SKEW - anchor) // step * step + anchor for second in seconds}
+    hours, weekdays, days = [regular], [WEEKDAYS], [MONTH]
     if len(regular) > 1:
         usual = _usual(slot % DAY // HOUR for slot in distinct)
         hours += [usual, tuple(range(usual[0], usual[-1] + 1))]
     numbers = [slot // DAY for slot in distinct]
-    weekdays, days = [WEEKDAYS], [MONTH]
     span = seconds[-1] - seconds[0]
     some = _usual((day + 4) % 7 for day in numbers)
     # One day without runs is no day of rest.
@@ -126,22 +126,8 @@ def _lines(
             yield Cron(minutes, *each, timezone)
 
 
-def _minute_lists(seconds: Sequence[int], timezone: str) -> Iterator[Cron]:
-    """The lines with some minutes of an hour, each the first of a cluster."""
-    counts = Counter((second + 2) % HOUR // 60 for second in seconds)
-    most = max(counts.values())
-    minutes = tuple(sorted(
-        minute for minute, count in counts.items()
-        if count > most / 8 and counts[(minute - 1) % 60] < count / 4))
-    if 1 < len(minutes) < 30:
-        usual = _usual(second % DAY // HOUR for second in seconds)
-        for hours in HOURS, usual:
-            yield Cron(minutes, hours, timezone=timezone)
-
-
 def _usual(values: Iterable[int]) -> tuple[int, ...]:
-    """The values that come at least half as often as the one that comes most.
-    """
+    """The values that come at least half as often as the commonest."""
     counts = Counter(values)
     most = max(counts.values())
     return tuple(sorted(

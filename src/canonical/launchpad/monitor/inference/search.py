@@ -6,23 +6,20 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
-from canonical.launchpad.monitor.inference.candidates import HOUR
 from canonical.launchpad.monitor.inference.candidates import STEPS
 from canonical.launchpad.monitor.inference.candidates import candidates
 from canonical.launchpad.monitor.inference.history import History
 from canonical.launchpad.monitor.inference.likelihood import cron_bits
 from canonical.launchpad.monitor.inference.likelihood import every_bits
-from canonical.launchpad.monitor.inference.likelihood import every_of
-from canonical.launchpad.monitor.inference.likelihood import late_bits
+from canonical.launchpad.monitor.inference.model import DAY
+from canonical.launchpad.monitor.inference.model import HOUR
+from canonical.launchpad.monitor.inference.model import ZONES
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
-from canonical.launchpad.monitor.inference.zones import DAY
-from canonical.launchpad.monitor.inference.zones import ZONES
-from canonical.launchpad.monitor.inference.zones import changes
-from canonical.launchpad.monitor.inference.zones import clock
+from canonical.launchpad.monitor.inference.model import changes
+from canonical.launchpad.monitor.inference.model import local
 
 
 __all__ = [
@@ -44,52 +41,28 @@ DRIFT_OF_CRON = 6.0
 # better known.
 ZONE_BITS = 6.0
 
-# Zones that need so many bits more fit as well.
-SAME = 10.0
+# So many zones are compared in full.
+TRIED = 3
 
 # A sum is far from zero if steady values would come there once in five times;
 # see Kolmogorov, "Sulla determinazione empirica di una legge" (1933).
 PEAK = 1.07
-
-# Where more slots than this part are unmet, a change may be anywhere.
-LOOSE = 0.05
-
-# What runs every hour shows no zone, unless this part of its slots is unmet.
-HOURLY = 0.02
 
 # A part of a history needs so many runs to show a schedule.
 FEWEST = 3
 
 
 class Found(NamedTuple):
-    """A model, and the bits that it takes to describe a history with it."""
+    """A model, and the bits that it takes to describe a history with it.
+
+    :ivar changed: the start of the first run of this model, if there was
+        another before it: `before`.
+    """
 
     bits: float
     model: Cron | Every
-
-
-class Change(NamedTuple):
-    """A schedule that changed.
-
-    :ivar at: the start of the first run after it.
-    """
-
-    at: float
-    before: Cron | Every
-
-
-class Explained(NamedTuple):
-    """A model of the last runs of a history.
-
-    :ivar bits: of the whole history.
-    :ivar change: the last change of the schedule, if it ever changed.
-    :ivar alike: lines of crontabs in other zones that fit as well.
-    """
-
-    bits: float
-    found: Found
-    change: Change | None
-    alike: Sequence[Cron]
+    changed: float = -math.inf
+    before: Cron | Every | None = None
 
 
 def best(
@@ -98,40 +71,31 @@ def best(
 ) -> Found:
     """The model that takes the least bits.
 
+    :param scopes: the runs on each host, or on all together.
     :param timezone: where cron runs.
     :param timers: is a timer among them?
     :param least: a model that takes more bits does not matter.
     """
-    busiest = max(scopes, key=len)
-    clocks = [clock(timezone, scope.starts) for scope in scopes]
-    found = [Found(math.inf, Every(1, "start"))]
+    clocks = [local(timezone, scope.starts) for scope in scopes]
+    found = Found(math.inf, Every(1, "start"))
     if timers:
-        count = sum(map(len, scopes))
-        period = every_of(busiest, "start").period
+        each = [every_bits(after, scopes) for after in ("start", "completion")]
         drift = DRIFT_OF_CRON if any(
-            abs(period / step - 1) < 0.002 for step in STEPS) else DRIFT
-        for after in "start", "completion":
-            every = every_of(busiest, after)
-            found.append(
-                Found(every_bits(every, scopes) + drift * count, every))
-        least = min(least, *(each.bits for each in found))
-    seconds = clocks[scopes.index(busiest)].seconds
-    crons = dict.fromkeys(candidates(seconds, timezone))
-    for (bits, matches), cron in sorted((
-        (cron_bits(cron, clocks), cron) for cron in crons),
-        key=lambda each: each[0][0]
-    ):
-        if bits > least:
-            break
-        bits += late_bits(cron, matches)
-        found.append(Found(bits, cron))
-        least = min(least, bits)
-    return min(found, key=lambda each: each.bits)
+            abs(each[0][1].period / step - 1) < 0.002 for step in STEPS
+        ) else DRIFT
+        bits, timer = min(each)
+        found = Found(bits + drift * sum(map(len, scopes)), timer)
+    for cron in set(candidates(max(clocks, key=len), timezone)):
+        least = min(least, found.bits)
+        bits = cron_bits(cron, clocks, least)
+        if bits < found.bits:
+            found = Found(bits, cron)
+    return found
 
 
 def explained(
     scopes: Sequence[History], timezone: str, found: Found
-) -> Explained:
+) -> Found:
     """What takes the least bits: a timer, or cron in some zone.
 
     Each with its changes: what looks like a timer may be cron with a schedule
@@ -139,173 +103,102 @@ def explained(
 
     :param found: the best in the time zone that is assumed.
     """
-    cron = found if isinstance(found.model, Cron) else best(
-        scopes, timezone, False)
-    models: list[tuple[Found, Sequence[Cron]]] = [(cron, ())]
-    if others := _in_zones(scopes, timezone, cron):
-        bits = others[0].bits
-        models.append((others[0], [
-            other.model for other in others[1:] if other.bits < bits + SAME
-            and isinstance(other.model, Cron)]))
-    if found is not cron:
-        models.append((found, ()))
+    models = {found, found if isinstance(found.model, Cron) else best(
+        scopes, timezone, False), *_in_zones(scopes, timezone)}
     return min((
-        _since_change(scopes, timezone, *each) for each in models),
-        key=lambda each: each.bits)
+        _since_change(scopes, timezone, each) for each in models),
+        key=lambda pair: pair[0])[1]
 
 
-def _in_zones(
-    scopes: Sequence[History], timezone: str, cron: Found
-) -> list[Found]:
-    """The best model in each other zone, the best of all first.
+def _in_zones(scopes: Sequence[History], timezone: str) -> list[Found]:
+    """The best model in other zones that the starts may be from, if any.
 
     A zone is tried if its clocks moved within the history, and if fewer times
     of the day remain when the starts are read on them.
-
-    :param cron: the best in the time zone that is assumed.
     """
-    if isinstance(cron.model, Cron) and cron.model.runs_every_hour() and (
-            not _is_loose(cron.model, scopes, HOURLY)):
-        return []
     starts = max(scopes, key=len).starts
-    groups: dict[tuple[int, ...], list[str]] = {}
-    for zone in ZONES:
-        if zone != timezone:
-            moved = changes(zone, starts[0], starts[-1])
-            groups.setdefault(tuple(moved), []).append(zone)
-    groups.pop((), None)
-    spreads = sorted(
-        (_spread(starts, group[0]) + _zone_bits(group[0]), group)
-        for group in groups.values())
+    costs = {
+        zone: ZONE_BITS + number / 2 for number, zone in enumerate(ZONES)
+        if zone != timezone and changes(zone, starts[0], starts[-1])}
+    spreads = {
+        zone: _spread(starts, zone) + cost for zone, cost in costs.items()}
     plain = _spread(starts, timezone)
-    found = []
-    for spread, group in spreads:
-        if spread > min(plain, spreads[0][0] + SAME):
-            break
-        for zone in group:
-            found.append(_in_zone(scopes, zone))
-            # The others have their hours too, or none has.
-            if found[-1].bits > cron.bits:
-                break
-    if timezone != "UTC":
-        found.append(_in_zone(scopes, "UTC"))
-    return sorted(found, key=lambda each: each.bits)
-
-
-def _in_zone(scopes: Sequence[History], timezone: str) -> Found:
-    bits, model = best(scopes, timezone, False)
-    return Found(bits + _zone_bits(timezone), model)
-
-
-def _zone_bits(timezone: str) -> float:
-    """What it costs to name a zone, beside the one that is assumed."""
-    return ZONE_BITS + (
-        ZONES.index(timezone) / 2 if timezone in ZONES else 0)
+    zones = [zone for zone in sorted(spreads, key=spreads.__getitem__)
+             if spreads[zone] <= plain][:TRIED]
+    zones += ["UTC"] * (timezone != "UTC")
+    found = [
+        found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
+        for zone in zones for found in [best(scopes, zone, False)]]
+    return sorted(found, key=lambda each: each.bits)[:1]
 
 
 def _spread(starts: Sequence[float], timezone: str) -> float:
     """The bits of the times of the day, in quarters of an hour."""
     counts = Counter(
-        second % DAY // 900 for second in clock(timezone, starts).seconds)
+        second % DAY // 900 for second in local(timezone, starts))
     return len(starts) * math.log2(len(starts)) - sum(
         count * math.log2(count) for count in counts.values())
 
 
 def _since_change(
-    scopes: Sequence[History], timezone: str, found: Found,
-    alike: Sequence[Cron],
-) -> Explained:
-    """The model since the last change of the schedule."""
-    timezone = found.model.timezone if isinstance(
-        found.model, Cron) else timezone
-    bits, last = found.bits, None
-    while (changed := _changed(scopes, timezone, found)) is not None:
-        last, after, saved = changed
+    scopes: Sequence[History], timezone: str, found: Found
+) -> tuple[float, Found]:
+    """The bits of the whole history, and the model since the last change."""
+    if isinstance(found.model, Cron):
+        timezone = found.model.timezone
+    bits = found.bits
+    while changed := _changed(scopes, timezone, found):
+        saved, found = changed
         bits -= saved
-        found = after
         scopes = [part for scope in scopes
-                  if len(part := scope.between(last.at, math.inf))]
-    return Explained(bits, found, last, () if last else alike)
+                  if len(part := scope.between(found.changed, math.inf))]
+    return bits, found
 
 
 def _changed(
     scopes: Sequence[History], timezone: str, found: Found
-) -> tuple[Change, Found, float] | None:
-    """The change of the schedule that saves the most bits, and these."""
+) -> tuple[float, Found] | None:
+    """The bits that a change saves at most, and the model since then."""
     chosen = None
-    limit = whole = found.bits - CHANGE_BITS - math.log2(
-        sum(map(len, scopes)))
-    # Where nearly every slot has its run, a change shows in the bits of a run.
-    loose = not isinstance(found.model, Cron) or _is_loose(
-        found.model, scopes, LOOSE)
-    for at in _places(scopes, timezone):
+    saved = CHANGE_BITS + math.log2(sum(map(len, scopes)))
+    for at in sorted(_places(scopes, timezone)):
         before, after = (
             [part for scope in scopes
              if len(part := scope.between(*span)) >= FEWEST]
             for span in ((-math.inf, at), (at, math.inf)))
         if not before or not after:
             continue
-        parts = [sum(map(len, part)) for part in (before, after)]
-        shorter = min(parts)
-        if not loose and abs(
-            _bits(found.model, before) / parts[0]
-            - _bits(found.model, after) / parts[1]
-        ) * shorter < (CHANGE_BITS + shorter) / 2:
+        limit = found.bits - saved - min(
+            sum(map(len, part)) for part in (before, after))
+        later = best(after, timezone, True, limit)
+        if later.bits > limit:
             continue
-        later = best(after, timezone, True, limit - shorter)
-        if later.bits > limit - shorter:
-            continue
-        earlier = best(before, timezone, True, limit - shorter - later.bits)
-        bits = earlier.bits + later.bits + shorter
-        if bits < limit and earlier.model != later.model:
-            limit = bits
-            chosen = Change(at, earlier.model), later, whole - bits
+        limit -= later.bits
+        earlier = best(before, timezone, True, limit)
+        if earlier.bits < limit and earlier.model != later.model:
+            saved += limit - earlier.bits
+            chosen = saved, later._replace(
+                changed=at, before=earlier.model)
     return chosen
 
 
-def _bits(model: Cron | Every, scopes: Sequence[History]) -> float:
-    """What it takes to describe runs with a model whose text is known."""
-    if isinstance(model, Every):
-        return every_bits(model, scopes)
-    bits, matches = cron_bits(model, [
-        clock(model.timezone, scope.starts) for scope in scopes])
-    return bits + late_bits(model, matches) - model.bits
-
-
-def _is_loose(cron: Cron, scopes: Sequence[History], part: float) -> bool:
-    """Are more slots unmet, or more runs beside their slot, than a part?"""
-    for scope in scopes:
-        first = cron.matched(clock(cron.timezone, scope.starts)).first
-        if len(first) < (1 - part) * max(
-                max(first) - min(first) + 1, len(scope)):
-            return True
-    return False
-
-
-def _places(scopes: Sequence[History], timezone: str) -> list[float]:
+def _places(scopes: Sequence[History], timezone: str) -> set[float]:
     """Where a schedule may have changed: the starts of some runs.
 
-    At the half, at three quarters, at seven eighths, and where the sums of
-    what gaps and times of the day differ from their mean are farthest from
-    zero.
+    They are where the sums of what gaps and times of the day and of the hour
+    differ from their mean are far from zero.
     """
     starts = max(scopes, key=len).starts
-    count = len(starts)
-    if count < 2 * FEWEST:
-        return []
-    numbers = {count // 2, count * 3 // 4, count * 7 // 8}
-    seconds = clock(timezone, starts).seconds
-    rows = [[math.log(max(b - a, 1)) for a, b in pairwise(starts)]]
+    seconds = local(timezone, starts)
+    rows = [[math.log(max(b - a, 1)) for a, b in itertools.pairwise(starts)]]
     for size in DAY, HOUR:
         angles = [2 * math.pi * second / size for second in seconds]
         rows += [list(map(math.sin, angles)), list(map(math.cos, angles))]
+    places = set()
     for values in rows:
         mean = sum(values) / len(values)
         sums = list(itertools.accumulate(value - mean for value in values))
-        least = PEAK * math.sqrt(sum(
-            (value - mean) ** 2 for value in values))
-        numbers.update(
-            sums.index(peak) + 1 for peak in (min(sums), max(sums))
-            if abs(peak) > least)
-    return [starts[number] for number in sorted(numbers)
-            if FEWEST <= number <= count - FEWEST]
+        far = PEAK * math.sqrt(sum((value - mean) ** 2 for value in values))
+        places |= {starts[sums.index(peak) + 1] for peak in (
+            min(sums[:-1]), max(sums[:-1])) if abs(peak) > far}
+    return places

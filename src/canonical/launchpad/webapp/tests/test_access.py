@@ -152,9 +152,17 @@ class TestHeaders(WebTestCase):
 
     def test_addresses_that_are_not_in_utf_8(self):
         application = self.application()
-        for path in "/?search=%ff", "/scripts/%ff", "/badge/%ff.svg":
-            response = self.get(path, application, 400)
+        for path in (
+            "/?search=%ff", "/scripts/%ff", "/%ff", "/badge/%ff.svg",
+        ):
+            with self.assertNoLogs():
+                response = self.get(path, application, 400)
             self.assertIn("not in UTF-8", response.text)
+
+    def test_a_parameter_of_an_address_that_has_none(self):
+        self.assertEqual(
+            "There is no parameter 'x'.\n",
+            self.get("/metrics?x=1", self.application(), 400).text)
 
 
 class TestDatabase(WebTestCase):
