@@ -49,7 +49,8 @@ def since_change(
 
     :param seen: when each rule of the script on that host was first seen.
     """
-    if not seen:
+    # With one schedule on record, nothing has changed before this one.
+    if len(seen) < 2:
         return case
     since = seen.get(seen_rule(case))
     if since is None or since > at:
