@@ -71,18 +71,16 @@ def since_change(case: Case, seen: Seen, at: datetime.datetime) -> Case:
     return _from(case, since) if is_changed else case
 
 
-def counted(case: Case, figures: Figures, seen: Seen) -> Case:
+def counted(
+    case: Case, figures: Figures, seen: Seen, at: datetime.datetime
+) -> Case:
     """The case without slots from before the script was there.
 
     Its figures are the same, since these slots have no runs.
 
-    :param figures: of the case.
+    :param figures: of the case, at the time `at`.
     :param seen: as in `since_change`.
     """
-<<<<<<< HEAD
-    if figures.first_started is not None:
-        return _counted_from_run(case, figures.first_started)
-=======
     started = figures.first_started
     if started is not None:
         # Most first runs have a slot in the window, whose slots are known.
@@ -90,8 +88,7 @@ def counted(case: Case, figures: Figures, seen: Seen) -> Case:
         number = bisect.bisect_right(slots.starts, started)
         if case.expectation.schedule and number and started < slots.until:
             return _from(case, slots.starts[number - 1] + case.lead)
-        return counted_from_run(case, started)
->>>>>>> main
+        return _counted_from_run(case, started)
     if figures.last_started is not None or not seen:
         return case
     since = seen.get(seen_rule(case))

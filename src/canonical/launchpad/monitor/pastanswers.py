@@ -91,7 +91,7 @@ def pieces(
         known = Figures(
             first_started=first, last_started=begin if is_old else first)
         found.append(changes(
-            counted(since_change(case, seen, at), known, seen),
+            counted(since_change(case, seen, at), known, seen, at),
             runs, at, end, attempts))
     return found
 

@@ -225,5 +225,5 @@ def _with_figures(
     found = getUtility(IScriptFiguresSet).getFigures(
         [inquiry(case, at) for case in asked], at)
     return [
-        (counted(case, figures, rules), figures)
+        (counted(case, figures, rules, at), figures)
         for case, figures, rules in zip(asked, found, known, strict=True)]

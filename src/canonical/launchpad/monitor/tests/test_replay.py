@@ -100,7 +100,7 @@ def open_at(case, runs, moments, figures):
 def assessed(case, runs, now, figures):
     """The assessment of a check."""
     found = figures(inquiry(case, now), runs, now)
-    return assess(counted(case, found, {}), found, now)
+    return assess(counted(case, found, {}, now), found, now)
 
 
 def questions_open(assessments):
