@@ -82,17 +82,16 @@ def check(args: argparse.Namespace) -> int:
     elif args.prometheus:
         _expose(assessments, args.prometheus)
     else:
+        keys = [[each.state, each.name, each.hostname] for each in assessments]
+        reasons = [_reasons(each) for each in assessments]
         print_table(
             ["state", "script", "host", "why"],
-            [[each.state, each.name, each.hostname, _reasons(each)]
-             for each in assessments],
+            [[*key, reason]
+             for key, reason in zip(keys, reasons, strict=True)],
             "Nothing is expected.",
             lambda row: STYLES.get(assessments[row].state, ""),
             Screen(
-                ["state", "script", "host"],
-                [[each.state, each.name, each.hostname]
-                 for each in assessments],
-                3, [_reasons(each) for each in assessments]))
+                ["state", "script", "host"], keys, 3, reasons))
     return max(STATUS[each.state] for each in assessments)
 
 

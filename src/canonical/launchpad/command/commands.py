@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from canonical.launchpad.command import options
 from canonical.launchpad.command import ruleoptions
@@ -29,8 +29,7 @@ __all__ = [
 VERSION = "0.1.dev0"
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command.
 
     :ivar help: what it does, in a few words.

@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from canonical.database.connection import cursor_of
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.jsonlines import JsonLines
 from canonical.launchpad.interfaces import IScriptTransferSet
 
 
@@ -31,17 +32,15 @@ COLUMNS = {
         "stdout", "stderr"),
 }
 
-# No character of JSON has to be escaped with these.
-FORMS = {
-    "csv": "FORMAT csv, HEADER",
-    "jsonl": r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'",
+TIMES = {
+    "runs": ("date_started", "date_completed"),
+    "attempts": ("date_started", "date_ended", "date_committed"),
 }
+NUMBERS = "pid", "exit_status"
 
-SELECT = {
-    "csv": "SELECT {columns} FROM {table} WHERE {where}",
-    "jsonl": "SELECT to_json(row) FROM ("
-             "SELECT {columns} FROM {table} WHERE {where}) AS row",
-}
+SELECT = "SELECT {columns} FROM {table} WHERE {where}"
+
+BUFFER = 1 << 18
 
 STAGED = """
     CREATE TEMP TABLE IF NOT EXISTS {staged} ON COMMIT DROP AS
@@ -105,14 +104,22 @@ class ScriptTransferSet:
         ):
             if moment is not None:
                 where.append(sql.SQL(condition).format(sql.Literal(moment)))
-        select = sql.SQL(SELECT[form]).format(
+        select = sql.SQL(SELECT).format(
             columns=_listed(COLUMNS[what]), table=sql.SQL(TABLES[what]),
             where=sql.SQL(" AND ").join([sql.SQL("true"), *where]))
         with cursor_of(main_store()) as cursor:
             cursor.execute(
                 "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
-            cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT ({})").format(
-                select, sql.SQL(FORMS[form])), file, 1 << 16)
+            if form == "csv":
+                cursor.copy_expert(sql.SQL(
+                    "COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(select),
+                    file)
+            else:
+                rows = io.BufferedWriter(JsonLines(
+                    file, COLUMNS[what], TIMES[what], NUMBERS), BUFFER)
+                cursor.copy_expert(
+                    sql.SQL("COPY ({}) TO STDOUT").format(select), rows)
+                rows.flush()
 
     def add(self, what: str, rows: Sequence[Sequence[str | None]]) -> int:
         """See `IScriptTransferSet`."""

@@ -7,6 +7,7 @@ changed, they count from when the new one was first seen.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import datetime
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import slots_at
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.schedule import latest_slot
 
@@ -47,7 +49,8 @@ def since_change(
 
     :param seen: when each rule of the script on that host was first seen.
     """
-    if not seen:
+    # With one schedule on record, nothing has changed before this one.
+    if len(seen) < 2:
         return case
     since = seen.get(seen_rule(case))
     if since is None or since > at:
@@ -69,8 +72,14 @@ def counted(
     :param figures: of the case.
     :param seen: as in `since_change`.
     """
-    if figures.first_started is not None:
-        return counted_from_run(case, figures.first_started)
+    started = figures.first_started
+    if started is not None:
+        # Most first runs have a slot in the window, whose slots are known.
+        slots = slots_at(case, at)
+        number = bisect.bisect_right(slots.starts, started)
+        if case.expectation.schedule and number and started < slots.until:
+            return _from(case, slots.starts[number - 1] + case.lead)
+        return counted_from_run(case, started)
     if figures.last_started is not None or not seen:
         return case
     since = seen.get(seen_rule(case))

@@ -152,6 +152,37 @@ class TestBothWays(TransferTestCase):
                 self.assertEqual(runs, self.rows())
                 self.assertEqual(attempts, self.rows(ATTEMPTS))
 
+    def test_json_lines_say_what_postgresql_says(self):
+        for name in [
+            'a"b', "\\", "\\N", '"\\N"', ":\\N,", "\\v", "%s", '\\"', "\\\\v",
+            "\v\b\f\x01\x1f", "\x7f\u2028é", "a\tb\nc\rd",
+        ]:
+            main_store().execute(
+                "INSERT INTO scriptactivity"
+                " (name, hostname, date_started, date_completed)"
+                " VALUES (?, ' +00', '2007-02-01 10:00Z', 'infinity')",
+                (name,))
+        main_store().execute(
+            "INSERT INTO scriptattempt (name, hostname, pid, date_started,"
+            " date_ended, outcome, exit_status, stdout, run_key)"
+            " SELECT name, '', -1, '2007-02-01 10:00:00.5Z',"
+            "  '2007-02-01 10:01Z', 'failure', nullif(id % 2, 0),"
+            "  repeat(name, 100000), gen_random_uuid() FROM scriptactivity")
+        path = self.directory / "all.jsonl"
+        for options, what, table in (
+            ([], "runs", "scriptactivity"),
+            (["--attempts"], "attempts", "scriptattempt"),
+        ):
+            columns = ", ".join(
+                getUtility(IScriptTransferSet).getColumns(what))
+            main_store().execute("SET LOCAL TimeZone = 'UTC'")
+            expected = [json.loads(line) for line, in self.rows(
+                "SELECT to_json(row)::text"
+                f" FROM (SELECT {columns} FROM {table}) AS row")]
+            self.call("export", *options, path)
+            with path.open() as lines:
+                self.assertEqual(expected, list(map(json.loads, lines)))
+
     def test_standard_input_and_output(self):
         self.records()
         self.ztm.commit()

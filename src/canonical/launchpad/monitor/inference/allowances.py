@@ -1,4 +1,8 @@
-"""What a rule has to allow, so that what was normal raises no alarm."""
+"""What a rule has to allow, so that what was normal raises no alarm.
+
+Each function returns attributes of the directive ``script``, and the evidence
+for them in words.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,31 @@ import bisect
 import datetime
 import itertools
 import math
+import operator
 import statistics
-from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from canonical.config.durations import rounded_text
 from canonical.launchpad.monitor.inference.history import History
-from canonical.launchpad.monitor.inference.model import MONTH
-from canonical.launchpad.monitor.inference.model import WEEKDAYS
+from canonical.launchpad.monitor.inference.model import DAY
+from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import Cron
-from canonical.launchpad.monitor.inference.zones import DAY
-from canonical.launchpad.monitor.inference.zones import SKEW
+from canonical.launchpad.monitor.inference.model import changes
+from canonical.launchpad.monitor.inference.model import local
 from canonical.launchpad.monitor.matching import slot_numbers
-from canonical.launchpad.monitor.schedule import slots_of_period
+from canonical.launchpad.plaintext import counted
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "OUTAGE",
     "RUNS",
-    "Allowed",
     "allowed_by_cron",
     "allowed_by_timer",
-    "average_band",
-    "digits",
+    "span",
+    "when",
+    "words",
 ]
 
 
@@ -48,170 +54,187 @@ OUTAGES = 12
 WIDER = 0.5
 FEW = 5.0
 
+# The text of a duration may be shorter by less than this.
+ROUNDING = 1.05
+
 # Starts that moved by a smaller part of the time between slots do not matter.
 DRIFT = 0.02
 
+# A run may be early by the time by which starts came to be earlier, or by an
+# eighth of the time between slots; but by no more than this, in seconds.
+EARLIEST = 7200.0
 
-class Allowed(NamedTuple):
-    """What is allowed.
+# A schedule is proposed if no more than this part of the runs is beside its
+# slots, and this part of the slots is met.
+BESIDE = 0.25
+LEAST_MET = 0.6
 
-    :ivar grace: seconds.
-    :ivar worst: the longest wait that it was learned from, in seconds.
-    :ivar outages: how many longer waits were left out.
-    :ivar missed: in a day; likewise `extra`, which is `None` for any number.
-    :ivar slots: how many slots there were, and of these `met` were met.
-    :ivar beside: how many runs were beside them.
-    :ivar drift: by how many seconds it starts later than it used to.
-    """
-
-    grace: float
-    worst: float
-    outages: int
-    missed: int
-    extra: int | None
-    slots: int = 0
-    met: int = 0
-    beside: int = 0
-    drift: float = 0.0
+# The rule for irregular runs waits for at most this part of the history.
+LONGEST = 0.2
 
 
-class Wait(NamedTuple):
-    """How long it took until a run made good for some slots at once."""
-
-    seconds: float
-    slots: Sequence[float]
+# How many seconds slots waited for a run, how many slots were silent until
+# then, and the slots that waited.
+Wait = tuple[float, float, Sequence[float]]
 
 
 def allowed_by_cron(
     cron: Cron, scopes: Sequence[History], until: float
-) -> Allowed:
-    """What slots and the runs that met them ask for.
+) -> tuple[dict[str, str], list[str]]:
+    """What slots, and the runs that met them, ask for.
 
     :param until: when the history ends.
+    :return: no attributes if the schedule does not fit.
     """
-    matches, drifts = [], []
+    drift, spacing = 0.0, cron.spacing
+    waits: list[list[Wait]] = []
+    ends: list[dict[float, float]] = []
+    extras: list[list[float]] = []
+    last, = local(cron.timezone, [until])
     for scope in scopes:
-        slots = _slots(cron, scope.starts[0], until)
-        own = [math.inf] * (len(slots) + 1)
-        numbers = slot_numbers(slots, scope.starts, SKEW)
-        beside = []
-        for number, end in zip(numbers, scope.ends, strict=True):
-            if own[number] < math.inf:
-                beside.append(slots[max(number, 1) - 1])
-            own[number] = min(own[number], end)
-        drifts.append(_drift(cron, [
-            start - slots[max(number, 1) - 1]
-            for number, start in zip(numbers, scope.starts, strict=True)]))
-        matches.append((slots, own[1:], beside, _waits(slots, own[1:])))
-    count = sum(map(len, scopes))
+        starts = local(cron.timezone, scope.starts)
+        slots = cron.slots(starts[0], last)
+        met = [slots[number - 1] for number in slot_numbers(
+            slots, starts, SKEW)]
+        drift = max(drift, _drift(
+            list(map(operator.sub, starts, met)), spacing), key=abs)
+        ends.append(dict.fromkeys(slots, math.inf))
+        extras.append([])
+        for slot, end in zip(
+                met, local(cron.timezone, scope.ends), strict=True):
+            if ends[-1][slot] < math.inf:
+                extras[-1].append(slot)
+            ends[-1][slot] = min(ends[-1][slot], end)
+        waits.append(list(_waits(ends[-1], spacing)))
     grace, worst, outages = _grace(
-        [wait for *_, waits in matches for wait in waits], cron.spacing,
-        count, _years(scopes, until))
-    grace = max(digits(grace), cron.spacing / 4, SKEW)
+        list(itertools.chain(*waits)), spacing, scopes, until)
     if outages is not None:
-        # With the slot that was met last, six slots are silent.
-        grace = min(grace, max((OUTAGE - 1) * cron.spacing, digits(worst)))
-    missed = 0
-    for slots, own, _, waits in matches:
-        ends = dict(zip(slots, own, strict=True))
-        # A silence that is reported is missed but not allowed for.
-        missed = max(missed, _most([
-            slot for wait in waits if wait.seconds <= grace
-            for slot in wait.slots if ends[slot] > slot + grace]))
-    due = [end for slots, own, *_ in matches
-           for slot, end in zip(slots, own, strict=True)
-           if slot + grace <= until]
-    extras = [sorted(beside) for _, _, beside, _ in matches]
-    number = sum(map(len, extras))
-    return Allowed(
-        grace, worst, outages or 0, _more(missed),
-        _more(max(map(_most, extras))) if number <= count / RUNS else None,
-        len(due), sum(end < math.inf for end in due), number,
-        max(drifts, key=abs))
+        # Six slots are silent with the slot that was met last, or six days.
+        grace = min(grace, max(ROUNDING * worst, min((
+            b - a for a, b in zip(slots, slots[OUTAGE - 1:], strict=False)),
+            default=math.inf)) if spacing < DAY else OUTAGE * spacing - max(
+            map(operator.sub, slots[1:], slots)))
+    grace = max(grace, spacing / 4, SKEW)
+    # A silence that is reported is missed but not allowed for.
+    missed = max(_most([
+        slot for seconds, _, slots in own if seconds <= grace
+        for slot in slots if each[slot] > slot + grace])
+        for own, each in zip(waits, ends, strict=True))
+    count, extra = sum(map(len, scopes)), sum(map(len, extras))
+    due = [end < math.inf for each in ends for slot, end in each.items()
+           if slot + grace <= last]
+    if extra > BESIDE * count or sum(due) < LEAST_MET * len(due):
+        return {}, [
+            f"no schedule fits: with the nearest, {cron}, {extra} of {count}"
+            f" runs have no slot, and {due.count(False)} of {len(due)} slots"
+            " have no run"]
+    moved = changes(cron.timezone, scopes[0].starts[0], until)
+    said = [
+        f"schedule: {sum(due)} of {counted(len(due), 'slot')} have a run,"
+        f" {span(scopes)}"
+        + (f"; {counted(extra, 'extra run')}" if extra else ""),
+        f"timezone: starts moved with the clocks of {cron.timezone}, first at"
+        f" {when(moved[0])}" if moved else
+        f"timezone: {cron.timezone} is assumed, since starts moved with no"
+        " clocks",
+        f"grace: the latest completion came {words(worst)} after its slot"
+        + (f"; {counted(outages, 'outage')} left out" if outages else "")]
+    if drift:
+        # What does the script wait for?
+        said.append(
+            f"drift: it starts {words(abs(drift))}"
+            f" {'later' if drift > 0 else 'earlier'} than it used to")
+    return {
+        "schedule": cron.text,
+        "timezone": "" if cron.timezone == "UTC" else cron.timezone,
+        "early": words(min(max(-drift, 0), spacing / 8, EARLIEST)),
+        "grace": words(grace),
+        "missed": _more(missed),
+        "extra": (_more(max(map(_most, extras))) or "0") if (
+            extra <= count / RUNS) else "",
+    }, said
 
 
-def _slots(cron: Cron, first: float, until: float) -> list[float]:
-    """The slots from that of the first run on."""
-    # The slot before the first run may be so many days before it.
-    back = 62 if cron.days != MONTH else 8 if cron.weekdays != WEEKDAYS else 2
-    since, end = (
-        datetime.datetime.fromtimestamp(at, datetime.UTC)
-        for at in (first - back * DAY, until + SKEW))
-    slots = [slot.timestamp() for slot in slots_of_period(
-        cron.text, cron.timezone, since, end)]
-    return slots[max(bisect.bisect_right(slots, first + SKEW) - 1, 0):]
-
-
-def _drift(cron: Cron, late: Sequence[float]) -> float:
+def _drift(late: Sequence[float], spacing: float) -> float:
     """By how much later runs start than they used to; 0 if that is chance.
 
     The last quarter of the runs is compared with the first.
     """
-    quarter = len(late) // 4
-    if quarter < RUNS / 2:
+    size = len(late) // 4
+    if size < RUNS / 2:
         return 0.0
     (least, first, most), (low, last, high) = (
-        (part[0], part[quarter // 2], part[-1])
-        for part in (sorted(late[:quarter]), sorted(late[-quarter:])))
+        (part[0], part[size // 2], part[-1])
+        for part in (sorted(late[:size]), sorted(late[-size:])))
     clear = most < last and first < low or least > last and first > high
-    moved = last - first
-    return moved if clear and abs(moved) > max(
-        DRIFT * cron.spacing, SKEW) else 0.0
+    return last - first if clear and abs(last - first) > max(
+        DRIFT * spacing, SKEW) else 0.0
 
 
-def _waits(slots: Sequence[float], own: Sequence[float]) -> list[Wait]:
-    """How long each slot waited; slots that waited for one run are one.
+def _waits(ends: Mapping[float, float], spacing: float) -> Iterator[Wait]:
+    """The waits of slots; any later run makes good for a slot.
 
-    This is what the question "has it run recently?" looks at: any later run
-    makes good for a slot.  A wait that has not ended is none.
-
-    :param own: when the first of its own runs ended, for each slot.
+    :param ends: when the first of its own runs ended, for each slot.
     """
-    ends = list(itertools.accumulate(reversed(own), min))[::-1]
-    found = []
-    for end, pairs in itertools.groupby(
-            zip(ends, slots, strict=True), lambda pair: pair[0]):
+    slots = list(ends)
+    good = list(itertools.accumulate(
+        reversed(list(ends.values())), min))[::-1]
+    for end, group in itertools.groupby(range(len(slots)), good.__getitem__):
+        first, *others = group
         if end < math.inf:
-            group = [slot for _, slot in pairs]
-            found.append(Wait(end - group[0], group))
-    return found
+            # The days of rest before a slot are silent too.
+            silent = 1.0 + len(others) if spacing < DAY else (
+                end - slots[max(first - 1, 0)]) / spacing
+            yield end - slots[first], silent, slots[
+                first:first + len(others) + 1]
 
 
 def allowed_by_timer(
-    every: float, usual: float, scopes: Sequence[History], until: float
-) -> Allowed:
+    scopes: Sequence[History], until: float, regular: bool
+) -> tuple[dict[str, str], list[str]]:
     """What the time between completions asks for.
 
-    :param every: how long it may be; `usual` is its median.
+    :param regular: otherwise the rule only warns of a silence.
+    :return: no attributes if silences are too long for that.
     """
-    waits = [
-        Wait(b - a, range(int((b - a) // usual)))
-        for scope in scopes
-        for a, b in itertools.pairwise(sorted(scope.ends))]
+    gaps = [b - a for scope in scopes
+            for a, b in itertools.pairwise(sorted(scope.ends))]
+    usual, every = (
+        max(sorted(gaps)[len(gaps) * part // 10], 60.0) for part in (5, 9))
     wait, worst, outages = _grace(
-        waits, usual, sum(map(len, scopes)), _years(scopes, until))
-    grace = max(digits(max(wait - every, 0)), every / 4, SKEW)
+        [(gap, gap // usual, ()) for gap in gaps], usual, scopes, until)
     if outages is not None:
-        grace = min(grace, max(OUTAGE * usual - every, every / 4))
-    due = round(max(WINDOW // every, 1))
-    span = due * every + grace
-    missed = extra = 0
-    for scope in scopes:
-        # A run counts from its completion until its start is out of reach.
-        silent = -math.inf
-        for number, end in enumerate(scope.ends):
-            first = bisect.bisect_left(scope.starts, end - span)
-            extra = max(extra, number - first + 1 - due)
-            if number and end - scope.ends[number - 1] > every + grace:
-                silent = end
-            if first and end - span >= silent:
-                missed = max(missed, due - (number - first))
-    return Allowed(
-        grace, worst, outages or 0, _more(missed), _more(extra + 2))
+        wait = min(wait, OUTAGE * usual)
+    grace = max(wait - every, every / 4, SKEW)
+    if not regular and (
+        len(gaps) < RUNS or every + grace > LONGEST * max(
+            scope.starts[-1] - scope.starts[0] for scope in scopes)):
+        return {}, [
+            "no interval fits: the time between completions varies from"
+            f" {words(min(gaps))} to {words(max(gaps))}"]
+    due = max(int(WINDOW // every), 1)
+    reach = due * every + grace
+    # The runs that count after each completion, if all were recorded.
+    counts = [
+        number - bisect.bisect_left(scope.starts, end - reach)
+        for scope in scopes for number, end in enumerate(scope.ends, 1)
+        if end - reach >= scope.starts[0]] or [due]
+    return {
+        "every": words(every),
+        "severity": "" if regular else "warning",
+        "grace": words(grace),
+        "missed": _more(due + 1 - min(counts)),
+        "extra": (_more(max(counts) + 2 - due) or "0") if regular else "",
+    }, [
+        f"every: starts follow no clock; it completed every {words(usual)},"
+        f" nine of ten times within {words(every)}, {span(scopes)}"
+        + ("" if regular else "; the rule warns only of a silence"),
+        f"grace: the longest time between completions was {words(worst)}"]
 
 
 def _grace(
-    waits: Sequence[Wait], period: float, count: int, years: float
+    waits: Sequence[Wait], period: float, scopes: Sequence[History],
+    until: float,
 ) -> tuple[float, float, int | None]:
     """How long to wait, the longest wait that was normal, and the outages.
 
@@ -221,28 +244,24 @@ def _grace(
 
     :return: no number of outages if they are usual.
     """
-    long = sorted(
-        (wait.seconds for wait in waits if len(wait.slots) > OUTAGE),
+    years = sum(until - scope.starts[0] for scope in scopes) / YEAR
+    long = sorted((
+        seconds for seconds, silent, _ in waits if silent > OUTAGE),
         reverse=True)
     most = 1 + int(OUTAGES * years)
     left = sorted(long[most:] + [
-        wait.seconds for wait in waits if len(wait.slots) <= OUTAGE])
+        seconds for seconds, silent, _ in waits if silent <= OUTAGE])
     late = min(max(round(years), 1), len(left) - 1)
     worst = max(left[-1 - late], 0.0) if left else 0.0
     drift = 0.0
     if len(waits) >= RUNS:
-        medians = [statistics.median(wait.seconds for wait in waits[
+        medians = [statistics.median(seconds for seconds, *_ in waits[
             part * len(waits) // 4:(part + 1) * len(waits) // 4])
             for part in range(4)]
-        drift = min(max(medians) - min(medians), period / 2)
-    wider = min(WIDER * worst, period / 2) + min(
-        FEW / count * worst, period / 2)
-    return worst + wider + drift, worst, (
-        len(long) if len(long) <= most else None)
-
-
-def _years(scopes: Sequence[History], until: float) -> float:
-    return sum(until - scope.starts[0] for scope in scopes) / YEAR
+        drift = max(medians) - min(medians)
+    return worst + sum(min(each, period / 2) for each in (
+        WIDER * worst, FEW / max(len(waits), 1) * worst, drift)), worst, (
+            len(long) if len(long) <= most else None)
 
 
 def _most(times: Sequence[float]) -> int:
@@ -252,45 +271,23 @@ def _most(times: Sequence[float]) -> int:
         for number, time in enumerate(times, 1)), default=0)
 
 
-def _more(most: int) -> int:
+def _more(most: int) -> str:
     """A quarter more than there were in the worst day; none if none were."""
-    return most + most // 4 + (most > 1)
+    return str(most + most // 4 + (most > 1)) if most > 0 else ""
 
 
-def digits(
-    seconds: float, to: Callable[[float], int] = math.ceil
-) -> float:
-    """The next longer duration of two digits or so."""
-    unit = 3600 if seconds > 36000 else 600 if seconds > 7200 else (
-        60 if seconds > 600 else 10 if seconds > 120 else 1 if (
-            seconds > 10) else 0.1)
-    return round(unit * to(seconds / unit), 1)
+def words(seconds: float) -> str:
+    """A duration in short; empty if it is 0."""
+    return rounded_text(
+        datetime.timedelta(seconds=seconds)) if seconds else ""
 
 
-def average_band(
-    scopes: Sequence[History],
-) -> tuple[float, float, float, float] | None:
-    """A band for the average runtime, and the least and greatest that it was.
-
-    It is wide enough for averages that vary as these did, and not for twice
-    the usual runtime, unless they came near to that.
-
-    :return: seconds; `None` if there were too few runs on some host.
-    """
-    if min(map(len, scopes)) < RUNS:
-        return None
-    means: list[float] = []
-    logs: list[float] = []
-    for scope in scopes:
-        took = [end - start for start, end in zip(
-            scope.starts, scope.ends, strict=True)]
-        sums = list(itertools.accumulate(took, initial=0.0))
-        means += [(b - a) / RUNS for a, b in zip(
-            sums, sums[RUNS:], strict=False)]
-        logs += [math.log(max(each, 1e-3)) for each in took]
-    # The ratio by which an average varies, three times.
-    ratio = 1.2 * math.exp(min(
-        3 * statistics.pstdev(logs) / math.sqrt(RUNS), 1.0))
-    low, high = min(means), max(means)
+def span(scopes: Sequence[History]) -> str:
     return (
-        digits(low / ratio, math.floor), digits(high * ratio), low, high)
+        f"from {when(min(scope.starts[0] for scope in scopes))} to"
+        f" {when(max(scope.starts[-1] for scope in scopes))}")
+
+
+def when(at: float) -> str:
+    return time_text(
+        datetime.datetime.fromtimestamp(at, datetime.UTC), "minutes")

@@ -15,31 +15,29 @@ import operator
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence
+from itertools import chain
 from itertools import pairwise
 
 from canonical.launchpad.monitor.inference.history import History
+from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
-from canonical.launchpad.monitor.inference.model import Match
-from canonical.launchpad.monitor.inference.zones import SKEW
-from canonical.launchpad.monitor.inference.zones import Clock
 
 
 __all__ = [
-    "believed",
+    "chance_bits",
     "cron_bits",
     "every_bits",
-    "every_of",
     "hosts_bits",
-    "late_bits",
 ]
 
 
 # Lateness is coded as its power of two, of which there are so many.
 OCTAVES = 26
 
-# The first slots are expected to be met.
-MET, UNMET = 1.0, 0.1
+# The first slots are expected to be met; of other rows nothing is expected.
+MET = 1.0, 0.1
+EITHER = 0.5
 
 # However often slots are unmet, one or two are no part of a schedule.
 RARE = 3.0
@@ -48,13 +46,7 @@ RARE = 3.0
 EARLY = 3.0
 
 
-def believed(bits: float, scopes: Sequence[History]) -> bool:
-    """Does a model describe runs much better than chance does?"""
-    chance = sum(_chance(len(scope), scope.span) for scope in scopes)
-    return bits < chance - max(10.0, sum(map(len, scopes)) / 2)
-
-
-def _chance(count: int, span: float) -> float:
+def chance_bits(count: int, span: float) -> float:
     """The length of runs that start at any time, at some rate."""
     if not count:
         return 0.0
@@ -62,103 +54,90 @@ def _chance(count: int, span: float) -> float:
 
 
 def cron_bits(
-    cron: Cron, clocks: Sequence[Clock]
-) -> tuple[float, list[Match]]:
-    """The length of runs that cron starts, but for how late they are.
+    cron: Cron, clocks: Sequence[Sequence[int]], least: float = math.inf
+) -> float:
+    """The length of runs that cron starts.
 
-    :param clocks: for the runs on each host, or on all together.
-    :return: with the slots that are met.
+    :param clocks: what the clock showed at the start of each run, on each
+        host, or on all together.
+    :param least: how late the runs are is not added to a length over this.
     """
-    matches = [cron.matched(clock) for clock in clocks]
+    matches = [cron.met(seconds) for seconds in clocks]
     gaps: Counter[int] = Counter()
-    for match in matches:
-        met = sorted(match.first)
-        gaps.update(map(operator.sub, met[1:], met))
+    bits = cron.bits
+    extra = 0
+    for seconds, match in zip(clocks, matches, strict=True):
+        numbers = sorted(match)
+        gaps.update(map(operator.sub, numbers[1:], numbers))
+        beside = len(seconds) - len(match)
+        extra += beside
+        bits += chance_bits(beside, seconds[-1] - seconds[0])
     # How often a slot is unmet after none, one, and more unmet slots.
-    one, two = gaps[1], gaps[2]
-    unmet = gaps.total() - one
-    more = unmet - two
-    extra = [len(clock.days) - len(match.first)
-             for clock, match in zip(clocks, matches, strict=True)]
-    return cron.bits + max(_binary(one, unmet), RARE * unmet) + max(
-        _binary(two, more), RARE * more) + _binary(more, sum(
-            count * (gap - 3) for gap, count in gaps.items() if gap > 2),
-        MET, MET) + _binary(sum(len(match.first) for match in matches), sum(
-            extra)) + sum(
-                _chance(number, clock.seconds[-1] - clock.seconds[0])
-                for number, clock in zip(extra, clocks, strict=True)), matches
-
-
-def late_bits(cron: Cron, matches: Sequence[Match]) -> float:
-    """The length of how late these runs are."""
-    late = [each for match in matches for each in match.late()]
+    unmet = gaps.total() - gaps[1]
+    more = unmet - gaps[2]
+    most = sum(count * (gap - 3) for gap, count in gaps.items() if gap > 2)
+    bits += (
+        max(_row((gaps[1], unmet), MET), RARE * unmet)
+        + max(_row((gaps[2], more), MET), RARE * more)
+        + _row((more, most), (1.0, 1.0))
+        + _row((sum(map(len, matches)), extra), MET))
+    if bits > least:
+        return bits
     # If slots are so near to each other, all runs come before their slot.
-    if cron.spacing <= SKEW:
-        late = [each + SKEW for each in late]
-    return _lateness(late)
+    skew = SKEW if cron.spacing <= SKEW else 0
+    return bits + _lateness([
+        late + skew for match in matches for late in match.values()])
 
 
-def every_of(scope: History, after: str) -> Every:
-    """The timer that fits a host best."""
-    return Every(max(sorted(_rests(scope, after))[
-        (len(scope) - 1) // 2], 1.0), after)
-
-
-def every_bits(every: Every, scopes: Sequence[History]) -> float:
-    """The length of runs that a timer starts.
+def every_bits(
+    after: str, scopes: Sequence[History]
+) -> tuple[float, Every]:
+    """The length of runs that the best timer starts, and that timer.
 
     A rest is coded as its difference from the period.  One that is far off,
     after an outage, is coded as chance.
+
+    :param after: what it is measured from; see `Every`.
     """
-    late = [
-        math.floor(rest - every.period)
-        for scope in scopes for rest in _rests(scope, every.after)
-        if abs(rest - every.period) < every.period / 2]
-    off = sum(map(len, scopes)) - len(scopes) - len(late)
-    return every.bits + _lateness(late) + _binary(len(late), off) + _chance(
-        off, sum(scope.span for scope in scopes))
-
-
-def _rests(scope: History, after: str) -> list[float]:
-    """From each completion to the next start, or from start to start."""
-    begins = scope.ends if after == "completion" else scope.starts
-    return list(map(operator.sub, scope.starts[1:], begins))
+    rests = [list(map(
+        operator.sub, scope.starts[1:],
+        scope.ends if after == "completion" else scope.starts))
+        for scope in scopes]
+    busiest = max(map(sorted, rests), key=len)
+    every = Every(max(busiest[len(busiest) // 2], 1.0), after)
+    late = [math.floor(rest - every.period) for rest in chain(*rests)
+            if abs(rest - every.period) < every.period / 2]
+    off = sum(map(len, rests)) - len(late)
+    return every.bits + _lateness(late) + _row((len(late), off), MET) + (
+        chance_bits(off, sum(
+            scope.starts[-1] - scope.starts[0] for scope in scopes))), every
 
 
 def _lateness(late: Sequence[int]) -> float:
     """The length of some numbers: the octave of each, and its place there."""
     octaves = Counter(map(int.bit_length, late))
-    return _adaptive(octaves.values(), OCTAVES) + sum(
+    counts = [octaves[octave] for octave in range(OCTAVES)]
+    return _row(counts, OCTAVES * [EITHER]) + sum(
         count * (octave - 1) for octave, count in octaves.items() if octave
     ) + EARLY * sum(map((0).__gt__, late))
 
 
-def hosts_bits(hosts: Sequence[int]) -> float:
+def hosts_bits(hosts: Sequence[str]) -> float:
     """What it takes to say which run was on which host."""
-    known = len(set(hosts))
-    if known < 2:
-        return 0.0
     changes = sum(a != b for a, b in pairwise(hosts))
-    return _binary(len(hosts) - changes, changes, 0.5, 0.5) + (
-        changes * math.log2(known - 1))
+    return _row((len(hosts) - changes, changes), (EITHER, EITHER)) + (
+        changes * math.log2(max(len(set(hosts)) - 1, 1)))
 
 
-def _binary(
-    yes: int, no: int, alpha: float = MET, beta: float = UNMET
-) -> float:
-    """The length of a row of two symbols, coded adaptively."""
-    return (
-        _log_gamma(yes + no, alpha + beta) - _log_gamma(yes, alpha)
-        - _log_gamma(no, beta)) / math.log(2)
+def _row(counts: Sequence[int], expected: Iterable[float]) -> float:
+    """The length of a row of symbols, coded adaptively.
 
-
-def _adaptive(counts: Iterable[int], symbols: int) -> float:
-    """The length of a row of symbols, coded adaptively."""
-    counts = list(counts)
-    return (
-        _log_gamma(sum(counts), 0.5 * symbols)
-        - sum(_log_gamma(count, 0.5) for count in counts)) / math.log(2)
+    :param counts: of each symbol, and how often each is expected before.
+    """
+    expected = list(expected)
+    return (_log_gamma(sum(counts), sum(expected)) - sum(
+        map(_log_gamma, counts, expected))) / math.log(2)
 
 
 def _log_gamma(count: int, prior: float) -> float:
-    return math.lgamma(count + prior) - math.lgamma(prior)
+    return math.lgamma(count + prior) - math.lgamma(prior) if count else 0.0

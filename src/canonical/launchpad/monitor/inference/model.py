@@ -6,35 +6,62 @@ usual its numbers, the fewer bits it takes.
 
 from __future__ import annotations
 
+import bisect
+import datetime
 import functools
 import itertools
 import math
+import re
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from canonical.launchpad.monitor.inference.zones import DAY
-from canonical.launchpad.monitor.inference.zones import Clock
-from canonical.launchpad.monitor.inference.zones import day_of_month
+from canonical.config.durations import rounded_text
+from canonical.launchpad.monitor.matching import slot_numbers
 
 
 __all__ = [
-    "HOURS",
-    "MINUTES",
+    "DAY",
+    "HOUR",
     "MONTH",
+    "SKEW",
     "WEEKDAYS",
+    "ZONES",
     "Cron",
     "Every",
+    "changes",
+    "day_of_month",
+    "local",
 ]
 
 
+# In seconds, as all times here.
+DAY = 86400
+HOUR = 3600
+
+# By how much the clock of a host may be behind, as `Case` has it.
+SKEW = 60
+
 MINUTES = tuple(range(60))
 HOURS = tuple(range(24))
-WEEKDAYS = tuple(range(7))
 MONTH = tuple(range(1, 32))
+WEEKDAYS = tuple(range(7))
 
 # A slot is at most so many days before the next: two months of which the
 # first has no such day.
 BACK = 62
+
+# The best known zone of each kind of change, the best known first.
+ZONES = (
+    "Europe/London", "America/New_York", "Europe/Berlin",
+    "America/Los_Angeles", "America/Chicago", "Australia/Sydney",
+    "Europe/Athens", "America/Denver", "America/Sao_Paulo",
+    "Pacific/Auckland", "America/Halifax", "Australia/Adelaide",
+    "America/Santiago", "Asia/Jerusalem", "Africa/Cairo", "America/Havana",
+)
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class Cron(NamedTuple):
@@ -50,12 +77,15 @@ class Cron(NamedTuple):
     weekdays: tuple[int, ...] = WEEKDAYS
     timezone: str = "UTC"
 
+    def __str__(self) -> str:
+        return self.text + (
+            "" if self.timezone == "UTC" else f" in {self.timezone}")
+
     @property
     def text(self) -> str:
         return (
             f"{_field(self.minutes, MINUTES)} {_field(self.hours, HOURS)}"
-            f" {_field(self.days, MONTH)} *"
-            f" {_field(self.weekdays, WEEKDAYS)}")
+            f" {_field(self.days, MONTH)} * {_field(self.weekdays, WEEKDAYS)}")
 
     @property
     def bits(self) -> float:
@@ -64,54 +94,37 @@ class Cron(NamedTuple):
 
     @property
     def spacing(self) -> float:
-        """The seconds between slots that follow each other on a usual day."""
-        times = _times(self.minutes, self.hours)[0]
-        if len(times) > 1:
-            return float(min(b - a for a, b in itertools.pairwise(times)))
-        return 30.0 * DAY / len(self.days) if self.days != MONTH else (
-            float(DAY) if len(self.weekdays) > 1 else 7.0 * DAY)
+        """The least number of seconds between slots."""
+        if len(self.hours) * len(self.minutes) > 1:
+            times = [60 * hour + minute
+                     for hour in self.hours for minute in self.minutes]
+            return 60.0 * min(b - a for a, b in itertools.pairwise(times))
+        if self.days != MONTH:
+            return 30.0 * DAY / len(self.days)
+        return DAY * min(
+            7.0 if a == b else (b - a) % 7 for a, b in zip(
+                self.weekdays, self.weekdays[1:] + self.weekdays[:1],
+                strict=True))
 
-    def runs_every_hour(self) -> bool:
-        return self[1:4] == (HOURS, MONTH, WEEKDAYS)
+    def slots(self, first: int, until: int) -> list[int]:
+        """The slots from that of a first run until a time, in seconds.
 
-    def matched(self, clock: Clock) -> Match:
-        """For each run the number of its slot.
-
-        A run belongs to the last slot that is not later than its start plus
-        the skew.  The first run of each slot meets it.
+        :param first: what the clock showed at its start; likewise `until`.
         """
-        times, upto = _times(self.minutes, self.hours)
-        first = clock.days[0] - BACK
-        there, before, days = _days(
-            self.days, self.weekdays, first, clock.days[-1] + 2)
-        each = len(times)
-        numbers = [
-            each * before[day - first] + there[day - first] * upto[minute]
-            for day, minute in zip(clock.days, clock.minutes, strict=True)]
-        return Match(
-            dict(zip(reversed(numbers), reversed(clock.seconds), strict=True)),
-            times, days)
+        slots = _slots(*self[:4], first // DAY, (until + SKEW) // DAY)
+        return slots[bisect.bisect_right(slots, first + SKEW) - 1:
+                     bisect.bisect_right(slots, until + SKEW)]
 
+    def met(self, seconds: Sequence[int]) -> dict[int, int]:
+        """The numbers of the slots that are met, and how late, in seconds.
 
-class Match(NamedTuple):
-    """The slots that are met.
-
-    :ivar first: the number of each, and when its first run started.
-    :ivar times: the slots of a day, in seconds; `days` are those with slots.
-    """
-
-    first: dict[int, int]
-    times: Sequence[int]
-    days: Sequence[int]
-
-    def late(self) -> list[int]:
-        """How late the first run of each slot is, in seconds."""
-        _, times, days = self
-        each = len(times)
-        return [
-            second - DAY * days[(number - 1) // each]
-            - times[(number - 1) % each]
-            for number, second in self.first.items()]
+        :param seconds: what the clock showed at each start.
+        """
+        slots = self.slots(seconds[0], max(seconds))
+        return {
+            number: start - slots[number - 1] for number, start in zip(
+                reversed(slot_numbers(slots, seconds, SKEW)),
+                reversed(seconds), strict=True)}
 
 
 class Every(NamedTuple):
@@ -124,34 +137,35 @@ class Every(NamedTuple):
     period: float
     after: str
 
+    def __str__(self) -> str:
+        period = rounded_text(datetime.timedelta(seconds=self.period))
+        return f"every {period}"
+
     @property
     def bits(self) -> float:
         return 6 + math.log2(max(self.period, 2))
 
 
-@functools.lru_cache(1000)
-def _times(
-    minutes: tuple[int, ...], hours: tuple[int, ...]
-) -> tuple[list[int], list[int]]:
-    """The slots of a day in seconds, and how many there are to each minute."""
-    times = [60 * hour + minute for hour in hours for minute in minutes]
-    there = set(times)
-    return [60 * time for time in times], list(itertools.accumulate(
-        map(there.__contains__, range(1440))))
+def day_of_month(day: int) -> int:
+    """That of a day since 1 January 1970."""
+    return datetime.date.fromordinal(EPOCH.toordinal() + day).day
 
 
-@functools.lru_cache(1000)
-def _days(
-    days: tuple[int, ...], weekdays: tuple[int, ...], first: int, end: int
-) -> tuple[list[bool], list[int], list[int]]:
-    """Which days have slots, how many such days are before each, and they."""
-    # 1 January 1970 was a Thursday.
+@functools.lru_cache(4)
+def _slots(
+    minutes: tuple[int, ...], hours: tuple[int, ...], days: tuple[int, ...],
+    weekdays: tuple[int, ...], first: int, last: int
+) -> list[int]:
+    """From the last slot before a day to those of another, on the clock."""
     there = [
-        (day + 4) % 7 in weekdays and (
-            days == MONTH or day_of_month(day) in days)
-        for day in range(first, end)]
-    return there, list(itertools.accumulate(there, initial=0)), list(
-        itertools.compress(range(first, end), there))
+        day for day in range(first - BACK, last + 1)
+        # 1 January 1970 was a Thursday.
+        if (day + 4) % 7 in weekdays and (
+            days == MONTH or day_of_month(day) in days)]
+    times = [3600 * hour + 60 * minute for hour in hours for minute in minutes]
+    return [DAY * day + time
+            for day in there[bisect.bisect_left(there, first) - 1:]
+            for time in times]
 
 
 @functools.lru_cache(10_000)
@@ -162,23 +176,17 @@ def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
     first, last = values[0], values[-1]
     steps = {b - a for a, b in itertools.pairwise(values)}
     step = steps.pop() if len(steps) == 1 else 0
-    if step > 1 and last + step > whole[-1]:
-        if first == whole[0] and (
-                len(values) > 2 or len(whole) == step * len(values)):
-            return f"*/{step}"
-        if len(values) > 2 and first < whole[0] + step:
-            return f"{first}-{whole[-1]}/{step}"
+    if step > 1 and first == whole[0] and last + step > whole[-1] and (
+            len(values) > 2 or len(whole) == step * len(values)):
+        return f"*/{step}"
     if step > 1 and len(values) > 3:
         return f"{first}-{last}/{step}"
-    parts: list[list[int]] = []
-    for value in values:
-        if parts and value == parts[-1][-1] + 1:
-            parts[-1].append(value)
-        else:
-            parts.append([value])
+    parts = [
+        [str(value) for _, value in part] for _, part in itertools.groupby(
+            enumerate(values), lambda pair: pair[1] - pair[0])]
     return ",".join(
-        f"{part[0]}-{part[-1]}" if len(part) > 2
-        else ",".join(map(str, part)) for part in parts)
+        f"{part[0]}-{part[-1]}" if len(part) > 2 else ",".join(part)
+        for part in parts)
 
 
 @functools.lru_cache(10_000)
@@ -187,17 +195,37 @@ def _bits(values: tuple[int, ...], whole: tuple[int, ...]) -> float:
     text = _field(values, whole)
     if text == "*":
         return 1.0
-    if text.startswith("*/"):
-        return 3.0 if len(whole) % int(text[2:]) == 0 else 6.0
-    if text == "1-5":
+    if text.startswith("*/") or text == "1-5":
         return 3.0
-    return 2.0 + sum(
-        1.0 + _number_bits(int(number), whole)
-        for part in text.replace("/", ",").split(",")
-        for number in part.split("-"))
+    bits = 2.0
+    for number in map(int, re.findall(r"\d+", text)):
+        bits += 1.0 + (
+            math.log2(len(whole)) if whole is not MINUTES or number % 5
+            else 1.0 if number == 0 else 2.5 if number % 15 == 0 else 4.0)
+    return bits
 
 
-def _number_bits(number: int, whole: tuple[int, ...]) -> float:
-    if whole is MINUTES and number % 5 == 0:
-        return 1.0 if number == 0 else 2.5 if number % 15 == 0 else 4.0
-    return math.log2(len(whole))
+def local(timezone: str, times: Iterable[float]) -> list[int]:
+    """What the clock of a zone showed at some times, since it showed 1970."""
+    if timezone == "UTC":
+        return list(map(int, times))
+    return [int(time) + _offset(timezone, time // HOUR) for time in times]
+
+
+def changes(timezone: str, since: float, until: float) -> list[int]:
+    """When the clocks of a zone moved."""
+    return [
+        HOUR * hour for day in range(int(since // DAY), int(until // DAY) + 1)
+        if _offset(timezone, 24 * day) != _offset(timezone, 24 * day + 24)
+        for hour in range(24 * day + 1, 24 * day + 25)
+        if _offset(timezone, hour) != _offset(timezone, hour - 1)
+        and since < HOUR * hour < until]
+
+
+@functools.lru_cache(200_000)
+def _offset(timezone: str, hour: float) -> int:
+    """How far a clock is ahead of UTC in an hour since 1970."""
+    ahead = (EPOCH + datetime.timedelta(hours=hour)).astimezone(
+        ZoneInfo(timezone)).utcoffset()
+    assert ahead is not None
+    return round(ahead.total_seconds())

@@ -9,10 +9,10 @@ from hypothesis import strategies
 
 from canonical.launchpad.monitor.inference.model import HOURS
 from canonical.launchpad.monitor.inference.model import MONTH
+from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import WEEKDAYS
 from canonical.launchpad.monitor.inference.model import Cron
-from canonical.launchpad.monitor.inference.zones import SKEW
-from canonical.launchpad.monitor.inference.zones import clock
+from canonical.launchpad.monitor.inference.model import local
 from canonical.launchpad.monitor.matching import slot_numbers
 from canonical.launchpad.monitor.schedule import slots_of_period
 
@@ -42,9 +42,8 @@ class TestMatching(unittest.TestCase):
         first = {}
         for number, start in zip(numbers, starts, strict=True):
             first.setdefault(number, start - slots[number - 1])
-        match = cron.matched(clock(timezone, starts))
-        self.assertEqual(list(first.values())[::-1], match.late())
-        between = min(match.first) - numbers[0]
+        met = cron.met(local(timezone, starts))
+        self.assertEqual(list(first.values())[::-1], list(met.values()))
+        between = min(met) - numbers[0]
         self.assertEqual(
-            sorted(first),
-            [number - between for number in sorted(match.first)])
+            sorted(first), [number - between for number in sorted(met)])

@@ -8,12 +8,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import textwrap
 import threading
 import unittest
 from pathlib import Path
 
 from canonical.config import ConfigError
+from canonical.launchpad.command.parser import parse
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.webapp.access import Access
@@ -359,6 +362,32 @@ class TestNginx(CommandTestCase):
             self.port, password="secret", Accept_Encoding="gzip",
             If_None_Match=response.headers["ETag"])
         self.assertEqual(304, response.status)
+
+
+@unittest.skipUnless(
+    shutil.which("systemd-analyze"), "systemd-analyze of systemd is needed")
+class TestUnit(unittest.TestCase):
+    """The unit of the manual."""
+
+    # What checks it is not there without "make test-engines".
+    level = 2
+
+    def test_systemd_finds_nothing_wrong_with_it(self):
+        manual = (CHECKOUT / "doctests" / "66-pages.rst").read_text()
+        (unit,) = re.findall(
+            r"^    \[Unit\]\n(?:    .*\n|\n)+", manual, re.MULTILINE)
+        program, arguments = re.search(
+            r"^    ExecStart=(\S+) (.*)$", unit, re.MULTILINE).groups()
+        self.assertEqual("serve", parse(arguments.split()).command.function)
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "scriptactivity.service")
+            path.write_text(
+                textwrap.dedent(unit).replace(program, sys.executable))
+            process = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", path], text=True,
+                capture_output=True, check=False)
+        # It only warns of what it ignores.
+        self.assertEqual((0, ""), (process.returncode, process.stderr))
 
 
 class TestFactory(CommandTestCase):
