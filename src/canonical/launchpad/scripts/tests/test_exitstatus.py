@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 import psycopg2
 
@@ -10,7 +11,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.exitstatus import failure_status
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
-from canonical.testing.children import start_python
+from canonical.testing.children import python_path
 
 
 class TestEnding(ScriptTestCase):
@@ -73,12 +74,14 @@ class TestEnding(ScriptTestCase):
                 print("done", flush=True)
             """, call=self.call)
         with open("/dev/full", "wb") as full:
-            process = start_python(
-                [self.path], stdout=full, stderr=subprocess.PIPE, text=True)
-            _, err = process.communicate()
-        self.assertEqual(1, process.returncode)
-        self.assertTrue(
-            err.endswith("\nOSError: [Errno 28] No space left on device\n"))
+            # Only a process of its own has the end of an interpreter.
+            process = subprocess.run(
+                [sys.executable, self.path], stdout=full, text=True,
+                env=dict(os.environ, PYTHONPATH=python_path()),
+                stderr=subprocess.PIPE, check=False)
+        self.assertEqual(1, process.returncode, process.stderr)
+        self.assertTrue(process.stderr.endswith(
+            "\nOSError: [Errno 28] No space left on device\n"))
 
     def test_sys_exit_without_a_failure(self):
         for call in "sys.exit()", "sys.exit(0)", "raise SystemExit":
