@@ -215,8 +215,8 @@ class TestNames(TimelineTestCase):
             self.run_at(0, name=name)
         self.fail_at(0, name="g")
         for known, others in (
-            ("", "abcdefg"), ("c", "abdefg"), ("fb", "acdeg"), ("xbB", "acdefg"),
-            ("gfedcba", ""),
+            ("", "abcdefg"), ("c", "abdefg"), ("fb", "acdeg"),
+            ("xbB", "acdefg"), ("gfedcba", ""),
         ):
             self.assertEqual(list(others), self.set.getOtherNames(known))
 
