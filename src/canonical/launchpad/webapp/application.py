@@ -78,6 +78,7 @@ def app_factory(global_config: dict[str, str], **settings: str) -> Any:
     zstorm = queryUtility(IZStorm)
     if zstorm is None or "main" not in zstorm.get_default_uris():
         initZopeless()
+    compile_templates()
     rules = settings.get("expectations")
     return make_application(
         Path(rules) if rules else rules_file(), configured_access(), refresh)
@@ -119,7 +120,6 @@ def make_application(
     :param refresh: how many seconds an assessment is used.
     :param now: the clock; by default that of the system.
     """
-    compile_templates()
     settings = {"scriptactivity.instance": instance_name()}
     with Configurator(settings=settings) as configurator:
         keeper = Keeper(rules, clock_skew(), refresh, now)
