@@ -360,9 +360,10 @@ def fleets(draw):
                 seen.append((name, host, chance.randrange(240, 400)))
                 if chance.random() < 0.5:
                     seen.append((name, host, -60))
+    # A replay that begins in a pause begins before it, but a check does not.
     pauses = [
         (name, begin, begin + chance.randrange(1, 60)) for name in rules
-        for begin in [chance.randrange(240, 420)] if chance.random() < 0.2]
+        for begin in [chance.randrange(241, 420)] if chance.random() < 0.2]
     return rules, runs, attempts, pauses, seen
 
 
