@@ -18,19 +18,18 @@ from collections.abc import Sequence
 
 from canonical.config.durations import rounded_text
 from canonical.launchpad.monitor.inference.history import History
-from canonical.launchpad.monitor.inference.model import BACK
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import changes
+from canonical.launchpad.monitor.inference.model import local
 from canonical.launchpad.monitor.matching import slot_numbers
-from canonical.launchpad.monitor.schedule import slots_of_period
 from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
-    "LISTED",
+    "RUNS",
     "allowed_by_cron",
     "allowed_by_timer",
     "span",
@@ -74,9 +73,6 @@ LEAST_MET = 0.6
 LONGEST = 0.2
 
 
-# So many changes of clocks, or alerts, are listed.
-LISTED = 3
-
 # How many seconds slots waited for a run, how many slots were silent until
 # then, and the slots that waited.
 Wait = tuple[float, float, Sequence[float]]
@@ -94,21 +90,24 @@ def allowed_by_cron(
     waits: list[list[Wait]] = []
     ends: list[dict[float, float]] = []
     extras: list[list[float]] = []
+    last, = local(cron.timezone, [until])
     for scope in scopes:
-        slots = _slots(cron, scope.starts[0], until)
+        starts = local(cron.timezone, scope.starts)
+        slots = cron.slots(starts[0], last)
         met = [slots[number - 1] for number in slot_numbers(
-            slots, scope.starts, SKEW)]
+            slots, starts, SKEW)]
         drift = max(drift, _drift(
-            list(map(operator.sub, scope.starts, met)), spacing), key=abs)
+            list(map(operator.sub, starts, met)), spacing), key=abs)
         ends.append(dict.fromkeys(slots, math.inf))
         extras.append([])
-        for slot, end in zip(met, scope.ends, strict=True):
+        for slot, end in zip(
+                met, local(cron.timezone, scope.ends), strict=True):
             if ends[-1][slot] < math.inf:
                 extras[-1].append(slot)
             ends[-1][slot] = min(ends[-1][slot], end)
         waits.append(list(_waits(ends[-1], spacing)))
     grace, worst, outages = _grace(
-        list(itertools.chain(*waits)), spacing, _years(scopes, until))
+        list(itertools.chain(*waits)), spacing, scopes, until)
     if outages is not None:
         # Six slots are silent with the slot that was met last, or six days.
         grace = min(grace, max(ROUNDING * worst, min((
@@ -123,7 +122,7 @@ def allowed_by_cron(
         for own, each in zip(waits, ends, strict=True))
     count, extra = sum(map(len, scopes)), sum(map(len, extras))
     due = [end < math.inf for each in ends for slot, end in each.items()
-           if slot + grace <= until]
+           if slot + grace <= last]
     if extra > BESIDE * count or sum(due) < LEAST_MET * len(due):
         return {}, [
             f"no schedule fits: with the nearest, {cron}, {extra} of {count}"
@@ -134,8 +133,8 @@ def allowed_by_cron(
         f"schedule: {sum(due)} of {counted(len(due), 'slot')} have a run,"
         f" {span(scopes)}"
         + (f"; {counted(extra, 'extra run')}" if extra else ""),
-        f"timezone: starts moved with the clocks of {cron.timezone}, at"
-        f" {' and '.join(map(when, moved[:LISTED]))}" if moved else
+        f"timezone: starts moved with the clocks of {cron.timezone}, first at"
+        f" {when(moved[0])}" if moved else
         f"timezone: {cron.timezone} is assumed, since starts moved with no"
         " clocks",
         f"grace: the latest completion came {words(worst)} after its slot"
@@ -154,16 +153,6 @@ def allowed_by_cron(
         "extra": (_more(max(map(_most, extras))) or "0") if (
             extra <= count / RUNS) else "",
     }, said
-
-
-def _slots(cron: Cron, first: float, until: float) -> list[float]:
-    """The slots from that of the first run on."""
-    since, end = (
-        datetime.datetime.fromtimestamp(at, datetime.UTC)
-        for at in (first - BACK * DAY, until + SKEW))
-    slots = [slot.timestamp() for slot in slots_of_period(
-        cron.text, cron.timezone, since, end)]
-    return slots[max(bisect.bisect_right(slots, first + SKEW) - 1, 0):]
 
 
 def _drift(late: Sequence[float], spacing: float) -> float:
@@ -213,8 +202,7 @@ def allowed_by_timer(
     usual, every = (
         max(sorted(gaps)[len(gaps) * part // 10], 60.0) for part in (5, 9))
     wait, worst, outages = _grace(
-        [(gap, gap // usual, ()) for gap in gaps], usual,
-        _years(scopes, until))
+        [(gap, gap // usual, ()) for gap in gaps], usual, scopes, until)
     if outages is not None:
         wait = min(wait, OUTAGE * usual)
     grace = max(wait - every, every / 4, SKEW)
@@ -245,7 +233,8 @@ def allowed_by_timer(
 
 
 def _grace(
-    waits: Sequence[Wait], period: float, years: float
+    waits: Sequence[Wait], period: float, scopes: Sequence[History],
+    until: float,
 ) -> tuple[float, float, int | None]:
     """How long to wait, the longest wait that was normal, and the outages.
 
@@ -255,6 +244,7 @@ def _grace(
 
     :return: no number of outages if they are usual.
     """
+    years = sum(until - scope.starts[0] for scope in scopes) / YEAR
     long = sorted((
         seconds for seconds, silent, _ in waits if silent > OUTAGE),
         reverse=True)
@@ -272,10 +262,6 @@ def _grace(
     return worst + sum(min(each, period / 2) for each in (
         WIDER * worst, FEW / max(len(waits), 1) * worst, drift)), worst, (
             len(long) if len(long) <= most else None)
-
-
-def _years(scopes: Sequence[History], until: float) -> float:
-    return sum(until - scope.starts[0] for scope in scopes) / YEAR
 
 
 def _most(times: Sequence[float]) -> int:

@@ -22,7 +22,6 @@ from canonical.launchpad.monitor.matching import slot_numbers
 
 
 __all__ = [
-    "BACK",
     "DAY",
     "HOUR",
     "MONTH",
@@ -107,13 +106,21 @@ class Cron(NamedTuple):
                 self.weekdays, self.weekdays[1:] + self.weekdays[:1],
                 strict=True))
 
+    def slots(self, first: int, until: int) -> list[int]:
+        """The slots from that of a first run until a time, in seconds.
+
+        :param first: what the clock showed at its start; likewise `until`.
+        """
+        slots = _slots(*self[:4], first // DAY, (until + SKEW) // DAY)
+        return slots[bisect.bisect_right(slots, first + SKEW) - 1:
+                     bisect.bisect_right(slots, until + SKEW)]
+
     def met(self, seconds: Sequence[int]) -> dict[int, int]:
         """The numbers of the slots that are met, and how late, in seconds.
 
         :param seconds: what the clock showed at each start.
         """
-        slots = _slots(
-            *self[:4], seconds[0] // DAY, (max(seconds) + SKEW) // DAY)
+        slots = self.slots(seconds[0], max(seconds))
         return {
             number: start - slots[number - 1] for number, start in zip(
                 reversed(slot_numbers(slots, seconds, SKEW)),
@@ -169,12 +176,9 @@ def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
     first, last = values[0], values[-1]
     steps = {b - a for a, b in itertools.pairwise(values)}
     step = steps.pop() if len(steps) == 1 else 0
-    if step > 1 and last + step > whole[-1]:
-        if first == whole[0] and (
-                len(values) > 2 or len(whole) == step * len(values)):
-            return f"*/{step}"
-        if len(values) > 2 and first < whole[0] + step:
-            return f"{first}-{whole[-1]}/{step}"
+    if step > 1 and first == whole[0] and last + step > whole[-1] and (
+            len(values) > 2 or len(whole) == step * len(values)):
+        return f"*/{step}"
     if step > 1 and len(values) > 3:
         return f"{first}-{last}/{step}"
     parts = [

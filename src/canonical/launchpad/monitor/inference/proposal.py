@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import bisect
 import datetime
+import itertools
+import math
 import operator
 import statistics
 from collections import Counter
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import Incident
-from canonical.launchpad.monitor.inference.allowances import LISTED
+from canonical.launchpad.monitor.inference.allowances import RUNS
 from canonical.launchpad.monitor.inference.allowances import allowed_by_cron
 from canonical.launchpad.monitor.inference.allowances import allowed_by_timer
 from canonical.launchpad.monitor.inference.allowances import when
@@ -28,6 +29,8 @@ from canonical.launchpad.monitor.inference.likelihood import hosts_bits
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import HOUR
 from canonical.launchpad.monitor.inference.model import Cron
+from canonical.launchpad.monitor.inference.search import FEWEST
+from canonical.launchpad.monitor.inference.search import Found
 from canonical.launchpad.monitor.inference.search import best
 from canonical.launchpad.monitor.inference.search import explained
 from canonical.launchpad.monitor.matching import Case
@@ -42,8 +45,6 @@ __all__ = [
 ]
 
 
-FEWEST_RUNS = 5
-
 # A schedule is looked for in the last runs only, for the sake of time.
 LEARNED = 20_000
 
@@ -57,6 +58,10 @@ END = 0.9
 # In so short a history, a silence of so many slots at its end may be a rest.
 SHORT = 7 * DAY
 SILENT = 1.5
+
+
+# So many alerts are listed.
+LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,10 @@ def suggest_expectation(
     :param timezone: where the history does not show the zone.
     """
     history = runs if isinstance(runs, History) else History(runs)
-    said: list[str] = []
-    if len(history) < FEWEST_RUNS:
-        return _too_few(history, said)
+    if len(history) < FEWEST:
+        return Suggestion({}, (
+            f"{counted(len(history), 'run')}: too few to infer a rule from;"
+            f" it needs {FEWEST}",))
     last = history[-LEARNED:]
     hosts, scopes = _hosts(last), [last]
     found = best(scopes, timezone)
@@ -102,61 +108,62 @@ def suggest_expectation(
         else:
             hosts = []
     found = explained(scopes, timezone, found)
+    said: list[str] = []
     if found.before is not None:
         days = round((found.changed - history.starts[0]) / DAY)
         said.append(
             f"schedule changed from {found.before} at {when(found.changed)};"
             f" {days}d of earlier runs ignored")
-        history = history[bisect.bisect_left(history.starts, found.changed):]
+        history = history.between(found.changed, float("inf"))
         last = history[-LEARNED:]
         scopes = [last.on(host) for host in hosts] or [last]
-        if len(history) < FEWEST_RUNS:
-            return _too_few(history, said)
-    until = at.timestamp()
-    model, count = found.model, len(last)
-    regular = found.bits < sum(
-        chance_bits(len(scope), scope.starts[-1] - scope.starts[0])
-        for scope in scopes) - max(10.0, count / 2)
-    attributes: dict[str, str] = {}
-    if not regular:
-        said.append(
-            f"no schedule fits: {counted(count, 'run')} are described hardly"
-            f" better by {model} than by chance")
-    elif isinstance(model, Cron):
-        ended = max(last.ends)
-        if last.starts[0] + SHORT > ended and until - ended > max(
-                SILENT * model.spacing, HOUR):
-            return Suggestion({}, (*said, (
-                f"no rule can be inferred: it ran from {when(last.starts[0])}"
-                f" to {when(ended)}, and has not since then")))
-        attributes, more = allowed_by_cron(model, scopes, until)
-        said += more
-    if not attributes:
-        attributes, more = allowed_by_timer(
-            scopes, until, regular and not isinstance(model, Cron))
-        said += more
+    attributes, why = _allowed(found, last, scopes, at.timestamp())
+    said += why
     if not attributes:
         return Suggestion({}, tuple(said))
     if len(names := sorted(set(last.hosts))) > 1:
         said.append("hosts: it ran on each of " + ", ".join(hosts) if hosts
                     else "hosts: any will do; it ran on " + ", ".join(names))
-    usual = statistics.median(map(operator.sub, last.ends, last.starts))
-    said.append(
-        f"average: learned from the runs before; usually {words(usual)}")
-    attributes |= {"hosts": " ".join(hosts), "average": "learned"}
+    attributes["hosts"] = " ".join(hosts)
+    attributes["average"], evidence = _average(scopes)
+    said.append(evidence)
     attributes = {name: text for name, text in attributes.items() if text}
     incidents = tuple(sorted(
         _replayed(attributes, history, hosts, at),
         key=lambda each: each.opened))
     return Suggestion(
-        attributes, (*said, _alerts(incidents)), history.starts[0],
-        incidents)
+        attributes, (*said, _alerts(incidents)), history.starts[0], incidents)
 
 
-def _too_few(history: History, said: Sequence[str]) -> Suggestion:
-    return Suggestion({}, (*said, (
-        f"{counted(len(history), 'run')}: too few to infer a rule from;"
-        f" it needs {FEWEST_RUNS}")))
+def _allowed(
+    found: Found, last: History, scopes: Sequence[History], until: float
+) -> tuple[dict[str, str], list[str]]:
+    """What the model, or else the time between completions, asks for.
+
+    :return: attributes, unless there is no rule; and the evidence.
+    """
+    said = []
+    model, count = found.model, len(last)
+    regular = found.bits < sum(
+        chance_bits(len(scope), scope.starts[-1] - scope.starts[0])
+        for scope in scopes) - max(10.0, count / 2)
+    if not regular:
+        said = [
+            f"no schedule fits: {counted(count, 'run')} are described hardly"
+            f" better by {model} than by chance"]
+    elif isinstance(model, Cron):
+        first, ended = last.starts[0], max(last.ends)
+        if ended - first < SHORT and until - ended > max(
+                SILENT * model.spacing, HOUR):
+            return {}, [
+                f"no rule can be inferred: it ran from {when(first)} to"
+                f" {when(ended)}, and has not since then"]
+        attributes, said = allowed_by_cron(model, scopes, until)
+        if attributes:
+            return attributes, said
+    attributes, why = allowed_by_timer(
+        scopes, until, regular and not isinstance(model, Cron))
+    return attributes, [*said, *why]
 
 
 def _hosts(history: History) -> list[str]:
@@ -170,6 +177,31 @@ def _hosts(history: History) -> list[str]:
     # A rule cannot list names with spaces.
     return found if len(found) > 1 and not any(
         host.split()[1:] for host in found) else []
+
+
+def _average(scopes: Sequence[History]) -> tuple[str, str]:
+    """A band for the average runtime, and the evidence for it.
+
+    It is wide enough for averages that vary as these did, and not for twice
+    the usual runtime, unless they came near to that.
+    """
+    if min(map(len, scopes)) < RUNS:
+        return "", f"average: unknown, with fewer than {RUNS} runs"
+    means: list[float] = []
+    logs: list[float] = []
+    for scope in scopes:
+        took = list(map(operator.sub, scope.ends, scope.starts))
+        sums = list(itertools.accumulate(took, initial=0.0))
+        means += [(b - a) / RUNS for a, b in zip(
+            sums, sums[RUNS:], strict=False)]
+        logs += [math.log(max(each, 1e-3)) for each in took]
+    # The ratio by which an average varies, three times.
+    ratio = 1.2 * math.exp(min(
+        3 * statistics.pstdev(logs) / math.sqrt(RUNS), 1.0))
+    low, high = min(means), max(means)
+    return f"{words(low / ratio)}..{words(high * ratio)}", (
+        f"average: the average of {RUNS} runs was from {words(low)} to"
+        f" {words(high)}")
 
 
 def _replayed(

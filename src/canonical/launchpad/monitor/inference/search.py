@@ -5,28 +5,55 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from canonical.launchpad.monitor.inference.candidates import STEPS
-from canonical.launchpad.monitor.inference.candidates import candidates
 from canonical.launchpad.monitor.inference.history import History
 from canonical.launchpad.monitor.inference.likelihood import cron_bits
 from canonical.launchpad.monitor.inference.likelihood import every_bits
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import HOUR
+from canonical.launchpad.monitor.inference.model import MONTH
+from canonical.launchpad.monitor.inference.model import SKEW
+from canonical.launchpad.monitor.inference.model import WEEKDAYS
 from canonical.launchpad.monitor.inference.model import ZONES
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
 from canonical.launchpad.monitor.inference.model import changes
+from canonical.launchpad.monitor.inference.model import day_of_month
 from canonical.launchpad.monitor.inference.model import local
 
 
 __all__ = [
+    "FEWEST",
+    "Found",
     "best",
     "explained",
 ]
 
+
+# The steps that divide an hour or a day, in seconds.
+STEPS = [60 * minutes for minutes in range(1, 1441) if 60 % minutes == 0 or (
+    minutes % 60 == 1440 % minutes == 0)]
+
+# Steps are tried from this part of the median gap to this multiple.
+NEAR = 0.45, 1.8
+
+# So many anchors of each step are compared in full.
+ANCHORS = 2
+
+# An anchor is rounded down to these, in minutes.
+ROUND = (1, 5, 15, 30, 60)
+
+# The bits of the place in a lateness of so many minutes.
+LATE = [math.log2(1 + 60 * minutes) for minutes in range(1440)]
+
+# Days of rest are believed if they came back over this time; days of the month
+# over three months.
+FORTNIGHT = 14 * DAY
+MONTHS = 90 * DAY
 
 # What a change of schedule has to save, in bits, beside one each time that the
 # number of runs doubles, and one for each run of the shorter part.
@@ -48,8 +75,8 @@ TRIED = 3
 # see Kolmogorov, "Sulla determinazione empirica di una legge" (1933).
 PEAK = 1.07
 
-# A part of a history needs so many runs to show a schedule.
-FEWEST = 3
+# A history, or a part of one, needs so many runs to show a schedule.
+FEWEST = 5
 
 
 class Found(NamedTuple):
@@ -65,53 +92,46 @@ class Found(NamedTuple):
     before: Cron | Every | None = None
 
 
+def explained(
+    scopes: Sequence[History], timezone: str, found: Found
+) -> Found:
+    """What takes the least bits, in any zone, since the last change.
+
+    :param found: the best in the time zone that is assumed.
+    """
+    other = min(
+        _in_zones(scopes, timezone), default=found,
+        key=lambda each: each.bits)
+    return min((
+        _since_change(scopes, timezone, each)
+        for each in dict.fromkeys((found, other))),
+        key=lambda pair: pair[0])[1]
+
+
 def best(
-    scopes: Sequence[History], timezone: str, timers: bool = True,
-    least: float = math.inf
+    scopes: Sequence[History], timezone: str, least: float = math.inf
 ) -> Found:
     """The model that takes the least bits.
 
     :param scopes: the runs on each host, or on all together.
     :param timezone: where cron runs.
-    :param timers: is a timer among them?
     :param least: a model that takes more bits does not matter.
     """
     clocks = [local(timezone, scope.starts) for scope in scopes]
-    found = Found(math.inf, Every(1, "start"))
-    if timers:
-        each = [every_bits(after, scopes) for after in ("start", "completion")]
-        drift = DRIFT_OF_CRON if any(
-            abs(each[0][1].period / step - 1) < 0.002 for step in STEPS
-        ) else DRIFT
-        bits, timer = min(each)
-        found = Found(bits + drift * sum(map(len, scopes)), timer)
-    for cron in set(candidates(max(clocks, key=len), timezone)):
-        least = min(least, found.bits)
-        bits = cron_bits(cron, clocks, least)
+    each = [every_bits(after, scopes) for after in ("start", "completion")]
+    drift = DRIFT_OF_CRON if any(
+        abs(each[0][1].period / step - 1) < 0.002 for step in STEPS) else DRIFT
+    bits, timer = min(each)
+    found = Found(bits + drift * sum(map(len, scopes)), timer)
+    for cron in dict.fromkeys(_crons(max(clocks, key=len), timezone)):
+        bits = cron_bits(cron, clocks, min(least, found.bits))
         if bits < found.bits:
             found = Found(bits, cron)
     return found
 
 
-def explained(
-    scopes: Sequence[History], timezone: str, found: Found
-) -> Found:
-    """What takes the least bits: a timer, or cron in some zone.
-
-    Each with its changes: what looks like a timer may be cron with a schedule
-    that changed.
-
-    :param found: the best in the time zone that is assumed.
-    """
-    models = {found, found if isinstance(found.model, Cron) else best(
-        scopes, timezone, False), *_in_zones(scopes, timezone)}
-    return min((
-        _since_change(scopes, timezone, each) for each in models),
-        key=lambda pair: pair[0])[1]
-
-
-def _in_zones(scopes: Sequence[History], timezone: str) -> list[Found]:
-    """The best model in other zones that the starts may be from, if any.
+def _in_zones(scopes: Sequence[History], timezone: str) -> Iterator[Found]:
+    """The best model in each other zone that the starts may be from.
 
     A zone is tried if its clocks moved within the history, and if fewer times
     of the day remain when the starts are read on them.
@@ -120,24 +140,21 @@ def _in_zones(scopes: Sequence[History], timezone: str) -> list[Found]:
     costs = {
         zone: ZONE_BITS + number / 2 for number, zone in enumerate(ZONES)
         if zone != timezone and changes(zone, starts[0], starts[-1])}
-    spreads = {
-        zone: _spread(starts, zone) + cost for zone, cost in costs.items()}
-    plain = _spread(starts, timezone)
-    zones = [zone for zone in sorted(spreads, key=spreads.__getitem__)
-             if spreads[zone] <= plain][:TRIED]
-    zones += ["UTC"] * (timezone != "UTC")
-    found = [
-        found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
-        for zone in zones for found in [best(scopes, zone, False)]]
-    return sorted(found, key=lambda each: each.bits)[:1]
+    spreads = {zone: _spread(starts, zone) + costs.get(zone, 0)
+               for zone in (timezone, *costs)}
+    zones = sorted(spreads, key=spreads.__getitem__)
+    for zone in zones[:min(zones.index(timezone), TRIED)] + ["UTC"]:
+        if zone != timezone:
+            found = best(scopes, zone)
+            yield found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
 
 
 def _spread(starts: Sequence[float], timezone: str) -> float:
     """The bits of the times of the day, in quarters of an hour."""
     counts = Counter(
         second % DAY // 900 for second in local(timezone, starts))
-    return len(starts) * math.log2(len(starts)) - sum(
-        count * math.log2(count) for count in counts.values())
+    return -sum(count * math.log2(count / len(starts))
+                for count in counts.values())
 
 
 def _since_change(
@@ -146,21 +163,7 @@ def _since_change(
     """The bits of the whole history, and the model since the last change."""
     if isinstance(found.model, Cron):
         timezone = found.model.timezone
-    bits = found.bits
-    while changed := _changed(scopes, timezone, found):
-        saved, found = changed
-        bits -= saved
-        scopes = [part for scope in scopes
-                  if len(part := scope.between(found.changed, math.inf))]
-    return bits, found
-
-
-def _changed(
-    scopes: Sequence[History], timezone: str, found: Found
-) -> tuple[float, Found] | None:
-    """The bits that a change saves at most, and the model since then."""
-    chosen = None
-    saved = CHANGE_BITS + math.log2(sum(map(len, scopes)))
+    whole, last = found.bits, found
     for at in sorted(_places(scopes, timezone)):
         before, after = (
             [part for scope in scopes
@@ -168,18 +171,22 @@ def _changed(
             for span in ((-math.inf, at), (at, math.inf)))
         if not before or not after:
             continue
-        limit = found.bits - saved - min(
+        change = CHANGE_BITS + math.log2(sum(map(len, scopes))) + min(
             sum(map(len, part)) for part in (before, after))
-        later = best(after, timezone, True, limit)
-        if later.bits > limit:
+        later = best(after, timezone, whole - change)
+        if later.bits + change > whole:
             continue
-        limit -= later.bits
-        earlier = best(before, timezone, True, limit)
-        if earlier.bits < limit and earlier.model != later.model:
-            saved += limit - earlier.bits
-            chosen = saved, later._replace(
-                changed=at, before=earlier.model)
-    return chosen
+        earlier = best(before, timezone, whole - change - later.bits)
+        bits = earlier.bits + later.bits + change
+        if bits < whole and earlier.model != later.model:
+            whole = bits
+            last = later._replace(changed=at, before=earlier.model)
+    if last is found:
+        return whole, found
+    bits, again = _since_change([
+        part for scope in scopes
+        if len(part := scope.between(last.changed, math.inf))], timezone, last)
+    return whole - last.bits + bits, again
 
 
 def _places(scopes: Sequence[History], timezone: str) -> set[float]:
@@ -202,3 +209,91 @@ def _places(scopes: Sequence[History], timezone: str) -> set[float]:
         places |= {starts[sums.index(peak) + 1] for peak in (
             min(sums[:-1]), max(sums[:-1])) if abs(peak) > far}
     return places
+
+
+def _crons(seconds: Sequence[int], timezone: str) -> Iterator[Cron]:
+    """The lines of a crontab that may have started these runs.
+
+    :param seconds: what the clock showed at each start.
+    """
+    median = sorted(b - a for a, b in itertools.pairwise(seconds))[
+        (len(seconds) - 1) // 2]
+    steps = {
+        step for step in STEPS if NEAR[0] * median <= step <= NEAR[1] * median
+    } or {STEPS[0] if median < DAY else DAY}
+    # Some hours of a day, of which none may be regular.
+    steps |= {step for step in (HOUR, DAY) if median > step / 6}
+    for step in sorted(steps):
+        for anchor in _anchors(seconds, step // 60):
+            yield from _lines(seconds, step, anchor, timezone)
+    if 60 < median <= HOUR:
+        # Some minutes of an hour, each the first of a cluster.
+        counts = Counter((second + 2) % HOUR // 60 for second in seconds)
+        most = max(counts.values())
+        some = tuple(sorted(
+            minute for minute, count in counts.items()
+            if count > most / 8 and counts[(minute - 1) % 60] < count / 4))
+        if 1 < len(some) < 30:
+            yield from _lines(seconds, HOUR, 0, timezone, some)
+
+
+def _anchors(seconds: Sequence[int], size: int) -> list[int]:
+    """The seconds after each so many minutes at which slots may be."""
+    # A start just before a minute may be from a clock that is behind.
+    minutes = Counter((second + 2) // 60 % size for second in seconds)
+    common = [minute for minute, _ in minutes.most_common(3)]
+    # The first minutes after the longest times without a start, or nearly so.
+    there = sorted(minute for minute, count in minutes.items()
+                   if count > len(seconds) // 50)
+    common += sorted(there, key=lambda minute: (
+        minute - there[there.index(minute) - 1] - 1) % size)[-2:]
+
+    def late(anchor: int) -> float:
+        return (0 if anchor % 5 == 0 else 4) + sum(
+            count * LATE[(minute - anchor) % size]
+            for minute, count in minutes.items())
+
+    anchors = {minute // near * near for minute in common for near in ROUND
+               if near <= size}
+    return [60 * anchor for anchor in sorted(
+        sorted(anchors), key=late)[:ANCHORS]]
+
+
+def _lines(
+    seconds: Sequence[int], step: int, anchor: int, timezone: str,
+    some: tuple[int, ...] = (),
+) -> Iterator[Cron]:
+    """The lines with slots at a step, on the hours and days that have runs.
+
+    :param some: other minutes of the hour.
+    """
+    slots = range(anchor, anchor + DAY, step)
+    minutes = some or tuple(sorted({slot % HOUR // 60 for slot in slots}))
+    regular = tuple(sorted({slot % DAY // HOUR for slot in slots}))
+    distinct = {
+        (second + SKEW - anchor) // step * step + anchor for second in seconds}
+    hours, weekdays, days = [regular], [WEEKDAYS], [MONTH]
+    if len(regular) > 1:
+        usual = _usual(slot % DAY // HOUR for slot in distinct)
+        hours += [usual, tuple(range(usual[0], usual[-1] + 1))]
+    numbers = [slot // DAY for slot in distinct]
+    span = seconds[-1] - seconds[0]
+    some = _usual((day + 4) % 7 for day in numbers)
+    # One day without runs is no day of rest.
+    if span > FORTNIGHT or some == WEEKDAYS[1:6]:
+        weekdays.append(some)
+    if step >= HOUR:
+        some = _usual(map(day_of_month, numbers))
+        if span > MONTHS:
+            days.append(some)
+    for each in itertools.product(hours, days, weekdays):
+        if each[1] == MONTH or each[2] == WEEKDAYS:
+            yield Cron(minutes, *each, timezone)
+
+
+def _usual(values: Iterable[int]) -> tuple[int, ...]:
+    """The values that come at least half as often as the commonest."""
+    counts = Counter(values)
+    most = max(counts.values())
+    return tuple(sorted(
+        value for value, count in counts.items() if 2 * count >= most))

@@ -34,7 +34,7 @@ class TestSchedules(SuggestionTestCase):
             ("0 9-17 * * 1-5", 30),
             ("20 8,12,19 * * *", 14),
             ("0 4 * * 0", 60),
-            ("0 3 */2 * *", 60),
+            ("0 3 */2 * *", 100),
             ("0 0 1 * *", 700),
             ("0 4 1,15 * *", 160),
         ):
@@ -281,7 +281,7 @@ class TestOddHistories(SuggestionTestCase):
             WINTER + 3 * DAY + 5 * HOUR))
         found = self.suggest(runs, WINTER + 7 * DAY)
         self.assertEqual("*/10 * * * *", found.attributes["schedule"])
-        self.assertEqual("3m51s", found.attributes["grace"])
+        self.assertEqual("3m50s", found.attributes["grace"])
         self.assertNotIn("missed", found.attributes)
         self.assert_evidence(found, "recently at 2007-01-11 00:03")
 
@@ -632,6 +632,12 @@ class TestWhatCannotBeTold(SuggestionTestCase):
         self.assertEqual({}, found.attributes)
         self.assertRegex(
             found.evidence[0], "it ran from .*, and has not since then")
+
+    def test_too_few_for_an_average(self):
+        found = self.suggest(
+            history("0 3 * * *", days=10), WINTER + 10 * DAY)
+        self.assertNotIn("average", found.attributes)
+        self.assert_evidence(found, "unknown, with fewer than 20 runs")
 
     def test_runs_at_one_instant(self):
         runs = 10 * [Run("loganberry", WINTER, WINTER)]
