@@ -77,7 +77,8 @@ class TestEnding(ScriptTestCase):
             # Only a process of its own has the end of an interpreter.
             process = subprocess.run(
                 [sys.executable, self.path], stdout=full, text=True,
-                env=dict(os.environ, PYTHONPATH=python_path()),
+                env=dict(
+                    os.environ, PYTHONPATH=python_path(), PYTHONUNBUFFERED=""),
                 stderr=subprocess.PIPE, check=False)
         self.assertEqual(1, process.returncode, process.stderr)
         self.assertTrue(process.stderr.endswith(
