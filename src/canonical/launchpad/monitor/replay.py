@@ -70,18 +70,18 @@ def replay_all(
     """
 
     @functools.cache
-    def recently(case: Case) -> list[Change]:
-        parts, = _stored([case], since, until, Past(until), seen)
-        return [
-            change for part in parts for change in part["recently"]
-            if change[0] >= since]
+    def recently(case: Case, begin: datetime.datetime) -> list[Change]:
+        parts, = _stored([case], begin, until, Past(until), seen)
+        return [change for part in parts for change in part["recently"]]
 
     def incidents(
         case: Case, parts: Sequence[dict[str, list[Change]]]
     ) -> list[Incident]:
         if case.after:
+            begin, _ = next(stretches(case.pauses, since, until, STRETCH))
             parts = [waiting_changes(parts, [
-                recently(each) for each in with_awaited(case.after).values()])]
+                recently(each, begin)
+                for each in with_awaited(case.after).values()])]
         return _incidents(case, parts, since)
 
     past, seen = Past(until), seen_rules()

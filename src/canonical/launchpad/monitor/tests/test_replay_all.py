@@ -233,6 +233,20 @@ class TestReplayAll(ReplayAllTestCase):
             ("report", "waiting for import"), ("mail", "waiting for import"),
             ("mail", "waiting for report")}, sentences)
 
+    def test_a_pause_begins_while_a_script_waits(self):
+        self.ran("import", "a", at(1, 1))
+        self.ran("report", "a", at(1, 31))
+        for name in "import", "report":
+            getUtility(IScriptPauseSet).snooze(name, at(3, 40), at(5, 20))
+        expectations = [
+            expectation_from_text(
+                "report", schedule="30 * * * *", after="import"),
+            expectation_from_text("import", schedule="0 * * * *")]
+        self.assertEqual(
+            {"import": [at(4)], "report": []},
+            {case.expectation.name: [each.opened for each in incidents]
+             for case, incidents in self.replay(expectations, at(4), at(5))})
+
     def test_a_host_and_everything_is_silent(self):
         random.seed(2007)
         expectations = [
