@@ -21,6 +21,7 @@ from storm.exceptions import InternalError
 from storm.store import Store
 
 from canonical.database.databaseuri import database_in
+from canonical.database.databaseuri import database_named
 
 
 __all__ = [
@@ -86,7 +87,12 @@ def database_of(store: Store) -> str:
     They come from the URI and the environment.  So a database that has moved
     to another server behind the same name is still the same.
     """
-    return database_in(_raw(store).get_dsn_parameters())
+    raw = _raw(store)
+    try:
+        return database_in(raw.get_dsn_parameters())
+    except UnicodeDecodeError:
+        # Another parameter, such as PGAPPNAME, is not in UTF-8.
+        return database_named(raw.dsn)
 
 
 def refuse_failed(store: Store) -> None:

@@ -8,6 +8,7 @@ import shlex
 import socket
 import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -38,7 +39,9 @@ from canonical.launchpad.command.smtp import in_words
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import load_expectations
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import single_line
+from canonical.launchpad.webapp.access import TokenFile
 from canonical.launchpad.zcml import execute_zcml
 
 
@@ -87,6 +90,7 @@ def diagnose() -> list[Finding]:
         _finding("webhook", lambda: _web_server("webhook_url")),
         _finding("heartbeat", lambda: _web_server("heartbeat_url")),
         _finding("statsd", _statsd),
+        _finding("tokens", _tokens),
     ]
 
 
@@ -268,3 +272,17 @@ def _statsd() -> str:
     except OSError as error:
         raise ValueError(f"{host}: {_reason(error)}") from None
     return f"{host} port {port}, which answers nothing, has an address"
+
+
+def _tokens() -> str:
+    name = config.web.token_file
+    if not name:
+        raise Nothing("none: [web] token_file is empty")
+    file = TokenFile(config.directory / Path(name).expanduser())
+    try:
+        file.check()
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"there is no {error.filename}; make a token with: scriptactivity"
+            " token NAME") from None
+    return counted(len(file.names()), "token")

@@ -149,8 +149,8 @@ def _password() -> str:
         path = config.directory / Path(name).expanduser()
         lines = path.read_text(encoding="utf-8").splitlines()
         is_open = path.stat().st_mode & 0o007
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not in UTF-8"
         raise ConfigError(
             f"[monitor] smtp_password_file: {name}: {reason}") from None
     if not lines or not lines[0]:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -175,12 +176,15 @@ def _open(path: Path, create: bool) -> int:
     """The file, locked.
 
     :raises BlockingIOError: if another process has locked it.
+    :raises OSError: if it cannot be used.
     """
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     file = os.open(path, flags | os.O_CREAT if create else flags, 0o600)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(f"not a regular file: {path}")
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
         os.close(file)
@@ -192,9 +196,10 @@ def _parse(content: bytes) -> dict[str, Any]:
     """What the file says; nothing, if it was not written to its end."""
     try:
         noted = json.loads(content)
-        _moment(noted["since"])
-        for each in noted["notified"].values():
-            _moment(each)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        for each in noted["since"], *noted["notified"].values():
+            moment = _moment(each)
+            if moment.utcoffset() is None or not 1970 <= moment.year < 3000:
+                return {}
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return {}
     return dict(noted)

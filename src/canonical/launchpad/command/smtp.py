@@ -168,6 +168,8 @@ def in_words(error: Exception) -> str:
         if error.smtp_code == -1:
             return single_line(f"its reply is not SMTP: {text}").rstrip(": ")
         return single_line(f"{error.smtp_code} {text}")
+    if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
+        return "no TLS there; set smtp_tls to starttls or off"
     if isinstance(error, OSError) and error.strerror:
         return single_line(error.strerror)
     return single_line(str(error)) or type(error).__name__

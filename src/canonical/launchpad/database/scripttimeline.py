@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,9 +36,11 @@ KEY = re.compile(r"([0-9T:.-]{19,26})Z-([12])-([0-9]{1,18})", re.ASCII)
 class ScriptTimelineSet:
     """See `IScriptTimelineSet`."""
 
-    def getNames(self) -> list[str]:
+    def getOtherNames(self, known: Iterable[str]) -> list[str]:
         """See `IScriptTimelineSet`."""
-        return sorted(name for name, in main_store().execute(sql.NAMES))
+        names = json.dumps(list(known), ensure_ascii=False)
+        return sorted(
+            name for name, in _execute(sql.OTHER_NAMES, {"known": names}))
 
     def getCounts(
         self,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import functools
 
-from canonical.launchpad.database.distinct import names
 from canonical.launchpad.database.scriptattempt_sql import IS_OPEN
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.successes import successes
@@ -19,10 +18,39 @@ FIRST = datetime.datetime(1, 12, 31, tzinfo=datetime.UTC)
 LAST = datetime.datetime(9999, 1, 2, tzinfo=datetime.UTC)
 
 
-NAMES = f"""
-    WITH RECURSIVE {names("scriptactivity")}, {names("scriptattempt")}
-    SELECT name FROM scriptactivity_names WHERE name IS NOT NULL
-    UNION SELECT name FROM scriptattempt_names WHERE name IS NOT NULL
+def _others(table: str) -> str:
+    """Steps by index through the names between a known name and the next.
+
+    Mostly there is none.  To find that out takes half the time of a step to a
+    name, for which PostgreSQL reads the rest of a page of the index.
+    """
+    return f"""
+        {table}_others AS (
+            SELECT known.name, lead(known.name, 1, last.name || 'z')
+                OVER (ORDER BY known.name) AS before
+            FROM known CROSS JOIN (
+                SELECT max(name) AS name FROM {table}
+            ) AS last
+            UNION ALL
+            SELECT (
+                SELECT next.name FROM {table} AS next
+                WHERE next.name > {table}_others.name
+                    AND next.name < {table}_others.before
+                ORDER BY next.name LIMIT 1
+            ), before
+            FROM {table}_others WHERE {table}_others.name IS NOT NULL
+        )
+    """
+
+
+OTHER_NAMES = f"""
+    WITH RECURSIVE known AS (
+        SELECT '' AS name UNION SELECT json_array_elements_text(:known)
+    ), {_others("scriptactivity")}, {_others("scriptattempt")}
+    (
+        SELECT name FROM scriptactivity_others
+        UNION SELECT name FROM scriptattempt_others
+    ) EXCEPT (SELECT name FROM known UNION SELECT NULL)
 """
 
 ASKED = """

@@ -106,9 +106,10 @@ class IScriptTimelineSet(Interface):
     scripts and runs.
     """
 
-    def getNames():
-        """The names of all scripts on record.
+    def getOtherNames(known):
+        """The names of scripts on record that are not among these.
 
+        :param known: names in any order.
         :return: a sorted list of `str`.
         """
 

@@ -12,9 +12,12 @@ import dataclasses
 import datetime
 from collections.abc import Mapping
 
+from zope.component import getUtility
+
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import Figures
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.matching import Case
@@ -24,11 +27,16 @@ from canonical.launchpad.monitor.schedule import latest_slot
 
 
 __all__ = [
+    "Seen",
     "counted",
-    "counted_from_run",
     "seen_rule",
+    "seen_rules",
     "since_change",
 ]
+
+
+# When each rule of a script on a host was first seen.
+Seen = Mapping[SeenRule, datetime.datetime]
 
 
 def seen_rule(case: Case) -> SeenRule:
@@ -40,14 +48,18 @@ def seen_rule(case: Case) -> SeenRule:
         else f"{rule.schedule} {rule.timezone}")
 
 
-def since_change(
-    case: Case,
-    seen: Mapping[SeenRule, datetime.datetime],
-    at: datetime.datetime,
-) -> Case:
+def seen_rules() -> dict[tuple[str, str | None], Seen]:
+    """What is on record, by the script and host of a rule."""
+    seen: dict[tuple[str, str | None], dict[SeenRule, datetime.datetime]] = {}
+    for rule, since in getUtility(IScriptRuleSet).getSeen().items():
+        seen.setdefault((rule.name, rule.hostname), {})[rule] = since
+    return dict(seen)
+
+
+def since_change(case: Case, seen: Seen, at: datetime.datetime) -> Case:
     """The case without slots from before its schedule has changed.
 
-    :param seen: when each rule of the script on that host was first seen.
+    :param seen: of the script on that host.
     """
     # With one schedule on record, nothing has changed before this one.
     if len(seen) < 2:
@@ -60,16 +72,13 @@ def since_change(
 
 
 def counted(
-    case: Case,
-    figures: Figures,
-    seen: Mapping[SeenRule, datetime.datetime],
-    at: datetime.datetime,
+    case: Case, figures: Figures, seen: Seen, at: datetime.datetime
 ) -> Case:
     """The case without slots from before the script was there.
 
     Its figures are the same, since these slots have no runs.
 
-    :param figures: of the case.
+    :param figures: of the case, at the time `at`.
     :param seen: as in `since_change`.
     """
     started = figures.first_started
@@ -79,14 +88,14 @@ def counted(
         number = bisect.bisect_right(slots.starts, started)
         if case.expectation.schedule and number and started < slots.until:
             return _from(case, slots.starts[number - 1] + case.lead)
-        return counted_from_run(case, started)
+        return _counted_from_run(case, started)
     if figures.last_started is not None or not seen:
         return case
     since = seen.get(seen_rule(case))
-    return case if since is None or since > at else _from(case, since)
+    return case if since is None else _from(case, since)
 
 
-def counted_from_run(case: Case, started: datetime.datetime) -> Case:
+def _counted_from_run(case: Case, started: datetime.datetime) -> Case:
     """The case without slots from before its first success.
 
     :param started: the start of that success.

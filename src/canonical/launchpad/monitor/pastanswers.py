@@ -16,12 +16,16 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from canonical.launchpad.interfaces import FOREVER
+from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import PastAttempt
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.firstseen import counted_from_run
+from canonical.launchpad.monitor.firstseen import Seen
+from canonical.launchpad.monitor.firstseen import counted
+from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import interval_runs
@@ -59,32 +63,37 @@ def pieces(
     begin: datetime.datetime,
     until: datetime.datetime,
     attempts: Sequence[PastAttempt] = (),
+    seen: Seen = MappingProxyType({}),
 ) -> list[dict[str, list[Change]]]:
-    """The `changes` of a stretch, until the first success and from then on.
+    """The `changes` of a stretch, in pieces in which the same slots count.
 
     :param runs, attempts: as in `changes`.
+    :param seen: when the rules of the script were first seen.
     """
     runs = sorted(runs, key=operator.attrgetter("date_completed"))
-    if any(
-        run.date_started < begin - reach(case) and run.date_completed <= begin
-        for run in runs
-    ):
-        return [changes(case, runs, begin, until, attempts)]
     # A run that is known later may have started earlier.
-    known = [(begin, case)]
-    first = FOREVER
-    for _, started, completed in runs:
-        if started < first and completed <= until:
-            first = started
-            since_then = counted_from_run(case, started)
-            if completed <= begin:
-                known = [(begin, since_then)]
-            else:
-                known.append((completed, since_then))
-    ends = [at - INSTANT for at, _ in known[1:]] + [until]
-    return [
-        changes(each, runs, at, end, attempts)
-        for (at, each), end in zip(known, ends, strict=True) if at <= end]
+    firsts: list[Run] = []
+    is_old = any(
+        run.date_started < begin - reach(case) and run.date_completed <= begin
+        for run in runs)
+    for run in () if is_old else runs:
+        if not firsts or run.date_started < firsts[-1].date_started:
+            firsts.append(run)
+    begins = sorted({begin, *(
+        at for at in (*(run.date_completed for run in firsts), *seen.values())
+        if begin < at <= until)})
+    ends = [at - INSTANT for at in begins[1:]] + [until]
+    found = []
+    for at, end in zip(begins, ends, strict=True):
+        first = min((
+            run.date_started for run in firsts if run.date_completed <= at),
+            default=None)
+        known = Figures(
+            first_started=first, last_started=begin if is_old else first)
+        found.append(changes(
+            counted(since_change(case, seen, at), known, seen, at),
+            runs, at, end, attempts))
+    return found
 
 
 def changes(

@@ -21,13 +21,12 @@ from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.interfaces import IScriptPauseSet
-from canonical.launchpad.interfaces import IScriptRuleSet
-from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.monitor.firstseen import counted
+from canonical.launchpad.monitor.firstseen import seen_rules
 from canonical.launchpad.monitor.firstseen import since_change
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
@@ -216,9 +215,7 @@ def _with_figures(
     cases: Sequence[Case], at: datetime.datetime
 ) -> list[tuple[Case, Figures]]:
     """The cases with the slots that count, and their figures."""
-    seen: dict[tuple[str, str | None], dict[SeenRule, datetime.datetime]] = {}
-    for rule, since in getUtility(IScriptRuleSet).getSeen().items():
-        seen.setdefault((rule.name, rule.hostname), {})[rule] = since
+    seen = seen_rules()
     known = [
         seen.get((case.expectation.name, case.hostname), {})
         for case in cases]

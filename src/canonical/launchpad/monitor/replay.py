@@ -13,6 +13,7 @@ import itertools
 import operator
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from zope.component import getUtility
@@ -20,10 +21,13 @@ from zope.component import getUtility
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor.firstseen import Seen
+from canonical.launchpad.monitor.firstseen import seen_rules
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Incident
+from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
@@ -67,7 +71,7 @@ def replay_all(
 
     @functools.cache
     def recently(case: Case) -> list[Change]:
-        parts, = _stored([case], since, until, Past(until))
+        parts, = _stored([case], since, until, Past(until), seen)
         return [
             change for part in parts for change in part["recently"]
             if change[0] >= since]
@@ -80,7 +84,7 @@ def replay_all(
                 recently(each) for each in with_awaited(case.after).values()])]
         return _incidents(case, parts, since)
 
-    past = Past(until)
+    past, seen = Past(until), seen_rules()
     late: dict[int, Sequence[dict[str, list[Change]]]] = {}
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
@@ -91,7 +95,7 @@ def replay_all(
         cases[each[0]].expectation.schedule)):
         asked = [cases[number] for number in numbers]
         for number, parts in zip(
-            numbers, _stored(asked, since, until, past), strict=True
+            numbers, _stored(asked, since, until, past, seen), strict=True
         ):
             if any(
                 state in BROKEN for part in parts
@@ -127,10 +131,12 @@ def _stored(
     since: datetime.datetime,
     until: datetime.datetime,
     past: Past,
+    seen: Mapping[Key, Seen],
 ) -> Iterator[Sequence[dict[str, list[Change]]]]:
     """The pieces of each case of one script, from the records.
 
     :param past: what is found is added to it.
+    :param seen: from `seen_rules`.
     """
     length = max(STRETCH, *map(reach, cases))
     found = []
@@ -144,7 +150,8 @@ def _stored(
                 key=operator.attrgetter("date_completed"))
             parts = pieces(case, its_runs, begin, end, [
                 each for each in attempts
-                if case.hostname in (None, each.hostname)])
+                if case.hostname in (None, each.hostname)
+            ], seen.get((case.expectation.name, case.hostname), {}))
             past.add(case, its_runs, end, [
                 change for part in parts for change in part["recently"]])
             of_cases.append(parts)

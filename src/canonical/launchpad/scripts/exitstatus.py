@@ -166,8 +166,23 @@ def end_of_process(signals: DeadlySignals, logger: Logger) -> Iterator[None]:
         die_of(signum_of(interrupt))
     except BaseException as error:
         if isinstance(error, (ConfigError, LaunchpadScriptFailure)):
-            logger.error("%s", error)
+            logger.error("%s", str(error) or type(error).__name__)
         elif not isinstance(error, SilentLaunchpadScriptFailure):
             logger.exception("Unhandled exception")
         _, status, _ = ending_of(error)
+        _drop_output()
         sys.exit(status)
+
+
+def _drop_output() -> None:
+    """Drop what cannot be written to standard output.
+
+    Python would try again at its end, and exit with status 120.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (AttributeError, ValueError):
+        # There is none, or it is closed.
+        pass

@@ -11,11 +11,13 @@ from pyramid.config import Configurator
 from storm.zope.interfaces import IZStorm
 from zope.component import queryUtility
 
+from canonical.config import ConfigError
 from canonical.config import config
 from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file
+from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
 from canonical.launchpad.webapp.keeper import Keeper
@@ -50,6 +52,9 @@ ROUTES = [
 # What everybody may see, because it says nothing about a script.
 PUBLIC = ("health", "ready")
 
+# Of the application, for PasteDeploy.
+SETTINGS = ("expectations", "refresh")
+
 # For how long a browser does not ask again for what hardly changes.
 STATIC_SECONDS = 3600
 
@@ -62,16 +67,37 @@ def app_factory(global_config: dict[str, str], **settings: str) -> Any:
 
     :param settings: ``expectations``, a rules file instead of the configured
         one, and ``refresh``, in seconds, instead of the configured one.
+    :raises ConfigError: if they are wrong.
     """
+    for name in settings:
+        if name not in SETTINGS:
+            raise ConfigError(
+                f"there is no setting {name!r}{nearest(name, SETTINGS)}")
+    refresh = _refresh(settings.get("refresh"))
     execute_zcml()
     zstorm = queryUtility(IZStorm)
     if zstorm is None or "main" not in zstorm.get_default_uris():
         initZopeless()
+    compile_templates()
     rules = settings.get("expectations")
     return make_application(
-        Path(rules) if rules else rules_file(), configured_access(),
-        float(settings.get(
-            "refresh", config.duration_of("web", "refresh"))))
+        Path(rules) if rules else rules_file(), configured_access(), refresh)
+
+
+def _refresh(text: str | None) -> float:
+    """How many seconds an assessment is used, as a text or as configured."""
+    if text is None:
+        return config.duration_of("web", "refresh")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    # As in the configuration.
+    if not 1 <= seconds <= 3600:
+        raise ConfigError(
+            "refresh must be a number of seconds from 1 to 3600, not"
+            f" {text!r}")
+    return seconds
 
 
 def configured_access() -> Access:
@@ -94,7 +120,6 @@ def make_application(
     :param refresh: how many seconds an assessment is used.
     :param now: the clock; by default that of the system.
     """
-    compile_templates()
     settings = {"scriptactivity.instance": instance_name()}
     with Configurator(settings=settings) as configurator:
         keeper = Keeper(rules, clock_skew(), refresh, now)

@@ -13,6 +13,7 @@ from waitress.server import create_server
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import is_loopback
+from canonical.launchpad.webapp.templating import compile_templates
 
 
 __all__ = [
@@ -110,6 +111,8 @@ def serve(application: Any, server: Any, host: str) -> None:
     # What is asked while all threads are busy is no warning.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     application.registry.keeper.prepare()
+    # The database works on the first snapshot meanwhile.
+    compile_templates()
     # The system chooses a port if none was given.
     say(f"Serving on http://{_in_address(host)}:{_port(server)}/")
     sys.stdout.flush()

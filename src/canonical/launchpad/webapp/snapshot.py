@@ -104,10 +104,8 @@ def snapshot_at(
         # What is said of many scripts together has no case.
         Row(each.name, each.hostname, each.state, each.figures, each, case)
         for each, case in assess_fleet_with_cases(expectations, at, skew)]
-    known = {each.name for each in expectations}
-    unknown = [
-        name for name in getUtility(IScriptTimelineSet).getNames()
-        if name not in known]
+    unknown = getUtility(IScriptTimelineSet).getOtherNames(
+        each.name for each in expectations)
     figures = getUtility(IScriptFiguresSet).getFigures([
         Inquiry(name, None, (at,), at, RUNS) for name in unknown], at)
     rows += [

@@ -109,10 +109,25 @@ class TestMail(MailTestCase):
         ):
             secret.write_text(text)
             secret.chmod(mode)
-            self.configure(smtp_user="me", smtp_password_file=path)
-            with self.assertRaises(ConfigError) as caught:
-                mail_server()
-            self.assertIn(words, str(caught.exception))
+            self.assert_wrong(path, words)
+        secret.write_bytes(b"\xff")
+        self.assert_wrong(
+            secret, f"smtp_password_file: {secret}: not in UTF-8")
+
+    def assert_wrong(self, path, words):
+        self.configure(smtp_user="me", smtp_password_file=path)
+        with self.assertRaises(ConfigError) as caught:
+            mail_server()
+        self.assertIn(words, str(caught.exception))
+
+    def test_tls_with_a_server_that_does_not_speak_it(self):
+        server = self.serve()
+        self.configure(smtp_port=server.port, smtp_tls="implicit")
+        with self.assertRaises(MailError) as caught:
+            mail("Subject", "Text.\n")
+        self.assertEqual(
+            f"127.0.0.1:{server.port}: no TLS there; set smtp_tls to starttls"
+            " or off", str(caught.exception))
 
 
 class TestEncrypted(MailTestCase):

@@ -69,6 +69,28 @@ class TestOutage(AlertTestCase):
         self.assertEqual([], self.run_alert(0)[0])
         self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
 
+    def test_a_file_that_cannot_be_understood(self):
+        """It is as if there were none."""
+        odd = (
+            "[" * 60_000, "[]", '{"since": 5, "notified": {}}',
+            '{"since": "2007-02-01T10:00:00", "notified": {}}',
+            '{"since": "0001-01-01T00:00:00+23:00", "notified": {}}',
+            '{"since": "2007-02-01T10:00:00+00:00", "notified":'
+            ' {"ops@example.com": "9999-12-31T23:59:59+00:00"}}')
+        path = self.directory / FILE_NAME
+        for text in odd:
+            with self.subTest(text[:60]):
+                path.write_text(text)
+                self.assertEqual([], self.run_alert(0)[0])
+                path.write_text(text)
+                self.assertEqual(
+                    [BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+
+    def test_a_pipe_in_its_place(self):
+        os.mkfifo(self.directory / FILE_NAME)
+        self.assertEqual([], self.run_alert(0)[0])
+        self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+
     def test_whatever_the_reason(self):
         main_store().execute("ALTER TABLE scriptalert RENAME TO away")
         self.ztm.commit()

@@ -156,9 +156,11 @@ class TestConfig(CommandTestCase):
               <lp:script name="garbo" schedule="@daily" />
             </configure>""")
         (self.directory / "cron.ini").write_text("[garbo]\nenabled: no\n")
+        (self.directory / "tokens").write_text(f"ops sha256:{64 * '0'}\n")
         port = self.listen()
         status, checks = self.checks(
             "[scripts]\ncron_control_url: cron.ini\n"
+            "[web]\ntoken_file: tokens\n"
             "[monitor]\nrecipients: ops@example.com\n"
             f"smtp_host: 127.0.0.1\nsmtp_port: {mail.port}\n"
             f"webhook_url: http://127.0.0.1:{port}/x\n"
@@ -168,6 +170,7 @@ class TestConfig(CommandTestCase):
         self.assertEqual(0, status, checks)
         self.assertEqual({"ok"}, {state for state, _ in checks.values()})
         self.assertEqual("1 rule", checks["rules"][1])
+        self.assertEqual("1 token", checks["tokens"][1])
         (self.directory / "cron.ini").unlink()
         _, checks = self.checks("[scripts]\ncron_control_url: cron.ini\n")
         self.assertEqual(
@@ -180,6 +183,16 @@ class TestConfig(CommandTestCase):
         self.assertEqual("wrong", checks["cron control"][0])
         self.assertIn("neither true nor false: 'nay'", checks[
             "cron control"][1])
+
+    def test_tokens_that_nobody_can_read(self):
+        for name, why in (
+            ("nowhere", f"there is no {self.directory}/nowhere; make a token"
+             " with: scriptactivity token NAME"),
+            (".", f"not a regular file: {self.directory}"),
+        ):
+            status, checks = self.checks(f"[web]\ntoken_file: {name}\n")
+            self.assertEqual(
+                (2, ("wrong", why)), (status, checks["tokens"]))
 
     def test_a_mail_server_is_asked_as_for_a_mail(self):
         mail = MailServer()

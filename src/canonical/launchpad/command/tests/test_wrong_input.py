@@ -204,6 +204,11 @@ class TestWrongInput(CommandTestCase):
             LP_STATE_DIRECTORY=f"{self.directory}/\udcff")
         self.assertEqual((0, ""), (status, err), out)
 
+    def test_a_variable_of_libpq_that_is_not_in_utf_8(self):
+        status, out, err = self.run_command("list", PGAPPNAME="\udcff")
+        self.assertEqual((0, ""), (status, err), out)
+        self.assertIn("tidy-uploads", out)
+
     def test_nagios_gets_its_line_however_it_is_called(self):
         self.assertEqual(
             (3, "SCRIPTS UNKNOWN - argument --nagios: ignored explicit"

@@ -208,7 +208,20 @@ class TestNames(TimelineTestCase):
         self.run_at(0, name="b")
         self.fail_at(0, name="a")
         self.fail_at(0, name="b")
-        self.assertEqual(["a", "b"], self.set.getNames())
+        self.assertEqual(["a", "b"], self.set.getOtherNames([]))
+
+    def test_names_before_between_and_after_those_that_are_known(self):
+        for name in "a", "b", "c", "d", "e", "f":
+            self.run_at(0, name=name)
+        self.fail_at(0, name="g")
+        for known, others in (
+            ("", "abcdefg"), ("c", "abdefg"), ("fb", "acdeg"),
+            ("xbB", "acdefg"), ("gfedcba", ""),
+        ):
+            self.assertEqual(list(others), self.set.getOtherNames(known))
+
+    def test_no_names_are_on_record(self):
+        self.assertEqual([], self.set.getOtherNames(["a"]))
 
 
 class Statements:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import psycopg2
 
@@ -9,6 +11,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.exitstatus import failure_status
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
+from canonical.testing.children import python_path
 
 
 class TestEnding(ScriptTestCase):
@@ -60,6 +63,26 @@ class TestEnding(ScriptTestCase):
             self.assertEqual("ERROR   Unhandled exception",
                              self.log(process)[0])
             self.assert_failed(process, f"{error}: no luck")
+
+    def test_a_failure_without_a_text(self):
+        process = self.run_main("raise LaunchpadScriptFailure('')")
+        self.assertEqual(["ERROR   LaunchpadScriptFailure"], self.log(process))
+
+    def test_standard_output_that_is_full_is_a_failure_like_others(self):
+        self.write_script("""
+            def main(self):
+                print("done", flush=True)
+            """, call=self.call)
+        with open("/dev/full", "wb") as full:
+            # Only a process of its own has the end of an interpreter.
+            process = subprocess.run(
+                [sys.executable, self.path], stdout=full, text=True,
+                env=dict(
+                    os.environ, PYTHONPATH=python_path(), PYTHONUNBUFFERED=""),
+                stderr=subprocess.PIPE, check=False)
+        self.assertEqual(1, process.returncode, process.stderr)
+        self.assertTrue(process.stderr.endswith(
+            "\nOSError: [Errno 28] No space left on device\n"))
 
     def test_sys_exit_without_a_failure(self):
         for call in "sys.exit()", "sys.exit(0)", "raise SystemExit":

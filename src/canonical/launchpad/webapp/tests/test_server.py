@@ -15,11 +15,13 @@ import threading
 import unittest
 from pathlib import Path
 
+from canonical.config import ConfigError
 from canonical.launchpad.command.parser import parse
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
+from canonical.launchpad.webapp.application import app_factory
 from canonical.launchpad.webapp.server import LIMITS
 from canonical.launchpad.webapp.server import may_listen
 from canonical.launchpad.webapp.tests.browsing import CHECKOUT
@@ -389,6 +391,18 @@ class TestUnit(unittest.TestCase):
 
 
 class TestFactory(CommandTestCase):
+
+    def test_settings_of_another_server_that_are_wrong(self):
+        for settings, why in (
+            ({"expectation": "x"},
+             "there is no setting 'expectation'; do you mean 'expectations'?"),
+            *(({"refresh": text},
+               "refresh must be a number of seconds from 1 to 3600, not"
+               f" {text!r}") for text in ("5s", "", "0", "nan", "1e9")),
+        ):
+            with self.assertRaises(ConfigError) as caught:
+                app_factory({}, **settings)
+            self.assertEqual(why, str(caught.exception))
 
     def test_another_server_can_serve_the_application(self):
         status, out, err = self.run_code(
