@@ -2,19 +2,31 @@
 
 This prints how long the first fleet page takes, and the pages after it: each
 sort and range, the page of a script, and the metrics.  The application is
-called as a WSGI server calls it.  Filling the tables takes some minutes.
-BENCH=quick makes a tenth of the runs.
+called as a WSGI server calls it.
+
+Then `scriptactivity serve` serves the first page by HTTP, to 1 and to 100
+viewers: first such that refresh it as a browser does, each five seconds and
+with the ETag of what it has, and then such that load it again and again.  This
+counts the assessments meanwhile, and the processor time of the server.
+
+Filling the tables takes some minutes.  BENCH=quick makes a tenth of the runs.
 """
 
 import datetime
 import gc
 import importlib
 import os
+import random
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
 from pyramid.request import Request
 
 from canonical.launchpad.command.serve import THRESHOLDS
@@ -27,12 +39,22 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from common import goal
 from common import print_environment
+from common import rounds
+
+from canonical.config import config
 
 
-# It has the same scripts and runs.
+# It has the same scripts and runs, but the server has no other clock.
 check = importlib.import_module("check")
+AT = check.AT = datetime.datetime.now(datetime.UTC)
 
-AT = datetime.datetime(2007, 2, 15, tzinfo=datetime.UTC)
+VIEWERS = 1, 100
+
+# How many seconds they look.
+SECONDS = rounds(30, 10)
+
+SERVE = "import sys; from canonical.launchpad.command.main import main;" \
+    " sys.exit(main())"
 
 # The first page of a range computes its slots, and the next ones use them.
 PATHS = [
@@ -49,6 +71,87 @@ WARM = [
     "/?sort=script", "/?sort=-duration", "/?sort=last&page=100",
     "/?search=script-12", "/?state=ok&page=7", "/?range=week&sort=host",
     "/?range=month&sort=-due"]
+
+
+class Viewing:
+    """What viewers have seen.
+
+    :ivar taken: the seconds of each request.
+    :ivar numbers: of the assessments that they have seen.
+    """
+
+    def __init__(self, port, viewers, each):
+        self.taken, self.numbers = [], set()
+        self._port, self._each = port, each
+        self._end = time.monotonic() + SECONDS
+        with ThreadPoolExecutor(viewers) as pool:
+            list(pool.map(self._view, range(viewers)))
+
+    def _view(self, number):
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
+        headers = {}
+        due = time.monotonic() + self._each * random.Random(number).random()
+        while due < self._end:
+            time.sleep(max(0, due - time.monotonic()))
+            begun = time.perf_counter()
+            connection.request("GET", "/", headers=headers)
+            response = connection.getresponse()
+            response.read()
+            self.taken.append(time.perf_counter() - begun)
+            assert response.status in (200, 304), response.status
+            tag = response.headers["ETag"]
+            # keeper.boot, the number of the snapshot, and the page
+            self.numbers.add(int(tag.split("-")[1]))
+            if self._each:
+                headers = {"If-None-Match": tag}
+            due = max(due + self._each, time.monotonic())
+        connection.close()
+
+
+def look(server, port, viewers, each):
+    """Print what so many viewers see.
+
+    :param each: each so many seconds; 0 means again and again.
+    :return: requests a second, assessments, and processor seconds.
+    """
+    begun = sum(server.cpu_times()[:2])
+    seen = Viewing(port, viewers, each)
+    used = sum(server.cpu_times()[:2]) - begun
+    taken = sorted(seen.taken)
+    rate = len(taken) / SECONDS
+    assessments = max(seen.numbers) - min(seen.numbers) + 1
+    title = f"{viewers} that {'refresh' if each else 'load again'}"
+    print(f"{title:<20}"
+          f"{rate:>12,.1f}{statistics.median(taken) * 1000:>11,.1f} ms"
+          f"{taken[int(len(taken) * 0.99)] * 1000:>9,.1f} ms"
+          f"{assessments:>13}{used:>12.1f} s", flush=True)
+    return rate, assessments, used
+
+
+def by_http(rules):
+    """Print what 1 and 100 viewers see by HTTP."""
+    refresh = config.duration_of("web", "refresh")
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, "serve", "--listen", "127.0.0.1:0",
+         "--expectations", rules], stdout=subprocess.PIPE, text=True
+    ) as process:
+        port = int(process.stdout.readline().rstrip("/\n").rpartition(":")[2])
+        Viewing(port, 1, SECONDS)
+        print(f"\n6. The first page by HTTP, for {SECONDS} s\n\n"
+              f"{'viewers':<20}{'requests/s':>12}{'median':>14}{'99 %':>12}"
+              f"{'assessments':>13}{'processor':>14}")
+        server = psutil.Process(process.pid)
+        one, many = (
+            look(server, port, viewers, refresh) for viewers in VIEWERS)
+        one_fast, many_fast = (
+            look(server, port, viewers, 0) for viewers in VIEWERS)
+        process.terminate()
+    print()
+    goal("assessments for 100 viewers", max(many[1], many_fast[1]),
+         SECONDS / refresh + 1, "")
+    goal("processor time of 100 that refresh, against 1", many[2] / one[2], 2)
+    goal("a page for one of 100 that load again, against 1",
+         one_fast[0] / many_fast[0], 1.2)
 
 
 def main():
@@ -84,8 +187,9 @@ def main():
     goal("the page of a script, with a year",
          took["/scripts/script-9?range=year"], 0.15, " s")
     goal("the metrics", took["/metrics"], 1, " s")
-    print_environment()
     application.registry.keeper.close()
+    by_http(rules)
+    print_environment()
 
 
 if __name__ == "__main__":

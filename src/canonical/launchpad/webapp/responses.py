@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import threading
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -134,14 +135,16 @@ def of_snapshot(
             f"{zlib.crc32(repr(key).encode()):x}")
         if tag in request.if_none_match:
             return HTTPNotModified(headers={"ETag": f'"{tag}"'})
-        cached = snapshot.pages.get(key)
-        if cached is None:
-            response = view(request, snapshot)
-            if len(snapshot.pages) >= CACHED_PAGES:
-                snapshot.pages.clear()
-            snapshot.pages[key] = (
-                response.body, response.content_type, response.charset)
-        else:
+        # Who asks for it meanwhile waits, and does not make it again.
+        with snapshot.making.setdefault(key, threading.Lock()):
+            cached = snapshot.pages.get(key)
+            if cached is None:
+                response = view(request, snapshot)
+                if len(snapshot.pages) >= CACHED_PAGES:
+                    snapshot.pages.clear()
+                snapshot.pages[key] = (
+                    response.body, response.content_type, response.charset)
+        if cached is not None:
             body, content_type, charset = cached
             response = Response(
                 body, content_type=content_type, charset=charset)

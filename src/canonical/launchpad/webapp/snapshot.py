@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import threading
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -41,6 +42,7 @@ class Snapshot:
     :ivar incidents: how many each script has.
     :ivar trouble: why the rules file could not be read again, or `None`.
     :ivar pages: what was made of the snapshot; emptied with it.
+    :ivar making: who makes a page holds its lock.
     :ivar orders: the rows as they have been sorted, by the column.
     """
 
@@ -50,6 +52,7 @@ class Snapshot:
     incidents: IncidentCounts
     trouble: str | None = None
     pages: dict[Any, Any] = field(default_factory=dict)
+    making: dict[Any, threading.Lock] = field(default_factory=dict)
     orders: dict[str, list[Row]] = field(default_factory=dict)
 
     def sorted_by(self, column: str) -> list[Row]:

@@ -4,16 +4,23 @@ import datetime
 import re
 import threading
 import xml.etree.ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from html import unescape
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from urllib.parse import quote
 
+from pyramid.request import Request
+from pyramid.response import Response
 from zope.component import getUtility
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.webapp.responses import of_snapshot
+from canonical.launchpad.webapp.snapshot import Snapshot
 from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
 from canonical.launchpad.webapp.tests.support import MINUTE
@@ -176,6 +183,29 @@ class TestFleet(WebTestCase):
             'name="fine" schedule="0 * * * *" window="1h"',
             'name="other" schedule="0 * * * *" window="1h"')
         self.assertIn("all 2 scripts are well", self.get("/wall").text)
+
+    def test_who_asks_while_a_page_is_made_gets_that_page(self):
+        snapshot = Snapshot(1, AT, (), None)
+        both, made = threading.Barrier(2), []
+
+        def view(request, snapshot):
+            made.append(request)
+            # Both would meet here.
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+            return Response("the page")
+
+        def ask(_):
+            request = Request.blank("/")
+            request.viewer = SimpleNamespace(sees_output=True)
+            request.keeper = SimpleNamespace(
+                boot="boot", current=lambda: snapshot)
+            return of_snapshot(view)(None, request).text
+
+        with ThreadPoolExecutor(2) as pool:
+            self.assertEqual(
+                ["the page"] * 2, list(pool.map(ask, range(2))))
+        self.assertEqual(1, len(made))
 
     def test_the_number_of_statements_does_not_depend_on_the_scripts(self):
         self.write_rules(*(
