@@ -25,7 +25,7 @@ from canonical.launchpad.monitor.inference.model import Every
 
 
 __all__ = [
-    "chance_bits",
+    "by_chance",
     "cron_bits",
     "every_bits",
     "hosts_bits",
@@ -46,7 +46,14 @@ RARE = 3.0
 EARLY = 3.0
 
 
-def chance_bits(count: int, span: float) -> float:
+def by_chance(scopes: Iterable[History]) -> float:
+    """The length of all runs if they start at any time."""
+    return sum(
+        _chance_bits(len(scope), scope.starts[-1] - scope.starts[0])
+        for scope in scopes)
+
+
+def _chance_bits(count: int, span: float) -> float:
     """The length of runs that start at any time, at some rate."""
     if not count:
         return 0.0
@@ -71,7 +78,7 @@ def cron_bits(
         gaps.update(map(operator.sub, numbers[1:], numbers))
         beside = len(seconds) - len(match)
         extra += beside
-        bits += chance_bits(beside, seconds[-1] - seconds[0])
+        bits += _chance_bits(beside, seconds[-1] - seconds[0])
     # How often a slot is unmet after none, one, and more unmet slots.
     unmet = gaps.total() - gaps[1]
     more = unmet - gaps[2]
@@ -109,7 +116,7 @@ def every_bits(
             if abs(rest - every.period) < every.period / 2]
     off = sum(map(len, rests)) - len(late)
     return every.bits + _lateness(late) + _row((len(late), off), MET) + (
-        chance_bits(off, sum(
+        _chance_bits(off, sum(
             scope.starts[-1] - scope.starts[0] for scope in scopes))), every
 
 

@@ -24,7 +24,7 @@ from canonical.launchpad.monitor.inference.allowances import allowed_by_timer
 from canonical.launchpad.monitor.inference.allowances import when
 from canonical.launchpad.monitor.inference.allowances import words
 from canonical.launchpad.monitor.inference.history import History
-from canonical.launchpad.monitor.inference.likelihood import chance_bits
+from canonical.launchpad.monitor.inference.likelihood import by_chance
 from canonical.launchpad.monitor.inference.likelihood import hosts_bits
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import HOUR
@@ -144,9 +144,7 @@ def _allowed(
     """
     said = []
     model, count = found.model, len(last)
-    regular = found.bits < sum(
-        chance_bits(len(scope), scope.starts[-1] - scope.starts[0])
-        for scope in scopes) - max(10.0, count / 2)
+    regular = found.bits < by_chance(scopes) - max(10.0, count / 2)
     if not regular:
         said = [
             f"no schedule fits: {counted(count, 'run')} are described hardly"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from canonical.launchpad.monitor.inference.history import History
+from canonical.launchpad.monitor.inference.likelihood import by_chance
 from canonical.launchpad.monitor.inference.likelihood import cron_bits
 from canonical.launchpad.monitor.inference.likelihood import every_bits
 from canonical.launchpad.monitor.inference.model import DAY
@@ -163,7 +164,8 @@ def _since_change(
     """The bits of the whole history, and the model since the last change."""
     if isinstance(found.model, Cron):
         timezone = found.model.timezone
-    whole, last = found.bits, found
+    # Chance makes steps and peaks, too; those are no change.
+    whole, last = min(found.bits, by_chance(scopes)), found
     for at in sorted(_places(scopes, timezone)):
         before, after = (
             [part for scope in scopes
