@@ -25,6 +25,7 @@ from canonical.launchpad.monitor.runtime import running_sentence
 from canonical.launchpad.monitor.runtime import runs_too_long
 from canonical.launchpad.monitor.runtime import runtime_sentence
 from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.monitor.states import first_due
 from canonical.launchpad.monitor.states import intervals_extra
 from canonical.launchpad.monitor.states import intervals_met
 from canonical.launchpad.monitor.states import latest_due
@@ -150,8 +151,9 @@ def _recently(
         case, slot, last, completed, at, figures.failures)
     punctual = recently_state(case, slot, last, completed, at)
     if punctual in ("ok", "paused"):
-        sentence = f"last succeeded at {time_text(last)}" if last else (
-            "has never succeeded, and is not due yet")
+        sentence = (
+            f"last succeeded at {time_text(last)}" if last
+            else _not_due_yet(case, at))
         if state == "critical":
             sentence = f"{_failures(figures)}; {sentence}"
         elif state == "paused" and last:
@@ -164,6 +166,13 @@ def _recently(
         trouble = "FAILED" if figures.failures else (
             "MISSED" if figures.running_since is None else "SLOW")
     return Recently(state, sentence, last, due, trouble)
+
+
+def _not_due_yet(case: Case, at: datetime.datetime) -> str:
+    due = first_due(case, at)
+    return "has never succeeded" + (
+        ", and is not due yet" if due == FOREVER
+        else f"; first due at {time_text(due)}")
 
 
 def _late(

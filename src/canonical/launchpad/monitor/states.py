@@ -9,6 +9,7 @@ import datetime
 import functools
 from collections.abc import Sequence
 
+from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
@@ -21,10 +22,12 @@ from canonical.launchpad.monitor.runtime import runtime_is_off
 from canonical.launchpad.monitor.schedule import CACHED
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import latest_slot
+from canonical.launchpad.monitor.schedule import next_slot
 
 
 __all__ = [
     "HORIZON",
+    "first_due",
     "interval_ends",
     "intervals_extra",
     "intervals_met",
@@ -46,6 +49,28 @@ def latest_due(
     return _latest_due(
         expectation.schedule, expectation.timezone, expectation.grace,
         case.pauses, at)
+
+
+def first_due(case: Case, at: datetime.datetime) -> datetime.datetime:
+    """When a script is due that has never succeeded, and is not late.
+
+    :return: the slot, or the end of the first interval; `FOREVER` while the
+        script is paused.
+    """
+    ends = [each.date_ended for each in case.forgiving
+            if each.date_ended <= at]
+    if not ends:
+        return FOREVER
+    rule = case.expectation
+    if rule.schedule is None:
+        return patience_ends(case.pauses, ends[-1], rule.every)
+    slot = next_slot(rule.schedule, rule.timezone, ends[-1] - INSTANT)
+    while (pause := pause_at(case.pauses, slot)) is not None:
+        if pause.date_ended == FOREVER:
+            return FOREVER
+        slot = next_slot(
+            rule.schedule, rule.timezone, pause.date_ended - INSTANT)
+    return slot
 
 
 def interval_ends(

@@ -120,7 +120,8 @@ class Cron(NamedTuple):
 
         :param seconds: what the clock showed at each start.
         """
-        slots = self.slots(seconds[0], max(seconds))
+        slots = _slots(
+            *self[:4], seconds[0] // DAY, (max(seconds) + SKEW) // DAY)
         return {
             number: start - slots[number - 1] for number, start in zip(
                 reversed(slot_numbers(slots, seconds, SKEW)),
@@ -209,7 +210,10 @@ def local(timezone: str, times: Iterable[float]) -> list[int]:
     """What the clock of a zone showed at some times, since it showed 1970."""
     if timezone == "UTC":
         return list(map(int, times))
-    return [int(time) + _offset(timezone, time // HOUR) for time in times]
+    seconds = list(map(int, times))
+    ahead = {hour: _offset(timezone, hour)
+             for hour in {second // HOUR for second in seconds}}
+    return [second + ahead[second // HOUR] for second in seconds]
 
 
 def changes(timezone: str, since: float, until: float) -> list[int]:

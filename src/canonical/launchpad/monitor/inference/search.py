@@ -39,7 +39,7 @@ STEPS = [60 * minutes for minutes in range(1, 1441) if 60 % minutes == 0 or (
     minutes % 60 == 1440 % minutes == 0)]
 
 # Steps are tried from this part of the median gap to this multiple.
-NEAR = 0.45, 1.8
+NEAR = 0.45, 1.4
 
 # So many anchors of each step are compared in full.
 ANCHORS = 2
@@ -71,9 +71,9 @@ ZONE_BITS = 6.0
 # So many zones are compared in full.
 TRIED = 3
 
-# A sum is far from zero if steady values would come there once in five times;
+# A sum is far from zero if steady values come there once in a hundred times;
 # see Kolmogorov, "Sulla determinazione empirica di una legge" (1933).
-PEAK = 1.07
+PEAK = 1.63
 
 # A history, or a part of one, needs so many runs to show a schedule.
 FEWEST = 5
@@ -222,7 +222,8 @@ def _crons(seconds: Sequence[int], timezone: str) -> Iterator[Cron]:
         step for step in STEPS if NEAR[0] * median <= step <= NEAR[1] * median
     } or {STEPS[0] if median < DAY else DAY}
     # Some hours of a day, of which none may be regular.
-    steps |= {step for step in (HOUR, DAY) if median > step / 6}
+    steps |= {step for step in (HOUR, DAY)
+              if step / 6 < median < 0.9 * DAY}
     for step in sorted(steps):
         for anchor in _anchors(seconds, step // 60):
             yield from _lines(seconds, step, anchor, timezone)
@@ -282,10 +283,8 @@ def _lines(
     # One day without runs is no day of rest.
     if span > FORTNIGHT or some == WEEKDAYS[1:6]:
         weekdays.append(some)
-    if step >= HOUR:
-        some = _usual(map(day_of_month, numbers))
-        if span > MONTHS:
-            days.append(some)
+    if step >= HOUR and span > MONTHS:
+        days.append(_usual(map(day_of_month, numbers)))
     for each in itertools.product(hours, days, weekdays):
         if each[1] == MONTH or each[2] == WEEKDAYS:
             yield Cron(minutes, *each, timezone)

@@ -5,6 +5,7 @@ import unittest
 
 from zope.component import getUtility
 
+from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.firstseen import seen_rule
@@ -65,8 +66,8 @@ class TestFirstSeen(unittest.TestCase):
         self.assertEqual("critical", self.check(40, missed="9", **rule)[0])
 
     def test_a_script_that_has_never_run_is_not_due_before_its_rule(self):
-        for rule in (
-            {"schedule": "0 * * * *"}, {"every": "1h"},
+        for rule, due in (
+            ({"schedule": "0 * * * *"}, "13:00"), ({"every": "1h"}, "13:20"),
         ):
             self.assertEqual("critical", self.check(30, **rule)[0])
             self.seen(20, **rule)
@@ -76,7 +77,21 @@ class TestFirstSeen(unittest.TestCase):
             found, = assess_all([expectation_from_text("it", **rule)],
                                 NOON + 30 * MINUTE, MINUTE)
             self.assertEqual(
-                "has never succeeded, and is not due yet",
+                f"has never succeeded; first due at {NOON:%F} {due}:00 UTC",
+                found.recently.sentence)
+
+    def test_when_a_script_is_first_due_after_a_snooze(self):
+        for rule, due in (
+            ({"schedule": "2-59/5 * * * *"}, "12:37"),
+            ({"every": "10m"}, "12:42"),
+        ):
+            expectation = expectation_from_text("it", **rule)
+            self.seen(20, **rule)
+            getUtility(IScriptPauseSet).snooze(
+                "it", NOON + 21 * MINUTE, NOON + 33 * MINUTE)
+            found, = assess_all([expectation], NOON + 38 * MINUTE, MINUTE)
+            self.assertEqual(
+                f"has never succeeded; first due at {NOON:%F} {due}:00 UTC",
                 found.recently.sentence)
 
     def test_a_host_that_is_new_in_a_rule(self):
