@@ -5,7 +5,8 @@ and 1,000,000).  In turn, in a running process: an assessment, which answers
 all three questions; the counting of runs by one query a script, as the
 original script-monitor did it; and the counting of all by one GROUP BY.  The
 last two know nothing of schedules, pauses, attempts or runtimes.  Then the
-whole command, with its start and the loading of its rules.
+whole command, as a user installs it, with its start and the loading of its
+rules.
 
 Filling the tables takes some minutes.
 """
@@ -21,6 +22,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from psycopg2.extensions import make_dsn
+
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -31,7 +34,9 @@ from common import print_environment
 from common import print_table
 from common import quartiles
 from common import rounds
+from whole_script import environment_with_the_wheel
 
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.monitor.registry import assess_all
@@ -48,8 +53,6 @@ RULES = 100, 1_000, 10_000
 RUNS = (100_000, 1_000_000) if QUICK else (1_000_000, 10_000_000)
 SKEW = datetime.timedelta(minutes=1)
 AT = datetime.datetime(2007, 2, 15, tzinfo=datetime.UTC)
-COMMAND = "import sys; from canonical.launchpad.command.main import main;" \
-    " sys.exit(main())"
 
 # 1,000 runs of each script, about every half hour.  The last runs come first,
 # so the first tenth of the rows is the last tenth of the time.
@@ -120,9 +123,10 @@ def group_all():
     main_store().execute(ALL_SCRIPTS, (AT,)).get_all()
 
 
-def measure(path, runs):
+def measure(program, path, runs):
     """Print the tables for so many runs.
 
+    :param program: the installed program.
     :return: the seconds of an assessment of all rules, and of the command.
     """
     expectations = registered_expectations()
@@ -135,11 +139,17 @@ def measure(path, runs):
         }, rounds(5, 3))
         print_table(
             f"4. {rules:,} rules over {runs:,} runs", taken, "assessment")
-    command = [sys.executable, "-c", COMMAND, "check", "--json", "--at",
-               AT.isoformat(), "--expectations", path]
+    command = [
+        program, "check", "--json", "--at", AT.isoformat(), "--expectations",
+        path]
+    environment = {
+        "LP_DATABASE_URI": make_dsn(
+            **embedded_parameters(PostgresLayer.directory)),
+        "PATH": os.environ["PATH"],
+    }
     whole = interleaved({"whole": partial(
-        subprocess.run, command, stdout=subprocess.DEVNULL, check=False)},
-        rounds(5, 3))["whole"]
+        subprocess.run, command, env=environment, stdout=subprocess.DEVNULL,
+        check=False)}, rounds(5, 3))["whole"]
     median = quartiles(whole)[1]
     print(f"the whole command, with {SCRIPTS:,} rules: {median:.2f} s")
     return quartiles(taken["assessment"])[1], median
@@ -148,7 +158,9 @@ def measure(path, runs):
 def main():
     # As the command does.
     gc.disable()
-    path = Path(tempfile.mkdtemp()) / "expectations.zcml"
+    directory = Path(tempfile.mkdtemp())
+    python = environment_with_the_wheel(directory / "venv")
+    path = directory / "expectations.zcml"
     write_expectations(path)
     start = time.perf_counter()
     load_expectations(path)
@@ -156,9 +168,9 @@ def main():
           f" {time.perf_counter() - start:.2f} s")
     fewer, more = RUNS
     fill(0, fewer - 1, ATTEMPTS)
-    first, _ = measure(path, fewer)
+    first, _ = measure(python.parent / "scriptactivity", path, fewer)
     fill(fewer, more - 1)
-    last, whole = measure(path, more)
+    last, whole = measure(python.parent / "scriptactivity", path, more)
     print()
     goal(f"an assessment of {SCRIPTS:,} rules over {more:,} runs", last, 1,
          " s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import socket
 import uuid
+from typing import NamedTuple
 
 from storm.expr import SQL
 from storm.expr import Desc
@@ -91,6 +92,17 @@ class ScriptActivity:
         self.date_completed = date_completed
 
 
+@implementer(IScriptActivity)
+class Success(NamedTuple):
+    """See `IScriptActivity`.  It is no object of a store, which takes longer.
+    """
+
+    name: str
+    hostname: str
+    date_started: datetime.datetime
+    date_completed: datetime.datetime
+
+
 @implementer(IScriptActivitySet)
 class ScriptActivitySet:
     """See `IScriptActivitySet`."""
@@ -102,7 +114,7 @@ class ScriptActivitySet:
         date_completed: datetime.datetime,
         hostname: str | None = None,
         run_key: uuid.UUID | None = None,
-    ) -> ScriptActivity:
+    ) -> ScriptActivity | Success:
         """See `IScriptActivitySet`."""
         if hostname is None:
             hostname = socket.gethostname()
@@ -131,15 +143,14 @@ class ScriptActivitySet:
             """,
             (name, hostname, started, completed, str(run_key))).rowcount
         if inserted:
-            # Not added to the store, which would have to read it first.
-            return ScriptActivity(name, hostname, started, completed)
+            return Success(name, hostname, started, completed)
         known: ScriptActivity = main_store().find(
             ScriptActivity, run_key=run_key).one()
         return known
 
     def getLastActivity(
         self, name: str, hostname: str | None = None
-    ) -> ScriptActivity | None:
+    ) -> ScriptActivity | Success | None:
         """See `IScriptActivitySet`."""
         where = {"name": checked_str(IScriptActivity["name"], name)}
         if hostname is not None:
@@ -149,7 +160,8 @@ class ScriptActivitySet:
             return None
         # Unrecorded ones first: if one is recorded meanwhile, the next
         # statement finds it.
-        last = _last_unrecorded(name, hostname)
+        last: list[ScriptActivity | Success] = [
+            *_last_unrecorded(name, hostname)]
         found = main_store().find(
             ScriptActivity, SQL(VALID), SQL(NOT_AHEAD), **where)
         recorded = found.order_by(Desc(ScriptActivity.date_started)).first()
@@ -157,9 +169,10 @@ class ScriptActivitySet:
             last.append(recorded)
         return max(last, key=_started, default=None)
 
-    def getLastActivities(self) -> list[ScriptActivity]:
+    def getLastActivities(self) -> list[ScriptActivity | Success]:
         """See `IScriptActivitySet`."""
-        last = {each.name: each for each in _last_unrecorded(None, None)}
+        last: dict[str, ScriptActivity | Success] = {
+            each.name: each for each in _last_unrecorded(None, None)}
         for each in main_store().find(
             ScriptActivity, ScriptActivity.id.is_in(SQL(LAST_IDS))
         ):
@@ -177,20 +190,19 @@ class ScriptActivitySet:
 
 def _last_unrecorded(
     name: str | None, hostname: str | None
-) -> list[ScriptActivity]:
+) -> list[Success]:
     """The last success of each script that is not on record yet.
 
     :param name, hostname: `None` for any.
     """
     return [
-        # Not added to the store, which would insert it.
-        ScriptActivity(
+        Success(
             name, hostname, started.astimezone(datetime.UTC),
             completed.astimezone(datetime.UTC))
         for name, hostname, started, completed in execute(
             LAST_UNRECORDED, name=name, hostname=hostname)]
 
 
-def _started(activity: ScriptActivity) -> datetime.datetime:
+def _started(activity: ScriptActivity | Success) -> datetime.datetime:
     started: datetime.datetime = activity.date_started
     return started
