@@ -186,7 +186,9 @@ def forget_expectations():
     """Remove registrations, which the next doctest would see."""
     site = getGlobalSiteManager()
     for name, _ in list(site.getUtilitiesFor(IScriptExpectation)):
+        # A rule of a file is not among what `unregisterUtility` knows.
         site.unregisterUtility(provided=IScriptExpectation, name=name)
+        site.utilities.unregister((), IScriptExpectation, name)
 
 
 def tear_down(test):
