@@ -122,13 +122,7 @@ class ServersLayer(PostgresLayer):
                 "host": str(cls.clusters), "port": str(port),
                 "user": "postgres", "dbname": "postgres"})
         for server in cls.servers:
-            cls.run(
-                PROGRAMS / "bin/pg_ctl", "-w", "-D",
-                cls.clusters / server["port"], "-l",
-                cls.clusters / f"log{server['port']}", "-o",
-                f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off"
-                " -c log_statement=all",
-                "start")
+            cls.start(server)
             apply_schema(server)
         cls.alone, cls.asking, *cls.three = cls.servers
         cls.run(
@@ -148,6 +142,21 @@ class ServersLayer(PostgresLayer):
         cls.servers_of = {name: cls.server_of(name) for name in NAMES}
 
     @classmethod
+    def start(cls, server):
+        cls.run(
+            PROGRAMS / "bin/pg_ctl", "-w", "-D",
+            cls.clusters / server["port"], "-l",
+            cls.clusters / f"log{server['port']}", "-o",
+            f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off"
+            " -c log_statement=all",
+            "start")
+
+    @classmethod
+    def stop(cls, server):
+        cls.run(PROGRAMS / "bin/pg_ctl", "-D",
+                cls.clusters / server["port"], "-m", "immediate", "stop")
+
+    @classmethod
     def run(cls, *command, stdin=None):
         process = subprocess.run(
             list(map(str, command)), user=server_uid(), cwd="/", text=True,
@@ -159,8 +168,7 @@ class ServersLayer(PostgresLayer):
     @classmethod
     def tearDown(cls):
         for server in cls.servers:
-            cls.run(PROGRAMS / "bin/pg_ctl", "-D",
-                    cls.clusters / server["port"], "-m", "immediate", "stop")
+            cls.stop(server)
         shutil.rmtree(cls.clusters)
 
     @classmethod
@@ -302,6 +310,25 @@ class TestThreeServers(unittest.TestCase):
             self.layer.asking, "-c", AGAIN, name, key)
         self.assertEqual((0, "2"), (status, out[:1]), err)
         self.assertEqual([(1,)], query(self.layer.asking, count))
+
+    def test_while_a_server_is_down_a_success_waits_for_it(self):
+        name = NAMES[0]
+        server = self.layer.servers_of[name]
+        self.layer.stop(server)
+        try:
+            status, _, err = self.command_at(
+                self.layer.asking, "-c", SCRIPT, name)
+        finally:
+            self.layer.start(server)
+        self.assertEqual(0, status, err)
+        self.assertIn("The success is not recorded yet", err)
+        status, out, err = self.command_at(self.layer.asking, "flush")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("1 recorded", out)
+        (last,), = query(
+            server, "SELECT max(date_started) FROM scriptactivity"
+            f" WHERE name = '{name}'")
+        self.assertGreater(last.year, 2007)
 
     def test_import_and_export(self):
         """A run that is there is not imported again."""
