@@ -4,6 +4,7 @@ import datetime
 import json
 import socket
 import unittest
+import uuid
 from zoneinfo import ZoneInfo
 
 import pytz
@@ -44,6 +45,9 @@ class TestInterfaces(ActivityTestCase):
     def test_the_record_is_what_its_interface_says(self):
         self.assertTrue(verifyObject(
             IScriptActivity, self.factory.makeScriptActivity()))
+        self.assertTrue(verifyObject(
+            IScriptActivity, self.set.recordSuccess(
+                "garbo", START, END, run_key=uuid.uuid4())))
 
     def test_the_utility_is_what_its_interface_says(self):
         self.assertTrue(verifyObject(IScriptActivitySet, self.set))

@@ -100,13 +100,11 @@ def explained(
 
     :param found: the best in the time zone that is assumed.
     """
-    other = min(
-        _in_zones(scopes, timezone), default=found,
-        key=lambda each: each.bits)
-    return min((
-        _since_change(scopes, timezone, each)
-        for each in dict.fromkeys((found, other))),
-        key=lambda pair: pair[0])[1]
+    other = min(_in_zones(scopes, timezone), default=found,
+                key=lambda each: each.bits)
+    return min((_since_change(scopes, timezone, each)
+                for each in dict.fromkeys((found, other))),
+               key=lambda pair: pair[0])[1]
 
 
 def best(
@@ -199,15 +197,18 @@ def _places(scopes: Sequence[History], timezone: str) -> set[float]:
     """
     starts = max(scopes, key=len).starts
     seconds = local(timezone, starts)
-    rows = [[math.log(max(b - a, 1)) for a, b in itertools.pairwise(starts)]]
-    for size in DAY, HOUR:
-        angles = [2 * math.pi * second / size for second in seconds]
-        rows += [list(map(math.sin, angles)), list(map(math.cos, angles))]
+    rows = [(0, [
+        math.log(max(b - a, 1)) for a, b in itertools.pairwise(starts)])] + [
+        (size, [wave(2 * math.pi * second / size) for second in seconds])
+        for size in (DAY, HOUR) for wave in (math.sin, math.cos)]
     places = set()
-    for values in rows:
+    for size, values in rows:
+        # Runs of one day depend on each other.
+        each = size * len(starts) / max(starts[-1] - starts[0], 1)
         mean = sum(values) / len(values)
         sums = list(itertools.accumulate(value - mean for value in values))
-        far = PEAK * math.sqrt(sum((value - mean) ** 2 for value in values))
+        far = PEAK * math.sqrt(max(each, 1) * sum(
+            (value - mean) ** 2 for value in values))
         places |= {starts[sums.index(peak) + 1] for peak in (
             min(sums[:-1]), max(sums[:-1])) if abs(peak) > far}
     return places
