@@ -8,7 +8,6 @@ from hypothesis import settings
 from hypothesis import strategies
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.schedule import slots_between
 from canonical.launchpad.monitor.tests.histories import DAY
 from canonical.launchpad.monitor.tests.histories import HOUR
 from canonical.launchpad.monitor.tests.histories import WINTER
@@ -209,22 +208,13 @@ class TestAnyHistory(SuggestionTestCase):
         schedule, timezone, away, runs = made
         until = AUTUMN + 60 * DAY
         found = self.suggest(runs, until)
-        since = datetime.datetime.fromtimestamp(found.since, datetime.UTC)
-        if "schedule" in found.attributes or not self.skips_most(
-                schedule, timezone, since, until, runs):
-            self.assert_same_slots(found, schedule, timezone, since, 5)
+        self.assert_same_slots(
+            found, schedule, timezone,
+            datetime.datetime.fromtimestamp(found.since, datetime.UTC), 5)
         for each in found.incidents:
             self.assertIsNotNone(away, each)
             self.assertLess(away - HOUR, each.opened, each)
             self.assertLess(each.opened, away + 2 * DAY, each)
-
-
-    def skips_most(self, schedule, timezone, since, until, runs):
-        """Have most slots no run, since runs take too long?"""
-        hosts = {run.hostname for run in runs}
-        slots = slots_between(schedule, timezone, since, until)
-        return len(hosts) * len(slots) > 2 * sum(
-            run.date_started >= since for run in runs)
 
 
 class TestMoreHistories(TestAnyHistory):
