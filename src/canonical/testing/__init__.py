@@ -3,6 +3,7 @@
 from canonical.testing.layers import Apart
 from canonical.testing.layers import LaunchpadZopelessLayer
 from canonical.testing.layers import PostgresLayer
+from canonical.testing.layers import by_owner
 from canonical.testing.layers import in_layer
 
 
@@ -10,5 +11,6 @@ __all__ = [
     "Apart",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
+    "by_owner",
     "in_layer",
 ]

@@ -12,17 +12,21 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from typing import ClassVar
 
 import psycopg2
 import transaction
+from psycopg2.extensions import make_dsn
 
 from canonical.config import config
 from canonical.database.embedded import discard_embedded
 from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
+from canonical.database.roles import grant
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.database.sqlbase import initZopeless
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.zcml import execute_zcml
 from canonical.testing.children import python_path
 
@@ -31,6 +35,7 @@ __all__ = [
     "Apart",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
+    "by_owner",
     "in_layer",
 ]
 
@@ -68,14 +73,20 @@ EMPTY_TABLES = """
     $$
 """
 
+# The roles of the tests, and what each is granted; see `roles.NEEDS`.
+ROLES = {
+    "script": ("scripts",),
+    "monitor": ("monitor", "history"),
+}
+
 
 class PostgresLayer:
     """A private PostgreSQL with our tables, which is removed after the run.
 
     Every test starts with empty tables.  This process and its children use
-    this database and the instance ``testrunner``, whatever the environment
-    was before.  Children that are started with `sys.executable` can import the
-    same modules as this process.
+    this database as its owner, and the instance ``testrunner``, whatever the
+    environment was before.  Children that are started with `sys.executable`
+    can import the same modules as this process.
 
     :cvar directory: the directory of the cluster; see
         `canonical.database.embedded`.
@@ -104,6 +115,7 @@ class PostgresLayer:
         config.setInstance("testrunner")
         cls._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         apply_schema(embedded_parameters(cls.directory))
+        cls._make_roles()
 
     @classmethod
     def tearDown(cls) -> None:
@@ -119,6 +131,28 @@ class PostgresLayer:
     @classmethod
     def testTearDown(cls) -> None:
         pass
+
+    @classmethod
+    def uri(cls, role: str) -> str:
+        """The URI with which a role connects: a key of `ROLES`, or another."""
+        return str(make_dsn(
+            **{**embedded_parameters(cls.directory), "user": role}))
+
+    @classmethod
+    def _make_roles(cls) -> None:
+        connection = psycopg2.connect(**embedded_parameters(cls.directory))
+        for role, purposes in ROLES.items():
+            with connection, connection.cursor() as cursor:
+                # For `by_owner`.  It inherits no privilege of the owner.
+                cursor.execute(
+                    f"CREATE ROLE {role} LOGIN NOINHERIT;"
+                    f" GRANT postgres TO {role}")
+            for purpose in purposes:
+                grant(connection, purpose, role)
+        with connection, connection.cursor() as cursor:
+            # For tables of its own.
+            cursor.execute("GRANT CREATE ON SCHEMA public TO script")
+        connection.close()
 
     @classmethod
     def _throw_away(cls) -> None:
@@ -164,8 +198,15 @@ class LaunchpadZopelessLayer(PostgresLayer):
 
     A test begins in a new transaction.  Uncommitted changes are rolled back
     after it.  A test may install another transaction manager, or uninstall it.
+
+    This process and its children connect as a role that has what ``init
+    --grant`` grants, and no more.  What only the owner of the tables may do is
+    done `by_owner`.
+
+    :cvar role: a key of `ROLES`.
     """
 
+    role: ClassVar[str] = "monitor"
     _ztm: ClassVar[ZopelessTransactionManager]
 
     @classmethod
@@ -176,12 +217,12 @@ class LaunchpadZopelessLayer(PostgresLayer):
     @classmethod
     def tearDown(cls) -> None:
         cls._uninstall()
+        os.environ["LP_DATABASE_URI"] = f"embedded:{cls.directory}"
 
     @classmethod
     def testSetUp(cls) -> None:
         execute_zcml()
-        cls._ztm = initZopeless()
-        cls._ztm.begin()
+        cls.become(cls.role)
 
     @classmethod
     def testTearDown(cls) -> None:
@@ -190,14 +231,39 @@ class LaunchpadZopelessLayer(PostgresLayer):
             cls._uninstall()
 
     @classmethod
+    def become(cls, role: str) -> None:
+        """Connect as a role, in this process and in those that it starts."""
+        uri = cls.uri(role)
+        if os.environ["LP_DATABASE_URI"] != uri:
+            cls._uninstall()
+            os.environ["LP_DATABASE_URI"] = uri
+        LaunchpadZopelessLayer._ztm = initZopeless()
+        LaunchpadZopelessLayer._ztm.begin()
+
+    @classmethod
     def _uninstall(cls) -> None:
         installed = ZopelessTransactionManager._installed
         if installed is not None:
             installed.uninstall()
 
 
+def by_owner(statement: str, parameters: tuple[Any, ...] = ()) -> Any:
+    """Let the owner of the tables execute a statement.
+
+    It is part of the transaction of the store ``main``.
+    """
+    main_store().execute("SET LOCAL ROLE postgres")
+    result = main_store().execute(statement, parameters)
+    main_store().execute("SET LOCAL ROLE none")
+    return result
+
+
 def in_layer(program: Callable[[], None]) -> None:
-    """Call a program as a test in `LaunchpadZopelessLayer` is called."""
+    """Call a program as a test in `LaunchpadZopelessLayer` is called.
+
+    The program is the owner of the tables.
+    """
+    LaunchpadZopelessLayer.role = "postgres"
     PostgresLayer.setUp()
     LaunchpadZopelessLayer.setUp()
     PostgresLayer.testSetUp()

@@ -36,6 +36,7 @@ class SQLBaseTestCase(unittest.TestCase):
     layer = LaunchpadZopelessLayer
 
     def setUp(self):
+        self.layer.become("script")
         self.ztm = ZopelessTransactionManager._installed
         self.other = psycopg2.connect(
             **embedded_parameters(LaunchpadZopelessLayer.directory))
@@ -218,6 +219,7 @@ class TestTransactions(SQLBaseTestCase):
         self.from_outside("""
             CREATE TABLE once
                 (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)""")
+        self.from_outside("GRANT INSERT ON once TO script")
         self.addCleanup(self.from_outside, "DROP TABLE once")
         self.addCleanup(self.ztm.abort)
 

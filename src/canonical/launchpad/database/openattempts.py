@@ -22,9 +22,13 @@ OPEN = """
     FROM scriptattempt AS attempt
     WHERE date_ended IS NULL AND date_committed IS NULL
         AND process IS NOT NULL
-        AND NOT EXISTS (
-            SELECT FROM scriptactivity AS recorded
-            WHERE recorded.run_key = attempt.run_key)
+        AND coalesce(run_key <> ALL (ARRAY(
+            SELECT run_key FROM scriptactivity
+            WHERE run_key = ANY (ARRAY(
+                SELECT run_key FROM scriptattempt
+                WHERE date_ended IS NULL AND date_committed IS NULL
+                    AND process IS NOT NULL))
+        )), true)
 """
 
 

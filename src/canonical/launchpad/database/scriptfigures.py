@@ -1,4 +1,4 @@
-"""Implements `IScriptFiguresSet` with three SQL statements."""
+"""Implements `IScriptFiguresSet` with four SQL statements."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from zope.interface import implementer
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.execute import bind
 from canonical.launchpad.database.openattempts import open_attempts
+from canonical.launchpad.database.spread import EACH_FETCHED
+from canonical.launchpad.database.spread import FETCHED
+from canonical.launchpad.database.spread import JOIN_FETCHED
+from canonical.launchpad.database.spread import SERVERS_COUNT
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.database.successes import UNRECORDED
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.interfaces import Figures
@@ -82,15 +87,16 @@ SINCE_THEN = """
 """
 
 
-def _figures(run: str) -> str:
-    """The text of the statement.
+def _figures(run: str, recorded: str = "scriptactivity") -> str:
+    """The text of the statement, after that of ``asked`` and ``slots``.
 
     :param run: the condition that ``run`` belongs to a row of ``asked``.
+    :param recorded: what has the successes on record.
     """
     by_then = f"""
         (
             SELECT name, hostname, date_started, date_completed
-            FROM scriptactivity
+            FROM {recorded}
             UNION ALL
             SELECT * FROM {UNRECORDED} AS run WHERE asked.has_unrecorded
         ) AS run
@@ -102,7 +108,6 @@ def _figures(run: str) -> str:
             ORDER BY date_started DESC) AS durations
     """
     return f"""
-        {ASKED}
         SELECT asked.number,
             coalesce(often.last_started, earlier.last_started),
             completed.date_completed, often.met, often.runs,
@@ -112,6 +117,7 @@ def _figures(run: str) -> str:
             begun.reason, begun.longest, begun.pids[cardinality(begun.pids)],
             CASE WHEN earlier.last_started IS NULL THEN often.first_started END
         FROM asked JOIN slots ON slots.number = asked.slots
+        {"" if recorded == "scriptactivity" else JOIN_FETCHED}
         LEFT JOIN LATERAL (
             SELECT count(DISTINCT slot) FILTER (WHERE counts) AS met,
                 count(*) FILTER (WHERE counts) AS runs, count(*) AS started,
@@ -169,8 +175,15 @@ def _figures(run: str) -> str:
     """
 
 
-ON_A_HOST = _figures("run.name = asked.name AND run.hostname = asked.hostname")
-ON_ANY_HOST = _figures("run.name = asked.name")
+ON_A_HOST = "run.name = asked.name AND run.hostname = asked.hostname"
+ON_ANY_HOST = "run.name = asked.name"
+
+HERE = {
+    run: ASKED + _figures(run) for run in (ON_A_HOST, ON_ANY_HOST)}
+SPREAD = {
+    run: f"{SERVERS_COUNT} {ASKED}, {FETCHED.format(valid=VALID)}"
+        f" {_figures(run, EACH_FETCHED)}"
+    for run in (ON_A_HOST, ON_ANY_HOST)}
 
 
 @implementer(IScriptFiguresSet)
@@ -183,13 +196,14 @@ class ScriptFiguresSet:
         """See `IScriptFiguresSet`."""
         figures: dict[int, Figures] = {}
         attempts = open_attempts()
+        statements = SPREAD if is_spread() else HERE
         numbers: dict[bool, list[int]] = {True: [], False: []}
         for number, each in enumerate(inquiries):
             numbers[each.hostname is None].append(number)
         for is_any, those in numbers.items():
             if those:
                 found = _ask(
-                    ON_ANY_HOST if is_any else ON_A_HOST,
+                    statements[ON_ANY_HOST if is_any else ON_A_HOST],
                     [inquiries[number] for number in those], at, attempts)
                 figures.update(zip(those, found, strict=True))
         return [figures[number] for number in range(len(inquiries))]
@@ -219,6 +233,10 @@ def _ask(
             "{" + ",".join(map(str, each.skipped)) + "}"
             for each in slots.values()],
         "slot_runs": [each.runs for each in slots.values()],
+        "first": min(
+            (each.slots[0] for each in slots.values() if each.slots),
+            default="infinity"),
+        "most": max(1, *(each.runs for each in slots.values())),
     })).get_all()
     return [
         Figures(

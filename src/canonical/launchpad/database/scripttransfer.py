@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from canonical.database.connection import cursor_of
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.interfaces import IScriptTransferSet
 
 
@@ -54,7 +55,7 @@ ADD = """
     SELECT {columns} FROM {staged} AS new
     WHERE {is_new}
     ORDER BY name, hostname, date_started
-    ON CONFLICT (run_key) DO NOTHING
+    ON CONFLICT {key} DO NOTHING
 """
 
 # What each row is compared with, if there is anything to compare with.
@@ -124,6 +125,9 @@ class ScriptTransferSet:
             "table": sql.SQL(TABLES[what]),
             "staged": sql.Identifier(f"added_{what}"),
             "columns": _listed(COLUMNS[what]),
+            # A table over several servers has no index of its own.
+            "key": sql.SQL(
+                "" if what == "runs" and is_spread() else "(run_key)"),
             "same_outcome": sql.SQL(
                 "" if what == "runs" else " AND known.outcome = new.outcome"),
         }

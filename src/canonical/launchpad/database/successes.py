@@ -9,6 +9,7 @@ from __future__ import annotations
 
 
 __all__ = [
+    "LATEST_START",
     "NOT_AHEAD",
     "UNRECORDED",
     "VALID",
@@ -29,7 +30,8 @@ VALID = """
 
 # For other rows, the clock of the host was ahead.  A difference of less than
 # an hour is common.
-NOT_AHEAD = "date_started <= statement_timestamp() + interval '1 hour'"
+LATEST_START = "statement_timestamp() + interval '1 hour'"
+NOT_AHEAD = f"date_started <= {LATEST_START}"
 
 # The name says which server to ask, if they are several; see scaling.rst.  The
 # end is not before the start, even if the clock was set back meanwhile.
@@ -42,7 +44,9 @@ UNRECORDED = """
             AND NOT EXISTS (
                 SELECT FROM scriptactivity AS recorded
                 WHERE recorded.name = attempt.name
-                    AND recorded.run_key = attempt.run_key)
+                    AND recorded.run_key = attempt.run_key
+                -- So each is looked up.  They are few, and usually none.
+                OFFSET 0)
     )
 """
 

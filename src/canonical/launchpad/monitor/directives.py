@@ -134,7 +134,8 @@ def _register(
 ) -> None:
     """Register a utility once only, and without an event.
 
-    `getUtility` finds it, and its ``info`` says where it is declared.
+    `getUtility` finds it, but `unregisterUtility` does not know it.  Its
+    ``info`` says where it is declared.
     `zope.configuration` lets a file override a utility of a file that it
     includes.  A rule that is hidden in that way would not be noticed.
     """

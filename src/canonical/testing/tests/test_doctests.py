@@ -22,12 +22,12 @@ from zope.component.testing import tearDown as forget_components
 from canonical.database.embedded import embedded_parameters
 from canonical.database.postgres import apply_schema
 from canonical.database.sqlbase import ZopelessTransactionManager
-from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing import by_owner
 from canonical.testing.children import run_on_terminal
 from canonical.testing.children import start_python
 
@@ -54,9 +54,17 @@ def set_up(test):
 
     processes = []
 
+    def uri_for(script, arguments):
+        """Scripts have their role, and only the owner may make tables."""
+        role = "script" if script != "-c" else (
+            "postgres" if "init" in arguments else None)
+        return {} if role is None or ztm is None else {
+            "LP_DATABASE_URI": PostgresLayer.uri(role)}
+
     def start(script, *arguments, **environment):
         process = start_python(
-            [script, *arguments], dict(os.environ, **environment),
+            [script, *arguments],
+            os.environ | uri_for(script, arguments) | environment,
             cwd=directory, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
@@ -99,7 +107,9 @@ def set_up(test):
         run("-c", MONITOR.format(name), *arguments)
 
     def sql(statement):
-        main_store().execute(statement)
+        by_owner(statement)
+        for table in re.findall(r"CREATE TABLE (\w+)", statement):
+            by_owner(f"GRANT ALL ON {table} TO script")
         ztm.commit()
 
     ztm = ZopelessTransactionManager._installed
@@ -148,7 +158,7 @@ def set_up_night(test):
             ("scriptactivity", ("date_started", "date_completed")),
             ("scriptalert", ("date_opened", "date_told", "date_good")),
         ):
-            main_store().execute(f"UPDATE {table} SET " + ", ".join(
+            by_owner(f"UPDATE {table} SET " + ", ".join(
                 f"{column} = {column} - interval '{hours} hours'"
                 for column in columns))
         ztm.commit()
@@ -176,7 +186,9 @@ def forget_expectations():
     """Remove registrations, which the next doctest would see."""
     site = getGlobalSiteManager()
     for name, _ in list(site.getUtilitiesFor(IScriptExpectation)):
+        # A rule of a file is not among what `unregisterUtility` knows.
         site.unregisterUtility(provided=IScriptExpectation, name=name)
+        site.utilities.unregister((), IScriptExpectation, name)
 
 
 def tear_down(test):

@@ -21,6 +21,7 @@ from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
+from canonical.testing import by_owner
 
 
 HOUR = datetime.timedelta(hours=1)
@@ -175,7 +176,7 @@ class TestMail(AlertTestCase):
     def test_all_is_one_mail(self):
         self.alert()
         self.ran("garbo", 0)
-        main_store().execute(
+        by_owner(
             "UPDATE scriptactivity SET"
             " date_started = date_started - interval '3 hours',"
             " date_completed = date_completed - interval '3 hours'"
@@ -208,7 +209,7 @@ class TestMail(AlertTestCase):
         self
     ):
         self.expect_silent(100)
-        main_store().execute(
+        by_owner(
             "DELETE FROM scriptactivity WHERE name = 'update'")
         self.ztm.commit()
         self.alert()
@@ -225,7 +226,7 @@ class TestMail(AlertTestCase):
 
     def test_if_all_were_recorded_late_the_mail_says_so(self):
         self.expect_silent(3)
-        main_store().execute(
+        by_owner(
             "DELETE FROM scriptactivity WHERE name = 'update'")
         self.ztm.commit()
         self.alert()
@@ -493,10 +494,10 @@ class TestMail(AlertTestCase):
             " the next run tries again", err)
 
     def test_without_tables(self):
-        main_store().execute("ALTER TABLE scriptalert RENAME TO away")
+        by_owner("ALTER TABLE scriptalert RENAME TO away")
         self.ztm.commit()
         mails, err = self.alert(status=1)
-        main_store().execute("ALTER TABLE away RENAME TO scriptalert")
+        by_owner("ALTER TABLE away RENAME TO scriptalert")
         self.ztm.commit()
         self.assertIn("with: scriptactivity init)", err)
         self.assertNotIn("Traceback", err)

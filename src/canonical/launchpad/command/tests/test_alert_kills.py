@@ -8,6 +8,7 @@ import subprocess
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.testing import by_owner
 from canonical.testing.children import start_python
 
 
@@ -60,7 +61,7 @@ class KillTestCase(AlertTestCase):
         :return: a set of such numbers, the status of that run, and how many
             moments it had if it was not killed.
         """
-        main_store().execute("TRUNCATE scriptalert")
+        by_owner("TRUNCATE scriptalert")
         self.ztm.commit()
         self.mail.received.clear()
         status, moments = self.drive(what, number)

@@ -17,6 +17,7 @@ from canonical.launchpad.scripts.spool import Success
 from canonical.launchpad.scripts.spool import write_success
 from canonical.launchpad.scripts.tests.serving import pages
 from canonical.testing import PostgresLayer
+from canonical.testing import by_owner
 from canonical.testing.children import start_python
 
 
@@ -39,7 +40,7 @@ class TestGrants(InitTestCase):
         super().setUp()
         for role in self.SCRIPTS, self.MONITOR:
             quoted = '"' + role.replace('"', '""') + '"'
-            main_store().execute(f"CREATE ROLE {quoted} LOGIN")
+            by_owner(f"CREATE ROLE {quoted} LOGIN")
             self.addCleanup(
                 self.execute, f"DROP OWNED BY {quoted}; DROP ROLE {quoted}")
         self.execute("SELECT 1")

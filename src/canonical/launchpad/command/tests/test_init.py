@@ -39,6 +39,7 @@ init.SYSTEM = locations.SYSTEM
 class InitTestCase(CommandTestCase):
 
     def setUp(self):
+        self.layer.become("postgres")
         self.directory = Path(tempfile.mkdtemp(prefix="scriptactivity-test-"))
         self.addCleanup(shutil.rmtree, self.directory)
         self.home = self.directory / "home"

@@ -25,6 +25,7 @@ from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import Apart
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
+from canonical.testing import by_owner
 from canonical.testing.children import run_on_terminal
 from canonical.testing.children import start_python
 
@@ -65,6 +66,7 @@ class CommandTestCase(unittest.TestCase):
 class TestCommand(CommandTestCase):
 
     def test_init_can_be_called_again(self):
+        self.layer.become("postgres")
         for _ in range(2):
             status, out, err = self.run_command("init")
             self.assertEqual((0, ""), (status, err))
@@ -72,12 +74,13 @@ class TestCommand(CommandTestCase):
                 out, "^The tables in postgres on .* are up to date.\n$")
 
     def test_init_names_what_is_in_the_way_of_an_upgrade(self):
-        main_store().execute("""
+        self.layer.become("postgres")
+        by_owner("""
             ALTER TABLE scriptactivity ALTER date_started TYPE timestamp;
             CREATE VIEW recent AS SELECT date_started FROM scriptactivity""")
         ZopelessTransactionManager._installed.commit()
         status, out, err = self.run_command("init")
-        main_store().execute("DROP VIEW recent")
+        by_owner("DROP VIEW recent")
         ZopelessTransactionManager._installed.commit()
         self.assertEqual((1, ""), (status, out))
         self.assertEqual(
@@ -87,9 +90,10 @@ class TestCommand(CommandTestCase):
         self.assertEqual(0, self.run_command("init")[0])
 
     def test_init_says_for_whom_it_waited(self):
-        main_store().execute("COMMENT ON TABLE scriptactivity IS NULL")
+        self.layer.become("postgres")
+        by_owner("COMMENT ON TABLE scriptactivity IS NULL")
         ZopelessTransactionManager._installed.commit()
-        main_store().execute(
+        by_owner(
             "LOCK TABLE scriptactivity IN SHARE UPDATE EXCLUSIVE MODE")
         status, out, err = self.run_code(
             "from canonical.database import postgres;"
@@ -153,11 +157,11 @@ class TestCommand(CommandTestCase):
             self.assertEqual(1, err.count("\n"))
 
     def test_no_tables_is_a_line_that_says_what_to_do(self):
-        main_store().execute("ALTER TABLE scriptactivity RENAME TO away")
+        by_owner("ALTER TABLE scriptactivity RENAME TO away")
         ZopelessTransactionManager._installed.commit()
         self.addCleanup(ZopelessTransactionManager._installed.commit)
         self.addCleanup(
-            main_store().execute, "ALTER TABLE away RENAME TO scriptactivity")
+            by_owner, "ALTER TABLE away RENAME TO scriptactivity")
         self.assertEqual(
             (1, "", 'scriptactivity: relation "scriptactivity" does not exist'
                 " (make or upgrade the tables with: scriptactivity init)\n"),

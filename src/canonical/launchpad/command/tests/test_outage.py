@@ -5,12 +5,12 @@ import json
 import os
 
 from canonical.config import config
-from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.outage import FILE_NAME
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.scripts.lock import LockFile
+from canonical.testing import by_owner
 
 
 AWAY = "postgresql://127.0.0.1:1/app"
@@ -92,10 +92,10 @@ class TestOutage(AlertTestCase):
         self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
 
     def test_whatever_the_reason(self):
-        main_store().execute("ALTER TABLE scriptalert RENAME TO away")
+        by_owner("ALTER TABLE scriptalert RENAME TO away")
         self.ztm.commit()
         subjects, err = self.run_alert(1)
-        main_store().execute("ALTER TABLE away RENAME TO scriptalert")
+        by_owner("ALTER TABLE away RENAME TO scriptalert")
         self.ztm.commit()
         self.assertEqual([BROKEN], subjects)
         self.assertIn("with: scriptactivity init)", self.mail.texts()[-1])
@@ -149,7 +149,7 @@ class TestOutage(AlertTestCase):
 
     def test_a_channel_that_does_not_work_is_none(self):
         self.ran("garbo", 3)
-        main_store().execute(
+        by_owner(
             "UPDATE scriptactivity SET date_started = date_started"
             " - interval '9 days', date_completed = date_completed"
             " - interval '9 days'")

@@ -14,6 +14,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.testing import by_owner
 from canonical.testing.children import python_path
 from canonical.testing.children import start_python
 
@@ -220,7 +221,7 @@ class TestInterrupt(CommandTestCase):
                 self.interrupt(code.format(function), *arguments))
 
     def test_while_a_statement_waits_too(self):
-        main_store().execute("LOCK TABLE scriptactivity")
+        by_owner("LOCK TABLE scriptactivity")
         for signum, status in (signal.SIGINT, 130), (signal.SIGTERM, 143):
             process = self.start_code(RUN, "list")
             while not list(main_store().execute(
@@ -259,7 +260,7 @@ class TestInterrupt(CommandTestCase):
             self.assertTrue(found[1].endswith(err), found[1])
 
     def test_nagios_gets_its_line(self):
-        main_store().execute("LOCK TABLE scriptactivity")
+        by_owner("LOCK TABLE scriptactivity")
         code = (
             "from canonical.launchpad.command import program; import sys;"
             " sys.exit(program.{}())")

@@ -10,11 +10,11 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn
 
 from canonical.database.embedded import embedded_parameters
-from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.testing import PostgresLayer
+from canonical.testing import by_owner
 
 
 # A port of this host that nobody listens on.
@@ -56,7 +56,8 @@ class TestConfig(CommandTestCase):
 
     def test_lines_fit_a_terminal_and_are_plain(self):
         _, out, err = self.config(
-            "[monitor]\nrepeat: 2h\nsmtp_password_file: secret\n")
+            "[monitor]\nrepeat: 2h\nsmtp_password_file: secret\n",
+            LP_DATABASE_URI=f"embedded:{PostgresLayer.directory}")
         self.assertEqual("", err)
         self.assertTrue(out.isascii() and "\x1b" not in out)
         long = [line for line in out.splitlines() if len(line) > 79]
@@ -229,10 +230,11 @@ class TestConfig(CommandTestCase):
             "|timed out)")
 
     def test_tables_that_are_not_as_they_should_be(self):
-        main_store().execute("DROP INDEX scriptalert__unsettled__idx")
+        by_owner("DROP INDEX scriptalert__unsettled__idx")
         self.layer._ztm.commit()
         status, checks = self.checks()
-        self.assertEqual(0, self.run_command("init")[0])
+        self.assertEqual(0, self.run_command(
+            "init", LP_DATABASE_URI=self.layer.uri("postgres"))[0])
         self.assertEqual((2, "wrong"), (status, checks["tables"][0]))
         self.assertIn("scriptactivity init", checks["tables"][1])
 
@@ -254,19 +256,20 @@ class TestConfig(CommandTestCase):
         self.assertFalse(PostgresLayer.state_directory.exists())
 
     def test_rights_of_a_role_that_has_too_few(self):
-        main_store().execute("CREATE ROLE cron LOGIN")
+        by_owner("CREATE ROLE cron LOGIN")
         self.layer._ztm.commit()
         self.addCleanup(self.layer._ztm.commit)
         self.addCleanup(
-            main_store().execute, "DROP OWNED BY cron; DROP ROLE cron",
-            noresult=True)
+            by_owner, "DROP OWNED BY cron; DROP ROLE cron")
         uri = make_dsn(**dict(
             embedded_parameters(PostgresLayer.directory), user="cron"))
         status, checks = self.checks(LP_DATABASE_URI=uri)
         self.assertEqual((2, "wrong"), (status, checks["rights"][0]))
         self.assertIn(
             "scriptactivity init --grant scripts=cron", checks["rights"][1])
-        self.run_command("init", "--grant", "scripts=cron")
+        self.run_command(
+            "init", "--grant", "scripts=cron",
+            LP_DATABASE_URI=self.layer.uri("postgres"))
         status, checks = self.checks(LP_DATABASE_URI=uri)
         self.assertEqual(
             (0, "cron may run scripts, but neither check nor alert"),

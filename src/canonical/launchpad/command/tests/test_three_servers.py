@@ -1,7 +1,7 @@
-"""Three servers, of which each has the scripts whose names it was given.
+"""Three servers, of which each has the successes of some scripts.
 
 `docs/three-servers.sql` makes a fourth one ask them, through postgres_fdw.
-Its answers are those of a server that has everything.
+It is used like a server that has everything, and gives the same answers.
 """
 
 import json
@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 import urllib.request
@@ -23,31 +22,75 @@ from canonical.database.tests.test_postgres import query
 from canonical.launchpad.scripts.tests.runsupport import PROGRAM
 from canonical.launchpad.scripts.tests.serving import pages
 from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
 
 
 # The one of the layer may lack postgres_fdw.
 PROGRAMS = next((each.parent.parent for each in Path("/").glob(
     "usr/lib/postgresql/*/bin/initdb")), None)
 
-SETUP = Path(__file__).resolve().parents[5] / "docs" / "three-servers.sql"
+SETUP = Path(__file__).resolve().parents[5] / "docs"
 
 NAMES = [f"script-{number}" for number in range(12)]
 
-# More runs than `prune` keeps.  Each script has failed once, in 2007.
-HISTORY = """
+# More runs than `prune` keeps.
+SUCCESSES = """
     INSERT INTO scriptactivity (name, hostname, date_started, date_completed,
         run_key)
     SELECT name, 'loganberry', started,
         started + length(name) * interval '1 s', md5(name || started)::uuid
-    FROM unnest(%s) AS name, generate_series(
+    FROM unnest(ARRAY{}) AS name, generate_series(
         '2007-02-01 00:00+00'::timestamptz, '2007-02-06 00:00+00',
         interval '15 minutes') AS started
-    WHERE started < '2007-02-03 06:00+00' OR right(name, 1) <> '7';
+    WHERE started < '2007-02-03 06:00+00' OR right(name, 1) <> '7'
+"""
+
+# Each script has failed once.
+FAILURES = """
     INSERT INTO scriptattempt (name, hostname, pid, date_started, date_ended,
         outcome, reason, run_key)
     SELECT name, 'loganberry', 1, '2007-02-02 10:03+00',
         '2007-02-02 10:04+00', 'failure', 'OSError', md5(name)::uuid
-    FROM unnest(%s) AS name
+    FROM unnest(ARRAY{}) AS name
+"""
+
+COUNT = "SELECT name, count(*) FROM scriptactivity" \
+    " WHERE name LIKE 'script-%' GROUP BY name ORDER BY name"
+
+SCRIPT = """
+import sys
+from canonical.database.sqlbase import main_store
+from canonical.launchpad.scripts.base import LaunchpadCronScript
+
+class Script(LaunchpadCronScript):
+    def main(self):
+        main_store().execute("CREATE TEMP TABLE work ()")
+
+Script(sys.argv.pop()).lock_and_run()
+"""
+
+# It is killed between its work and its record.
+KILLED = SCRIPT.replace("\n\nScript(", """
+    def record_activity(self, date_started, date_completed):
+        import os
+        os.kill(os.getpid(), 9)
+
+Script(""")
+
+# It records a run again, and prints the year of what is on record.
+AGAIN = """
+import datetime
+import sys
+import uuid
+from zope.component import getUtility
+from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.interfaces import IScriptActivitySet
+from canonical.launchpad.zcml import execute_zcml
+execute_zcml()
+initZopeless()
+now = datetime.datetime.now(datetime.UTC)
+print(getUtility(IScriptActivitySet).recordSuccess(
+    sys.argv[1], now, now, run_key=uuid.UUID(sys.argv[2])).date_started)
 """
 
 RULES = """
@@ -79,13 +122,7 @@ class ServersLayer(PostgresLayer):
                 "host": str(cls.clusters), "port": str(port),
                 "user": "postgres", "dbname": "postgres"})
         for server in cls.servers:
-            cls.run(
-                PROGRAMS / "bin/pg_ctl", "-w", "-D",
-                cls.clusters / server["port"], "-l",
-                cls.clusters / f"log{server['port']}", "-o",
-                f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off"
-                " -c log_statement=all",
-                "start")
+            cls.start(server)
             apply_schema(server)
         cls.alone, cls.asking, *cls.three = cls.servers
         cls.run(
@@ -95,11 +132,29 @@ class ServersLayer(PostgresLayer):
                 for option in (
                     "-v", f"host_{number}={server['host']}",
                     "-v", f"port_{number}={server['port']}")),
-            make_dsn(**cls.asking), stdin=SETUP.read_text())
+            make_dsn(**cls.asking),
+            stdin=(SETUP / "three-servers.sql").read_text())
         for number, server in enumerate(cls.three):
-            for table in "scriptactivity", "scriptattempt":
-                query(server, f"ALTER TABLE {table} ALTER id"
-                      f" SET INCREMENT BY 3 RESTART WITH {number + 1}")
+            cls.run(
+                PROGRAMS / "bin/psql", "-1", "-q", "-v", "ON_ERROR_STOP=1",
+                "-v", f"number={number}", make_dsn(**server),
+                stdin=(SETUP / "one-of-three-servers.sql").read_text())
+        cls.servers_of = {name: cls.server_of(name) for name in NAMES}
+
+    @classmethod
+    def start(cls, server):
+        cls.run(
+            PROGRAMS / "bin/pg_ctl", "-w", "-D",
+            cls.clusters / server["port"], "-l",
+            cls.clusters / f"log{server['port']}", "-o",
+            f"-h '' -k {cls.clusters} -p {server['port']} -c fsync=off"
+            " -c log_statement=all",
+            "start")
+
+    @classmethod
+    def stop(cls, server):
+        cls.run(PROGRAMS / "bin/pg_ctl", "-D",
+                cls.clusters / server["port"], "-m", "immediate", "stop")
 
     @classmethod
     def run(cls, *command, stdin=None):
@@ -113,21 +168,20 @@ class ServersLayer(PostgresLayer):
     @classmethod
     def tearDown(cls):
         for server in cls.servers:
-            cls.run(PROGRAMS / "bin/pg_ctl", "-D",
-                    cls.clusters / server["port"], "-m", "immediate", "stop")
+            cls.stop(server)
         shutil.rmtree(cls.clusters)
 
     @classmethod
     def testSetUp(cls):
         """See `PostgresLayer`, which is called before."""
-        for server in [cls.alone, *cls.three]:
-            query(server, "TRUNCATE scriptactivity, scriptattempt, scriptday")
-        for server in [cls.alone, *cls.three]:
-            names = [
+        for server in cls.alone, *cls.three:
+            query(server, "TRUNCATE scriptactivity")
+            query(server, SUCCESSES.format([
                 name for name in NAMES
-                if server in (cls.alone, cls.server_of(name))]
-            query(server, HISTORY.replace("%s", "ARRAY[{}]").format(
-                *[", ".join(f"'{name}'" for name in names)] * 2))
+                if server in (cls.alone, cls.servers_of[name])]))
+        for server in cls.alone, cls.asking:
+            query(server, "TRUNCATE scriptattempt, scriptday")
+            query(server, FAILURES.format(NAMES))
 
     @classmethod
     def server_of(cls, name):
@@ -158,11 +212,17 @@ class TestThreeServers(unittest.TestCase):
         self.rules.write_text(RULES)
 
     def command_at(self, server, *arguments):
-        process = subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(""), *arguments],
-            env={**os.environ, "LP_DATABASE_URI": make_dsn(**server)},
-            capture_output=True, text=True, timeout=120, check=False)
-        return process.returncode, process.stdout, process.stderr
+        """The exit status, and what it has printed.
+
+        :param arguments: of scriptactivity, or -c and a program.
+        """
+        if arguments[0] != "-c":
+            arguments = "-c", PROGRAM.format(""), *arguments
+        process = start_python(
+            arguments, {**os.environ, "LP_DATABASE_URI": make_dsn(**server)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
 
     def assert_same(self, *arguments):
         """A command gives the same answer; return it."""
@@ -210,35 +270,88 @@ class TestThreeServers(unittest.TestCase):
         self.assertIn("script-7", found[0][0])
         self.assertEqual(*found)
 
-    def test_a_script_records_on_the_server_of_its_name(self):
+    def test_a_script_is_recorded_on_the_server_of_its_name(self):
         for name in NAMES[:4]:
-            server = self.layer.server_of(name)
             self.assertEqual(
-                (0, "", ""),
-                self.command_at(server, "run", name, "--", "true"))
-            (ours,), = query(
-                self.layer.asking, "SELECT max(date_started)"
-                f" FROM scriptactivity WHERE name = '{name}'")
-            self.assertGreater(ours.year, 2007)
-            self.assertIn(
-                f"{ours:%Y-%m-%d}",
-                self.command_at(self.layer.asking, "last", name)[1])
+                (0, "", ""), self.command_at(
+                    self.layer.asking, "-c", SCRIPT, name))
+            for server in self.layer.three:
+                (last,), = query(
+                    server, "SELECT max(date_started) FROM scriptactivity"
+                    f" WHERE name = '{name}'")
+                if server == self.layer.servers_of[name]:
+                    self.assertGreater(last.year, 2007)
+                    self.assertIn(
+                        f"{last:%Y-%m-%d}",
+                        self.command_at(self.layer.asking, "last", name)[1])
+                else:
+                    self.assertIsNone(last)
+        ids = query(self.layer.asking, "SELECT id FROM scriptactivity")
+        self.assertEqual(len(ids), len(set(ids)))
 
-    def test_what_does_not_work_through_the_one_that_asks(self):
-        """ON CONFLICT needs a unique index, which it cannot have."""
-        status, _, err = self.command_at(
-            self.layer.asking, "run", NAMES[0], "--", "true")
-        self.assertEqual(0, status)
-        self.assertIn("ON CONFLICT", err)
+    def test_a_run_is_recorded_once(self):
+        """After a crash, the success comes from the proof, and only once."""
+        name = NAMES[0]
+        status, _, _ = self.command_at(
+            self.layer.asking, "-c", KILLED, name)
+        self.assertEqual(-9, status)
+        count = "SELECT count(*) FROM scriptactivity" \
+            f" WHERE name = '{name}' AND date_started > '2008-01-01'"
+        self.assertEqual([(0,)], query(self.layer.asking, count))
+        for sent in "1 recorded", "0 recorded":
+            status, out, err = self.command_at(self.layer.asking, "flush")
+            self.assertEqual((0, ""), (status, err))
+            self.assertIn(sent, out)
+            self.assertEqual([(1,)], query(self.layer.asking, count))
+        (name, key), = query(
+            self.layer.asking, "SELECT name, run_key FROM scriptactivity"
+            f" WHERE name = '{name}' AND date_started > '2008-01-01'")
+        status, out, err = self.command_at(
+            self.layer.asking, "-c", AGAIN, name, key)
+        self.assertEqual((0, "2"), (status, out[:1]), err)
+        self.assertEqual([(1,)], query(self.layer.asking, count))
 
-    def test_prune_on_each_server(self):
-        rules = "--expectations", str(self.rules)
-        for server in [self.layer.alone, *self.layer.three]:
+    def test_while_a_server_is_down_a_success_waits_for_it(self):
+        name = NAMES[0]
+        server = self.layer.servers_of[name]
+        self.layer.stop(server)
+        try:
             status, _, err = self.command_at(
-                server, "prune", "--keep", "3d", *rules)
+                self.layer.asking, "-c", SCRIPT, name)
+        finally:
+            self.layer.start(server)
+        self.assertEqual(0, status, err)
+        self.assertIn("The success is not recorded yet", err)
+        status, out, err = self.command_at(self.layer.asking, "flush")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("1 recorded", out)
+        (last,), = query(
+            server, "SELECT max(date_started) FROM scriptactivity"
+            f" WHERE name = '{name}'")
+        self.assertGreater(last.year, 2007)
+
+    def test_import_and_export(self):
+        """A run that is there is not imported again."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "runs.csv")
+            self.assertEqual(
+                0, self.command_at(self.layer.asking, "export", path)[0])
+            query(self.layer.asking, "DELETE FROM scriptactivity"
+                  f" WHERE name = '{NAMES[0]}'")
+            status, _, err = self.command_at(
+                self.layer.asking, "import", path)
             self.assertEqual(0, status, err)
-        count = "SELECT name, count(*) FROM scriptactivity" \
-            " WHERE name LIKE 'script-%' GROUP BY name ORDER BY name"
+        self.assertEqual(*(
+            query(server, COUNT) for server in (
+                self.layer.alone, self.layer.asking)))
+
+    def test_prune(self):
+        rules = "--expectations", str(self.rules)
+        for server in self.layer.alone, self.layer.asking:
+            status, _, err = self.command_at(
+                server, "prune", "-q", "--keep", "3d")
+            self.assertEqual((0, ""), (status, err))
+        count = COUNT
         left = query(self.layer.alone, count)
         self.assertLess(left[0][1], 481)
         self.assertEqual(left, query(self.layer.asking, count))
@@ -280,7 +393,8 @@ class TestThreeServers(unittest.TestCase):
             "SELECT name, max(date_started) FROM scriptactivity"
             " GROUP BY name"))
 
-    def test_a_check_asks_a_server_for_each_of_its_scripts(self):
-        """Not once for all of them: see scaling.rst."""
-        asked = self.asked_by("check", "--expectations", str(self.rules))
-        self.assertGreater(sum(asked), len(NAMES))
+    def test_a_check_asks_each_server_once_for_all_its_scripts(self):
+        """And once for clocks that are ahead, as `last` does."""
+        self.assertEqual(
+            [2, 2, 2],
+            self.asked_by("check", "--expectations", str(self.rules)))

@@ -26,6 +26,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.interfaces import Output
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import by_owner
 from canonical.testing.children import start_python
 
 
@@ -107,7 +108,7 @@ class TransferTestCase(unittest.TestCase):
         return list(main_store().execute(statement))
 
     def empty(self):
-        main_store().execute("TRUNCATE scriptactivity, scriptattempt")
+        by_owner("TRUNCATE scriptactivity, scriptattempt")
 
     def records(self):
         """Rows with all that a form could spoil."""
@@ -213,12 +214,12 @@ class TestBothWays(TransferTestCase):
             "export", self.directory / "runs.txt", expected=2))
 
     def test_an_export_that_fails_leaves_no_file(self):
-        main_store().execute("ALTER TABLE scriptactivity RENAME TO gone")
+        by_owner("ALTER TABLE scriptactivity RENAME TO gone")
         self.ztm.commit()
         try:
             self.call("export", self.directory / "runs.csv", expected=1)
         finally:
-            main_store().execute("ALTER TABLE gone RENAME TO scriptactivity")
+            by_owner("ALTER TABLE gone RENAME TO scriptactivity")
             self.ztm.commit()
         self.assertEqual([], list(self.directory.iterdir()))
 

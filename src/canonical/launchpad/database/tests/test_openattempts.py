@@ -19,6 +19,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptFiguresSet
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import by_owner
 
 
 START = datetime.datetime(2007, 2, 1, 10, 0, tzinfo=datetime.UTC)
@@ -170,5 +171,5 @@ class TestOpenAttempts(unittest.TestCase):
             figures = self.figures(START + MINUTE)
             self.assertEqual(
                 (START, ran), (figures.running_since, figures.running_is_seen))
-            main_store().execute(
+            by_owner(
                 "DELETE FROM scriptattempt WHERE id = ?", (attempt,))

@@ -19,6 +19,7 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
+from canonical.testing import by_owner
 
 
 START = datetime.datetime(2007, 2, 1, 10, 0, tzinfo=datetime.UTC)
@@ -250,7 +251,7 @@ class TestNonsense(SuccessesTestCase):
 
     def setUp(self):
         super().setUp()
-        main_store().execute("""
+        by_owner("""
             ALTER TABLE scriptactivity
                 ALTER name DROP NOT NULL,
                 ALTER hostname DROP NOT NULL,

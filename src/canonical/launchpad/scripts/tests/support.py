@@ -50,7 +50,16 @@ def take_interrupts():
 
 
 class ScriptsLayer(Apart, LaunchpadZopelessLayer):
-    """The tests of scripts."""
+    """The tests of scripts, with the role of scripts."""
+
+    @classmethod
+    def setUp(cls):
+        """See `LaunchpadZopelessLayer`, which is set up before."""
+        LaunchpadZopelessLayer.role = "script"
+
+    @classmethod
+    def tearDown(cls):
+        LaunchpadZopelessLayer.role = "monitor"
 
 
 class ScriptTestCase(unittest.TestCase):
@@ -67,7 +76,9 @@ class ScriptTestCase(unittest.TestCase):
         self.locks = LaunchpadZopelessLayer.state_directory / "locks"
         self.parameters = embedded_parameters(LaunchpadZopelessLayer.directory)
         self.ztm = ZopelessTransactionManager._installed
-        self.execute("CREATE TABLE work (text text)")
+        self.execute(
+            "CREATE TABLE work (text text);"
+            " GRANT SELECT, INSERT ON work TO script")
         self.addCleanup(self.execute, "DROP TABLE work")
         self.addCleanup(self.ztm.abort)
 

@@ -11,6 +11,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.tests.proxy import CommitCutter
 from canonical.launchpad.scripts.tests.support import SUCCEED
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
+from canonical.testing import PostgresLayer
 
 
 WAIT = """
@@ -228,7 +229,7 @@ class TestHarmlessness(AttemptTestCase):
                 note("done")
                 main_store().execute(
                     "ALTER TABLE scriptattempt RENAME TO away")
-            """)
+            """, LP_DATABASE_URI=PostgresLayer.uri("postgres"))
         self.execute("ALTER TABLE away RENAME TO scriptattempt")
         self.assertEqual(0, process.returncode)
         proof, record = self.log(process)

@@ -82,9 +82,10 @@ class TestPgBouncer(ScriptTestCase):
 
     level = 2
 
-    def bounce(self, size, **how):
+    def bounce(self, size, role="script", **how):
         """Start a PgBouncer; return the environment that names it."""
-        self.pooler = PgBouncer(self.parameters, size, **how)
+        self.pooler = PgBouncer(
+            {**self.parameters, "user": role}, size, roles=[role], **how)
         self.addCleanup(self.pooler.stop)
         return {"LP_DATABASE_URI": make_dsn(**self.pooler.parameters)}
 
@@ -146,7 +147,7 @@ class TestPgBouncer(ScriptTestCase):
         self.assertEqual(before, settings())
 
     def test_run_check_and_alert(self):
-        pooled = self.bounce(1)
+        pooled = self.bounce(1, "monitor")
         rules = self.directory / "rules.zcml"
         rules.write_text(RULES)
         self.assertEqual(
@@ -166,7 +167,7 @@ class TestPgBouncer(ScriptTestCase):
 
     def test_pages(self):
         """Each in transactions of the only session of the pool."""
-        pooled = self.bounce(1)
+        pooled = self.bounce(1, "monitor")
         rules = self.directory / "rules.zcml"
         rules.write_text(RULES)
         self.command("run", "tidy", "--", "echo", "hello", **pooled)

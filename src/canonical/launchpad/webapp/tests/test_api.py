@@ -10,7 +10,6 @@ import unittest
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from canonical.database.sqlbase import main_store
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_apart
@@ -21,6 +20,7 @@ from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
 from canonical.launchpad.webapp.tests.support import MINUTE
 from canonical.launchpad.webapp.tests.support import WebTestCase
+from canonical.testing import by_owner
 
 
 class APITestCase(WebTestCase):
@@ -108,7 +108,7 @@ class TestAPI(APITestCase):
         self.write_rules(*(
             f'name="{name}" schedule="30 * * * *" hosts="a"'
             for name in names))
-        main_store().execute(
+        by_owner(
             "DELETE FROM scriptactivity WHERE name NOT LIKE 'silent%'")
         found = {
             (script["name"], each["hostname"]): each["state"]
