@@ -171,3 +171,30 @@ class TestReplica(unittest.TestCase):
                 OperationalError, "has replayed nothing"
             ):
                 check_lag(until, NOW)
+
+
+class TestPromotion(unittest.TestCase):
+    """`make torture` does this at each COMMIT of a run."""
+
+    layer = PostgresLayer
+    level = 2
+
+    def test_what_the_standby_has_lost_is_neither_worked_nor_recorded(self):
+        ground = Ground()
+        self.addCleanup(ground.close)
+        standby = Standby(ground)
+        ground.run("kept")
+        standby.catch_up()
+        standby.lag()
+        ground.run("lost")
+        # It may not record, so its success is spooled.
+        ground.run("spooled", dbuser="worker")
+        self.assertEqual(
+            ["kept", "lost", "spooled"], sorted(ground.names("work")))
+        standby.take_over()
+        ground.settle()
+        self.assertEqual(["kept"], ground.names("work"))
+        self.assertEqual(["kept"], ground.names("scriptactivity"))
+        ground.run("after")
+        for table in "work", "scriptactivity":
+            self.assertEqual(["after", "kept"], sorted(ground.names(table)))

@@ -137,7 +137,8 @@ def allowed_by_cron(
         f" {when(moved[0])}" if moved else
         f"timezone: {cron.timezone} is assumed, since starts moved with no"
         " clocks",
-        f"grace: the latest completion came {words(worst)} after its slot"
+        f"grace: the latest completion came {words(worst) or '0s'} after its"
+        " slot"
         + (f"; {counted(outages, 'outage')} left out" if outages else "")]
     if drift:
         # What does the script wait for?

@@ -42,7 +42,8 @@ class TestSchedules(SuggestionTestCase):
                 self.check(schedule, days=days)
 
     def test_minutes_that_are_near_to_each_other_come_back(self):
-        self.check("* * * * *", days=2, jitter=40, duration=(1, 5))
+        found = self.check("* * * * *", days=2, jitter=40, duration=(1, 5))
+        self.assert_evidence(found, "completion came 0s after its slot")
         self.check("*/2 * * * *", days=3, jitter=50, duration=(1, 5))
 
     def test_a_clock_that_is_ahead_does_not_matter(self):
