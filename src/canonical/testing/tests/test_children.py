@@ -35,9 +35,9 @@ json.dump({
     "handlers": {
         signum: str(signal.getsignal(signum))
         for signum in signal.valid_signals()
-        # A shell has what it starts in the background ignore these, and what
-        # is forked does not.
-        if signum not in (signal.SIGINT, signal.SIGQUIT)},
+        # What a shell or nohup starts in the background ignores these, and
+        # what is forked does not.
+        if signum not in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)},
     "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "streams": [
         (each.encoding, each.errors, each.line_buffering, each.write_through,
@@ -55,9 +55,9 @@ PIPES = {
     "stderr": subprocess.PIPE, "text": True}
 
 
-def heed_the_keyboard():
-    """A shell has what it starts in the background ignore these."""
-    for signum in signal.SIGINT, signal.SIGQUIT:
+def heed_the_terminal():
+    """What a shell or nohup starts in the background ignores these."""
+    for signum in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT:
         signal.signal(signum, signal.SIG_DFL)
 
 
@@ -79,7 +79,7 @@ class TestStartPython(unittest.TestCase):
         options = {**PIPES, **options}
         started = subprocess.Popen(
             [sys.executable, *arguments], **options,
-            preexec_fn=heed_the_keyboard)
+            preexec_fn=heed_the_terminal)
         forked = start_python(arguments, **options)
         return [(*process.communicate("in"), process.returncode)
                 for process in (started, forked)]
