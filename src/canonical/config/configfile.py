@@ -215,5 +215,5 @@ def _wrong(values: Values) -> Iterator[tuple[int, str]]:
 
 def _nearest(name: str, names: Iterable[str]) -> str:
     # Slow to import, and most files have no mistake.
-    from canonical.launchpad.plaintext import nearest
+    from canonical.launchpad.nearest import nearest
     return nearest(name, names)

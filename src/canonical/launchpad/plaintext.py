@@ -1,4 +1,4 @@
-"""Text in messages: made safe, shortened, times, counts, and "do you mean".
+"""Text in messages: made safe, shortened, times and counts.
 
 A reason, a host name or the response of a server may have any characters.
 Printed unchanged, it could forge a line or a column, clear a terminal, or show
@@ -10,13 +10,11 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-from collections.abc import Iterable
 
 
 __all__ = [
     "counted",
     "is_printable",
-    "nearest",
     "printable",
     "shortened",
     "single_line",
@@ -66,18 +64,6 @@ def shortened(text: str) -> str:
     """`text` with the middle left out of each word that nobody would read."""
     return LONG_WORD.sub(
         lambda word: f"{word[0][:60]}...{word[0][-20:]}", text)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown word: a question.
-
-    :return: for example ``; do you mean 'update-bugs'?``; an empty text if no
-        known word is similar.
-    """
-    # difflib is slow to import, and scripts do not need it.
-    import difflib
-    found = difflib.get_close_matches(word, sorted(set(known)), 1)
-    return f"; do you mean {found[0]!r}?" if found else ""
 
 
 def counted(number: int, one: str, more: str | None = None) -> str:

@@ -18,12 +18,11 @@ from zope.component import getUtility
 from canonical.launchpad.command.cronscript import CommandScript
 from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
-from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail_server
-from canonical.launchpad.command.mail import to_try_again
 from canonical.launchpad.command.notify import check_channels
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.notify import message_of
+from canonical.launchpad.command.notify import notify
 from canonical.launchpad.command.notify import send
 from canonical.launchpad.command.outage import end_outage
 from canonical.launchpad.command.outage import report_outage
@@ -44,7 +43,6 @@ from canonical.launchpad.monitor.incidents import DAY
 from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import answers_of
-from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notifications import Notification
 from canonical.launchpad.monitor.notifications import notifications_of
@@ -116,7 +114,7 @@ class AlertScript(CommandScript):
             message = message_of(notification)
             self.txn.disconnect()
             try:
-                pending = self._send(channel, notification, message)
+                pending = notify(channel, notification, message, self.logger)
             except OSError as error:
                 failures.append(
                     f"cannot notify by {channel}: {in_a_line(error)}")
@@ -146,28 +144,6 @@ class AlertScript(CommandScript):
                 return notification
         self.txn.abort()
         return None
-
-    def _send(
-        self, channel: str, notification: Notification, message: Message
-    ) -> list[str]:
-        """Send a notification; return who was refused for the moment.
-
-        :raises OSError: if nobody knows of it.
-        """
-        to = None
-        if notification.recipients:
-            to = [
-                each for each in addresses()
-                if each in notification.recipients]
-            if not to:
-                # None of them is a recipient any more.
-                return []
-        replies = send(channel, message, to)
-        if channel == "mail" and not notification.recipients:
-            check_accepted(replies)
-        if channel != "mail" or any(each.is_accepted for each in replies):
-            self.logger.info("Notified by %s: %s", channel, message.subject)
-        return to_try_again(replies)
 
 
 def alert(args: argparse.Namespace) -> int:

@@ -1,10 +1,12 @@
 """Makes a message of a notification, and sends it through a channel.
 
-Channels are mail, webhook and standard output.
+Channels are mail, webhook and standard output.  Whom a mail did not reach is
+tried again at the next run of ``alert``.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -18,8 +20,11 @@ from zope.component import getUtility
 from canonical.config import config
 from canonical.config.locations import FILE_NAME
 from canonical.config.weburl import site_of
+from canonical.launchpad.command.mail import addresses
+from canonical.launchpad.command.mail import check_accepted
 from canonical.launchpad.command.mail import mail
 from canonical.launchpad.command.mail import mail_server
+from canonical.launchpad.command.mail import to_try_again
 from canonical.launchpad.command.output import end_of_output
 from canonical.launchpad.command.rules import channels
 from canonical.launchpad.command.smtp import Reply
@@ -34,6 +39,7 @@ __all__ = [
     "check_channels",
     "instance_name",
     "message_of",
+    "notify",
     "send",
 ]
 
@@ -49,6 +55,34 @@ def check_channels() -> None:
     """
     if "mail" in channels():
         mail_server()
+
+
+def notify(
+    channel: str,
+    notification: Notification,
+    message: Message,
+    logger: logging.Logger,
+) -> list[str]:
+    """Send a notification.
+
+    :param message: from `message_of`.
+    :return: the recipients to try again, who were refused for the moment.
+    :raises OSError: if nobody knows of it.  Then all are tried again.
+    :raises ConfigError: as `send`.
+    """
+    to = None
+    if notification.recipients:
+        to = [
+            each for each in addresses() if each in notification.recipients]
+        if not to:
+            # None of them is a recipient any more.
+            return []
+    replies = send(channel, message, to)
+    if channel == "mail" and not notification.recipients:
+        check_accepted(replies)
+    if channel != "mail" or any(each.is_accepted for each in replies):
+        logger.info("Notified by %s: %s", channel, message.subject)
+    return to_try_again(replies)
 
 
 def send(

@@ -21,7 +21,7 @@ from canonical.launchpad.command.commands import VERSION
 from canonical.launchpad.command.options import add_config_file_option
 from canonical.launchpad.command.options import add_monitor_options
 from canonical.launchpad.command.runoptions import joined
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 
 
 __all__ = [

@@ -28,7 +28,7 @@ from canonical.launchpad.interfaces import IScriptSummary
 from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import registered_expectations
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 
 
 __all__ = [

@@ -26,7 +26,7 @@ from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
 from canonical.launchpad.monitor.schedule import check_schedule
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 from canonical.launchpad.plaintext import time_text
 
 

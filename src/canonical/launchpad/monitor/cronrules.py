@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from canonical.config.durations import duration_text
 from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptExpectation
-from canonical.launchpad.monitor.clockchanges import disturbed_slot
 from canonical.launchpad.monitor.crontab import Entry
 from canonical.launchpad.monitor.crontab import Note
+from canonical.launchpad.monitor.disturbedslots import disturbed_slot
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.schedule import five_fields
 from canonical.launchpad.monitor.scriptname import script_of
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 
 
 __all__ = [

@@ -14,7 +14,7 @@ from canonical.launchpad.interfaces import IScriptDowntime
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.pauses import downtime_from_text
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 
 
 if TYPE_CHECKING:

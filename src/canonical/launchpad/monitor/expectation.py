@@ -25,8 +25,8 @@ from canonical.launchpad.interfaces import checked_text
 from canonical.launchpad.monitor.schedule import ONCALENDAR
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import shortest_period
+from canonical.launchpad.nearest import nearest
 from canonical.launchpad.plaintext import counted
-from canonical.launchpad.plaintext import nearest
 
 
 __all__ = [

@@ -26,7 +26,7 @@ from canonical.config.timelimit import without_waiting
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.directives import DIRECTIVES
 from canonical.launchpad.monitor.directives import place
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import shortened
 from canonical.launchpad.plaintext import single_line

@@ -23,7 +23,7 @@ from cronsim import CronSimError
 from oncalendar import OnCalendar
 from oncalendar import OnCalendarError
 
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 
 
 __all__ = [

@@ -4,7 +4,6 @@ import datetime
 import unittest
 
 from canonical.launchpad.plaintext import is_printable
-from canonical.launchpad.plaintext import nearest
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.plaintext import single_line
 from canonical.launchpad.plaintext import time_text
@@ -47,18 +46,6 @@ class TestPrintable(unittest.TestCase):
 
     def test_a_single_line(self):
         self.assertEqual(r"a b c\x1b", single_line(" a\r\n b\tc\x1b\n"))
-
-
-class TestNearest(unittest.TestCase):
-
-    def test_the_nearest_known_word(self):
-        for word, said in (
-            ("updaet-bugs", "; do you mean 'update-bugs'?"),
-            ("garbo", ""), ("", ""),
-        ):
-            self.assertEqual(
-                said, nearest(word, ["update-bugs", "update-mail"]))
-        self.assertEqual("", nearest("garbo", []))
 
 
 class TestTimes(unittest.TestCase):

@@ -17,7 +17,7 @@ from canonical.database.sqlbase import initZopeless
 from canonical.launchpad.command.notify import instance_name
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import rules_file
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
 from canonical.launchpad.webapp.keeper import Keeper

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlencode
 
+from canonical.launchpad.nearest import nearest
 from canonical.launchpad.plaintext import is_printable
-from canonical.launchpad.plaintext import nearest
 
 
 __all__ = [

@@ -12,7 +12,7 @@ from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.monitor.expectation import rule_text
-from canonical.launchpad.plaintext import nearest
+from canonical.launchpad.nearest import nearest
 from canonical.launchpad.plaintext import printable
 from canonical.launchpad.webapp.buckets import Bucket
 from canonical.launchpad.webapp.buckets import buckets_of
