@@ -32,6 +32,7 @@ from pyramid.request import Request
 from canonical.launchpad.command.serve import THRESHOLDS
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
+from canonical.launchpad.webapp.templating import compile_templates
 from canonical.testing import in_layer
 
 
@@ -112,20 +113,20 @@ def look(server, port, viewers, each):
     """Print what so many viewers see.
 
     :param each: each so many seconds; 0 means again and again.
-    :return: requests a second, assessments, and processor seconds.
+    :return: assessments, and processor seconds.
     """
     begun = sum(server.cpu_times()[:2])
     seen = Viewing(port, viewers, each)
     used = sum(server.cpu_times()[:2]) - begun
     taken = sorted(seen.taken)
-    rate = len(taken) / SECONDS
     assessments = max(seen.numbers) - min(seen.numbers) + 1
     title = f"{viewers} that {'refresh' if each else 'load again'}"
     print(f"{title:<20}"
-          f"{rate:>12,.1f}{statistics.median(taken) * 1000:>11,.1f} ms"
+          f"{len(taken) / SECONDS:>12,.1f}"
+          f"{statistics.median(taken) * 1000:>11,.1f} ms"
           f"{taken[int(len(taken) * 0.99)] * 1000:>9,.1f} ms"
           f"{assessments:>13}{used:>12.1f} s", flush=True)
-    return rate, assessments, used
+    return assessments, used
 
 
 def by_http(rules):
@@ -143,15 +144,15 @@ def by_http(rules):
         server = psutil.Process(process.pid)
         one, many = (
             look(server, port, viewers, refresh) for viewers in VIEWERS)
-        one_fast, many_fast = (
+        _, many_fast = (
             look(server, port, viewers, 0) for viewers in VIEWERS)
         process.terminate()
     print()
-    goal("assessments for 100 viewers", max(many[1], many_fast[1]),
-         SECONDS / refresh + 1, "")
-    goal("processor time of 100 that refresh, against 1", many[2] / one[2], 2)
-    goal("a page for one of 100 that load again, against 1",
-         one_fast[0] / many_fast[0], 1.2)
+    # One may be under way at the start, and one at the end.
+    goal("assessments for 100 viewers", max(many[0], many_fast[0]),
+         SECONDS / refresh + 2, "")
+    goal("processor time for an assessment, with 100 that refresh, against 1",
+         many[1] / many[0] / (one[1] / one[0]), 2)
 
 
 def main():
@@ -174,7 +175,8 @@ def main():
               f" {len(response.body) / 1000:>8,.0f} kB")
         return took
 
-    # The command does so before it listens.
+    # The command does both before it listens.
+    compile_templates()
     application.registry.keeper.read_rules()
     begun = time.perf_counter()
     application.registry.keeper.current()
