@@ -1,7 +1,7 @@
 """The command ``scriptactivity alert``: notify people of what changed.
 
-What could not be sent is not on record as sent.  So the next run tries it
-again, and each mail that a server refused for the moment too.
+What could not be sent is not on record as sent, so the next run sends it.  A
+mail that a server refused for the moment is tried again too.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _why_nothing_is_recorded(parameters: dict[str, str]) -> str:
         if missing_rights(connection, "scripts", role):
             return (
                 f"{role} may not record runs yet; let the owner of the tables"
-                f" run: scriptactivity init --grant"
+                " run: scriptactivity init --grant"
                 f" scripts={shlex.quote(role)}")
         with connection, connection.cursor() as cursor:
             cursor.execute("SHOW transaction_read_only")
