@@ -203,8 +203,8 @@ def rule_text(rule: IScriptExpectation) -> str:
         f"{duration_text(rule.early)} early allowed" if rule.early else None,
         f"on {' '.join(rule.hosts)}" if rule.hosts else None,
         f"after {rule.after}" if rule.after else None,
-        f"tags {' '.join(rule.tags)}" if rule.tags else None,
         rule.severity,
+        f"tags {' '.join(rule.tags)}" if rule.tags else None,
     ]))
 
 

@@ -224,12 +224,12 @@ def _replayed(
 
 def _alerts(incidents: Sequence[Incident]) -> str:
     if not incidents:
-        return "replay: no alert on this history"
+        return "replay: no incident on this history"
     said = ", ".join(
         each.question + (f" on {each.hostname}" if each.hostname else "")
         + f" at {when(each.opened.timestamp())}"
         for each in incidents[:LISTED])
     more = len(incidents) - LISTED
     return (
-        f"replay: {counted(len(incidents), 'alert')} on this history: {said}"
-        + (f" and {more} more" if more > 0 else ""))
+        f"replay: {counted(len(incidents), 'incident')} on this history:"
+        f" {said}" + (f" and {more} more" if more > 0 else ""))

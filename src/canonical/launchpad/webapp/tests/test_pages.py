@@ -257,15 +257,16 @@ class TestScript(WebTestCase):
         page = self.get("/scripts/garbo").text
         self.assertIn("average runtime 1m over 20 runs", page)
         self.assertIn("disk full", page)
-        self.assertEqual(24, len(re.findall('class="dot out"', page)))
-        self.assertEqual(1, len(re.findall('class="cross"', page)))
+        plot = page.partition('class="plot')[2].partition("</svg>")[0]
+        self.assertEqual(24, len(re.findall('class="dot out"', plot)))
+        self.assertEqual(1, len(re.findall('class="cross"', plot)))
         self.assertIn("Try another rule", page)
 
     def test_each_range(self):
         application = self.application()
         for length in "day", "week", "month", "quarter", "year":
             page = self.get(f"/scripts/garbo?range={length}", application).text
-            self.assertIn('class="plot"', page)
+            self.assertIn('class="plot marks"', page)
 
     def test_history_is_paged_by_key(self):
         application = self.application()
