@@ -24,6 +24,7 @@ from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.main import main
+from canonical.launchpad.command.transfer import BUFFER
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTransferSet
@@ -226,19 +227,44 @@ class TestBothWays(TransferTestCase):
             self.ztm.commit()
         self.assertEqual([], list(self.directory.iterdir()))
 
+    def record_many(self):
+        """Record runs that take several pieces."""
+        main_store().execute(
+            "INSERT INTO scriptactivity"
+            " (name, hostname, date_started, date_completed)"
+            " SELECT 'n', gen_random_uuid(), now(), now()"
+            " FROM generate_series(1, 50000)")
+
     def test_a_file_that_has_no_room_is_named(self):
-        self.records()
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        for ending in "csv", "csv.gz":
-            path = self.directory / f"runs.{ending}"
-            resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-            try:
-                said = self.call("export", path, expected=1)
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            self.assertEqual(
-                f"scriptactivity: File too large: {path}\n", said)
+        for add in self.records, self.record_many:
+            add()
+            for ending in "csv", "csv.gz":
+                path = self.directory / f"runs.{ending}"
+                resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+                try:
+                    said = self.call("export", path, expected=1)
+                finally:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                self.assertEqual(
+                    f"scriptactivity: File too large: {path}\n", said)
         self.assertEqual([], list(self.directory.iterdir()))
+
+    def test_a_packed_file_of_several_pieces_and_of_none(self):
+        path = self.directory / "runs.jsonl.gz"
+        self.call("export", path)
+        subprocess.run(["gzip", "--test", path], check=True)
+        self.assertEqual(b"", gzip.decompress(path.read_bytes()))
+        self.record_many()
+        plain = self.directory / "runs.jsonl"
+        self.call("export", plain)
+        self.call("export", path)
+        self.assertGreater(plain.stat().st_size, 3 * BUFFER)
+        self.assertEqual(
+            sorted(plain.read_bytes().splitlines()),
+            sorted(subprocess.run(
+                ["gzip", "--decompress", "--stdout", path], check=True,
+                stdout=subprocess.PIPE).stdout.splitlines()))
 
     def test_a_row_without_a_key_is_there_once(self):
         getUtility(IScriptActivitySet).recordSuccess(
