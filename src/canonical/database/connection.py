@@ -102,9 +102,7 @@ def refuse_failed(store: Store) -> None:
 
     :raises storm.exceptions.InternalError: if a statement has failed.
     """
-    if is_connected(store) and (
-        _raw(store).get_transaction_status() == TRANSACTION_STATUS_INERROR
-    ):
+    if _transaction_status(store) == TRANSACTION_STATUS_INERROR:
         raise InternalError(
             "the transaction cannot be committed: a statement in it has failed"
         )
@@ -112,8 +110,16 @@ def refuse_failed(store: Store) -> None:
 
 def in_transaction(store: Store) -> bool:
     """Has a statement been sent in this transaction?"""
-    return is_connected(store) and (
-        _raw(store).get_transaction_status() != TRANSACTION_STATUS_IDLE)
+    return _transaction_status(store) != TRANSACTION_STATUS_IDLE
+
+
+def _transaction_status(store: Store) -> int:
+    """The status of libpq; idle without a connection."""
+    if not is_connected(store):
+        return TRANSACTION_STATUS_IDLE
+    # Storm would wrap a method of the connection at each call.
+    status: int = _raw(store).info.transaction_status
+    return status
 
 
 @contextmanager
