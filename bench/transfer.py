@@ -1,9 +1,9 @@
 """7. How fast are export and import, against COPY?
 
-In turn: `scriptactivity export` and `import` of runs, as CSV and as JSON lines,
-with and without gzip, and COPY of the same columns as CSV by psycopg2.  Import
-goes into an empty table with its indexes.  The start of each process counts,
-so there are enough runs for it to be a small part.
+In turn: `scriptactivity export` and `import` of runs, as CSV and as JSON
+lines, with and without gzip, and COPY of the same columns as CSV by psycopg2.
+Import goes into an empty table with its indexes.  The start of each process
+counts, so there are enough runs for it to be a small part.
 
 Run it with `make bench`, or: bin/py bench/transfer.py [RUNS]
 """

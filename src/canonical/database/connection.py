@@ -102,7 +102,10 @@ def refuse_failed(store: Store) -> None:
 
     :raises storm.exceptions.InternalError: if a statement has failed.
     """
-    if _transaction_status(store) == TRANSACTION_STATUS_INERROR:
+    # An attribute; Storm would wrap a method of the connection at each call.
+    if is_connected(store) and (
+        _raw(store).info.transaction_status == TRANSACTION_STATUS_INERROR
+    ):
         raise InternalError(
             "the transaction cannot be committed: a statement in it has failed"
         )
@@ -110,16 +113,8 @@ def refuse_failed(store: Store) -> None:
 
 def in_transaction(store: Store) -> bool:
     """Has a statement been sent in this transaction?"""
-    return _transaction_status(store) != TRANSACTION_STATUS_IDLE
-
-
-def _transaction_status(store: Store) -> int:
-    """The status of libpq; idle without a connection."""
-    if not is_connected(store):
-        return TRANSACTION_STATUS_IDLE
-    # Storm would wrap a method of the connection at each call.
-    status: int = _raw(store).info.transaction_status
-    return status
+    return is_connected(store) and (
+        _raw(store).info.transaction_status != TRANSACTION_STATUS_IDLE)
 
 
 @contextmanager
