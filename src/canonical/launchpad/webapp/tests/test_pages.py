@@ -165,6 +165,15 @@ class TestFleet(WebTestCase):
             self.assertIn(words, page.replace("&#x27;", "&#39;").replace(
                 "'", "&#39;"), query)
 
+    def test_empty_parameters_as_a_form_sends_them(self):
+        application = self.application()
+        for path in (
+            "/?search=&host=&tag=&state=&sort=&page=&range=",
+            "/scripts/fine?host=&range=&at=&before=&grace=&average=",
+            "/incidents?limit=",
+        ):
+            self.get(path, application)
+
     def test_an_empty_database_greets_a_newcomer(self):
         self.write_rules()
         by_owner("TRUNCATE scriptactivity")
