@@ -154,9 +154,9 @@ class TestIncidentsAtEachMinute(unittest.TestCase):
 
     def check(self, series, grace):
         piece, states = {}, {}
-        for question, changes in zip(QUESTIONS, series, strict=True):
+        for question, spells in zip(QUESTIONS, series, strict=True):
             states[question] = ["ok", *(
-                state for state, minutes in changes for _ in range(minutes))]
+                state for state, minutes in spells for _ in range(minutes))]
             piece[question] = [
                 (NOW + number * MINUTE, state)
                 for number, (before, state) in enumerate(itertools.pairwise(
