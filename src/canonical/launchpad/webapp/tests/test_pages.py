@@ -298,6 +298,13 @@ class TestScript(WebTestCase):
         self.assertEqual([25, 6], [len(each) for each in times])
         self.assertGreater(times[0][-1], times[1][0])
 
+    def test_the_table_of_the_plot_leads_to_each_time(self):
+        page = self.get("/scripts/garbo?range=week").text
+        table = page.partition("The same as a table")[2]
+        path, *_ = re.findall(
+            r'<td><a href="([^"]*)">\d+ Jan [^<]*</a>', table)
+        self.assertIn('<rect class="at"', self.get(unescape(path)).text)
+
     def test_at_leads_to_the_runs_of_that_time(self):
         page = self.get("/scripts/garbo?at=2007-01-31T12:00Z").text
         (first, *_) = re.findall(r'<td><time datetime="([^"]*)"', page)
