@@ -93,7 +93,10 @@ def fleets(draw, trouble=0.5):
 
     :param trouble: the part of scripts and hosts that have some for a while.
     """
-    chance = draw(strategies.randoms(use_true_random=False))
+    # One that is made of choices gives simple fleets and extreme ones, and
+    # one that is seeded gives more usual ones.
+    chance = draw(strategies.randoms(use_true_random=draw(
+        strategies.booleans())))
     fleet = Fleet(draw(strategies.sampled_from(BEGINS)), {}, [], [], [])
     silent = {
         host: spell(chance, trouble, 200)
