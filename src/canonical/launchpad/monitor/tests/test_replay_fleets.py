@@ -151,7 +151,7 @@ def rules(chance, number):
             rule["early"] = f"{shortest_period(schedule) // 8 // MINUTE}m"
     for key, often, value in (
         ("failures", 0.5, "2"), ("extra", 0.5, chance.choice([0, 1])),
-        ("average", 0.4, chance.choice(["..8m", "learned"])),
+        ("average", 0.5, chance.choice(["..8m", "learned"])),
         ("after", 0.3, f"x{number - 1}" if number else None),
     ):
         if chance.random() < often:
@@ -190,14 +190,15 @@ def runs(chance, fleet, name, host, is_new, trouble):
             outcome = chance.choice(
                 ["failure", "killed", "vanished"] if started in failing
                 else [None] * 12 + ["success"] * 6 + [
-                    "failure", "killed", "vanished", "skipped", "hung"])
+                    "failure", "killed", "vanished", "skipped"] + [
+                    "hung"] * 2)
             minutes = chance.choice([1, 1, 2, 4, 12])
             if chance.random() < 0.03:
                 minutes = chance.randrange(30, 120)
                 outcome = "success"
             if outcome == "hung":
                 minutes = None
-                free = started + chance.randrange(200)
+                free = started + chance.randrange(120)
             elif outcome is not None:
                 free = started + minutes
             yield Ran(name, host, started, minutes, outcome)
