@@ -189,9 +189,8 @@ def runs(chance, fleet, name, host, is_new, trouble):
             taken.add(started)
             outcome = chance.choice(
                 ["failure", "killed", "vanished"] if started in failing
-                else [None] * 12 + ["success"] * 6 + [
-                    "failure", "killed", "vanished", "skipped"] + [
-                    "hung"] * 2)
+                else [None] * 16 + ["success"] * 8 + [
+                    "failure", "killed", "vanished", "skipped", "hung"])
             minutes = chance.choice([1, 1, 2, 4, 12])
             if chance.random() < 0.03:
                 minutes = chance.randrange(30, 120)
