@@ -169,7 +169,7 @@ def runs(chance, fleet, name, host, is_new, trouble):
                 fleet.at(END))]
     else:
         slots = range(0, END, EVERY)
-    # One that takes no longer than usual is lost in the clock skew.
+    # Some start a minute too early.  The clock skew allows one minute.
     early = int(rule.get("early", "1m").removesuffix("m")) + 1
     failing = spell(chance, trouble, 100)
     missing = 0.3 if chance.random() < trouble else 0.03
