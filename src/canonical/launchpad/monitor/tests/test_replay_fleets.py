@@ -24,6 +24,7 @@ from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import ONCALENDAR
 from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.monitor.schedule import slots_between
 from canonical.launchpad.monitor.states import HORIZON
@@ -42,7 +43,7 @@ SINCE, UNTIL, END = 240, 420, 480
 ZONES = ["UTC", "Europe/London", "America/New_York"]
 SCHEDULES = [
     "*/20 * * * *", "7 * * * *", "*/15 2-5 * * *", "30 1,2 * * *",
-    "*/10 1-3 * * *", None]
+    "*/10 1-3 * * *", ONCALENDAR + "*:00/20", None]
 EVERY = 25
 
 # How often `alert` runs, where the records that are there decide.
