@@ -6,6 +6,7 @@ import argparse
 import datetime
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from zope.component import getUtility
@@ -42,6 +43,11 @@ __all__ = [
     "print_future",
     "running",
 ]
+
+
+# So many scripts are named in a line; if all clocks are ahead, all scripts
+# have successes of the future.
+FEW = 3
 
 
 def list_scripts(args: argparse.Namespace) -> int:
@@ -254,25 +260,39 @@ def _is_late(attempt: Any, now: datetime.datetime) -> bool:
 
 
 def print_future(names: Collection[str] | None = None) -> None:
-    """Print a line on standard error for each script and host with any.
+    """Print a line on standard error if there are any.
 
     :param names: of these scripts only.
     """
     name = next(iter(names)) if names and len(names) == 1 else None
-    for each in getUtility(IScriptActivitySet).getFutureActivities(name):
-        if names is None or each.name in names:
-            complain(_future_sentence(each))
+    found = [
+        each for each
+        in getUtility(IScriptActivitySet).getFutureActivities(name)
+        if names is None or each.name in names]
+    if found:
+        complain(_future_sentence(found))
 
 
-def _future_sentence(activities: FutureActivities) -> str:
-    name, hostname, started, count = activities
+def _future_sentence(found: Sequence[FutureActivities]) -> str:
+    first = min(each.date_started for each in found)
+    who = ", ".join(f"{each.name} on {each.hostname}" for each in found[:FEW])
+    if len(found) > FEW:
+        who += f" and {len(found) - FEW} more"
+    if len(found) == 1:
+        have, delete = "has", "delete them"
+        where = (
+            f"name = {_literal(found[0].name)} AND hostname ="
+            f" {_literal(found[0].hostname)} AND date_started >="
+            f" {_literal(first.isoformat())}")
+    else:
+        # One statement, which spares the successes of the meantime.
+        have, delete = "have", "delete all that start in the future"
+        where = "date_started > now() + interval '1 hour'"
     return (
-        f"{name} on {hostname} has successes on record that started in the"
-        f" future ({count}, from {time_text(started)} on); they do"
-        " not count before then; if a clock was ahead, delete them: DELETE"
-        f" FROM scriptactivity WHERE name = {_literal(name)} AND hostname ="
-        f" {_literal(hostname)} AND date_started >="
-        f" {_literal(started.isoformat())}")
+        f"{who} {have} successes on record that started in the"
+        f" future ({sum(each.runs for each in found)}, from"
+        f" {time_text(first)} on); they do not count before then; if a clock"
+        f" was ahead, {delete}: DELETE FROM scriptactivity WHERE {where}")
 
 
 def _literal(text: str) -> str:

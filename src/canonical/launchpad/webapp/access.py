@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -197,7 +196,8 @@ def _token_of(header: str) -> str | None:
     if scheme.lower() == "basic":
         try:
             text = base64.b64decode(value.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
+            # It is not in Base64, or not in UTF-8.
             return ""
         return text.partition(":")[2]
     return None

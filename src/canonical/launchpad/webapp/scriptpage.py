@@ -133,6 +133,8 @@ def script(request: Any, snapshot: Snapshot) -> Response:
             for each in RANGES],
         length=length, spotlight=spotlight,
         days=_calendar(days, by_day, path, host),
+        day_kinds=[
+            (state, WORDS[state], GLYPHS.get(state, "")) for state in WORDS],
         calendar_counts=Counter(
             WORDS.get(each.state, "without anything due")
             for each in by_day).most_common(),

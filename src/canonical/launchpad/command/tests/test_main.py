@@ -406,19 +406,49 @@ class TestFuture(CommandTestCase):
             "scriptactivity: it's late on host has successes on record that"
             f" started in the future (2, from {started:%Y-%m-%d %H:%M:%S} UTC"
             " on); they do not count before then; if a clock was ahead, delete"
-            f" them: {statement}")
-        for command, lines in (
-            (["list"], 2), (["last"], 2), (["last", "it's late"], 1)
+            f" them: {statement}\n")
+        of_both = (
+            "scriptactivity: it's late on host, other on host have successes"
+            " on record that started in the future (3, from")
+        for command, expected in (
+            (["list"], of_both), (["last"], of_both),
+            (["last", "it's late"], line),
         ):
             status, out, err = self.run_command(*command)
             self.assertEqual(0, status)
             self.assertIn(f"{started.year - 2}", out)
             self.assertNotIn("other", out)
-            self.assertEqual(line, err.splitlines()[0])
-            self.assertEqual(lines, err.count("\n"))
+            self.assertTrue(err.startswith(expected), err)
+            self.assertEqual(1, err.count("\n"))
         main_store().execute(statement)
         ZopelessTransactionManager._installed.commit()
         self.assertEqual("", self.run_command("last", "it's late")[2])
+        self.assertTrue(self.run_command("list")[2].startswith(
+            "scriptactivity: other on host has"))
+
+    def test_if_all_clocks_are_ahead_there_is_one_line(self):
+        factory = LaunchpadObjectFactory()
+        now = datetime.datetime.now(datetime.UTC)
+        factory.makeScriptActivity(
+            "x0", "host", now + datetime.timedelta(minutes=59))
+        for number in range(9):
+            factory.makeScriptActivity(
+                f"x{number}", "host",
+                now + datetime.timedelta(hours=2 + number))
+        ZopelessTransactionManager._installed.commit()
+        _, _, err = self.run_command("list")
+        first = now + datetime.timedelta(hours=2)
+        said, statement = err.split("future: ")
+        self.assertEqual(
+            "scriptactivity: x0 on host, x1 on host, x2 on host and 6 more"
+            " have successes on record that started in the future (9, from"
+            f" {first:%Y-%m-%d %H:%M:%S} UTC on); they do not count before"
+            " then; if a clock was ahead, delete all that start in the ", said)
+        main_store().execute(statement)
+        ZopelessTransactionManager._installed.commit()
+        status, out, err = self.run_command("list")
+        self.assertEqual((0, ""), (status, err))
+        self.assertIn("x0", out)
 
 
 class TestFlush(CommandTestCase):

@@ -163,7 +163,8 @@ class TestOddHistories(SuggestionTestCase):
                 if not gap <= run.date_started < end]
             found = self.suggest(runs, WINTER + 14 * DAY)
             self.assert_same_slots(found, schedule, "UTC", WINTER, 14)
-            self.assert_evidence(found, r"replay: \d+ alerts? on this history")
+            self.assert_evidence(
+                found, r"replay: \d+ incidents? on this history")
             self.assertNotIn("missed", found.attributes)
             self.assert_silent(found, runs, WINTER, gap)
             self.assert_silent(
@@ -240,7 +241,7 @@ class TestOddHistories(SuggestionTestCase):
         found = self.suggest(runs, WINTER + 3 * DAY)
         self.assertNotIn("missed", found.attributes)
         self.assert_evidence(
-            found, "replay: 1 alert on this history: recently at 2007-01-10"
+            found, "replay: 1 incident on this history: recently at 2007-01-10"
             " 10:2")
 
     def test_a_week_without_runs_is_a_gap(self):
@@ -513,7 +514,7 @@ class TestIntervals(SuggestionTestCase):
         del runs[400:500]
         found = self.suggest(runs, runs[-1].date_completed)
         self.assertIn("every", found.attributes, found.evidence)
-        self.assert_evidence(found, "replay: . alerts? on this history")
+        self.assert_evidence(found, "replay: . incidents? on this history")
 
     def test_a_host_that_joined_late_and_one_that_left(self):
         runs = daemon(600, (1, 60), 1500)

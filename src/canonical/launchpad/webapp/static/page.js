@@ -4,10 +4,11 @@
   const seconds = Number(document.body.dataset.refresh);
   let busy = false;
 
-  // What somebody types or opens is left alone.
+  // What somebody types, opens or scrolls in is left alone.
   const inUse = () => document.hidden
     || document.activeElement?.matches("input, select, textarea")
     || document.querySelector("details.keep[open]")
+    || document.querySelector(".wide")?.scrollLeft
     || !document.getSelection().isCollapsed;
 
   async function refresh() {

@@ -58,7 +58,8 @@ class TestAccess(WebTestCase):
         for headers in (
             {}, self.basic(""), self.basic(self.token[:-1]),
             self.basic(hash_of(self.token)), {"Authorization": "Bearer "},
-            {"Authorization": "Basic ?"}, {"Authorization": "Digest x"},
+            {"Authorization": "Basic ?"}, {"Authorization": "Basic \xff"},
+            {"Authorization": "Basic /w=="}, {"Authorization": "Digest x"},
             {"Remote-User": "ops"},
         ):
             for path in (

@@ -34,6 +34,16 @@ AXE_FAULTS = """
 OVERFLOW = """
     () => document.documentElement.scrollWidth - window.innerWidth
 """
+CUT_OFF = """
+    () => [...document.querySelectorAll(".scroll")].filter(
+        each => each.checkVisibility() && each.scrollWidth > each.clientWidth
+    ).length
+"""
+# How high the letters of a picture are on the screen.
+LETTERS = """
+    texts => texts.map(each =>
+        parseFloat(getComputedStyle(each).fontSize) * each.getScreenCTM().a)
+"""
 
 
 @unittest.skipIf(MISSING, f"it needs {MISSING}")
@@ -94,8 +104,8 @@ class BrowserTestCase(unittest.TestCase):
         return (page or self.page).locator(
             "tbody th.script a").all_inner_texts()
 
-    def assert_accessible(self, path):
-        page = self.new_page()
+    def assert_accessible(self, path, **options):
+        page = self.new_page(**options)
         for scheme in "light", "dark":
             page.emulate_media(color_scheme=scheme)
             self.go(path, page)
@@ -177,6 +187,7 @@ class TestPages(BrowserTestCase):
                 "/scripts/rotate-keys", "/wall", "/incidents",
             ):
                 self.assert_accessible(path)
+                self.assert_accessible(path, viewport=PHONE)
 
         with self.subTest("by the keyboard"):
             self.go("/?search=send-mails")
@@ -195,7 +206,30 @@ class TestPages(BrowserTestCase):
             ):
                 self.go(path, phone)
                 self.assertLessEqual(phone.evaluate(OVERFLOW), 0, path)
+                # Nothing is cut off but the plot and what is folded.
+                self.assertEqual(0, phone.evaluate(CUT_OFF), path)
+            self.go("/", phone)
+            for title in phone.locator("thead a").all():
+                self.assertTrue(title.is_visible(), title.inner_text())
+            for length in "day", "year":
+                self.go(f"/scripts/update-search-index?range={length}", phone)
+                sizes = phone.locator("svg.plot text").evaluate_all(LETTERS)
+                self.assertTrue(
+                    phone.locator("svg.plot .near").first.is_visible())
+                self.assertGreater(min(sizes), 10)
+            # The last runs are in sight.
+            box = phone.locator("svg.plot").bounding_box()
+            self.assertLess(box["x"] + box["width"], PHONE["width"])
             phone.context.close()
+
+        with self.subTest("at widths between a phone and a screen"):
+            for width in 600, 761, 900, 1001, 1100, 1201:
+                page.set_viewport_size({"width": width, "height": 900})
+                for path in "/", "/incidents", "/wall":
+                    self.go(path)
+                    self.assertLessEqual(
+                        page.evaluate(OVERFLOW), 0, (path, width))
+            page.set_viewport_size(SCREEN)
 
         with self.subTest("dark"):
             dark = self.new_page(color_scheme="dark")
