@@ -114,17 +114,19 @@ RUNNING = """
     FROM unnest(ARRAY{}) AS name
 """
 
-# Some of these take long, or have the same times.
+# Many of these overlap.  No two have the same times.
 LONG = """
     INSERT INTO scriptactivity (name, hostname, date_started, date_completed,
         run_key)
-    SELECT name, host, started, started + took * interval '1 hour',
+    SELECT name, host, started, started + took * interval '1 ms',
         md5(name || host || started)::uuid
-    FROM unnest(ARRAY{}) AS name, unnest(ARRAY['a', 'b']) AS host,
-        generate_series('2007-02-01 00:00+00'::timestamptz,
-            '2007-02-03 00:00+00', interval '1 hour') AS started,
-        LATERAL (SELECT
-            abs(hashtext(name || host || started)) % 10 AS took) AS length
+    FROM unnest(ARRAY{}) AS name, LATERAL (
+        SELECT started, abs(hashtext(name || started)) % 36000000 AS took,
+            CASE WHEN hashtext(started || name) > 0 THEN 'a' ELSE 'b' END
+                AS host
+        FROM generate_series('2007-02-01 00:01+00'::timestamptz,
+            '2007-02-03 00:00+00', interval '30 min') AS started
+    ) AS run
 """
 
 # It reads the runs before some moments, with and without gathering them.
