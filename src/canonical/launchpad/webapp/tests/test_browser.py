@@ -155,6 +155,9 @@ class TestPages(BrowserTestCase):
             page.click("text=Show")
             page.wait_for_url("**host=gooseberry**")
             self.assertEqual(["branch-scanner"], self.names())
+            # All scripts of the host that has died.
+            self.go("/?host=gooseberry")
+            self.assertEqual(6, len(self.names()))
             page.click("text=Clear")
             page.click("thead th.script a")
             names = self.names()
