@@ -29,12 +29,11 @@ OTHER_NAMES, OTHER_NAMES_SPREAD = (
         WITH RECURSIVE known AS (
             SELECT '' AS name UNION SELECT json_array_elements_text(:known)
         ), {others("scriptactivity")}, {others("scriptattempt")}
-        (
-            {recorded} UNION SELECT name FROM scriptattempt_others
-        ) EXCEPT (SELECT name FROM known UNION SELECT NULL)
+        ({recorded}) UNION SELECT name FROM scriptattempt_others
     """ for before, recorded in (
         ("", "SELECT name FROM scriptactivity_others"),
-        (SERVERS_COUNT, "SELECT name FROM scriptactivity GROUP BY name")))
+        (SERVERS_COUNT, "SELECT name FROM scriptactivity GROUP BY name"
+         " EXCEPT SELECT name FROM known")))
 
 ASKED = """
     asked AS (

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from canonical.launchpad.monitor.answers import Assessment
@@ -83,7 +84,7 @@ def with_waiting(
 def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
         question: answer if answer.state in STRONGER else answer._replace(
-            state="waiting", sentence=sentence)
+            state="waiting", say=partial(str, sentence))
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
             ("runtime", assessment.runtime))}

@@ -1,7 +1,12 @@
 """Incidents, and messages about them."""
 
 import datetime
+import itertools
 import unittest
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
@@ -9,7 +14,9 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.message import notification_id
@@ -23,6 +30,7 @@ from canonical.launchpad.plaintext import time_text
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
 DAY = 24 * HOUR
 
@@ -121,6 +129,54 @@ class TestIncidents(unittest.TestCase):
                 (opened, closed, unstable)
                 for opened, closed, _, _, unstable in self.incidents(
                     recently=self.flapping(*hours))], hours)
+
+
+STATES = strategies.sampled_from(
+    ["ok", "ok", "ok", "warning", "critical", "paused", "unknown", "waiting"])
+
+# An answer, and for how many minutes it stays: seldom for more than a day.
+SERIES = strategies.lists(strategies.tuples(STATES, strategies.one_of(
+    *(strategies.integers(1, most) for most in (20, 120, 120, 2000)))),
+    min_size=8, max_size=20)
+
+
+class TestIncidentsAtEachMinute(unittest.TestCase):
+    """A replay looks only when an answer has changed, and finds the same."""
+
+    def test_it_finds_what_is_found_at_each_minute(self):
+        unstable = []
+        settings(max_examples=40, derandomize=True, deadline=None)(given(
+            strategies.tuples(SERIES, SERIES, SERIES),
+            strategies.sampled_from([0, 1, 30, 600, 2000]),
+        )(lambda series, grace: unstable.extend(
+            self.check(series, grace * MINUTE))))()
+        self.assertTrue(any(unstable))
+
+    def check(self, series, grace):
+        piece, states = {}, {}
+        for question, spells in zip(QUESTIONS, series, strict=True):
+            states[question] = ["ok", *(
+                state for state, minutes in spells for _ in range(minutes))]
+            piece[question] = [
+                (NOW + number * MINUTE, state)
+                for number, (before, state) in enumerate(itertools.pairwise(
+                    [None, *states[question]])) if state != before]
+        script = "garbo", None
+        found, current = [], None
+        for number, each in enumerate(itertools.zip_longest(
+            *states.values(), fillvalue=None
+        )):
+            answers = {
+                question: Answer(state or states[question][-1])
+                for question, state in zip(QUESTIONS, each, strict=True)}
+            over, current = followed(
+                current, script, answers, NOW + number * MINUTE, grace,
+                [incident.opened for incident in [*found, current]
+                 if incident])
+            found += [over] if over else []
+        found += [current] if current else []
+        self.assertEqual(found, incidents_of(script, grace, [piece], NOW))
+        return [each.unstable for each in found]
 
 
 class TestChanges(unittest.TestCase):
