@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+UTC = datetime.UTC
+
+
 @implementer(IScriptFiguresSet)
 class ScriptFiguresSet:
     """See `IScriptFiguresSet`."""
@@ -64,7 +67,7 @@ def _ask(
         "names": _json([each.name for each in asked]),
         "names_asked": [each.name for each in asked],
         "hostnames": _json([each.hostname for each in asked]),
-        "slots": [numbers[key] for key in keys],
+        "slots": "{" + ",".join(str(numbers[key]) for key in keys) + "}",
         "slot_numbers": list(numbers.values()),
         "slot_starts": [
             "{" + ",".join(f'"{start}"' for start in each.slots) + "}"
@@ -81,10 +84,12 @@ def _ask(
     })).get_all()
     return [
         Figures(
-            _utc(started), _utc(completed), met, runs,
-            tuple(map(float, (durations or "").split())),
-            _utc(since), is_seen, failures, outcome, reason, _utc(longest),
-            pid, _utc(first))
+            started and started.astimezone(UTC),
+            completed and completed.astimezone(UTC), met, runs,
+            tuple(map(float, durations.split())) if durations else (),
+            since and since.astimezone(UTC), is_seen, failures, outcome,
+            reason, longest and longest.astimezone(UTC), pid,
+            first and first.astimezone(UTC))
         for _, started, completed, met, runs, durations, since, is_seen,
         failures, outcome, reason, longest, pid, first in sorted(
             rows, key=operator.itemgetter(0))]
@@ -102,7 +107,3 @@ def _key(inquiry: Inquiry) -> tuple[Any, ...]:
     than to send them twice.
     """
     return id(inquiry.slots), inquiry.until, inquiry.skipped, inquiry.runs
-
-
-def _utc(moment: datetime.datetime | None) -> datetime.datetime | None:
-    return None if moment is None else moment.astimezone(datetime.UTC)

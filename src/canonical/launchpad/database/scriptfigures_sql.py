@@ -12,7 +12,7 @@ from canonical.launchpad.database.successes import VALID
 # The statement walks over an index once for the runs in the slots of a script,
 # and once for those before them.  `width_bucket` finds the slot of a run.  The
 # slots of a schedule are sent once, for all scripts with that schedule.  Names
-# are sent as JSON, since psycopg2 would quote each of them.
+# are sent as JSON, and numbers as text, since psycopg2 would quote each.
 #
 # For thousands of scripts, a PostgreSQL that can would compile the statement.
 # That takes longer than it saves.

@@ -114,10 +114,12 @@ class Assessment:
     @property
     def state(self) -> str:
         """The worst state of the three answers."""
-        # A set, since mostly all three are ok.
+        first = self.recently.state
+        # Mostly all three are ok.
+        if first == self.often.state == self.runtime.state:
+            return first
         return max(
-            {self.recently.state, self.often.state, self.runtime.state},
-            key=STATES.index)
+            first, self.often.state, self.runtime.state, key=STATES.index)
 
 
 def script_on_host(name: str, hostname: str | None) -> str:

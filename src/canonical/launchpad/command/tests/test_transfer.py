@@ -364,6 +364,7 @@ good,host2,2007-02-01 10:00:00,2007-02-01 10:01:00,
     def test_what_no_line_of_can_be_understood(self):
         for name, text, reason in (
             ("a.csv", "a,b\n1,2\n", "unknown columns: a, b"),
+            ("a.csv", "\x7fELF,\x02\n", "neither CSV, nor JSON lines, nor a"),
             ("a.json", "{\n\"a\": 1}", "neither JSON lines nor a response"),
             ("a.jsonl", "{\"name\": \"x\"}\n[]\n", "unknown columns"),
             ("a.sql", "-- dump\n", "a dump without COPY"),

@@ -81,6 +81,12 @@ class TestIncidents(unittest.TestCase):
                 recently=[(1, "warning"), (2, "ok")],
                 often=[(1, "critical"), (5, "ok")]))
 
+    def test_it_is_as_bad_as_it_ever_was(self):
+        self.assertEqual(
+            [(1, 3, "critical", ["recently"], None)],
+            self.incidents(
+                recently=[(1, "critical"), (2, "warning"), (3, "ok")]))
+
     def test_what_joins_is_in_it(self):
         self.assertEqual(
             [(1, 5, "warning", ["recently", "runtime"], None)],
@@ -227,6 +233,17 @@ class TestChanges(unittest.TestCase):
         alerts = [make_alert(channel="webhook"), make_alert(number=2)]
         self.assertEqual(([], [], []), self.changes(alerts, answers()))
         self.assertEqual(([], [2], []), self.changes(alerts, answers("ok")))
+        self.assertEqual(([], [2], []), self.changes(alerts, {}))
+
+    def test_it_is_only_as_bad_as_what_is_bad_now(self):
+        alert = make_alert(notified=1, question=["recently", "often"])
+        both = {("garbo", None): {
+            "recently": Answer("ok"), "often": Answer("warning")}}
+        _, _, (better,) = self.changes([alert], both)
+        self.assertEqual("warning", better.state)
+        both["garbo", None]["recently"] = Answer("critical")
+        _, _, (worse,) = self.changes([better], both)
+        self.assertEqual(("critical", None), (worse.state, worse.date_told))
 
     def test_another_severity(self):
         sent = make_alert(notified=1, state="warning", pending=("x",))
@@ -259,7 +276,9 @@ class TestChanges(unittest.TestCase):
             [], notifications_of([good], answers("ok"), "mail", DAY, NOW))
         self.assertEqual(
             ([], [], []), self.changes([good], answers("ok"), grace=1))
-        _, closed, (broken,) = self.changes([good], answers(), grace=1)
+        late = good._replace(answers=tuple(
+            each._replace(recorded_late="before") for each in good.answers))
+        _, closed, (broken,) = self.changes([late], answers(), grace=1)
         self.assertEqual(([], alert), (closed, broken))
         good = good._replace(date_good=NOW - HOUR)
         self.assertEqual(
@@ -358,6 +377,8 @@ class TestNotification(unittest.TestCase):
             changed = changes(
                 [claimed], {}, answers(state), {"garbo": HOUR}, ["mail"], NOW)
             self.assertEqual(([], []), (changed.opened, changed.updated))
+        changed = changes([claimed], {}, {}, {}, ["mail"], NOW)
+        self.assertEqual(([], []), (changed.opened, changed.updated))
 
     def test_the_subject_is_the_most_important(self):
         for alerts, subject in (

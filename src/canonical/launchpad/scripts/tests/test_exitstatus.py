@@ -173,6 +173,8 @@ class TestEnding(ScriptTestCase):
             "ValueError: isolation must be one of read_committed,"
             " repeatable_read, serializable, autocommit, not 'dirty'",
             process.err)
+        # It is the caller's mistake, and not a run.
+        self.assertNotIn("ERROR", process.err)
         self.assert_nothing_left()
 
     def test_every_isolation_is_recorded(self):
@@ -387,6 +389,15 @@ class TestSignals(ScriptTestCase):
             call="run(isolation='serializable'); Tidy().run()")
         self.assertEqual((0, ""), (process.returncode, process.err))
         self.assertEqual(["done", "done"], self.work())
+
+    def test_the_transaction_manager_of_the_process_stays_installed(self):
+        process = self.run_script(
+            call="run(); note('after'); ztm.commit()", prepare="""
+                from canonical.database.sqlbase import initZopeless
+                ztm = initZopeless()
+                """)
+        self.assertEqual((0, ""), (process.returncode, process.err))
+        self.assertEqual(["done", "after"], self.work())
 
     def test_a_child_that_is_terminated_does_no_harm(self):
         process = self.run_script("""

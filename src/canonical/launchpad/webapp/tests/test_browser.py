@@ -239,6 +239,9 @@ class TestPages(BrowserTestCase):
             self.go("/", dark)
             self.assertEqual("rgb(21, 24, 28)", dark.evaluate(
                 "getComputedStyle(document.body).backgroundColor"))
+            dark.emulate_media(media="print")
+            self.assertEqual("rgb(29, 33, 38)", dark.evaluate(
+                "getComputedStyle(document.body).color"))
             dark.context.close()
 
         with self.subTest("without JavaScript"):

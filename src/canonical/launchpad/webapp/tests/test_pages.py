@@ -159,6 +159,10 @@ class TestFleet(WebTestCase):
         page = self.get("/scripts/other", application).text
         self.assertIn("suggest proposes:".capitalize(), page)
         self.assertIn('&lt;lp:script name="other"', page)
+        # What may be cut off is in the title too.
+        page = self.get("/?search=other", application).text
+        self.assertEqual(
+            2, page.count("no rule; suggest proposes: schedule="))
 
     def test_wrong_parameters_are_named(self):
         application = self.application()
