@@ -121,17 +121,17 @@ def counts(is_spread: bool) -> str:
             FROM asked JOIN usual USING (number)
             JOIN slots ON slots.number = usual.slots {source.join}
             CROSS JOIN LATERAL (
-                SELECT floor((slots.starts[slot]
+                SELECT floor((start
                         - date_part('epoch', :since::timestamptz)) / :width
                     )::integer AS bucket,
                     sum(runs) AS runs, count(*) AS met,
                     count(*) FILTER (
-                        WHERE completed
-                            > to_timestamp(slots.starts[slot]) + asked.patience
+                        WHERE completed > to_timestamp(start) + asked.patience
                     ) AS late,
                     sum(unusual) AS unusual
                 FROM (
-                    SELECT slot, count(*) AS runs, min(completed) AS completed,
+                    SELECT slots.starts[slot] AS start, count(*) AS runs,
+                        min(completed) AS completed,
                         count(*) FILTER (
                             WHERE took < usual.shortest OR took > usual.longest
                         ) AS unusual
@@ -146,6 +146,8 @@ def counts(is_spread: bool) -> str:
                         f" date_completed AS completed, {TOOK} AS took"
                     )}) AS run
                     GROUP BY slot
+                    -- So the start of a slot is looked up once.
+                    OFFSET 0
                 ) AS in_slot
                 GROUP BY 1
                 UNION ALL
