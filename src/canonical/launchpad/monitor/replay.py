@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from zope.component import getUtility
 
@@ -97,31 +98,52 @@ def replay_all(
         scripts.setdefault(
             (case.expectation.name, case.pauses), []).append(number)
     # In order of schedule, because slots are cached.
-    for numbers in sorted(scripts.values(), key=lambda each: str(
-        cases[each[0]].expectation.schedule)):
-        asked = [cases[number] for number in numbers]
-        for number, parts in zip(
-            numbers, _stored(asked, since, until, past, seen), strict=True
-        ):
-            if any(
-                state in BROKEN for part in parts
-                for _, state in part["recently"]
+    with _gathered(cases, since, until):
+        for numbers in sorted(scripts.values(), key=lambda each: str(
+            cases[each[0]].expectation.schedule)):
+            asked = [cases[number] for number in numbers]
+            for number, parts in zip(
+                numbers, _stored(asked, since, until, past, seen), strict=True
             ):
-                late[number] = parts
-            else:
-                yield number, incidents(cases[number], parts)
-    blind = past_blind(past, cases)
-    for number, parts in late.items():
-        case = cases[number]
-        silent = blind.get((case.expectation.name, case.hostname))
-        yield number, incidents(
-            case, [unknown_changes(parts, silent)] if silent else parts)
+                if any(
+                    state in BROKEN for part in parts
+                    for _, state in part["recently"]
+                ):
+                    late[number] = parts
+                else:
+                    yield number, incidents(cases[number], parts)
+        blind = past_blind(past, cases)
+        for number, parts in late.items():
+            case = cases[number]
+            silent = blind.get((case.expectation.name, case.hostname))
+            yield number, incidents(
+                case, [unknown_changes(parts, silent)] if silent else parts)
     together = [
         incident for (name, host), silent in blind.items() if name == ALL
         for incident in incidents_of(
             (ALL, host), datetime.timedelta(), [_silence(silent)], since)]
     if together:
         yield None, together
+
+
+def _gathered(
+    cases: Iterable[Case], since: datetime.datetime, until: datetime.datetime
+) -> AbstractContextManager[None]:
+    """A context in which the runs of cases, and of what they wait for, are
+    read in a period."""
+    needed = with_awaited(cases).values()
+    begins = [
+        next(stretches(case.pauses, since, until, STRETCH))[0]
+        for case in needed]
+    context: AbstractContextManager[None] = getUtility(
+        IScriptHistorySet).gathered(
+            sorted({case.expectation.name for case in needed}),
+            min((begin - reach(case) for begin, case in zip(
+                begins, needed, strict=True)), default=since),
+            until + INSTANT, min(begins, default=since),
+            max((runs_counted(case.expectation) for case in needed),
+                default=0))
+    return context
 
 
 def _silence(
