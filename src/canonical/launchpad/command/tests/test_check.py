@@ -281,6 +281,17 @@ class TestCheck(CheckTestCase):
             " | ok=2 paused=0 waiting=0 unknown=0 warning=1 critical=1\n"
         ), out)
 
+    def test_the_line_for_nagios_names_ten_and_counts_the_others(self):
+        for number, ending in (10, " allowed)"), (12, "; and 2 more"):
+            self.expectations = self.write(
+                "many.zcml", EXPECTATIONS.partition("<lp:script")[0] + "".join(
+                    f'<lp:script name="new-{each}" every="1h" />'
+                    for each in range(number)) + "</configure>")
+            _, out, _ = self.check("--nagios")
+            said, _, _ = out.partition(" | ")
+            self.assertEqual(10, said.count("new-"))
+            self.assertTrue(said.endswith(ending), said)
+
     def metrics(self, text):
         return {
             (sample.name, *sorted(sample.labels.values())): sample.value
@@ -464,6 +475,8 @@ class TestCheck(CheckTestCase):
              "no rule for 'fin'; do you mean 'fine'?\n"),
             (("check", "--expectations", str(self.expectations), "--host",
               "hots"), "unknown host 'hots'; do you mean 'host'?\n"),
+            (("check", "gone", "--expectations", str(self.expectations),
+              "--host", "host"), "no rule is for the host 'host'\n"),
         ):
             status, out, err = self.run_command(*arguments)
             self.assertEqual((3, ""), (status, out), arguments)
