@@ -10,6 +10,7 @@ the first script of a chain.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import heapq
 import itertools
 from collections.abc import Callable
@@ -30,13 +31,10 @@ __all__ = [
     "joined",
     "overlaid",
     "waiting_changes",
+    "waits_of",
     "with_awaited",
     "with_waiting",
 ]
-
-
-# These states have a reason of their own, so waiting does not replace them.
-STRONGER = ("paused", "unknown")
 
 
 def with_awaited(cases: Iterable[Case]) -> dict[Key, Case]:
@@ -82,7 +80,8 @@ def with_waiting(
 
 def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
-        question: answer if answer.state in STRONGER else answer._replace(
+        # A pause has a reason of its own.
+        question: answer if answer.state == "paused" else answer._replace(
             state="waiting", sentence=sentence)
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
@@ -90,23 +89,37 @@ def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     return dataclasses.replace(assessment, **answers)
 
 
+def waits_of(
+    awaited: Sequence[Sequence[Change]]
+) -> list[tuple[datetime.datetime, bool]]:
+    """The moments from which on a script waits, or does not any more.
+
+    :param awaited: of each script of its chain: the changes of the answer
+        whether it has run recently.
+    """
+    covers = [
+        [(at, (number, state != "ok")) for at, state in changes]
+        for number, changes in enumerate(awaited)]
+    changes = overlaid(
+        [(min(each[0][0] for each in awaited), "ok")],
+        list(heapq.merge(*covers, key=MOMENT)), lambda own: "waiting")
+    return [(at, state == "waiting") for at, state in changes]
+
+
 def waiting_changes(
     pieces: Iterable[Mapping[str, Sequence[Change]]],
-    awaited: Sequence[Sequence[Change]],
+    waits: Iterable[tuple[datetime.datetime, bool]],
 ) -> dict[str, list[Change]]:
     """The changes of the answers about a script that is after others.
 
     :param pieces: its own, as it would be without the others; in order.
-    :param awaited: of each script of its chain: the changes of the answer
-        whether it has run recently.
+    :param waits: see `waits_of`.
     """
-    waits = [
-        [(at, (number, state != "ok")) for at, state in changes]
-        for number, changes in enumerate(awaited)]
+    covers = [(at, (0, does_wait)) for at, does_wait in waits]
     return {
         question: overlaid(
-            changes, list(heapq.merge(*waits, key=MOMENT)),
-            lambda own: own if own in STRONGER else "waiting")
+            changes, covers,
+            lambda own: own if own == "paused" else "waiting")
         for question, changes in joined(pieces).items()}
 
 
