@@ -5,6 +5,7 @@ in turn, and each round gives a ratio.  The tables print the medians of these
 ratios first.
 """
 
+import contextlib
 import os
 import platform
 import statistics
@@ -27,6 +28,7 @@ __all__ = [
     "real_disk",
     "rounds",
     "scriptactivity",
+    "without_indexes",
 ]
 
 
@@ -45,6 +47,29 @@ def real_disk():
     """Let each COMMIT wait for the disk, which tests do not."""
     PostgresLayer._execute("ALTER SYSTEM RESET fsync")
     PostgresLayer._execute("SELECT pg_reload_conf()")
+
+
+INDEXES = """
+    SELECT relname, pg_get_indexdef(oid) FROM pg_index
+    JOIN pg_class ON oid = indexrelid
+    WHERE indrelid = 'scriptactivity'::regclass AND NOT indisprimary
+"""
+
+
+@contextlib.contextmanager
+def without_indexes(cursor):
+    """Make the indexes of scriptactivity after it is filled in the block.
+
+    This takes a fraction of the time.
+
+    :param cursor: of psycopg2, with autocommit.
+    """
+    cursor.execute(INDEXES)
+    names, definitions = zip(*cursor.fetchall(), strict=True)
+    cursor.execute("DROP INDEX " + ", ".join(names))
+    yield
+    for definition in definitions:
+        cursor.execute(definition)
 
 
 def scriptactivity(*argv):

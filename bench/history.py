@@ -27,6 +27,7 @@ from common import print_environment
 from common import print_table
 from common import rounds
 from common import scriptactivity
+from common import without_indexes
 
 from canonical.database.embedded import embedded_parameters
 from canonical.launchpad.command import prune
@@ -56,12 +57,6 @@ SIZES = """
         WHERE indrelid = 'scriptactivity'::regclass)
     UNION ALL SELECT 'scriptday, all', pg_total_relation_size('scriptday')
     ORDER BY 1
-"""
-
-INDEXES = """
-    SELECT relname, pg_get_indexdef(oid) FROM pg_index
-    JOIN pg_class ON oid = indexrelid
-    WHERE indrelid = 'scriptactivity'::regclass AND NOT indisprimary
 """
 
 LAST = """
@@ -139,17 +134,11 @@ def write_meanwhile(latencies, stop):
 
 def bench_prune(cursor):
     numbers = {"scripts": SCRIPTS, "runs": RUNS}
-    # Indexes are made afterwards, which takes a fraction of the time.
-    cursor.execute(INDEXES)
-    definitions = [definition for _, definition in cursor]
-    cursor.execute(INDEXES)
-    cursor.execute(
-        "DROP INDEX " + ", ".join(name for name, _ in cursor))
-    with timed(f"filling {RUNS:,} runs, without indexes", RUNS):
+    with (
+        timed(f"filling {RUNS:,} runs, and then making the indexes", RUNS),
+        without_indexes(cursor),
+    ):
         cursor.execute(FILL, {**numbers, "first": 1, "last": RUNS})
-    with timed("making the indexes"):
-        for definition in definitions:
-            cursor.execute(definition)
     cursor.execute("ANALYZE")
     print_sizes(cursor, "before")
     latencies, stop = [], threading.Event()

@@ -16,8 +16,14 @@ import datetime
 import lzma
 import random
 import statistics
+import sys
 import time
 from pathlib import Path
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import rounds
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.expectation import expectation_from_text
@@ -278,7 +284,7 @@ def main():
     parser.add_argument("--unseen", action="store_true",
                         help="seeds that nothing was tuned on")
     parser.add_argument("--only", choices=("real", "simulated", "speed"))
-    parser.add_argument("--scripts", type=int, default=100)
+    parser.add_argument("--scripts", type=int, default=rounds(100, 50))
     parser.add_argument("-v", action="count", default=0, dest="verbose")
     args = parser.parse_args()
     first = 2 if args.unseen else 1

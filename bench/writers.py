@@ -132,7 +132,7 @@ def pgbench(writers, seconds, path):
 
 
 def main():
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else rounds(5, 2)
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else rounds(5, 1)
     times = rounds(5, 3)
     real_disk()
     print("\n8. Writers that record as fast as they can\n")

@@ -102,8 +102,9 @@ def refuse_failed(store: Store) -> None:
 
     :raises storm.exceptions.InternalError: if a statement has failed.
     """
+    # An attribute; Storm would wrap a method of the connection at each call.
     if is_connected(store) and (
-        _raw(store).get_transaction_status() == TRANSACTION_STATUS_INERROR
+        _raw(store).info.transaction_status == TRANSACTION_STATUS_INERROR
     ):
         raise InternalError(
             "the transaction cannot be committed: a statement in it has failed"
@@ -113,7 +114,7 @@ def refuse_failed(store: Store) -> None:
 def in_transaction(store: Store) -> bool:
     """Has a statement been sent in this transaction?"""
     return is_connected(store) and (
-        _raw(store).get_transaction_status() != TRANSACTION_STATUS_IDLE)
+        _raw(store).info.transaction_status != TRANSACTION_STATUS_IDLE)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from types import FrameType
+from types import TracebackType
 from typing import Any
 from typing import NoReturn
 
@@ -117,6 +118,8 @@ class DeadlySignals:
         threading.Thread(target=self._watch, daemon=True).start()
         self._previous_hook = sys.unraisablehook
         sys.unraisablehook = self._drop
+        self._previous_printer = sys.excepthook
+        sys.excepthook = self._print
         self._outer = DeadlySignals.active
         DeadlySignals.active = self
         self._entered = True
@@ -189,6 +192,18 @@ class DeadlySignals:
         else:
             self._previous_hook(dropped)
 
+    def _print(
+        self, kind: type[BaseException], error: BaseException,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing ends the program here; see `sys.excepthook`.
+
+        If a signal is handled while psycopg2 decodes an error of the server,
+        psycopg2 prints the exception and raises the error.  See `blamed`.
+        """
+        if not isinstance(error, Killed):
+            self._previous_printer(kind, error, traceback)
+
     def _watch(self) -> None:
         with self._reader:
             while received := self._reader.recv(64):
@@ -231,6 +246,8 @@ class DeadlySignals:
         signal.set_wakeup_fd(self._previous_fd)
         if sys.unraisablehook == self._drop:
             sys.unraisablehook = self._previous_hook
+        if sys.excepthook == self._print:
+            sys.excepthook = self._previous_printer
         for signum, handler in self._previous.items():
             if self._is_ours(signum):
                 signal.signal(signum, handler)

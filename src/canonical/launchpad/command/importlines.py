@@ -168,6 +168,9 @@ def _csv(
             if wrong:
                 raise wrong
             columns = [each.strip("\N{BYTE ORDER MARK} ") for each in row]
+            if not all(map(str.isprintable, columns)):
+                raise ValueError(
+                    "neither CSV, nor JSON lines, nor a dump of pg_dump")
             check(frozenset(columns))
         elif wrong:
             yield Line(number, text, wrong)

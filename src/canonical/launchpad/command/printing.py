@@ -131,7 +131,7 @@ def print_json(objects: Iterable[dict[str, Any]]) -> None:
     Times are in the form of ISO 8601, durations are seconds.  All is ASCII:
     what could harm a terminal is escaped, and any terminal can show it.
     """
-    encoder = json.JSONEncoder(default=_as_json)
+    encoder = json.JSONEncoder(default=_as_json, check_circular=False)
     print("[" + ",\n".join(map(encoder.encode, objects)) + "]")
 
 

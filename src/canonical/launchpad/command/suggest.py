@@ -21,7 +21,7 @@ from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.progress import with_progress
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.inference.history import History
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml

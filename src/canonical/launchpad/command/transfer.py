@@ -7,17 +7,14 @@ import contextlib
 import gzip
 import io
 import os
-import shutil
 import socket
 import sys
 import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from typing import BinaryIO
 
 import transaction
 from zope.component import getUtility
@@ -28,6 +25,7 @@ from canonical.launchpad.command.importformats import Record
 from canonical.launchpad.command.importformats import converter
 from canonical.launchpad.command.importlines import Line
 from canonical.launchpad.command.importlines import lines_of
+from canonical.launchpad.command.packedfile import PackedFile
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
@@ -43,9 +41,6 @@ __all__ = [
 
 # Rows of a transaction: few megabytes, and few enough to do again.
 BATCH = 20_000
-
-# A stronger one takes longer than the database.
-COMPRESSION = 1
 
 BUFFER = 1 << 20
 
@@ -98,7 +93,7 @@ def _written(name: str) -> Iterator[Any]:
         with contextlib.ExitStack() as stack:
             stack.enter_context(raw)
             if name.endswith(".gz"):
-                raw = stack.enter_context(_packed(raw))
+                raw = PackedFile(raw)
             yield stack.enter_context(io.BufferedWriter(raw, BUFFER))
         os.replace(unfinished, name)
     except OSError as error:
@@ -107,32 +102,6 @@ def _written(name: str) -> Iterator[Any]:
         raise
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _packed(raw: BinaryIO) -> Iterator[BinaryIO]:
-    """A file that is packed into another one, by a thread beside the database.
-
-    :raises OSError: if that one cannot be written.
-    """
-    packing, packed = os.pipe()
-
-    def pack() -> None:
-        with open(packing, "rb", 0) as source, gzip.GzipFile(
-            "", "wb", COMPRESSION, raw, 0
-        ) as file:
-            shutil.copyfileobj(source, file, BUFFER)
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(pack)
-        try:
-            with open(packed, "wb", 0) as file:
-                yield file
-        except BrokenPipeError:
-            # It could not write, and has closed its end.
-            done.result()
-            raise
-        done.result()
 
 
 def import_(args: argparse.Namespace) -> int:

@@ -24,21 +24,25 @@ def _others(table: str) -> str:
     Mostly there is none.  To find that out takes half the time of a step to a
     name, for which PostgreSQL reads the rest of a page of the index.
     """
+    step = f"""
+        CROSS JOIN LATERAL (
+            SELECT next.name FROM {table} AS next
+            WHERE next.name > before.name AND next.name < before.until
+            ORDER BY next.name LIMIT 1
+        ) AS found
+    """
     return f"""
         {table}_others AS (
-            SELECT known.name, lead(known.name, 1, last.name || 'z')
-                OVER (ORDER BY known.name) AS before
-            FROM known CROSS JOIN (
-                SELECT max(name) AS name FROM {table}
-            ) AS last
+            SELECT found.name, before.until FROM (
+                SELECT known.name, lead(known.name, 1, last.name || 'z')
+                    OVER (ORDER BY known.name) AS until
+                FROM known CROSS JOIN (
+                    SELECT max(name) AS name FROM {table}
+                ) AS last
+            ) AS before {step}
             UNION ALL
-            SELECT (
-                SELECT next.name FROM {table} AS next
-                WHERE next.name > {table}_others.name
-                    AND next.name < {table}_others.before
-                ORDER BY next.name LIMIT 1
-            ), before
-            FROM {table}_others WHERE {table}_others.name IS NOT NULL
+            SELECT found.name, before.until
+            FROM {table}_others AS before {step}
         )
     """
 
@@ -47,10 +51,8 @@ OTHER_NAMES = f"""
     WITH RECURSIVE known AS (
         SELECT '' AS name UNION SELECT json_array_elements_text(:known)
     ), {_others("scriptactivity")}, {_others("scriptattempt")}
-    (
-        SELECT name FROM scriptactivity_others
-        UNION SELECT name FROM scriptattempt_others
-    ) EXCEPT (SELECT name FROM known UNION SELECT NULL)
+    SELECT name FROM scriptactivity_others
+    UNION SELECT name FROM scriptattempt_others
 """
 
 ASKED = """

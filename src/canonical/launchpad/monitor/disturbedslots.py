@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import functools
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from canonical.launchpad.monitor.clocks import clock_changes
 from canonical.launchpad.monitor.schedule import five_fields
 
 
@@ -16,11 +15,11 @@ __all__ = [
 ]
 
 
-DAY = datetime.timedelta(days=1)
+EPOCH = datetime.datetime(1970, 1, 1)
 MINUTE = datetime.timedelta(minutes=1)
 
-# Each zone that changes its clocks does so within this time.
-AHEAD = 366
+# Each zone that changes its clocks does so within this time, in seconds.
+YEAR = 366 * 86400
 
 
 def disturbed_slot(
@@ -37,44 +36,13 @@ def disturbed_slot(
     fields = five_fields(schedule).split()
     if any(field.startswith("*") for field in fields[:2]):
         return None
-    for begin, end, what in _changes(timezone, since.date()):
-        for slot in CronSim(" ".join(fields), begin - MINUTE):
-            if slot >= end:
-                break
-            return slot, what
+    begin = since.timestamp()
+    for moment, *ahead in clock_changes(timezone, begin, begin + YEAR):
+        first, last = (
+            EPOCH + datetime.timedelta(seconds=moment + each)
+            for each in sorted(ahead))
+        slot = next(CronSim(" ".join(fields), first - MINUTE), last)
+        if slot < last:
+            return slot, (
+                "does not come" if ahead == sorted(ahead) else "comes twice")
     return None
-
-
-@functools.lru_cache(100)
-def _changes(
-    timezone: str, since: datetime.date
-) -> list[tuple[datetime.datetime, datetime.datetime, str]]:
-    """Which times on the clock a zone skips or repeats, and which it does."""
-    zone = ZoneInfo(timezone)
-    start = datetime.datetime.combine(
-        since, datetime.time(), datetime.UTC)
-    changes = []
-    for day in range(AHEAD):
-        low, high = start + day * DAY, start + (day + 1) * DAY
-        before, after = _offset(zone, low), _offset(zone, high)
-        if before == after:
-            continue
-        while high - low > MINUTE:
-            middle = low + (high - low) // 2
-            if _offset(zone, middle) == before:
-                low = middle
-            else:
-                high = middle
-        moment = high.replace(second=0, microsecond=0, tzinfo=None)
-        changes.append((
-            moment + min(before, after), moment + max(before, after),
-            "does not come" if before < after else "comes twice"))
-    return changes
-
-
-def _offset(
-    zone: ZoneInfo, moment: datetime.datetime
-) -> datetime.timedelta:
-    offset = moment.astimezone(zone).utcoffset()
-    assert offset is not None
-    return offset

@@ -22,6 +22,7 @@ from canonical.config.durations import parse_duration
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import checked_text
+from canonical.launchpad.monitor.schedule import CACHED
 from canonical.launchpad.monitor.schedule import ONCALENDAR
 from canonical.launchpad.monitor.schedule import check_schedule
 from canonical.launchpad.monitor.schedule import shortest_period
@@ -55,31 +56,41 @@ class ScriptExpectation:  # type: ignore[misc]
     """
 
     def __init__(self, name: str, **values: Any):
-        fields = {**DEFAULTS, "name": name, **values}
-        vars(self).update(fields)
         checked_text(IScriptActivity["name"], name)
-        hosts = fields["hosts"]
-        for host in hosts:
-            checked_text(IScriptActivity["hostname"], host)
-        if len(set(hosts)) < len(hosts):
-            raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
-        if fields["after"] is not None:
-            checked_text(IScriptActivity["name"], fields["after"])
-        tags = fields["tags"]
-        if len(set(tags)) < len(tags):
-            raise ValueError(f"tags has a tag twice: {' '.join(tags)}")
-        schedule = fields["schedule"]
-        if (schedule is None) == (fields["every"] is None):
-            raise ValueError(ONE_OF)
-        check_schedule(
-            "* * * * *" if schedule is None else schedule, fields["timezone"])
-        for attribute, value in values.items():
-            if attribute not in (
-                "after", "hosts", "schedule", "tags", "timezone"
-            ):
-                check_value(IScriptExpectation, attribute, value)
-        if fields["early"]:
-            _check_early(fields["early"], schedule)
+        vars(self).update(_checked(**values), name=name)
+
+
+# Hardly a rule of ten thousand has values that no other has.
+@functools.lru_cache(CACHED, typed=True)
+def _checked(**values: Any) -> dict[str, Any]:
+    """All fields of a rule but its name.
+
+    :raises ValueError: if a value is wrong.  The text says why.
+    """
+    fields = {**DEFAULTS, **values}
+    hosts = fields["hosts"]
+    for host in hosts:
+        checked_text(IScriptActivity["hostname"], host)
+    if len(set(hosts)) < len(hosts):
+        raise ValueError(f"hosts names a host twice: {' '.join(hosts)}")
+    if fields["after"] is not None:
+        checked_text(IScriptActivity["name"], fields["after"])
+    tags = fields["tags"]
+    if len(set(tags)) < len(tags):
+        raise ValueError(f"tags has a tag twice: {' '.join(tags)}")
+    schedule = fields["schedule"]
+    if (schedule is None) == (fields["every"] is None):
+        raise ValueError(ONE_OF)
+    check_schedule(
+        "* * * * *" if schedule is None else schedule, fields["timezone"])
+    for attribute, value in values.items():
+        if attribute not in (
+            "after", "hosts", "schedule", "tags", "timezone"
+        ):
+            check_value(IScriptExpectation, attribute, value)
+    if fields["early"]:
+        _check_early(fields["early"], schedule)
+    return fields
 
 
 def _check_early(early: datetime.timedelta, schedule: str | None) -> None:
@@ -98,21 +109,26 @@ def _check_early(early: datetime.timedelta, schedule: str | None) -> None:
             f" time between two slots, not {duration_text(early)}")
 
 
-def expectation_from_text(
-    name: str,
+def expectation_from_text(name: str, **texts: Any) -> ScriptExpectation:
+    """The rule for the attributes that operators write.
+
+    :param texts: ``average`` is a band such as ``2s..4m``, or ``learned``;
+        ``oncalendar`` is expressions as in systemd.time(7), with semicolons
+        between them, instead of a schedule.  The others are of the fields:
+        hosts and tags are separated by spaces, and durations are as
+        `parse_duration` reads them.
+    :raises ValueError: for whatever is wrong; says what would be right.
+    """
+    return ScriptExpectation(name, **_values(**texts))
+
+
+@functools.lru_cache(CACHED)
+def _values(
     average: str | None = None,
     oncalendar: str | None = None,
     **texts: Any,
-) -> ScriptExpectation:
-    """The rule for the attributes that operators write.
-
-    :param average: a band such as ``2s..4m``, or ``learned``.
-    :param oncalendar: expressions as in systemd.time(7), with semicolons
-        between them, instead of a schedule.
-    :param texts: of the other fields: hosts and tags are separated by
-        spaces, and durations are as `parse_duration` reads them.
-    :raises ValueError: for whatever is wrong; says what would be right.
-    """
+) -> dict[str, Any]:
+    """The values of fields, from the attributes that operators write."""
     values = {
         attribute: _value(attribute, FIELDS[attribute], text)
         for attribute, text in texts.items() if text is not None}
@@ -124,7 +140,7 @@ def expectation_from_text(
         values["learned"] = True
     elif average is not None:
         values["average_min"], values["average_max"] = _band(average)
-    return ScriptExpectation(name, **values)
+    return values
 
 
 def _band(text: str) -> Any:

@@ -2,6 +2,12 @@
 
 `replay_all` reads the runs of all scripts from the records, in stretches.  The
 answers are from `canonical.launchpad.monitor.pastanswers`.
+
+A success may be spooled and recorded later, and it is not on record when.  So
+a replay assumes that each success was recorded when its run completed.  It
+agrees with a check at each moment at which no record was outstanding.  A check
+at another moment may have found a script late that was not, or not yet found
+that a run was slow or extra.
 """
 
 from __future__ import annotations

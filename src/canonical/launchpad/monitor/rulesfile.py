@@ -11,24 +11,18 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from xml.sax import SAXParseException
-from xml.sax import make_parser
-from xml.sax.handler import feature_namespaces
 from xml.sax.saxutils import quoteattr
-from xml.sax.xmlreader import InputSource
 
-from zope.configuration import xmlconfig
 from zope.configuration.config import ConfigurationConflictError
-from zope.configuration.config import ConfigurationMachine
 from zope.configuration.exceptions import ConfigurationError
 from zope.configuration.exceptions import ConfigurationWrapperError
 
-from canonical.config.timelimit import without_waiting
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.directives import DIRECTIVES
 from canonical.launchpad.monitor.directives import place
+from canonical.launchpad.monitor.zcmlreader import execute_file
 from canonical.launchpad.nearest import nearest
 from canonical.launchpad.plaintext import printable
-from canonical.launchpad.plaintext import shortened
 from canonical.launchpad.plaintext import single_line
 
 
@@ -145,44 +139,13 @@ def load_expectations(path: Path) -> None:
     """
     try:
         path = path.absolute()
-        _execute(path)
+        execute_file(path)
     except (
         ConfigurationError, LookupError, OSError, SAXParseException, ValueError
     ) as error:
         where, what = _explained(error, str(path))
         raise ExpectationError(
             f"{printable(where)}: {single_line(what)}") from None
-
-
-def _execute(path: Path) -> None:
-    """Execute a file as `xmlconfig.file` does, in the encoding it names."""
-    context = ConfigurationMachine()
-    xmlconfig.registerCommonDirectives(context)
-    context.basepath = str(path.parent)
-    context.processFile(str(path))
-    parser = make_parser()
-    parser.setContentHandler(_Handler(context))
-    parser.setFeature(feature_namespaces, True)
-    with open(path, "rb", opener=without_waiting) as file:
-        source = InputSource(str(path))
-        source.setByteStream(file)
-        parser.parse(source)
-    context.execute_actions()
-
-
-class _Handler(xmlconfig.ConfigurationHandler):
-    """Refuses text, which is a directive that lost its ``<`` perhaps.
-
-    `zope.configuration` ignores text, and nobody would miss the rule.
-    """
-
-    def characters(self, text: str) -> None:
-        """See `xml.sax.handler.ContentHandler`."""
-        if not text.isspace():
-            raise ExpectationError(
-                f"{printable(self.locator.getSystemId())}:"
-                f"{self.locator.getLineNumber()}: text outside all directives:"
-                f" {shortened(text.strip())!r}")
 
 
 def _explained(error: Exception, path: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ import datetime
 from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Figures
@@ -123,13 +124,13 @@ def with_blind(
     :param waits: the scripts that wait for another.
     """
     pairs = list(pairs)
-    lasts: dict[str | None, datetime.datetime] = {}
+    moments: dict[str | None, list[datetime.datetime]] = {}
     for _, each in pairs:
-        moments = [
-            at for at in (
-                each.figures.last_completed, each.figures.running_since) if at]
-        for host in {None, each.hostname} if moments else ():
-            lasts[host] = max([*moments, lasts.get(host, moments[0])])
+        moments.setdefault(each.hostname, []).extend(filter(None, (
+            each.figures.last_completed, each.figures.running_since)))
+    lasts = {host: max(those) for host, those in moments.items() if those}
+    if lasts:
+        lasts[None] = max(lasts.values())
     groups = blind_groups([
         Sign(
             each.name, each.hostname, first_due(
@@ -148,7 +149,8 @@ def with_blind(
         for sign in silent:
             sentences[sign.name, sign.hostname] = sentence
     return blind + [
-        _unknown(each, sentences.get((each.name, each.hostname)))
+        _unknown(each, sentences[key])
+        if (key := (each.name, each.hostname)) in sentences else each
         for _, each in pairs]
 
 
@@ -164,17 +166,17 @@ def _sentence(
 
 def _blind(host: str | None, sentence: str) -> Assessment:
     return Assessment(
-        ALL, host, Recently("critical", sentence, None, None, "SILENT"),
-        Often("ok", "", 0, 0, 0), Runtime("ok", "", 0, None), Figures())
+        ALL, host,
+        Recently("critical", partial(str, sentence), None, None, "SILENT"),
+        Often("ok", str, 0, 0, 0), Runtime("ok", str, 0, None), Figures())
 
 
-def _unknown(assessment: Assessment, sentence: str | None) -> Assessment:
+def _unknown(assessment: Assessment, sentence: str) -> Assessment:
     """An assessment whose script is silent for the reason of a sentence."""
-    if sentence is None:
-        return assessment
+    say = partial(str, sentence)
     often = assessment.often
     if often.state in BROKEN:
-        often = often._replace(state="unknown", sentence=sentence)
+        often = often._replace(state="unknown", say=say)
     return dataclasses.replace(
         assessment, often=often, recently=assessment.recently._replace(
-            state="unknown", sentence=sentence))
+            state="unknown", say=say))

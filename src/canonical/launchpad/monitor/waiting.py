@@ -17,6 +17,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from canonical.launchpad.monitor.answers import Assessment
@@ -82,7 +83,7 @@ def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
         # A pause has a reason of its own.
         question: answer if answer.state == "paused" else answer._replace(
-            state="waiting", sentence=sentence)
+            state="waiting", say=partial(str, sentence))
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
             ("runtime", assessment.runtime))}

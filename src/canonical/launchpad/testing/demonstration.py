@@ -157,8 +157,7 @@ def write_rules(path: Path) -> None:
         attributes = {
             "name": script.name, "schedule": script.schedule,
             "timezone": script.timezone,
-            **({"hosts": " ".join(script.hosts)}
-               if len(script.hosts) > 1 else {}),
+            "hosts": " ".join(script.hosts),
             **({"tags": tag} if tag in TAGS else {}),
             **dict(script.rule)}
         lines.append("  <lp:script {} />".format(" ".join(

@@ -21,6 +21,7 @@ from canonical.launchpad.webapp.incidentspage import MOST
 from canonical.launchpad.webapp.incidentspage import latest_alerts
 from canonical.launchpad.webapp.parameters import BadParameter
 from canonical.launchpad.webapp.parameters import address
+from canonical.launchpad.webapp.parameters import given
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import number
 from canonical.launchpad.webapp.parameters import text
@@ -48,9 +49,8 @@ DEFAULT_LIMIT = 100
 def scripts(request: Any, snapshot: Snapshot) -> Response:
     """Scripts by name, with the filters of the page."""
     known(request, "limit", "after", *FILTERS)
+    given(request, "limit", "state")
     limit = number(request, "limit", 1, MOST, DEFAULT_LIMIT)
-    if request.GET.get("state") == "":
-        raise BadParameter("state must not be empty.")
     chosen = {name: text(request, name) for name in FILTERS}
     after = text(request, "after")
     rows = selection(snapshot, chosen, "script")
@@ -80,6 +80,7 @@ def script(request: Any, snapshot: Snapshot) -> Response:
 def runs(request: Any, snapshot: Snapshot) -> Response:
     """Runs of a script, the latest first."""
     known(request, "limit", "before", "since", "until", "host")
+    given(request, "limit", "before", "since", "until")
     name = request.matchdict["name"]
     known_rows(snapshot, name)
     limit = number(request, "limit", 1, MOST, DEFAULT_LIMIT)
@@ -108,6 +109,7 @@ def runs(request: Any, snapshot: Snapshot) -> Response:
 def incidents(request: Any, snapshot: Snapshot) -> Response:
     """The last incidents, the latest first."""
     known(request, "limit")
+    given(request, "limit")
     limit = number(request, "limit", 1, MOST, DEFAULT_LIMIT)
     return _json({"at": snapshot.at, "incidents": [
         {"id": each.id,

@@ -103,7 +103,8 @@ class Keeper:
             self._thread.join()
 
     def _want(self) -> None:
-        self._wanted = True
+        # What runs now is new enough for whoever asks meanwhile.
+        self._wanted = self._started == self._ended
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._work, name="snapshot", daemon=True)

@@ -19,6 +19,7 @@ __all__ = [
     "RANGE_WORDS",
     "address",
     "choice",
+    "given",
     "known",
     "number",
     "text",
@@ -60,6 +61,16 @@ def known(request: Any, *names: str) -> None:
             raise BadParameter(f"The parameter {name!r} is given twice.")
 
 
+def given(request: Any, *names: str) -> None:
+    """Refuse parameters that are given and empty.
+
+    A form sends them, so the pages take them for not given.
+    """
+    for name in names:
+        if request.GET.get(name) == "":
+            raise BadParameter(f"{name} must not be empty.")
+
+
 def text(request: Any, name: str) -> str:
     """A text, such as the name of a host; empty if it is not given."""
     value: str = request.GET.get(name, "")
@@ -84,7 +95,7 @@ def number(
     request: Any, name: str, least: int, most: int, default: int
 ) -> int:
     """A whole number."""
-    value: str = request.GET.get(name, str(default))
+    value: str = request.GET.get(name) or str(default)
     if not (value.isascii() and value.isdecimal() and len(value) < 10) or not (
         least <= int(value) <= most
     ):
@@ -95,9 +106,9 @@ def number(
 
 def time(request: Any, name: str) -> datetime.datetime | None:
     """A time with its zone, as in ISO 8601; `None` if it is not given."""
-    if name not in request.GET:
+    value: str = request.GET.get(name, "")
+    if not value:
         return None
-    value: str = request.GET[name]
     try:
         # The plus of a zone is a space in an address.
         moment = datetime.datetime.fromisoformat(

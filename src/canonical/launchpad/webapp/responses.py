@@ -102,7 +102,11 @@ def _allowed(request: Any, handler: Callable[[Any], Any]) -> Any:
         response.headers["Allow"] = "GET, HEAD"
         return response
     request.viewer = viewer
-    return handler(request)
+    response = handler(request)
+    if path.startswith("/badge/"):
+        # Pages of others show it, but only those of the same site.
+        response.headers["Cross-Origin-Resource-Policy"] = "same-site"
+    return response
 
 
 def _path(request: Any) -> str:

@@ -127,7 +127,7 @@ def script(request: Any, snapshot: Snapshot) -> Response:
         plot=plot_of(
             period, snapshot.at, columns, buckets, failures, running,
             usual_of(row), lines_of(period, zones), spotlight),
-        table=_table(period, columns, buckets),
+        table=_table(period, columns, buckets, path, values),
         ranges=[
             (each, address(path, values, range=each, at=""))
             for each in RANGES],
@@ -173,14 +173,19 @@ def _hosts(
 
 
 def _table(
-    period: Period, columns: Any, buckets: list[Bucket]
+    period: Period,
+    columns: Any,
+    buckets: list[Bucket],
+    path: str,
+    values: dict[str, Any],
 ) -> list[tuple[Any, ...]]:
-    """What the plot shows, in numbers."""
+    """What the plot shows, in numbers, and the addresses of its times."""
     found = {each.bucket: each for each in columns}
     return [
-        (short_time(period.edge(number)), found.get(number), bucket.missed,
-         bucket.counts.failed)
+        (short_time(start), address(path, values, at=f"{start:%FT%H:%MZ}"),
+         found.get(number), bucket.missed, bucket.counts.failed)
         for number, bucket in enumerate(buckets)
+        for start in [period.edge(number)]
         if number in found or bucket.missed or bucket.counts.failed]
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
+from canonical.launchpad.monitor.clocks import clock_changes
 from canonical.launchpad.webapp.buckets import BLANK
 from canonical.launchpad.webapp.buckets import HAPPENED
 from canonical.launchpad.webapp.buckets import Bucket
@@ -162,30 +162,9 @@ def _changes(
 ) -> dict[datetime.datetime, list[str]]:
     """When clocks change in a period, with the zones in which they do."""
     found: dict[datetime.datetime, list[str]] = {}
-    minute = datetime.timedelta(minutes=1)
-    start = since.replace(minute=0, second=0, microsecond=0)
     for name in timezones:
-        zone = ZoneInfo(name)
-        low = start
-        while low < until:
-            # Hardly a zone changes its clocks twice a week.
-            high = low + 7 * 24 * 60 * minute
-            following = high
-            if _offset(zone, low) != _offset(zone, high):
-                while high - low > minute:
-                    middle = low + (high - low) / 2
-                    if _offset(zone, middle) == _offset(zone, low):
-                        low = middle
-                    else:
-                        high = middle
-                moment = high.replace(second=0, microsecond=0)
-                if since <= moment < until:
-                    found.setdefault(moment, []).append(name)
-            low = following
+        for moment, _, _ in clock_changes(
+                name, since.timestamp(), until.timestamp()):
+            found.setdefault(datetime.datetime.fromtimestamp(
+                moment, datetime.UTC), []).append(name)
     return found
-
-
-def _offset(
-    zone: ZoneInfo, moment: datetime.datetime
-) -> datetime.timedelta | None:
-    return moment.astimezone(zone).utcoffset()

@@ -349,6 +349,7 @@ class TestMail(AlertTestCase):
         self.assertEqual(
             ["[test] CRITICAL: scripts are not monitored"],
             [each["Subject"] for each in self.mail.received])
+
     def test_one_who_is_refused_for_good_does_not_keep_the_others(self):
         self.configure(
             recipients="The Ops <ops@example.com>, gone@example.com")

@@ -104,6 +104,7 @@ class TestMail(MailTestCase):
         for mode, text, path, words in (
             (0o604, "x", secret, "smtp_password_file: other users may"),
             (0o600, "", secret, "the first line is empty"),
+            (0o600, "\nx", secret, "the first line is empty"),
             (0o600, "x", "/nowhere",
              "smtp_password_file: /nowhere: No such file"),
         ):

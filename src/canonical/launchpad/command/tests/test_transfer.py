@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -15,12 +16,15 @@ import unittest
 import uuid
 from pathlib import Path
 
+import psycopg2
 from zope.component import getUtility
 from zope.interface.verify import verifyObject
 
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.main import main
+from canonical.launchpad.command.transfer import BUFFER
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTransferSet
@@ -223,19 +227,44 @@ class TestBothWays(TransferTestCase):
             self.ztm.commit()
         self.assertEqual([], list(self.directory.iterdir()))
 
+    def record_many(self):
+        """Record runs that take several pieces."""
+        main_store().execute(
+            "INSERT INTO scriptactivity"
+            " (name, hostname, date_started, date_completed)"
+            " SELECT 'n', gen_random_uuid(), now(), now()"
+            " FROM generate_series(1, 50000)")
+
     def test_a_file_that_has_no_room_is_named(self):
-        self.records()
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        for ending in "csv", "csv.gz":
-            path = self.directory / f"runs.{ending}"
-            resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
-            try:
-                said = self.call("export", path, expected=1)
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            self.assertEqual(
-                f"scriptactivity: File too large: {path}\n", said)
+        for add in self.records, self.record_many:
+            add()
+            for ending in "csv", "csv.gz":
+                path = self.directory / f"runs.{ending}"
+                resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+                try:
+                    said = self.call("export", path, expected=1)
+                finally:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                self.assertEqual(
+                    f"scriptactivity: File too large: {path}\n", said)
         self.assertEqual([], list(self.directory.iterdir()))
+
+    def test_a_packed_file_of_several_pieces_and_of_none(self):
+        path = self.directory / "runs.jsonl.gz"
+        self.call("export", path)
+        subprocess.run(["gzip", "--test", path], check=True)
+        self.assertEqual(b"", gzip.decompress(path.read_bytes()))
+        self.record_many()
+        plain = self.directory / "runs.jsonl"
+        self.call("export", plain)
+        self.call("export", path)
+        self.assertGreater(plain.stat().st_size, 3 * BUFFER)
+        self.assertEqual(
+            sorted(plain.read_bytes().splitlines()),
+            sorted(subprocess.run(
+                ["gzip", "--decompress", "--stdout", path], check=True,
+                stdout=subprocess.PIPE).stdout.splitlines()))
 
     def test_a_row_without_a_key_is_there_once(self):
         getUtility(IScriptActivitySet).recordSuccess(
@@ -335,6 +364,7 @@ good,host2,2007-02-01 10:00:00,2007-02-01 10:01:00,
     def test_what_no_line_of_can_be_understood(self):
         for name, text, reason in (
             ("a.csv", "a,b\n1,2\n", "unknown columns: a, b"),
+            ("a.csv", "\x7fELF,\x02\n", "neither CSV, nor JSON lines, nor a"),
             ("a.json", "{\n\"a\": 1}", "neither JSON lines nor a response"),
             ("a.jsonl", "{\"name\": \"x\"}\n[]\n", "unknown columns"),
             ("a.sql", "-- dump\n", "a dump without COPY"),
@@ -401,20 +431,56 @@ class TestOtherSystems(TransferTestCase):
 
 class TestInterrupted(TransferTestCase):
 
-    def test_killed_and_repeated(self):
-        path = self.write(
-            "runs.csv", "name,hostname,date_started,date_completed\n" + (
-                "".join(f"n,{number},2007-02-01 10:00:00,2007-02-01 10:01\n"
-                        for number in range(5000))))
-        for number in 0, 1:
-            process = start_python(
-                [DRIVER, "import", str(path)],
-                dict(os.environ), stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE)
-            while process.poll() is None and len(self.rows()) <= 500 * number:
-                self.ztm.commit()
-            process.send_signal((signal.SIGKILL, signal.SIGINT)[number])
-            process.communicate()
-        self.assertLess(0, len(self.rows()))
-        self.call("import", path)
-        self.assertEqual(5000, len(self.rows()))
+    def start(self, *argv):
+        return start_python(
+            [DRIVER, *map(str, argv)], dict(os.environ),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def kill(self, process, signum):
+        process.send_signal(signum)
+        self.assertNotIn("Traceback", process.communicate()[1])
+        self.assertNotEqual(0, process.returncode)
+
+    def count(self):
+        self.ztm.commit()
+        return len(self.rows()) + len(self.rows(ATTEMPTS))
+
+    def test_an_import_is_killed_at_random_moments_and_repeated(self):
+        # Each second run has failed.
+        path = self.write("cron.csv", (
+            "jobid,status,start_time,end_time\n" + "".join(
+                f"{number},{('succeeded', 'failed')[number % 2]},"
+                "2007-02-01 10:00:00,2007-02-01 10:01\n"
+                for number in range(9000))))
+        randomly = random.Random(16)
+        for signum in 2 * [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]:
+            process = self.start("import", "--host", "db1", path)
+            enough = self.count() + randomly.randrange(600)
+            while self.count() < enough:
+                self.assertIsNone(process.poll())
+            self.kill(process, signum)
+        self.assertLess(0, self.count())
+        self.call("import", "--host", "db1", path)
+        self.assertEqual(
+            (4500, 4500), (len(self.rows()), len(self.rows(ATTEMPTS))))
+
+    def test_an_export_that_is_killed_leaves_no_file_of_that_name(self):
+        self.records()
+        self.ztm.commit()
+        path = self.directory / "runs.csv"
+        unfinished = self.directory / "runs.csv.unfinished"
+        other = psycopg2.connect(**embedded_parameters(
+            LaunchpadZopelessLayer.directory))
+        other.cursor().execute("LOCK TABLE scriptactivity")
+        for signum in signal.SIGKILL, signal.SIGINT, signal.SIGTERM:
+            process = self.start("export", path)
+            while not unfinished.exists():
+                self.assertIsNone(process.poll())
+            self.kill(process, signum)
+            self.assertFalse(path.exists())
+            unfinished.unlink(missing_ok=True)
+        other.close()
+        unfinished.write_text("of one that was killed" * 999)
+        self.call("export", path)
+        self.assertEqual(6, len(path.read_text().splitlines()))
+        self.assertEqual([path], list(self.directory.iterdir()))

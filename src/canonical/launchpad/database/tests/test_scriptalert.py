@@ -124,6 +124,11 @@ class TestAlerts(unittest.TestCase):
         self.notify([], START)
         self.assertEqual([], self.set.getUnsettled())
 
+    def test_a_clock_that_was_set_back_does_no_harm(self):
+        self.open()
+        self.close(START - HOUR)
+        self.assertEqual(START, self.only().date_closed)
+
     def test_what_is_pending_keeps_it_until_those_are_notified(self):
         number = self.open()
         self.notify([number], START, ["a@example.com"])

@@ -12,17 +12,17 @@ import itertools
 import math
 import operator
 import statistics
+from collections import Counter
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 
-from canonical.config.durations import rounded_text
-from canonical.launchpad.monitor.inference.history import History
+from canonical.launchpad.monitor.clocks import clock_changes
+from canonical.launchpad.monitor.clocks import local
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import Cron
-from canonical.launchpad.monitor.inference.model import changes
-from canonical.launchpad.monitor.inference.model import local
+from canonical.launchpad.monitor.inference.model import words
 from canonical.launchpad.monitor.matching import slot_numbers
 from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
@@ -32,15 +32,14 @@ __all__ = [
     "RUNS",
     "allowed_by_cron",
     "allowed_by_timer",
-    "span",
+    "average_allowed",
     "when",
-    "words",
 ]
 
 
-# As a rule has them if it does not say; seconds for the window.
+# As a rule has them if it does not say.
 RUNS = 20
-WINDOW = float(DAY)
+WINDOW = DAY
 
 YEAR = 365.25 * DAY
 
@@ -60,9 +59,9 @@ ROUNDING = 1.05
 # Starts that moved by a smaller part of the time between slots do not matter.
 DRIFT = 0.02
 
-# A run may be early by the time by which starts came to be earlier, or by an
-# eighth of the time between slots; but by no more than this, in seconds.
-EARLIEST = 7200.0
+# A run may be early by an eighth of the time between slots, or so many
+# seconds, at most.
+EARLIEST = 7200
 
 # A schedule is proposed if no more than this part of the runs is beside its
 # slots, and this part of the slots is met.
@@ -72,53 +71,38 @@ LEAST_MET = 0.6
 # The rule for irregular runs waits for at most this part of the history.
 LONGEST = 0.2
 
-
 # How many seconds slots waited for a run, how many slots were silent until
 # then, and the slots that waited.
-Wait = tuple[float, float, Sequence[float]]
+Wait = tuple[float, float, Sequence[int]]
+Allowed = tuple[dict[str, str], list[str]]
 
 
 def allowed_by_cron(
     cron: Cron, scopes: Sequence[History], until: float
-) -> tuple[dict[str, str], list[str]]:
+) -> Allowed:
     """What slots, and the runs that met them, ask for.
 
     :param until: when the history ends.
     :return: no attributes if the schedule does not fit.
     """
-    drift, spacing = 0.0, cron.spacing
-    waits: list[list[Wait]] = []
-    ends: list[dict[float, float]] = []
-    extras: list[list[float]] = []
-    last, = local(cron.timezone, [until])
-    for scope in scopes:
-        starts = local(cron.timezone, scope.starts)
-        slots = cron.slots(starts[0], last)
-        met = [slots[number - 1] for number in slot_numbers(
-            slots, starts, SKEW)]
-        drift = max(drift, _drift(
-            list(map(operator.sub, starts, met)), spacing), key=abs)
-        ends.append(dict.fromkeys(slots, math.inf))
-        extras.append([])
-        for slot, end in zip(
-                met, local(cron.timezone, scope.ends), strict=True):
-            if ends[-1][slot] < math.inf:
-                extras[-1].append(slot)
-            ends[-1][slot] = min(ends[-1][slot], end)
-        waits.append(list(_waits(ends[-1], spacing)))
+    zone, spacing = cron.timezone, cron.spacing
+    last, = local(zone, [until])
+    ends, extras, drifts = zip(*(
+        _matched(cron, scope, last) for scope in scopes), strict=True)
+    waits = [list(_waits(each, spacing)) for each in ends]
+    # Six slots are silent with the slot that was met last, or six days.
+    slots = list(ends[-1])
     grace, worst, outages = _grace(
-        list(itertools.chain(*waits)), spacing, scopes, until)
-    if outages is not None:
-        # Six slots are silent with the slot that was met last, or six days.
-        grace = min(grace, max(ROUNDING * worst, min((
+        list(itertools.chain(*waits)), scopes, until, spacing, min((
             b - a for a, b in zip(slots, slots[OUTAGE - 1:], strict=False)),
-            default=math.inf)) if spacing < DAY else OUTAGE * spacing - max(
+            default=math.inf) if spacing < DAY else OUTAGE * spacing - max(
             map(operator.sub, slots[1:], slots)))
-    grace = max(grace, spacing / 4, SKEW)
+    grace = max(
+        grace, spacing / 4, SKEW, ROUNDING * worst if spacing < DAY else 0)
     # A silence that is reported is missed but not allowed for.
     missed = max(_most([
-        slot for seconds, _, slots in own if seconds <= grace
-        for slot in slots if each[slot] > slot + grace])
+        slot for wait, _, silent in own if wait <= grace
+        for slot in silent if each[slot] > slot + grace])
         for own, each in zip(waits, ends, strict=True))
     count, extra = sum(map(len, scopes)), sum(map(len, extras))
     due = [end < math.inf for each in ends for slot, end in each.items()
@@ -128,71 +112,88 @@ def allowed_by_cron(
             f"no schedule fits: with the nearest, {cron}, {extra} of {count}"
             f" runs have no slot, and {due.count(False)} of {len(due)} slots"
             " have no run"]
-    moved = changes(cron.timezone, scopes[0].starts[0], until)
-    said = [
-        f"schedule: {sum(due)} of {counted(len(due), 'slot')} have a run,"
-        f" {span(scopes)}"
-        + (f"; {counted(extra, 'extra run')}" if extra else ""),
-        f"timezone: starts moved with the clocks of {cron.timezone}, first at"
-        f" {when(moved[0])}" if moved else
-        f"timezone: {cron.timezone} is assumed, since starts moved with no"
-        " clocks",
-        f"grace: the latest completion came {words(worst) or '0s'} after its"
-        " slot"
-        + (f"; {counted(outages, 'outage')} left out" if outages else "")]
-    if drift:
-        # What does the script wait for?
-        said.append(
-            f"drift: it starts {words(abs(drift))}"
-            f" {'later' if drift > 0 else 'earlier'} than it used to")
+    drift = max(drifts, key=abs)
+    matters = abs(drift) > max(DRIFT * spacing, SKEW)
+    changes = clock_changes(zone, scopes[0].starts[0], until)
     return {
         "schedule": cron.text,
-        "timezone": "" if cron.timezone == "UTC" else cron.timezone,
-        "early": words(min(max(-drift, 0), spacing / 8, EARLIEST)),
+        "timezone": "" if zone == "UTC" else zone,
+        "early": words(min(-drift, spacing / 8, EARLIEST)) if (
+            matters and drift < 0) else "",
         "grace": words(grace),
         "missed": _more(missed),
-        "extra": (_more(max(map(_most, extras))) or "0") if (
-            extra <= count / RUNS) else "",
-    }, said
+        "extra": "" if extra > count / RUNS else (
+            _more(max(map(_most, extras))) or "0"),
+    }, [
+        f"schedule: {sum(due)} of {counted(len(due), 'slot')} have a run,"
+        f" {_span(scopes)}"
+        + (f"; {counted(extra, 'extra run')}" if extra else ""),
+        f"timezone: starts moved with the clocks of {zone}, first at"
+        f" {when(changes[0][0])}" if changes else
+        f"timezone: {zone} is assumed, since starts moved with no clocks",
+        f"grace: the latest completion came {words(worst) or '0s'} after its"
+        " slot"
+        + (f"; {counted(outages, 'outage')} left out" if outages else ""),
+    ] + ([
+        # What does the script wait for?
+        f"drift: it starts {words(abs(drift))}"
+        f" {'later' if drift > 0 else 'earlier'} than it used to",
+    ] if matters else [])
 
 
-def _drift(late: Sequence[float], spacing: float) -> float:
+def _matched(
+    cron: Cron, scope: History, last: int
+) -> tuple[dict[int, float], list[int], float]:
+    """Matches runs with slots.
+
+    :param last: when the slots end.
+    :return: when the first of its own runs ended, for each slot; the slots of
+        extra runs; and by how much starts drifted.
+    """
+    starts = local(cron.timezone, scope.starts)
+    slots = cron.slots(starts[0], last)
+    met = [slots[number - 1] for number in slot_numbers(slots, starts, SKEW)]
+    ends = dict.fromkeys(slots, math.inf)
+    for slot, end in zip(met, local(cron.timezone, scope.ends), strict=True):
+        ends[slot] = min(ends[slot], end)
+    return (ends, list((Counter(met) - Counter(set(met))).elements()),
+            _drift(list(map(operator.sub, starts, met))))
+
+
+def _drift(late: Sequence[float]) -> float:
     """By how much later runs start than they used to; 0 if that is chance.
 
     The last quarter of the runs is compared with the first.
     """
     size = len(late) // 4
+    middle = size // 2
+    first, last = sorted(late[:size]), sorted(late[len(late) - size:])
     if size < RUNS / 2:
         return 0.0
-    (least, first, most), (low, last, high) = (
-        (part[0], part[size // 2], part[-1])
-        for part in (sorted(late[:size]), sorted(late[-size:])))
-    clear = most < last and first < low or least > last and first > high
-    return last - first if clear and abs(last - first) > max(
-        DRIFT * spacing, SKEW) else 0.0
+    low, high = sorted((first, last), key=operator.itemgetter(middle))
+    return last[middle] - first[middle] if (
+        low[-1] < high[middle] and low[middle] < high[0]) else 0.0
 
 
-def _waits(ends: Mapping[float, float], spacing: float) -> Iterator[Wait]:
-    """The waits of slots; any later run makes good for a slot.
+def _waits(ends: dict[int, float], spacing: float) -> Iterator[Wait]:
+    """The waits of slots; a later run makes good for those without one.
 
     :param ends: when the first of its own runs ended, for each slot.
     """
-    slots = list(ends)
-    good = list(itertools.accumulate(
-        reversed(list(ends.values())), min))[::-1]
-    for end, group in itertools.groupby(range(len(slots)), good.__getitem__):
-        first, *others = group
+    waiting: list[int] = []
+    before = next(iter(ends))
+    for slot, end in ends.items():
+        waiting.append(slot)
         if end < math.inf:
             # The days of rest before a slot are silent too.
-            silent = 1.0 + len(others) if spacing < DAY else (
-                end - slots[max(first - 1, 0)]) / spacing
-            yield end - slots[first], silent, slots[
-                first:first + len(others) + 1]
+            yield end - waiting[0], len(waiting) if spacing < DAY else (
+                end - before) / spacing, waiting
+            waiting, before = [], slot
 
 
 def allowed_by_timer(
     scopes: Sequence[History], until: float, regular: bool
-) -> tuple[dict[str, str], list[str]]:
+) -> Allowed:
     """What the time between completions asks for.
 
     :param regular: otherwise the rule only warns of a silence.
@@ -202,10 +203,9 @@ def allowed_by_timer(
             for a, b in itertools.pairwise(sorted(scope.ends))]
     usual, every = (
         max(sorted(gaps)[len(gaps) * part // 10], 60.0) for part in (5, 9))
-    wait, worst, outages = _grace(
-        [(gap, gap // usual, ()) for gap in gaps], usual, scopes, until)
-    if outages is not None:
-        wait = min(wait, OUTAGE * usual)
+    wait, worst, _ = _grace(
+        [(gap, gap // usual, ()) for gap in gaps], scopes, until, usual,
+        OUTAGE * usual)
     grace = max(wait - every, every / 4, SKEW)
     if not regular and (
         len(gaps) < RUNS or every + grace > LONGEST * max(
@@ -228,41 +228,61 @@ def allowed_by_timer(
         "extra": (_more(max(counts) + 2 - due) or "0") if regular else "",
     }, [
         f"every: starts follow no clock; it completed every {words(usual)},"
-        f" nine of ten times within {words(every)}, {span(scopes)}"
+        f" nine of ten times within {words(every)}, {_span(scopes)}"
         + ("" if regular else "; the rule warns only of a silence"),
         f"grace: the longest time between completions was {words(worst)}"]
 
 
 def _grace(
-    waits: Sequence[Wait], period: float, scopes: Sequence[History],
-    until: float,
-) -> tuple[float, float, int | None]:
+    waits: Sequence[Wait], scopes: Sequence[History], until: float,
+    period: float, limit: float,
+) -> tuple[float, float, int]:
     """How long to wait, the longest wait that was normal, and the outages.
 
     Neither outages nor the latest run of each year are allowed for.  What
     remains is made wider: there will be more runs than these, and the times
     may drift as they did between quarters of the history.
 
-    :return: no number of outages if they are usual.
+    :param limit: so long a wait is an outage, unless outages are usual.
+    :return: no outages if they are usual.
     """
     years = sum(until - scope.starts[0] for scope in scopes) / YEAR
-    long = sorted((
-        seconds for seconds, silent, _ in waits if silent > OUTAGE),
-        reverse=True)
+    outages = sorted((
+        wait for wait, silent, _ in waits if silent > OUTAGE), reverse=True)
     most = 1 + int(OUTAGES * years)
-    left = sorted(long[most:] + [
-        seconds for seconds, silent, _ in waits if silent <= OUTAGE])
-    late = min(max(round(years), 1), len(left) - 1)
-    worst = max(left[-1 - late], 0.0) if left else 0.0
-    drift = 0.0
-    if len(waits) >= RUNS:
-        medians = [statistics.median(seconds for seconds, *_ in waits[
-            part * len(waits) // 4:(part + 1) * len(waits) // 4])
-            for part in range(4)]
-        drift = max(medians) - min(medians)
-    return worst + sum(min(each, period / 2) for each in (
-        WIDER * worst, FEW / max(len(waits), 1) * worst, drift)), worst, (
-            len(long) if len(long) <= most else None)
+    left = sorted([0.0, *outages[most:], *(
+        wait for wait, silent, _ in waits if silent <= OUTAGE)])
+    worst = max(left[-1 - min(max(round(years), 1), len(left) - 1)], 0.0)
+    medians = [statistics.median(wait for wait, *_ in waits[
+        part * len(waits) // 4:(part + 1) * len(waits) // 4])
+        for part in range(4)] if len(waits) >= RUNS else [0.0]
+    wait = worst + sum(min(each, period / 2) for each in (
+        WIDER * worst, FEW / len(waits) * worst, max(medians) - min(medians)))
+    if len(outages) > most:
+        return wait, worst, 0
+    return min(wait, limit), worst, len(outages)
+
+
+def average_allowed(scopes: Sequence[History]) -> Allowed:
+    """A band for the average runtime.
+
+    It is wide enough for averages that vary as these did, and not for twice
+    the usual runtime, unless they came near to that.
+    """
+    if min(map(len, scopes)) < RUNS:
+        return {}, [f"average: unknown, with fewer than {RUNS} runs"]
+    took = [list(map(operator.sub, scope.ends, scope.starts))
+            for scope in scopes]
+    means = [sum(each[last - RUNS:last]) / RUNS for each in took
+             for last in range(RUNS, len(each) + 1)]
+    logs = [math.log(max(each, 1e-3)) for each in itertools.chain(*took)]
+    # The ratio by which an average varies, three times.
+    ratio = 1.2 * math.exp(min(
+        3 * statistics.pstdev(logs) / math.sqrt(RUNS), 1.0))
+    low, high = min(means), max(means)
+    return {"average": f"{words(low / ratio)}..{words(high * ratio)}"}, [
+        f"average: the average of {RUNS} runs was from {words(low)} to"
+        f" {words(high)}"]
 
 
 def _most(times: Sequence[float]) -> int:
@@ -277,13 +297,7 @@ def _more(most: int) -> str:
     return str(most + most // 4 + (most > 1)) if most > 0 else ""
 
 
-def words(seconds: float) -> str:
-    """A duration in short; empty if it is 0."""
-    return rounded_text(
-        datetime.timedelta(seconds=seconds)) if seconds else ""
-
-
-def span(scopes: Sequence[History]) -> str:
+def _span(scopes: Sequence[History]) -> str:
     return (
         f"from {when(min(scope.starts[0] for scope in scopes))} to"
         f" {when(max(scope.starts[-1] for scope in scopes))}")

@@ -1,7 +1,14 @@
-"""What can start a script: cron, or a timer that starts anew after each run.
+"""What can start a script, and how many bits it takes to describe its runs so.
 
-A model has a text, and a length in bits.  The shorter its text, and the more
-usual its numbers, the fewer bits it takes.
+Cron can, or a timer that starts anew after each run.  The text of the model
+comes first.  Then a row says which slots are met, and a number for each run
+how late it is.  Both are coded adaptively, so that no probability has to be
+assumed: the code learns from what it has coded already.  (See Rissanen, "A
+universal prior for integers and estimation by minimum description length",
+1983, and Krichevsky and Trofimov, "The performance of universal encoding",
+1981.)  A run without a slot is coded as chance.
+
+Times are seconds since 1970, on the clock of the zone.
 """
 
 from __future__ import annotations
@@ -11,13 +18,15 @@ import datetime
 import functools
 import itertools
 import math
+import operator
 import re
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from canonical.config.durations import rounded_text
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.matching import slot_numbers
 
 
@@ -27,12 +36,14 @@ __all__ = [
     "MONTH",
     "SKEW",
     "WEEKDAYS",
-    "ZONES",
     "Cron",
     "Every",
-    "changes",
+    "by_chance",
+    "cron_bits",
     "day_of_month",
-    "local",
+    "every_bits",
+    "hosts_bits",
+    "words",
 ]
 
 
@@ -47,29 +58,28 @@ MINUTES = tuple(range(60))
 HOURS = tuple(range(24))
 MONTH = tuple(range(1, 32))
 WEEKDAYS = tuple(range(7))
+FIELDS = MINUTES, HOURS, MONTH, WEEKDAYS
 
 # A slot is at most so many days before the next: two months of which the
 # first has no such day.
 BACK = 62
 
-# The best known zone of each kind of change, the best known first.
-ZONES = (
-    "Europe/London", "America/New_York", "Europe/Berlin",
-    "America/Los_Angeles", "America/Chicago", "Australia/Sydney",
-    "Europe/Athens", "America/Denver", "America/Sao_Paulo",
-    "Pacific/Auckland", "America/Halifax", "Australia/Adelaide",
-    "America/Santiago", "Asia/Jerusalem", "Africa/Cairo", "America/Havana",
-)
+EPOCH = datetime.date(1970, 1, 1).toordinal()
 
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+# Lateness is coded as its power of two, of which there are so many.
+OCTAVES = 26
+
+# The first slots are expected to be met; of other rows nothing is expected.
+MET = 1.0, 0.1
+EITHER = 0.5
+
+# However often slots are unmet, one or two are no part of a schedule; and a
+# run before its slot is from a clock that is behind.  Each takes so many bits.
+RARE = 3.0
 
 
 class Cron(NamedTuple):
-    """A line of a crontab, in a time zone.
-
-    :ivar days: of the month.
-    :ivar weekdays: 0 is Sunday.
-    """
+    """A line of a crontab, in a time zone; 0 is Sunday."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -83,73 +93,49 @@ class Cron(NamedTuple):
 
     @property
     def text(self) -> str:
-        return (
-            f"{_field(self.minutes, MINUTES)} {_field(self.hours, HOURS)}"
-            f" {_field(self.days, MONTH)} * {_field(self.weekdays, WEEKDAYS)}")
+        minute, hour, day, weekday = map(_field, self, FIELDS)
+        return f"{minute} {hour} {day} * {weekday}"
 
     @property
     def bits(self) -> float:
         """The length of the text; usual numbers are short."""
-        return sum(map(_bits, self, (MINUTES, HOURS, MONTH, WEEKDAYS)))
+        return sum(map(_bits, self, FIELDS))
 
     @property
-    def spacing(self) -> float:
+    def spacing(self) -> int:
         """The least number of seconds between slots."""
-        if len(self.hours) * len(self.minutes) > 1:
-            times = [60 * hour + minute
-                     for hour in self.hours for minute in self.minutes]
-            return 60.0 * min(b - a for a, b in itertools.pairwise(times))
-        if self.days != MONTH:
-            return 30.0 * DAY / len(self.days)
-        return DAY * min(
-            7.0 if a == b else (b - a) % 7 for a, b in zip(
-                self.weekdays, self.weekdays[1:] + self.weekdays[:1],
-                strict=True))
+        return min(b - a for a, b in itertools.pairwise(
+            _slots(*self[:4], 0, BACK)))
 
     def slots(self, first: int, until: int) -> list[int]:
-        """The slots from that of a first run until a time, in seconds.
-
-        :param first: what the clock showed at its start; likewise `until`.
-        """
+        """The slots from that of a first run until a time."""
         slots = _slots(*self[:4], first // DAY, (until + SKEW) // DAY)
         return slots[bisect.bisect_right(slots, first + SKEW) - 1:
                      bisect.bisect_right(slots, until + SKEW)]
 
-    def met(self, seconds: Sequence[int]) -> dict[int, int]:
-        """The numbers of the slots that are met, and how late, in seconds.
-
-        :param seconds: what the clock showed at each start.
-        """
-        slots = _slots(
-            *self[:4], seconds[0] // DAY, (max(seconds) + SKEW) // DAY)
-        return {
-            number: start - slots[number - 1] for number, start in zip(
-                reversed(slot_numbers(slots, seconds, SKEW)),
-                reversed(seconds), strict=True)}
-
 
 class Every(NamedTuple):
-    """A timer that starts anew after each run.
-
-    :ivar period: seconds.
-    :ivar after: what it is measured from: ``completion`` or ``start``.
-    """
+    """A timer that starts anew after each run, or after its start."""
 
     period: float
-    after: str
 
     def __str__(self) -> str:
-        period = rounded_text(datetime.timedelta(seconds=self.period))
-        return f"every {period}"
+        return f"every {words(self.period)}"
 
     @property
     def bits(self) -> float:
         return 6 + math.log2(max(self.period, 2))
 
 
+def words(seconds: float) -> str:
+    """A duration in short; empty if it is 0."""
+    return seconds and rounded_text(
+        datetime.timedelta(seconds=seconds)) or ""
+
+
 def day_of_month(day: int) -> int:
     """That of a day since 1 January 1970."""
-    return datetime.date.fromordinal(EPOCH.toordinal() + day).day
+    return datetime.date.fromordinal(EPOCH + day).day
 
 
 @functools.lru_cache(4)
@@ -157,13 +143,13 @@ def _slots(
     minutes: tuple[int, ...], hours: tuple[int, ...], days: tuple[int, ...],
     weekdays: tuple[int, ...], first: int, last: int
 ) -> list[int]:
-    """From the last slot before a day to those of another, on the clock."""
+    """From the last slot before a day to those of another."""
     there = [
         day for day in range(first - BACK, last + 1)
         # 1 January 1970 was a Thursday.
         if (day + 4) % 7 in weekdays and (
             days == MONTH or day_of_month(day) in days)]
-    times = [3600 * hour + 60 * minute for hour in hours for minute in minutes]
+    times = [HOUR * hour + 60 * minute for hour in hours for minute in minutes]
     return [DAY * day + time
             for day in there[bisect.bisect_left(there, first) - 1:]
             for time in times]
@@ -174,9 +160,9 @@ def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
     """A field of a crontab in its shortest form."""
     if values == whole:
         return "*"
-    first, last = values[0], values[-1]
     steps = {b - a for a, b in itertools.pairwise(values)}
     step = steps.pop() if len(steps) == 1 else 0
+    first, last = values[0], values[-1]
     if step > 1 and first == whole[0] and last + step > whole[-1] and (
             len(values) > 2 or len(whole) == step * len(values)):
         return f"*/{step}"
@@ -198,38 +184,110 @@ def _bits(values: tuple[int, ...], whole: tuple[int, ...]) -> float:
         return 1.0
     if text.startswith("*/") or text == "1-5":
         return 3.0
-    bits = 2.0
-    for number in map(int, re.findall(r"\d+", text)):
-        bits += 1.0 + (
-            math.log2(len(whole)) if whole is not MINUTES or number % 5
-            else 1.0 if number == 0 else 2.5 if number % 15 == 0 else 4.0)
-    return bits
+    return 2.0 + sum(
+        1.0 + (math.log2(len(whole)) if whole is not MINUTES or number % 5
+               else 1.0 if number == 0 else 2.5 if number % 15 == 0 else 4.0)
+        for number in map(int, re.findall(r"\d+", text)))
 
 
-def local(timezone: str, times: Iterable[float]) -> list[int]:
-    """What the clock of a zone showed at some times, since it showed 1970."""
-    if timezone == "UTC":
-        return list(map(int, times))
-    seconds = list(map(int, times))
-    ahead = {hour: _offset(timezone, hour)
-             for hour in {second // HOUR for second in seconds}}
-    return [second + ahead[second // HOUR] for second in seconds]
+def by_chance(scopes: Iterable[History]) -> float:
+    """The length of all runs if they start at any time."""
+    return sum(
+        _chance_bits(len(scope), scope.starts[-1] - scope.starts[0])
+        for scope in scopes)
 
 
-def changes(timezone: str, since: float, until: float) -> list[int]:
-    """When the clocks of a zone moved."""
-    return [
-        HOUR * hour for day in range(int(since // DAY), int(until // DAY) + 1)
-        if _offset(timezone, 24 * day) != _offset(timezone, 24 * day + 24)
-        for hour in range(24 * day + 1, 24 * day + 25)
-        if _offset(timezone, hour) != _offset(timezone, hour - 1)
-        and since < HOUR * hour < until]
+def _chance_bits(count: int, span: float) -> float:
+    """The length of runs that start at any time, at some rate."""
+    return count and count * max(
+        math.log2(max(span, 1) / count) + 1.443, 0.0)
 
 
-@functools.lru_cache(200_000)
-def _offset(timezone: str, hour: float) -> int:
-    """How far a clock is ahead of UTC in an hour since 1970."""
-    ahead = (EPOCH + datetime.timedelta(hours=hour)).astimezone(
-        ZoneInfo(timezone)).utcoffset()
-    assert ahead is not None
-    return round(ahead.total_seconds())
+def cron_bits(
+    cron: Cron, clocks: Sequence[Sequence[int]], least: float = math.inf
+) -> float:
+    """The length of runs that cron starts.
+
+    :param clocks: what the clock showed at the start of each run, on each
+        host, or on all together.
+    :param least: how late the runs are is not added to a length over this.
+    """
+    gaps: Counter[int] = Counter()
+    bits, extra, late = cron.bits, 0, []
+    for seconds in clocks:
+        slots = cron.slots(seconds[0], max(seconds))
+        first = dict(zip(
+            reversed(slot_numbers(slots, seconds, SKEW)), reversed(seconds),
+            strict=True))
+        numbers = sorted(first)
+        gaps.update(map(operator.sub, numbers[1:], numbers))
+        late += [start - slots[number - 1] for number, start in first.items()]
+        beside = len(seconds) - len(first)
+        extra += beside
+        bits += _chance_bits(beside, seconds[-1] - seconds[0])
+    # How often a slot is unmet after none, one, and more unmet slots.
+    unmet = gaps.total() - gaps[1]
+    more = unmet - gaps[2]
+    most = sum(count * (gap - 3) for gap, count in gaps.items() if gap > 2)
+    bits += (
+        max(_row((gaps[1], unmet), MET), RARE * unmet)
+        + max(_row((gaps[2], more), MET), RARE * more)
+        + _row((more, most), (1.0, 1.0)) + _row((len(late), extra), MET))
+    if bits > least:
+        return bits
+    # With a slot each minute, all runs come before their slot.
+    skew = SKEW if cron.minutes == MINUTES else 0
+    return bits + _lateness([each + skew for each in late])
+
+
+def every_bits(
+    scopes: Sequence[History], by_start: bool
+) -> tuple[float, Every]:
+    """The length of runs that the best timer starts, and that timer.
+
+    A rest is coded as its difference from the period.  One that is far off,
+    after an outage, is coded as chance.
+
+    :param by_start: the timer is measured from starts, not completions.
+    """
+    rests = [list(map(
+        operator.sub, scope.starts[1:],
+        scope.starts if by_start else scope.ends)) for scope in scopes]
+    busiest = max(map(sorted, rests), key=len)
+    every = Every(max(busiest[len(busiest) // 2], 1.0))
+    late = [math.floor(rest - every.period) for rest in itertools.chain(*rests)
+            if abs(rest - every.period) < every.period / 2]
+    off = sum(map(len, rests)) - len(late)
+    return every.bits + _lateness(late) + _row((len(late), off), MET) + (
+        _chance_bits(off, sum(
+            scope.starts[-1] - scope.starts[0] for scope in scopes))), every
+
+
+def _lateness(late: Sequence[int]) -> float:
+    """The length of some numbers: the octave of each, and its place there."""
+    octaves = Counter(map(int.bit_length, late))
+    return _row(
+        [octaves[octave] for octave in range(OCTAVES)], OCTAVES * [EITHER]
+    ) + sum(
+        count * (octave - 1) for octave, count in octaves.items() if octave
+    ) + RARE * sum(map((0).__gt__, late))
+
+
+def hosts_bits(hosts: Sequence[str]) -> float:
+    """What it takes to say which run was on which host."""
+    changes = sum(a != b for a, b in itertools.pairwise(hosts))
+    return _row((len(hosts) - changes, changes), (EITHER, EITHER)) + (
+        changes * math.log2(max(len(set(hosts)) - 1, 1)))
+
+
+def _row(counts: Sequence[int], expected: Sequence[float]) -> float:
+    """The length of a row of symbols, coded adaptively.
+
+    :param counts: of each symbol, and how often each is expected before.
+    """
+    return (_log_gamma(sum(counts), sum(expected)) - sum(
+        map(_log_gamma, counts, expected))) / math.log(2)
+
+
+def _log_gamma(count: int, prior: float) -> float:
+    return math.lgamma(count + prior) - math.lgamma(prior) if count else 0.0

@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from canonical.launchpad.monitor.inference.history import History
-from canonical.launchpad.monitor.inference.likelihood import by_chance
-from canonical.launchpad.monitor.inference.likelihood import cron_bits
-from canonical.launchpad.monitor.inference.likelihood import every_bits
+from canonical.launchpad.monitor.clocks import KNOWN
+from canonical.launchpad.monitor.clocks import clock_changes
+from canonical.launchpad.monitor.clocks import local
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import HOUR
 from canonical.launchpad.monitor.inference.model import MONTH
 from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import WEEKDAYS
-from canonical.launchpad.monitor.inference.model import ZONES
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
-from canonical.launchpad.monitor.inference.model import changes
+from canonical.launchpad.monitor.inference.model import by_chance
+from canonical.launchpad.monitor.inference.model import cron_bits
 from canonical.launchpad.monitor.inference.model import day_of_month
-from canonical.launchpad.monitor.inference.model import local
+from canonical.launchpad.monitor.inference.model import every_bits
 
 
 __all__ = [
@@ -35,49 +35,44 @@ __all__ = [
 ]
 
 
-# The steps that divide an hour or a day, in seconds.
+# A history, or a part of one, needs so many runs to show a schedule.
+FEWEST = 5
+
+# The steps that divide an hour or a day, in seconds.  They are tried from this
+# part of the median gap to this multiple.
 STEPS = [60 * minutes for minutes in range(1, 1441) if 60 % minutes == 0 or (
     minutes % 60 == 1440 % minutes == 0)]
-
-# Steps are tried from this part of the median gap to this multiple.
 NEAR = 0.45, 1.4
 
-# So many anchors of each step are compared in full.
+# An anchor is rounded down to these minutes; so many are compared in full.
+ROUND = 1, 5, 15, 30, 60
 ANCHORS = 2
-
-# An anchor is rounded down to these, in minutes.
-ROUND = (1, 5, 15, 30, 60)
 
 # The bits of the place in a lateness of so many minutes.
 LATE = [math.log2(1 + 60 * minutes) for minutes in range(1440)]
 
-# Days of rest are believed if they came back over this time; days of the month
+# Days of rest are believed if they came back over this time, days of the month
 # over three months.
 FORTNIGHT = 14 * DAY
 MONTHS = 90 * DAY
-
-# What a change of schedule has to save, in bits, beside one each time that the
-# number of runs doubles, and one for each run of the shorter part.
-CHANGE_BITS = 24.0
 
 # Lateness drifts, so the times between starts are steadier than it.  So a
 # timer costs so many bits more for each run; and more with a period of cron's.
 DRIFT = 2.0
 DRIFT_OF_CRON = 6.0
 
-# A zone that is named costs so many bits, and half a bit for each that is
-# better known.
-ZONE_BITS = 6.0
-
-# So many zones are compared in full.
-TRIED = 3
+# What a change of schedule has to save, in bits, beside one each time that the
+# number of runs doubles, and one for each run of the shorter part.
+CHANGE_BITS = 24.0
 
 # A sum is far from zero if steady values come there once in a hundred times;
 # see Kolmogorov, "Sulla determinazione empirica di una legge" (1933).
 PEAK = 1.63
 
-# A history, or a part of one, needs so many runs to show a schedule.
-FEWEST = 5
+# The name of a zone costs so many bits, and half a bit for each that is better
+# known.  So many zones are compared in full.
+ZONE_BITS = 6.0
+TRIED = 3
 
 
 class Found(NamedTuple):
@@ -100,11 +95,10 @@ def explained(
 
     :param found: the best in the time zone that is assumed.
     """
-    other = min(_in_zones(scopes, timezone), default=found,
-                key=lambda each: each.bits)
-    return min((_since_change(scopes, timezone, each)
-                for each in dict.fromkeys((found, other))),
-               key=lambda pair: pair[0])[1]
+    zoned = min(_in_zones(scopes, timezone), default=found)
+    # A change of schedule may look like one of clocks, and the reverse.
+    return min(_since_change(scopes, timezone, each)
+               for each in dict.fromkeys((found, zoned)))[1]
 
 
 def best(
@@ -117,10 +111,11 @@ def best(
     :param least: a model that takes more bits does not matter.
     """
     clocks = [local(timezone, scope.starts) for scope in scopes]
-    each = [every_bits(after, scopes) for after in ("start", "completion")]
+    timers = [every_bits(scopes, by_start) for by_start in (True, False)]
     drift = DRIFT_OF_CRON if any(
-        abs(each[0][1].period / step - 1) < 0.002 for step in STEPS) else DRIFT
-    bits, timer = min(each)
+        abs(timers[0][1].period / step - 1) < 0.002 for step in STEPS
+    ) else DRIFT
+    bits, timer = min(timers)
     found = Found(bits + drift * sum(map(len, scopes)), timer)
     for cron in dict.fromkeys(_crons(max(clocks, key=len), timezone)):
         bits = cron_bits(cron, clocks, min(least, found.bits))
@@ -136,16 +131,15 @@ def _in_zones(scopes: Sequence[History], timezone: str) -> Iterator[Found]:
     of the day remain when the starts are read on them.
     """
     starts = max(scopes, key=len).starts
-    costs = {
-        zone: ZONE_BITS + number / 2 for number, zone in enumerate(ZONES)
-        if zone != timezone and changes(zone, starts[0], starts[-1])}
-    spreads = {zone: _spread(starts, zone) + costs.get(zone, 0)
-               for zone in (timezone, *costs)}
+    costs = {zone: ZONE_BITS + number / 2 for number, zone in enumerate(KNOWN)
+             if clock_changes(zone, starts[0], starts[-1])} | {timezone: 0}
+    spreads = {zone: cost + _spread(starts, zone)
+               for zone, cost in costs.items()}
     zones = sorted(spreads, key=spreads.__getitem__)
-    for zone in zones[:min(zones.index(timezone), TRIED)] + ["UTC"]:
-        if zone != timezone:
-            found = best(scopes, zone)
-            yield found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
+    for zone in {*zones[:min(zones.index(timezone), TRIED)], "UTC"} - {
+            timezone}:
+        found = best(scopes, zone)
+        yield found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
 
 
 def _spread(starts: Sequence[float], timezone: str) -> float:
@@ -165,28 +159,31 @@ def _since_change(
     # Chance makes steps and peaks, too; those are no change.
     whole, last = min(found.bits, by_chance(scopes)), found
     for at in sorted(_places(scopes, timezone)):
-        before, after = (
-            [part for scope in scopes
-             if len(part := scope.between(*span)) >= FEWEST]
-            for span in ((-math.inf, at), (at, math.inf)))
-        if not before or not after:
+        before, after = (_between(scopes, *span) for span in (
+            (-math.inf, at), (at, math.inf)))
+        counts = [sum(map(len, part)) for part in (before, after)]
+        change = CHANGE_BITS + math.log2(sum(map(len, scopes))) + min(counts)
+        if not all(counts):
             continue
-        change = CHANGE_BITS + math.log2(sum(map(len, scopes))) + min(
-            sum(map(len, part)) for part in (before, after))
         later = best(after, timezone, whole - change)
-        if later.bits + change > whole:
-            continue
         earlier = best(before, timezone, whole - change - later.bits)
         bits = earlier.bits + later.bits + change
         if bits < whole and earlier.model != later.model:
-            whole = bits
-            last = later._replace(changed=at, before=earlier.model)
+            whole, last = bits, later._replace(
+                changed=at, before=earlier.model)
     if last is found:
         return whole, found
-    bits, again = _since_change([
-        part for scope in scopes
-        if len(part := scope.between(last.changed, math.inf))], timezone, last)
+    bits, again = _since_change(
+        _between(scopes, last.changed, math.inf), timezone, last)
     return whole - last.bits + bits, again
+
+
+def _between(
+    scopes: Sequence[History], since: float, until: float
+) -> list[History]:
+    """The parts of histories, but for those that are too short."""
+    return [part for scope in scopes
+            if len(part := scope.between(since, until)) >= FEWEST]
 
 
 def _places(scopes: Sequence[History], timezone: str) -> set[float]:
@@ -203,12 +200,12 @@ def _places(scopes: Sequence[History], timezone: str) -> set[float]:
         for size in (DAY, HOUR) for wave in (math.sin, math.cos)]
     places = set()
     for size, values in rows:
-        # Runs of one day depend on each other.
-        each = size * len(starts) / max(starts[-1] - starts[0], 1)
         mean = sum(values) / len(values)
         sums = list(itertools.accumulate(value - mean for value in values))
-        far = PEAK * math.sqrt(max(each, 1) * sum(
-            (value - mean) ** 2 for value in values))
+        # Runs of one day depend on each other.
+        far = PEAK * math.sqrt(sum(
+            (value - mean) ** 2 for value in values) * max(
+                size * len(starts) / max(starts[-1] - starts[0], 1), 1))
         places |= {starts[sums.index(peak) + 1] for peak in (
             min(sums[:-1]), max(sums[:-1])) if abs(peak) > far}
     return places
@@ -225,20 +222,18 @@ def _crons(seconds: Sequence[int], timezone: str) -> Iterator[Cron]:
         step for step in STEPS if NEAR[0] * median <= step <= NEAR[1] * median
     } or {STEPS[0] if median < DAY else DAY}
     # Some hours of a day, of which none may be regular.
-    steps |= {step for step in (HOUR, DAY)
-              if step / 6 < median < 0.9 * DAY}
+    steps |= {step for step in (HOUR, DAY) if step / 6 < median < 0.9 * DAY}
     for step in sorted(steps):
         for anchor in _anchors(seconds, step // 60):
-            yield from _lines(seconds, step, anchor, timezone)
-    if 60 < median <= HOUR:
-        # Some minutes of an hour, each the first of a cluster.
-        counts = Counter((second + 2) % HOUR // 60 for second in seconds)
-        most = max(counts.values())
-        some = tuple(sorted(
-            minute for minute, count in counts.items()
-            if count > most / 8 and counts[(minute - 1) % 60] < count / 4))
-        if 1 < len(some) < 30:
-            yield from _lines(seconds, HOUR, 0, timezone, some)
+            yield from _lines(seconds, timezone, step, anchor)
+    # Some minutes of an hour, each the first of a cluster.
+    counts = Counter((second + 2) % HOUR // 60 for second in seconds)
+    some = tuple(sorted(
+        minute for minute, count in counts.items()
+        if 8 * count > max(counts.values())
+        and counts[(minute - 1) % 60] < count / 4))
+    if 60 < median <= HOUR and 1 < len(some) < 30:
+        yield from _lines(seconds, timezone, HOUR, 0, some)
 
 
 def _anchors(seconds: Sequence[int], size: int) -> list[int]:
@@ -257,14 +252,13 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
             count * LATE[(minute - anchor) % size]
             for minute, count in minutes.items())
 
-    anchors = {minute // near * near for minute in common for near in ROUND
-               if near <= size}
-    return [60 * anchor for anchor in sorted(
-        sorted(anchors), key=late)[:ANCHORS]]
+    return [60 * anchor for anchor in sorted(sorted({
+        minute // near * near for minute in common for near in ROUND
+        if near <= size}), key=late)[:ANCHORS]]
 
 
 def _lines(
-    seconds: Sequence[int], step: int, anchor: int, timezone: str,
+    seconds: Sequence[int], timezone: str, step: int, anchor: int,
     some: tuple[int, ...] = (),
 ) -> Iterator[Cron]:
     """The lines with slots at a step, on the hours and days that have runs.
@@ -273,23 +267,23 @@ def _lines(
     """
     slots = range(anchor, anchor + DAY, step)
     minutes = some or tuple(sorted({slot % HOUR // 60 for slot in slots}))
-    regular = tuple(sorted({slot % DAY // HOUR for slot in slots}))
+    hours = [tuple(sorted({slot % DAY // HOUR for slot in slots}))]
+    weekdays, days = [WEEKDAYS], [MONTH]
     distinct = {
         (second + SKEW - anchor) // step * step + anchor for second in seconds}
-    hours, weekdays, days = [regular], [WEEKDAYS], [MONTH]
-    if len(regular) > 1:
+    if step < DAY:
         usual = _usual(slot % DAY // HOUR for slot in distinct)
         hours += [usual, tuple(range(usual[0], usual[-1] + 1))]
     numbers = [slot // DAY for slot in distinct]
     span = seconds[-1] - seconds[0]
-    some = _usual((day + 4) % 7 for day in numbers)
+    usual = _usual((day + 4) % 7 for day in numbers)
     # One day without runs is no day of rest.
-    if span > FORTNIGHT or some == WEEKDAYS[1:6]:
-        weekdays.append(some)
+    if span > FORTNIGHT or usual == WEEKDAYS[1:6]:
+        weekdays.append(usual)
     if step >= HOUR and span > MONTHS:
         days.append(_usual(map(day_of_month, numbers)))
     for each in itertools.product(hours, days, weekdays):
-        if each[1] == MONTH or each[2] == WEEKDAYS:
+        if MONTH in each or WEEKDAYS in each:
             yield Cron(minutes, *each, timezone)
 
 

@@ -1,7 +1,12 @@
 """Incidents, and messages about them."""
 
 import datetime
+import itertools
 import unittest
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies
 
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
@@ -9,7 +14,9 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.message import notification_id
@@ -23,6 +30,7 @@ from canonical.launchpad.plaintext import time_text
 
 
 NOW = datetime.datetime(2007, 2, 1, 10, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
 HOUR = datetime.timedelta(hours=1)
 DAY = 24 * HOUR
 
@@ -72,6 +80,12 @@ class TestIncidents(unittest.TestCase):
             self.incidents(
                 recently=[(1, "warning"), (2, "ok")],
                 often=[(1, "critical"), (5, "ok")]))
+
+    def test_it_is_as_bad_as_it_ever_was(self):
+        self.assertEqual(
+            [(1, 3, "critical", ["recently"], None)],
+            self.incidents(
+                recently=[(1, "critical"), (2, "warning"), (3, "ok")]))
 
     def test_what_joins_is_in_it(self):
         self.assertEqual(
@@ -123,6 +137,54 @@ class TestIncidents(unittest.TestCase):
                     recently=self.flapping(*hours))], hours)
 
 
+STATES = strategies.sampled_from(
+    ["ok", "ok", "ok", "warning", "critical", "paused", "unknown", "waiting"])
+
+# An answer, and for how many minutes it stays: seldom for more than a day.
+SERIES = strategies.lists(strategies.tuples(STATES, strategies.one_of(
+    *(strategies.integers(1, most) for most in (20, 120, 120, 2000)))),
+    min_size=8, max_size=20)
+
+
+class TestIncidentsAtEachMinute(unittest.TestCase):
+    """A replay looks only when an answer has changed, and finds the same."""
+
+    def test_it_finds_what_is_found_at_each_minute(self):
+        unstable = []
+        settings(max_examples=40, derandomize=True, deadline=None)(given(
+            strategies.tuples(SERIES, SERIES, SERIES),
+            strategies.sampled_from([0, 1, 30, 600, 2000]),
+        )(lambda series, grace: unstable.extend(
+            self.check(series, grace * MINUTE))))()
+        self.assertTrue(any(unstable))
+
+    def check(self, series, grace):
+        piece, states = {}, {}
+        for question, spells in zip(QUESTIONS, series, strict=True):
+            states[question] = ["ok", *(
+                state for state, minutes in spells for _ in range(minutes))]
+            piece[question] = [
+                (NOW + number * MINUTE, state)
+                for number, (before, state) in enumerate(itertools.pairwise(
+                    [None, *states[question]])) if state != before]
+        script = "garbo", None
+        found, current = [], None
+        for number, each in enumerate(itertools.zip_longest(
+            *states.values(), fillvalue=None
+        )):
+            answers = {
+                question: Answer(state or states[question][-1])
+                for question, state in zip(QUESTIONS, each, strict=True)}
+            over, current = followed(
+                current, script, answers, NOW + number * MINUTE, grace,
+                [incident.opened for incident in [*found, current]
+                 if incident])
+            found += [over] if over else []
+        found += [current] if current else []
+        self.assertEqual(found, incidents_of(script, grace, [piece], NOW))
+        return [each.unstable for each in found]
+
+
 class TestChanges(unittest.TestCase):
 
     def changes(self, alerts, answers, channels=("mail",), grace=0,
@@ -171,6 +233,17 @@ class TestChanges(unittest.TestCase):
         alerts = [make_alert(channel="webhook"), make_alert(number=2)]
         self.assertEqual(([], [], []), self.changes(alerts, answers()))
         self.assertEqual(([], [2], []), self.changes(alerts, answers("ok")))
+        self.assertEqual(([], [2], []), self.changes(alerts, {}))
+
+    def test_it_is_only_as_bad_as_what_is_bad_now(self):
+        alert = make_alert(notified=1, question=["recently", "often"])
+        both = {("garbo", None): {
+            "recently": Answer("ok"), "often": Answer("warning")}}
+        _, _, (better,) = self.changes([alert], both)
+        self.assertEqual("warning", better.state)
+        both["garbo", None]["recently"] = Answer("critical")
+        _, _, (worse,) = self.changes([better], both)
+        self.assertEqual(("critical", None), (worse.state, worse.date_told))
 
     def test_another_severity(self):
         sent = make_alert(notified=1, state="warning", pending=("x",))
@@ -203,7 +276,9 @@ class TestChanges(unittest.TestCase):
             [], notifications_of([good], answers("ok"), "mail", DAY, NOW))
         self.assertEqual(
             ([], [], []), self.changes([good], answers("ok"), grace=1))
-        _, closed, (broken,) = self.changes([good], answers(), grace=1)
+        late = good._replace(answers=tuple(
+            each._replace(recorded_late="before") for each in good.answers))
+        _, closed, (broken,) = self.changes([late], answers(), grace=1)
         self.assertEqual(([], alert), (closed, broken))
         good = good._replace(date_good=NOW - HOUR)
         self.assertEqual(
@@ -302,6 +377,8 @@ class TestNotification(unittest.TestCase):
             changed = changes(
                 [claimed], {}, answers(state), {"garbo": HOUR}, ["mail"], NOW)
             self.assertEqual(([], []), (changed.opened, changed.updated))
+        changed = changes([claimed], {}, {}, {}, ["mail"], NOW)
+        self.assertEqual(([], []), (changed.opened, changed.updated))
 
     def test_the_subject_is_the_most_important(self):
         for alerts, subject in (

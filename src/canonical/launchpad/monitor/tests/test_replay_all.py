@@ -3,26 +3,18 @@
 import random
 import unittest
 
-import transaction
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies
 from zope.component import getUtility
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptPauseSet
-from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
-from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
-from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import replay_all
-from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import HORIZON
 from canonical.launchpad.monitor.tests.test_replay import HOUR
 from canonical.launchpad.monitor.tests.test_replay import MINUTE
@@ -379,113 +371,3 @@ class TestReplayAll(ReplayAllTestCase):
         self.assertEqual(
             [("runtime", at(2, day=5), None)],
             [(each.question, each.opened, each.closed) for each in incidents])
-
-
-# A schedule and how often it is due in minutes, or only the latter.
-SCHEDULES = {
-    "*/20 * * * *": 20, "7 * * * *": 60, "*/15 2-5 * * *": 15, None: 25}
-
-
-@strategies.composite
-def fleets(draw):
-    """Rules, runs, attempts, pauses and when rules were first seen.
-
-    All times are full minutes after midnight.
-    """
-    chance = draw(strategies.randoms(use_true_random=False))
-    rules, runs, attempts, seen = {}, [], [], []
-    silent = {
-        host: (begin, begin + chance.randrange(150))
-        for host in ("a", "b", None)
-        for begin in [chance.randrange(400)]}
-    for number in range(draw(strategies.integers(3, 6))):
-        name = f"x{number}"
-        schedule = chance.choice(list(SCHEDULES))
-        period = SCHEDULES[schedule]
-        rules[name] = {
-            "grace": chance.choice(["2m", "6m", "13m"]), "runs": 2,
-            "missed": chance.choice([0, 0, 1]),
-            "hosts": chance.choice(["a b", "a", "b", None]), **(
-                {"every": f"{period}m"} if schedule is None
-                else {"schedule": schedule, "window": "1h"}), **{
-                key: value for key, value in (
-                    ("failures", "2"), ("average", "..8m"), ("extra", 1),
-                    ("after", f"x{number - 1}" if number else None))
-                if value and chance.random() < 0.3}}
-        hosts = (rules[name]["hosts"] or "c").split()
-        is_new = chance.random() < 0.3
-        for host in hosts:
-            for slot in range(180 if is_new else 0, 480, period):
-                started = slot + chance.randrange(5)
-                if any(
-                    begin <= started < end for key, (begin, end)
-                    in silent.items() if key in (None, host)
-                ) or is_new and chance.random() < 0.5:
-                    continue
-                taken = chance.choice([1, 1, 2, 4, 12])
-                outcome = chance.choice(
-                    ["success"] * 12 + ["failure", "killed", None])
-                if outcome == "success":
-                    runs.append((name, host, started, taken))
-                elif outcome:
-                    attempts.append((name, host, started, taken, outcome))
-                elif slot > 420:
-                    attempts.append((name, host, started, None, "success"))
-        if chance.random() < 0.4:
-            # Perhaps it was another rule before.
-            for host in hosts if rules[name]["hosts"] else [None]:
-                seen.append((name, host, chance.randrange(240, 400)))
-                if chance.random() < 0.5:
-                    seen.append((name, host, -60))
-    # A replay that begins in a pause begins before it, but a check does not.
-    pauses = [
-        (name, begin, begin + chance.randrange(1, 60)) for name in rules
-        for begin in [chance.randrange(241, 420)] if chance.random() < 0.2]
-    return rules, runs, attempts, pauses, seen
-
-
-class TestReplayOfFleets(ReplayAllTestCase):
-
-    examples = 12
-
-    def test_it_is_what_checks_find_in_random_fleets(self):
-        settings(max_examples=self.examples, deadline=None)(
-            given(fleet=fleets())(self.check))()
-
-    def check(self, fleet):
-        rules, runs, attempts, pauses, seen = fleet
-        midnight = at(0)
-        expectations = [
-            expectation_from_text(name, **{
-                key: value for key, value in rule.items()
-                if value is not None})
-            for name, rule in rules.items()]
-        try:
-            for name, host, started, minutes in runs:
-                self.ran(name, host, midnight + started * MINUTE, minutes)
-            for name, host, started, minutes, outcome in attempts:
-                self.attempted(
-                    name, host, midnight + started * MINUTE, minutes, outcome)
-            for name, begin, end in pauses:
-                getUtility(IScriptPauseSet).snooze(
-                    name, midnight + begin * MINUTE, midnight + end * MINUTE)
-            by_name = {each.name: each for each in expectations}
-            for name, host, minute in seen:
-                rule = seen_rule(Case(by_name[name], host))
-                getUtility(IScriptRuleSet).recordSeen([
-                    rule if minute > 0 else rule._replace(schedule="before")],
-                    midnight + minute * MINUTE)
-            since, until = at(4), at(7)
-            # Events are at full minutes, and some count an instant later.
-            self.assert_same_fleet(
-                expectations, since, until, sorted({
-                    each for moment in moments_between(since, until)
-                    for each in (moment, min(moment + INSTANT, until))}))
-        finally:
-            transaction.abort()
-
-
-class TestReplayOfMoreFleets(TestReplayOfFleets):
-
-    level = 3
-    examples = 150

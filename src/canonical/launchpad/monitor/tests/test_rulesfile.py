@@ -16,6 +16,7 @@ from zope.component.testing import PlacelessSetup
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
@@ -170,6 +171,23 @@ class TestMistakes(unittest.TestCase):
             f'{self.START}<include file="in.zcml" /></configure>')
         self.assertTrue(self.problem(path).startswith(
             f"{inner}:4: unknown directive 'lp:scrpt'"))
+
+    def test_rules_of_included_files_and_under_conditions(self):
+        self.write(
+            f'{self.START}<lp:script name="inner" every="1d" />'
+            '<configure><lp:script name="nested" every="1d" /></configure>'
+            '</configure>', "in.zcml")
+        path = self.write(
+            f'{self.START}<include file="in.zcml" />'
+            '<configure xmlns:z="http://namespaces.zope.org/zcml">'
+            '<lp:script z:condition="installed os" name="on" every="1d" />'
+            '<lp:script z:condition="installed nope" name="off" every="1d" />'
+            '</configure></configure>')
+        with registered_apart():
+            load_expectations(path)
+            self.assertEqual(
+                ["inner", "nested", "on"],
+                [rule.name for rule in registered_expectations()])
 
     def test_directives_that_are_not_included(self):
         path = self.write(

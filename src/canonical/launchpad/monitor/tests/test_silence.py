@@ -13,8 +13,10 @@ from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
+from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.silence import first_due
 from canonical.launchpad.monitor.silence import with_blind
 from canonical.launchpad.monitor.tests.test_replay import at
 from canonical.launchpad.monitor.tests.test_replay import figures_by_hand
@@ -78,6 +80,11 @@ class TestBlind(unittest.TestCase):
             [*three, pair("y", 5)],
             # It was due, and has failed.
             [*three, pair("y", 70, failures=1, last_outcome="failure")],
+            # It was due, and another run held its lock.
+            [*three, pair("y", 70, last_outcome="skipped")],
+            # An attempt of another has been recorded since.
+            [*three, pair(
+                "y", 80, every=600, running_since=NOW - 2 * MINUTE)],
             # One script on three hosts.
             [pair("x", 70, host) for host in "abc"],
             [],
@@ -99,6 +106,30 @@ class TestBlind(unittest.TestCase):
         self.assertEqual(
             {"critical"},
             {each.state for each in with_blind(pairs, {("y", None)})})
+
+    def test_hosts_that_are_silent_together(self):
+        found = states([
+            pair("x", 70, "a"), pair("y", 70, "a"), pair("z", 70, "b")])
+        self.assertEqual("critical", found[ALL, None])
+        self.assertNotIn((ALL, "a"), found)
+
+    def test_an_answer_that_is_good_stays_good(self):
+        _, first, *_ = with_blind([pair(name, 70) for name in "xyz"])
+        self.assertEqual(
+            ("unknown", "ok"), (first.recently.state, first.often.state))
+
+    def test_a_run_that_was_early_is_due_again_at_the_slot_after_its_own(self):
+        case = Case(expectation_from_text(
+            "x", schedule="0 * * * *", early="7m"))
+        started = NOW - 7 * MINUTE
+        self.assertEqual(
+            NOW + 60 * MINUTE, first_due(case, started, started + MINUTE))
+
+    def test_the_end_of_silence_is_known_where_every_rule_names_a_host(self):
+        _, assessment = pair("x", 5, "a")
+        found = answers_of([assessment])
+        for host in None, "a":
+            self.assertEqual("ok", found[ALL, host]["recently"].state)
 
     def test_what_was_late_before_stays_late(self):
         found = states([

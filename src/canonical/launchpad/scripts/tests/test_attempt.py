@@ -135,6 +135,10 @@ class TestOutcomes(AttemptTestCase):
         self.assertEqual(
             [("vanished", None, None), ("success", 0, None)],
             self.outcomes())
+        # Other machines, which do not see the process, can know it too.
+        self.assertEqual(
+            [("success",), ("vanished",)], sorted(main_store().execute(
+                "SELECT outcome FROM scriptattempt")))
 
     def test_without_the_lock_nobody_knows_who_vanished(self):
         process = self.start_waiting()
@@ -196,6 +200,58 @@ class TestOutcomes(AttemptTestCase):
 
 
 class TestHarmlessness(AttemptTestCase):
+
+    def test_a_start_that_could_not_be_recorded_is_recorded_later(self):
+        for body, outcome in (
+            (SUCCEED, ("success", 0, None)),
+            ("def main(self): raise LaunchpadScriptFailure('why')",
+             ("failure", 1, "LaunchpadScriptFailure: why")),
+        ):
+            with CommitCutter(self.layer.directory, 1, "before") as cutter:
+                process = self.run_script(body, LP_DATABASE_URI=make_dsn(
+                    **dict(self.parameters, host=cutter.directory)))
+            self.assertIn(
+                "WARNING The start of this run is not on record",
+                self.log(process)[0])
+            self.assertEqual([outcome], self.outcomes())
+            self.execute("TRUNCATE scriptattempt")
+
+    def test_a_failure_is_recorded_whatever_main_has_locked(self):
+        process = self.run_script("""
+            def main(self):
+                main_store().execute("LOCK scriptattempt IN SHARE MODE")
+                raise LaunchpadScriptFailure("why")
+            """, LP_DATABASE_URI=PostgresLayer.uri("postgres"))
+        self.assertEqual(["ERROR   why"], self.log(process))
+        self.assertEqual(
+            [("failure", 1, "LaunchpadScriptFailure: why")], self.outcomes())
+
+    def test_a_transaction_that_only_reads_needs_no_proof(self):
+        process = self.run_script("""
+            def main(self):
+                main_store().execute("SET TRANSACTION READ ONLY")
+            """)
+        self.assertEqual((0, ""), (process.returncode, process.err))
+        self.assertEqual([("success", 0, None)], self.outcomes())
+
+    def test_a_run_whose_work_a_failover_has_lost_has_failed(self):
+        process = self.run_script("""
+            def record_activity(self, date_started, date_completed):
+                main_store().execute(
+                    "UPDATE scriptattempt SET date_committed = NULL")
+                self.txn.commit()
+                super().record_activity(date_started, date_completed)
+
+            def main(self):
+                note("lost")
+            """)
+        self.assertEqual(1, process.returncode)
+        self.assertIn(
+            "ERROR   The success is not recorded: its work was committed and"
+            " is no longer in the database", self.log(process)[0])
+        (outcome, _, _), = self.outcomes()
+        self.assertEqual("failure", outcome)
+        self.assertIsNone(self.last())
 
     def warn(self, process, words):
         """The run has succeeded, is recorded, and has warned once."""

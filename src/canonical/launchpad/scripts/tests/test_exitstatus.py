@@ -173,6 +173,8 @@ class TestEnding(ScriptTestCase):
             "ValueError: isolation must be one of read_committed,"
             " repeatable_read, serializable, autocommit, not 'dirty'",
             process.err)
+        # It is the caller's mistake, and not a run.
+        self.assertNotIn("ERROR", process.err)
         self.assert_nothing_left()
 
     def test_every_isolation_is_recorded(self):
@@ -339,21 +341,40 @@ class TestSignals(ScriptTestCase):
                 """, signal.SIGTERM)
         self.assert_killed(process, signal.SIGTERM)
 
+    def test_of_a_copy_that_is_interrupted_no_traceback_is_printed(self):
+        # More than the server keeps back until the statement ends.
+        self.write_script("""
+            def main(self):
+                import io
+                note("done")
+                cursor = main_store()._connection.build_raw_cursor()
+                cursor.copy_expert(
+                    "COPY (SELECT repeat('x', 100000) UNION ALL"
+                    " SELECT pg_sleep(60)::text) TO STDOUT", io.BytesIO())
+            """, call="lock_and_run()")
+        process = self.start()
+        self.wait_for_sleep(process)
+        process.send_signal(signal.SIGTERM)
+        process.out, process.err = process.communicate()
+        self.assert_killed(process, signal.SIGTERM)
+
+    def wait_for_sleep(self, process):
+        """Wait until its statement sleeps; return the id of the session."""
+        while (backend := self.ask(
+            "SELECT max(pid) FROM pg_stat_activity WHERE wait_event ="
+            " 'PgSleep'"
+        )) is None:
+            self.assertIsNone(process.poll())
+        return backend
+
     def test_a_server_that_does_not_answer_does_not_keep_it(self):
         self.write_script("""
             def main(self):
                 note("done")
-                print(*main_store().execute(
-                    "SELECT pg_backend_pid()").get_one(), flush=True)
                 main_store().execute("SELECT pg_sleep(1000)")
             """)
         process = self.start()
-        backend = int(process.stdout.readline())
-        while self.ask(
-            f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}"
-            " AND wait_event = 'PgSleep'"
-        ) == 0:
-            self.assertIsNone(process.poll())
+        backend = self.wait_for_sleep(process)
         os.kill(backend, signal.SIGSTOP)
         process.send_signal(signal.SIGTERM)
         process.out, process.err = process.communicate()
@@ -368,6 +389,15 @@ class TestSignals(ScriptTestCase):
             call="run(isolation='serializable'); Tidy().run()")
         self.assertEqual((0, ""), (process.returncode, process.err))
         self.assertEqual(["done", "done"], self.work())
+
+    def test_the_transaction_manager_of_the_process_stays_installed(self):
+        process = self.run_script(
+            call="run(); note('after'); ztm.commit()", prepare="""
+                from canonical.database.sqlbase import initZopeless
+                ztm = initZopeless()
+                """)
+        self.assertEqual((0, ""), (process.returncode, process.err))
+        self.assertEqual(["done", "after"], self.work())
 
     def test_a_child_that_is_terminated_does_no_harm(self):
         process = self.run_script("""

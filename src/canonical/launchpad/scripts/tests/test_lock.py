@@ -387,16 +387,24 @@ class TestLockingScripts(ScriptTestCase):
         self.assert_recorded(process)
 
     def test_a_lock_directory_that_is_not_there(self):
-        process = self.run_script(
-            call="lock_and_run()",
-            **self.configure("[scripts]\nlock_directory: /no/such/place\n"))
-        self.assertEqual(1, process.returncode)
         why = "Cannot lock /no/such/place/launchpad-tidy.lock:" \
             " No such file or directory"
-        self.assertEqual([f"ERROR   {why}"], self.log(process))
-        self.assert_nothing_left()
-        failure, = getUtility(IScriptAttemptSet).getFailures("tidy")
-        self.assertEqual(why, failure.reason)
+        for call in "lock_and_run()", "lock_or_quit()":
+            process = self.run_script(call=call, **self.configure(
+                "[scripts]\nlock_directory: /no/such/place\n"))
+            self.assertEqual(1, process.returncode, call)
+            self.assertEqual([f"ERROR   {why}"], self.log(process))
+            self.assert_nothing_left()
+        self.assertEqual([why] * 2, [
+            each.reason
+            for each in getUtility(IScriptAttemptSet).getFailures("tidy")])
+
+    def test_the_file_may_stay(self):
+        self.assert_recorded(
+            self.run_script(call="lock_and_run(skip_delete=True)"))
+        self.assertEqual(
+            ["launchpad-tidy.lock"],
+            [path.name for path in self.locks.iterdir()])
 
     def test_a_lock_directory_that_cannot_be_written(self):
         process = self.run_script(

@@ -126,6 +126,21 @@ class TestProof(ScriptTestCase):
             self.assertEqual(
                 (after,), store.execute("SHOW synchronous_commit").get_one())
 
+    def test_the_record_waits_for_the_disk_though_the_work_does_not(self):
+        self.execute("""
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    INSERT INTO work
+                    VALUES (current_setting('synchronous_commit'));
+                    RETURN NEW;
+                END $$;
+            CREATE TRIGGER note BEFORE INSERT ON scriptactivity
+                FOR EACH ROW EXECUTE FUNCTION note()
+            """)
+        self.addCleanup(self.execute, "DROP FUNCTION note CASCADE")
+        self.run_script(SUCCEED, PGOPTIONS="-c synchronous_commit=off")
+        self.assertEqual(["done", "on"], self.work())
+
     def test_what_is_read_only_is_refused_and_spooled(self):
         process = self.run_script(
             "def main(self): pass",

@@ -369,8 +369,10 @@ class TestScripts(ScriptTestCase):
 
     def test_who_overrides_the_record_may_call_the_original(self):
         process = self.override(
-            "super().record_activity(date_started, date_completed)")
+            "super().record_activity(date_started.replace(year=2007),"
+            " date_completed)")
         self.assert_recorded(process)
+        self.assertEqual(2007, self.last().date_started.year)
         self.assertEqual([], self.spooled())
 
     def test_a_clock_that_is_set_back_does_not_shorten_a_run(self):

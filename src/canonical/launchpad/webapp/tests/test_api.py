@@ -131,6 +131,9 @@ class TestAPI(APITestCase):
         application = self.application()
         for path, status in (
             ("/api/scripts?limit=0", 400), ("/api/scripts/nope", 404),
+            ("/api/scripts?limit=", 400), ("/api/scripts?state=", 400),
+            ("/api/scripts/other/runs?since=", 400),
+            ("/api/scripts/other/runs?before=", 400),
             ("/api/scripts/other/runs?before=x", 400), ("/api/nope", 404),
         ):
             self.assertIn("error", json.loads(
@@ -152,6 +155,9 @@ class TestAPI(APITestCase):
         response = self.get("/badge/fine.svg")
         self.assertEqual("image/svg+xml", response.content_type)
         self.assertIn("fine: ok", response.text)
+        # A wiki of the same site may show it.
+        self.assertEqual(
+            "same-site", response.headers["Cross-Origin-Resource-Policy"])
         self.get("/badge/nope.svg", status=404)
 
 

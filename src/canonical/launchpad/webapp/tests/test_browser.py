@@ -155,6 +155,9 @@ class TestPages(BrowserTestCase):
             page.click("text=Show")
             page.wait_for_url("**host=gooseberry**")
             self.assertEqual(["branch-scanner"], self.names())
+            # All scripts of the host that has died.
+            self.go("/?host=gooseberry")
+            self.assertEqual(6, len(self.names()))
             page.click("text=Clear")
             page.click("thead th.script a")
             names = self.names()
@@ -236,6 +239,9 @@ class TestPages(BrowserTestCase):
             self.go("/", dark)
             self.assertEqual("rgb(21, 24, 28)", dark.evaluate(
                 "getComputedStyle(document.body).backgroundColor"))
+            dark.emulate_media(media="print")
+            self.assertEqual("rgb(29, 33, 38)", dark.evaluate(
+                "getComputedStyle(document.body).color"))
             dark.context.close()
 
         with self.subTest("without JavaScript"):

@@ -19,6 +19,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
+from canonical.launchpad.webapp.keeper import Keeper
 from canonical.launchpad.webapp.responses import of_snapshot
 from canonical.launchpad.webapp.snapshot import Snapshot
 from canonical.launchpad.webapp.tests.support import AT
@@ -71,17 +72,27 @@ class TestFleet(WebTestCase):
                 names, scripts_of(self.get(f"/?{query}", application)), query)
 
     def test_every_column_sorts_both_ways(self):
+        self.run_at("slow", 20 * MINUTE, 3 * MINUTE)
         application = self.application()
-        for column in (
-            "state", "script", "host", "last", "due", "runs", "duration"
+        for column, there, back in (
+            ("state", "late slow other fine late",
+             "fine late other slow late"),
+            ("script", "fine late late other slow",
+             "slow other late late fine"),
+            ("host", "fine other slow late late",
+             "late late fine other slow"),
+            ("last", "other fine late slow late",
+             "late slow fine late other"),
+            ("due", "fine late late slow other",
+             "other fine late late slow"),
+            ("runs", "late fine late slow other",
+             "other fine late slow late"),
+            ("duration", "slow fine late other late",
+             "late fine late other slow"),
         ):
-            there, back = (
+            self.assertEqual([there.split(), back.split()], [
                 scripts_of(self.get(f"/?sort={sign}{column}", application))
-                for sign in ("", "-"))
-            self.assertEqual(sorted(there), sorted(back))
-        self.assertEqual(
-            ["slow", "other", "late", "late", "fine"],
-            scripts_of(self.get("/?sort=-script", application)))
+                for sign in ("", "-")], column)
 
     def test_strips_have_a_title_a_description_and_a_table(self):
         self.run_at("fine", 150 * MINUTE)
@@ -148,6 +159,10 @@ class TestFleet(WebTestCase):
         page = self.get("/scripts/other", application).text
         self.assertIn("suggest proposes:".capitalize(), page)
         self.assertIn('&lt;lp:script name="other"', page)
+        # What may be cut off is in the title too.
+        page = self.get("/?search=other", application).text
+        self.assertEqual(
+            2, page.count("no rule; suggest proposes: schedule="))
 
     def test_wrong_parameters_are_named(self):
         application = self.application()
@@ -164,6 +179,15 @@ class TestFleet(WebTestCase):
             page = self.get(f"/?{query}", application, 400).text
             self.assertIn(words, page.replace("&#x27;", "&#39;").replace(
                 "'", "&#39;"), query)
+
+    def test_empty_parameters_as_a_form_sends_them(self):
+        application = self.application()
+        for path in (
+            "/?search=&host=&tag=&state=&sort=&page=&range=",
+            "/scripts/fine?host=&range=&at=&before=&grace=&average=",
+            "/incidents?limit=",
+        ):
+            self.get(path, application)
 
     def test_an_empty_database_greets_a_newcomer(self):
         self.write_rules()
@@ -277,6 +301,13 @@ class TestScript(WebTestCase):
             r'<td><time datetime="([^"]*)"', page) for page in (first, second)]
         self.assertEqual([25, 6], [len(each) for each in times])
         self.assertGreater(times[0][-1], times[1][0])
+
+    def test_the_table_of_the_plot_leads_to_each_time(self):
+        page = self.get("/scripts/garbo?range=week").text
+        table = page.partition("The same as a table")[2]
+        path, *_ = re.findall(
+            r'<td><a href="([^"]*)">\d+ Jan [^<]*</a>', table)
+        self.assertIn('<rect class="at"', self.get(unescape(path)).text)
 
     def test_at_leads_to_the_runs_of_that_time(self):
         page = self.get("/scripts/garbo?at=2007-01-31T12:00Z").text
@@ -460,6 +491,28 @@ class TestSnapshots(WebTestCase):
             for viewer in viewers:
                 viewer.join()
         self.assertEqual(len(one.texts), len(all_of_them.texts))
+
+    def test_who_comes_during_the_first_assessment_does_not_cause_another(
+        self
+    ):
+        self.commit()
+        begun, free = threading.Event(), threading.Event()
+
+        def now():
+            begun.set()
+            free.wait(60)
+            return AT
+
+        keeper = Keeper(self.rules, MINUTE, 3600, now)
+        self.addCleanup(keeper.close)
+        keeper.prepare()
+        self.assertTrue(begun.wait(60))
+        keeper.prepare()
+        free.set()
+        self.assertEqual(1, keeper.current().number)
+        with keeper._changed:
+            self.assertEqual(
+                (1, False), (keeper._started, keeper._wanted))
 
     def test_what_has_not_changed_is_not_sent_again(self):
         application = self.application()

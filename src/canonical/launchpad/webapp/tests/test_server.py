@@ -300,7 +300,7 @@ class TestNginx(CommandTestCase):
         # The workers of nginx are another user.
         self.directory.chmod(0o755)
         conf = self.directory / "scriptactivity.conf"
-        conf.write_text("[web]\ntrusted_proxy: 127.0.0.1\n")
+        conf.write_text("[web]\ntrusted_proxy: 127.0.0.1\nrefresh: 1h\n")
         self.server = self.start_code(
             RUN, "serve", "--listen", "127.0.0.1:0", LPCONFIG=str(conf))
         self.addCleanup(self.server.communicate)

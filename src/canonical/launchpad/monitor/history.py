@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import itertools
+import math
 import sys
 from array import array
 from collections.abc import Iterable
@@ -28,8 +29,7 @@ class History(Sequence[Run]):
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.hosts: list[str] = []
-        self.starts = array("d")
-        self.ends = array("d")
+        self.starts, self.ends = array("d"), array("d")
         for hostname, started, completed in runs:
             self.hosts.append(sys.intern(hostname))
             self.starts.append(started.timestamp())
@@ -38,28 +38,27 @@ class History(Sequence[Run]):
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, index: int | slice) -> Any:
-        columns: tuple[Any, Any, Any] = (
-            self.hosts[index], self.starts[index], self.ends[index])
+    def __getitem__(self, index: Any) -> Any:
+        columns = self.hosts[index], self.starts[index], self.ends[index]
         if isinstance(index, slice):
             part = History()
             part.hosts, part.starts, part.ends = columns
             return part
-        hostname, *times = columns
-        return Run(hostname, *(
+        return Run(columns[0], *(
             datetime.datetime.fromtimestamp(time, datetime.UTC)
-            for time in times))
+            for time in columns[1:]))
 
     def on(self, hostname: str) -> History:
         """The runs on a host."""
         part = History()
         there = [each == hostname for each in self.hosts]
         part.hosts = there.count(True) * [hostname]
-        part.starts = array("d", itertools.compress(self.starts, there))
-        part.ends = array("d", itertools.compress(self.ends, there))
+        part.starts, part.ends = (
+            array("d", itertools.compress(column, there))
+            for column in (self.starts, self.ends))
         return part
 
-    def between(self, since: float, until: float) -> History:
+    def between(self, since: float, until: float = math.inf) -> History:
         """The runs that started from one time until before another."""
         part: History = self[bisect.bisect_left(self.starts, since):
                              bisect.bisect_left(self.starts, until)]
