@@ -63,9 +63,7 @@ class ScriptTimelineSet:
             "shortest": [each.shortest for each in tracks],
             "longest": [each.longest for each in tracks],
             "slot_numbers": list(numbers.values()),
-            "slot_starts": [
-                "{" + ",".join(str(start.timestamp()) for start in each) + "}"
-                for each in slots.values()],
+            "slot_starts": [_array(each) for each in slots.values()],
         }):
             found[number][bucket] = Counts(*counts)
         return found
@@ -138,6 +136,11 @@ class ScriptTimelineSet:
                 f"-{table}-{number}",
                 host, _utc(started), ended and _utc(ended), outcome, reason)
             for started, table, number, host, ended, outcome, reason in rows]
+
+
+def _array(slots: Iterable[datetime.datetime]) -> str:
+    """Slots as an array of seconds since 1970; they are whole seconds."""
+    return f"{{{','.join([str(int(slot.timestamp())) for slot in slots])}}}"
 
 
 def _key(text: str | None) -> tuple[datetime.datetime, int, int]:

@@ -176,22 +176,36 @@ def _due(
         could have met them.
     """
     rule = case.expectation
-    slots = _slots(rule.schedule, rule.timezone, period)[1:]
-    edges = _edges(period)
+    slots = _slots(rule.schedule, rule.timezone, period)
     if pauses_between(case.pauses, period.since - rule.grace, period.until):
         slots = tuple(
             slot for slot in slots
             if is_due(case.pauses, slot, rule.grace, at))
+        first = _first_slots(slots, period)
         end = len(slots)
     else:
+        first = _first_scheduled(rule.schedule, rule.timezone, period)
         end = bisect.bisect_right(slots, at - rule.grace)
     begin = bisect.bisect_left(slots, beginning) if beginning else 0
-    places = [
-        min(max(bisect.bisect_left(slots, edge), begin), end)
-        for edge in edges]
+    places = [min(max(number, begin), end) for number in first]
     return [
         later - earlier
         for earlier, later in zip(places, places[1:], strict=False)]
+
+
+@functools.lru_cache(256)
+def _first_scheduled(
+    schedule: str, timezone: str, period: Period
+) -> list[int]:
+    """As `_first_slots`, for all slots; many scripts have the same."""
+    return _first_slots(_slots(schedule, timezone, period), period)
+
+
+def _first_slots(
+    slots: Sequence[datetime.datetime], period: Period
+) -> list[int]:
+    """The number of the first slot at or after each edge of a bucket."""
+    return [bisect.bisect_left(slots, edge) for edge in _edges(period)]
 
 
 @functools.lru_cache(32)
@@ -205,12 +219,15 @@ def _bucket(counts: Counts, missed: int) -> Bucket:
 
 def _state(counts: Counts, missed: int) -> str:
     """The worst state of a bucket in which something happened."""
-    numbers = (
-        counts.failed, missed, counts.late, counts.unusual, counts.runs)
-    for state, number in zip(HAPPENED, numbers, strict=False):
-        if number:
-            return state
-    return BLANK
+    if counts.failed:
+        return "failed"
+    if missed:
+        return "missed"
+    if counts.late:
+        return "late"
+    if counts.unusual:
+        return "slow"
+    return "met" if counts.runs else BLANK
 
 
 def _paused(

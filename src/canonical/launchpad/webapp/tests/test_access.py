@@ -74,11 +74,37 @@ class TestAccess(WebTestCase):
     def test_a_token_that_is_taken_away_ends_at_once(self):
         self.access = Access(self.tokens)
         application = self.application()
+        text = self.file.read_text()
         self.get("/", application, 200, self.basic(self.token))
         self.file.write_text("")
         self.get("/", application, 401, self.basic(self.token))
+        self.file.write_text(text)
+        self.get("/", application, 200, self.basic(self.token))
         self.file.unlink()
         self.get("/", application, 401, self.basic(self.token))
+
+    def test_a_token_in_place_of_another_is_the_only_one(self):
+        self.assertEqual("ops", self.tokens.holder(self.token))
+        token = new_token()
+        other = self.file.with_name("other")
+        # As many bytes as before.
+        other.write_text(f"ops sha256:{hash_of(token)}\n")
+        other.replace(self.file)
+        self.assertIsNone(self.tokens.holder(self.token))
+        self.assertEqual("ops", self.tokens.holder(token))
+
+    def test_a_line_with_more_than_a_hash_is_no_token(self):
+        self.file.write_text(f"ops sha256:{hash_of(self.token)}0\n")
+        self.assertIsNone(self.tokens.holder(self.token))
+
+    def test_a_wrong_token_is_refused_whomever_a_proxy_names(self):
+        self.access = Access(self.tokens, "127.0.0.1")
+        application = self.application()
+        for headers in (
+            self.basic("wrong"), {"Authorization": "Basic ?"},
+            {"Authorization": "Basic /w=="},
+        ):
+            self.get("/", application, 401, {"Remote-User": "mary", **headers})
 
     def test_only_the_proxy_that_is_named_names_users(self):
         self.access = Access(None, "192.0.2.7")
