@@ -15,13 +15,13 @@ CREATE EXTENSION IF NOT EXISTS postgres_fdw;
 
 CREATE SERVER server_0 FOREIGN DATA WRAPPER postgres_fdw
     OPTIONS (host :'host_0', port :'port_0', dbname :'dbname',
-        async_capable 'true');
+        async_capable 'true', fetch_size '10000');
 CREATE SERVER server_1 FOREIGN DATA WRAPPER postgres_fdw
     OPTIONS (host :'host_1', port :'port_1', dbname :'dbname',
-        async_capable 'true');
+        async_capable 'true', fetch_size '10000');
 CREATE SERVER server_2 FOREIGN DATA WRAPPER postgres_fdw
     OPTIONS (host :'host_2', port :'port_2', dbname :'dbname',
-        async_capable 'true');
+        async_capable 'true', fetch_size '10000');
 
 DO $$
 DECLARE

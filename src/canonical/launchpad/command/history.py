@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
-from collections.abc import Container
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -259,13 +259,15 @@ def _is_late(attempt: Any, now: datetime.datetime) -> bool:
     return usual is not None and now - attempt.date_started > 2 * usual
 
 
-def print_future(names: Container[str] | None = None) -> None:
+def print_future(names: Collection[str] | None = None) -> None:
     """Print a line on standard error if there are any.
 
     :param names: of these scripts only.
     """
+    name = next(iter(names)) if names and len(names) == 1 else None
     found = [
-        each for each in getUtility(IScriptActivitySet).getFutureActivities()
+        each for each
+        in getUtility(IScriptActivitySet).getFutureActivities(name)
         if names is None or each.name in names]
     if found:
         complain(_future_sentence(found))

@@ -108,14 +108,20 @@ def _slots(
     first_days = getUtility(IScriptDaySet).getFirstDays(
         [case.expectation.name for case in cases],
         [case.hostname for case in cases])
-    for case, first in with_progress(
-        zip(cases, first_days, strict=True), len(cases), "Counting"
+    with getUtility(IScriptHistorySet).gathered(
+        sorted({case.expectation.name for case in cases}),
+        min((midnight(since) - case.lead for case in cases), default=at),
+        max((runs_until(case, midnight(until)) for case in cases), default=at),
+        at, 0
     ):
-        if first is None or first >= until:
-            continue
-        name = case.expectation.name
-        found = _tallies(case, max(first, since), until, at)
-        slots[name] = _sum([slots.get(name, Tally()), *found])
+        for case, first in with_progress(
+            zip(cases, first_days, strict=True), len(cases), "Counting"
+        ):
+            if first is None or first >= until:
+                continue
+            name = case.expectation.name
+            found = _tallies(case, max(first, since), until, at)
+            slots[name] = _sum([slots.get(name, Tally()), *found])
     return slots
 
 

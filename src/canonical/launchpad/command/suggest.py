@@ -56,23 +56,28 @@ def suggest(args: argparse.Namespace) -> int:
         return 2
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
-    names = getUtility(IScriptHistorySet).getNames(since, until)
+    history = getUtility(IScriptHistorySet)
+    names = history.getNames(since, until, args.names or None)
     for name in args.names:
         if name not in names:
             complain(
                 f"no success of {name!r} is on record in the"
                 f" {duration_text(args.since)} before"
-                f" {time_text(until, 'minutes')}{nearest(name, names)}")
+                f" {time_text(until, 'minutes')}"
+                f"{nearest(name, history.getNames(since, until))}")
             return 1
     chosen = sorted(set(args.names)) or names
-    rules = with_progress(
-        _rules(chosen, since, until, args.timezone), len(chosen), "Inferring")
+    with history.gathered(chosen, since, until, until, 0):
+        text = rules_as_zcml(with_progress(
+            _rules(chosen, since, until, args.timezone), len(chosen),
+            "Inferring"
+        ), [
+            f"Inferred from the successes from {time_text(since, 'minutes')}"
+            f" to {time_text(until, 'minutes')}.  Read the evidence, and"
+            " correct what is wrong.",
+        ])
     # ZCML is in UTF-8, whatever the terminal is in.
-    sys.stdout.buffer.write(rules_as_zcml(rules, [
-        f"Inferred from the successes from {time_text(since, 'minutes')} to"
-        f" {time_text(until, 'minutes')}.  Read the evidence, and correct what"
-        " is wrong.",
-    ]).encode())
+    sys.stdout.buffer.write(text.encode())
     return 0
 
 

@@ -19,6 +19,8 @@ from zope.interface import implementer
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.distinct import names
 from canonical.launchpad.database.execute import execute
+from canonical.launchpad.database.spread import SERVERS_COUNT
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.database.storable import checked_datetime
 from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.database.successes import LATEST_START
@@ -50,6 +52,15 @@ LAST_IDS = f"""
     FROM scriptactivity_names WHERE name IS NOT NULL
 """
 
+# The same from several servers, each of which is asked once.
+LAST_IDS_SPREAD = f"""
+    {SERVERS_COUNT}
+    SELECT (array_agg(id ORDER BY date_started DESC))[1]
+    FROM scriptactivity
+    WHERE {VALID} AND date_started <= (SELECT {LATEST_START})
+    GROUP BY name
+"""
+
 # The last unrecorded success of each script.
 LAST_UNRECORDED = f"""
     SELECT DISTINCT ON (name) name, hostname, date_started, date_completed
@@ -67,6 +78,7 @@ FUTURE = f"""
     SELECT name, hostname, min(date_started), count(*)
     FROM scriptactivity
     WHERE {VALID} AND date_started > :latest
+        AND (:name::text IS NULL OR name = :name)
     GROUP BY name, hostname
 """
 
@@ -182,21 +194,27 @@ class ScriptActivitySet:
         """See `IScriptActivitySet`."""
         last: dict[str, ScriptActivity | Success] = {
             each.name: each for each in _last_unrecorded(None, None)}
+        ids = [id for id, in execute(LAST_IDS_SPREAD)] if is_spread() else (
+            SQL(LAST_IDS))
         for each in main_store().find(
-            ScriptActivity, ScriptActivity.id.is_in(SQL(LAST_IDS))
+            ScriptActivity, ScriptActivity.id.is_in(ids)
         ):
             last[each.name] = max(
                 each, last.get(each.name, each), key=_started)
         return [last[name] for name in sorted(last)]
 
-    def getFutureActivities(self) -> list[FutureActivities]:
+    def getFutureActivities(
+        self, name: str | None = None
+    ) -> list[FutureActivities]:
         """See `IScriptActivitySet`."""
+        if name is not None and not is_storable(name):
+            return []
         (latest,) = execute(LATEST).get_one()
         return sorted(
             FutureActivities(
                 name, hostname, started.astimezone(datetime.UTC), count)
             for name, hostname, started, count in execute(
-                FUTURE, latest=latest))
+                FUTURE, latest=latest, name=name))
 
 
 def _last_unrecorded(

@@ -18,6 +18,7 @@ from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.process import is_alive
 from canonical.launchpad.database.process import this_process
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.database.storable import checked_datetime
 from canonical.launchpad.database.storable import shortened
 from canonical.launchpad.interfaces import OUTCOMES
@@ -210,14 +211,17 @@ class ScriptAttemptSet:
     ) -> list[scriptsummary.ScriptSummary]:
         """See `IScriptAttemptSet`."""
         from canonical.launchpad.database import scriptsummary
+        from canonical.launchpad.database import scriptsummary_sql
         return [
             scriptsummary.ScriptSummary(*_utc(row)) for row in _ask(
-                sql.SUMMARIES, name=name, hostname=hostname)]
+                scriptsummary_sql.SPREAD if is_spread()
+                else scriptsummary_sql.ALONE,
+                name=name, hostname=hostname)]
 
 
-def _ask(statement: str, **values: Any) -> Any:
+def _ask(statement: str, name: str | None, **values: Any) -> Any:
     """Execute a statement that depends on which processes still run."""
-    return execute(statement, **open_attempts(), **values)
+    return execute(statement, **open_attempts(name), name=name, **values)
 
 
 def _identity(

@@ -6,7 +6,6 @@ scripts at once.  A null for a name or a host means any.
 
 from __future__ import annotations
 
-from canonical.launchpad.database.distinct import pairs
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import last_start
 from canonical.launchpad.database.successes import successes
@@ -131,7 +130,7 @@ WHICH = """
 SAME = "{0}.name = {1}.name AND {0}.hostname = {1}.hostname"
 
 
-def _failed(columns: str, where: str, tail: str = "") -> str:
+def failed(columns: str, where: str, tail: str = "") -> str:
     """The text of a query for failed attempts.
 
     It has two parts, for failures on record and for attempts whose process is
@@ -191,7 +190,7 @@ LATEST_FIRST = "ORDER BY date_started DESC, id DESC LIMIT :limit"
 # success that matters on, and counts them.
 FAILURES = f"""
     WITH shown AS (
-        SELECT * FROM ({_failed(
+        SELECT * FROM ({failed(
             COLUMNS, f"{WHICH} AND {NOT_BEFORE}", LATEST_FIRST)}) AS attempt
         CROSS JOIN LATERAL ({BEFORE.format("attempt")}) AS before
         {LATEST_FIRST}
@@ -202,7 +201,7 @@ FAILURES = f"""
         SELECT failed.id, count(*) OVER (
             PARTITION BY failed.name, failed.hostname, before.success
             ORDER BY failed.date_started) AS in_a_row
-        FROM earliest CROSS JOIN LATERAL ({_failed(
+        FROM earliest CROSS JOIN LATERAL ({failed(
             "id, name, hostname, date_started",
             SAME.format("attempt", "earliest")
             + " AND date_started > earliest.success")}) AS failed
@@ -220,51 +219,5 @@ FAILURES = f"""
 
 LAST = last_start(f"{WHICH.replace('attempt', 'run')} AND {NOT_AHEAD}")
 
-COUNT_IN_A_ROW = "SELECT count(*) FROM ({}) AS failed".format(_failed(
+COUNT_IN_A_ROW = "SELECT count(*) FROM ({}) AS failed".format(failed(
     "id", f"{WHICH} AND date_started > coalesce({LAST}, '-infinity')"))
-
-
-SUMMARIES = f"""
-    WITH RECURSIVE {pairs("scriptactivity")}, {pairs("scriptattempt")}
-    SELECT script.name, script.hostname,
-        success.date_started, success.date_completed - success.date_started,
-        failure.date_started, failure.reason,
-        (
-            SELECT count(*) FROM ({_failed(
-                "id", SAME.format("attempt", "script")
-                + " AND date_started"
-                  " > coalesce(success.date_started, '-infinity')")}) AS failed
-        ), running.since, coalesce(running.is_seen, false)
-    FROM (
-        SELECT name, hostname FROM scriptactivity_pairs
-        UNION SELECT name, hostname FROM scriptattempt_pairs
-    ) AS script
-    LEFT JOIN LATERAL (
-        SELECT * FROM ({successes(
-            "date_started, date_completed",
-            f"{SAME.format('run', 'script')} AND {NOT_AHEAD}",
-            "ORDER BY date_started DESC LIMIT 1")}) AS either
-        ORDER BY date_started DESC LIMIT 1
-    ) AS success ON true
-    LEFT JOIN LATERAL (
-        SELECT * FROM ({_failed(
-            "date_started, coalesce(reason, outcome, 'vanished') AS reason",
-            SAME.format("attempt", "script"),
-            "ORDER BY date_started DESC LIMIT 1")}) AS either
-        ORDER BY date_started DESC LIMIT 1
-    ) AS failure ON true
-    LEFT JOIN LATERAL (
-        -- An attempt whose process was seen comes first: it certainly runs.
-        SELECT bool_or(id = ANY (:seen)) AS is_seen, coalesce(
-            min(date_started) FILTER (WHERE id = ANY (:seen)),
-            min(date_started)) AS since
-        FROM scriptattempt AS attempt
-        WHERE {SAME.format("attempt", "script")}
-            AND {IS_OPEN} AND id <> ALL (:gone)
-    ) AS running ON true
-    WHERE {WHICH.replace("attempt", "script")}
-        AND (success.date_started IS NOT NULL OR EXISTS (
-            SELECT FROM scriptattempt AS attempt
-            WHERE {SAME.format("attempt", "script")}))
-    ORDER BY script.name, script.hostname
-"""

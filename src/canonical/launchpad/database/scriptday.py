@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from canonical.launchpad.database import scriptday_sql as sql
 from canonical.launchpad.database.execute import execute
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import ScriptDay
 
@@ -86,7 +87,8 @@ class ScriptDaySet:
     ) -> list[datetime.date | None]:
         """See `IScriptDaySet`."""
         return [day for day, in _rows(
-            sql.FIRST_DAYS, names=list(names), hostnames=list(hostnames))]
+            sql.FIRST_DAYS_SPREAD if is_spread() else sql.FIRST_DAYS,
+            names=list(names), hostnames=list(hostnames))]
 
     def recordDue(
         self, rows: Iterable[tuple[str, str, datetime.date, int, int]]

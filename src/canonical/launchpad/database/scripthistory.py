@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from zope.interface import implementer
@@ -11,9 +13,13 @@ from canonical.launchpad.database.distinct import names
 from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.scriptattempt_sql import COLUMNS as ATTEMPT
+from canonical.launchpad.database.spread import SERVERS_COUNT
+from canonical.launchpad.database.spread import gathered
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.database.successes import NOT_AHEAD
 from canonical.launchpad.database.successes import UNRECORDED
+from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.successes import successes
 from canonical.launchpad.interfaces import EndedRun
 from canonical.launchpad.interfaces import IScriptActivity
@@ -36,11 +42,20 @@ NAMES = f"""
         UNION SELECT name FROM {UNRECORDED} AS attempt
     )
     SELECT name FROM all_names
-    WHERE EXISTS ({successes(
-        "date_started", "run.name = all_names.name"
-        " AND date_started >= :since AND date_started < :until",
-        "ORDER BY date_started LIMIT 1")})
+    WHERE (:names::text[] IS NULL OR name = ANY (:names::text[]))
+        AND EXISTS ({successes(
+            "date_started", "run.name = all_names.name"
+            " AND date_started >= :since AND date_started < :until",
+            "ORDER BY date_started LIMIT 1")})
 """
+
+# The same from several servers, each of which is asked once.
+NAMES_SPREAD = f"{SERVERS_COUNT} SELECT name FROM ({{}}) AS run".format(
+    " UNION ".join(
+        f"SELECT name FROM {table} AS run WHERE {VALID}"
+        " AND (:names::text[] IS NULL OR name = ANY (:names::text[]))"
+        " AND date_started >= :since AND date_started < :until GROUP BY name"
+        for table in ("scriptactivity", UNRECORDED)))
 
 COLUMNS = "hostname, date_started, date_completed"
 
@@ -135,12 +150,17 @@ class ScriptHistorySet:
     """See `IScriptHistorySet`."""
 
     def getNames(
-        self, since: datetime.datetime, until: datetime.datetime
+        self,
+        since: datetime.datetime,
+        until: datetime.datetime,
+        names: Sequence[str] | None = None,
     ) -> list[str]:
         """See `IScriptHistorySet`."""
         # The collation of the database may differ.
-        return sorted(
-            name for name, in execute(NAMES, since=since, until=until))
+        return sorted(name for name, in execute(
+            NAMES_SPREAD if is_spread() else NAMES,
+            since=since, until=until, names=None if names is None else [
+                name for name in names if is_storable(name)]))
 
     def getRuns(
         self, name: str, since: datetime.datetime, until: datetime.datetime
@@ -176,8 +196,19 @@ class ScriptHistorySet:
                 hostname, started.astimezone(datetime.UTC),
                 ended and ended.astimezone(datetime.UTC), has_failed)
             for hostname, started, ended, has_failed in execute(
-                ATTEMPTS, **open_attempts(), name=name, since=since,
+                ATTEMPTS, **open_attempts(name), name=name, since=since,
                 until=until, longer_than=longer_than)]
+
+    def gathered(
+        self,
+        names: Sequence[str],
+        since: datetime.datetime,
+        until: datetime.datetime,
+        at: datetime.datetime,
+        count: int,
+    ) -> AbstractContextManager[None]:
+        """See `IScriptHistorySet`."""
+        return gathered(names, count, since=since, until=until, at=at)
 
     def getLatest(self, name: str, count: int) -> list[EndedRun]:
         """See `IScriptHistorySet`."""
@@ -188,7 +219,7 @@ class ScriptHistorySet:
                 hostname, started.astimezone(datetime.UTC),
                 ended and ended.astimezone(datetime.UTC), outcome, reason)
             for hostname, started, ended, outcome, reason in execute(
-                LATEST, **open_attempts(), name=name, count=count)]
+                LATEST, **open_attempts(name), name=name, count=count)]
 
 
 def _runs(statement: str, **values: Any) -> list[Run]:

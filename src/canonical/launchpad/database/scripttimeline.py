@@ -14,7 +14,9 @@ from zope.interface import implementer
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scripttimeline_sql as sql
 from canonical.launchpad.database.execute import bind
+from canonical.launchpad.database.openattempts import only
 from canonical.launchpad.database.openattempts import open_attempts
+from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.database.storable import is_storable
 from canonical.launchpad.interfaces import Column
 from canonical.launchpad.interfaces import Counts
@@ -39,8 +41,9 @@ class ScriptTimelineSet:
     def getOtherNames(self, known: Iterable[str]) -> list[str]:
         """See `IScriptTimelineSet`."""
         names = json.dumps(list(known), ensure_ascii=False)
-        return sorted(
-            name for name, in _execute(sql.OTHER_NAMES, {"known": names}))
+        return sorted(name for name, in _execute(
+            sql.OTHER_NAMES_SPREAD if is_spread() else sql.OTHER_NAMES,
+            {"known": names}))
 
     def getCounts(
         self,
@@ -54,10 +57,12 @@ class ScriptTimelineSet:
         # Scripts with the same schedule share one tuple of slots.
         slots = {id(each.slots): each.slots for each in tracks}
         numbers = {key: number for number, key in enumerate(slots)}
-        for number, bucket, *counts in _execute(sql.COUNTS, {
+        for number, bucket, *counts in _execute(sql.counts(is_spread()), {
             **_asked(tracks),
             **_period(since, width, buckets),
-            "gone": open_attempts()["gone"],
+            "first": min([since, *(
+                each.slots[0] - each.skew for each in tracks if each.slots)]),
+            "gone": open_attempts(only(each.name for each in tracks))["gone"],
             "slots": [numbers[id(each.slots)] for each in tracks],
             "skew": [each.skew for each in tracks],
             "shortest": [each.shortest for each in tracks],
@@ -74,7 +79,8 @@ class ScriptTimelineSet:
         """See `IScriptTimelineSet`."""
         return [
             begin and _utc(begin)
-            for begin, in _execute(sql.BEGINNINGS, _asked(tracks))]
+            for begin, in _execute(
+                sql.beginnings(is_spread()), _asked(tracks))]
 
     def getGaps(
         self,
@@ -84,7 +90,7 @@ class ScriptTimelineSet:
     ) -> list[list[tuple[datetime.datetime, datetime.datetime]]]:
         """See `IScriptTimelineSet`."""
         found: list[list[Any]] = [[] for _ in tracks]
-        for number, begin, end in _execute(sql.GAPS, {
+        for number, begin, end in _execute(sql.gaps(is_spread()), {
             **_asked(tracks), "since": since, "until": until
         }):
             found[number].append((_utc(begin), _utc(end)))
@@ -129,7 +135,7 @@ class ScriptTimelineSet:
             "name": name, "hostname": hostname, "limit": limit,
             "since": since or sql.FIRST, "until": until or sql.LAST,
             "before": moment, "before_table": table, "before_id": number,
-            "gone": open_attempts()["gone"]})
+            "gone": open_attempts(name)["gone"]})
         return [
             PastRun(
                 f"{_utc(started).replace(tzinfo=None).isoformat()}Z"

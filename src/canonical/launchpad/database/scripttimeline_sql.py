@@ -8,7 +8,12 @@ from __future__ import annotations
 import datetime
 import functools
 
+from canonical.launchpad.database.distinct import others
 from canonical.launchpad.database.scriptattempt_sql import IS_OPEN
+from canonical.launchpad.database.spread import HERE
+from canonical.launchpad.database.spread import SERVERS_COUNT
+from canonical.launchpad.database.spread import Source
+from canonical.launchpad.database.spread import fetched
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.successes import successes
 
@@ -18,42 +23,17 @@ FIRST = datetime.datetime(1, 12, 31, tzinfo=datetime.UTC)
 LAST = datetime.datetime(9999, 1, 2, tzinfo=datetime.UTC)
 
 
-def _others(table: str) -> str:
-    """Steps by index through the names between a known name and the next.
-
-    Mostly there is none.  To find that out takes half the time of a step to a
-    name, for which PostgreSQL reads the rest of a page of the index.
-    """
-    step = f"""
-        CROSS JOIN LATERAL (
-            SELECT next.name FROM {table} AS next
-            WHERE next.name > before.name AND next.name < before.until
-            ORDER BY next.name LIMIT 1
-        ) AS found
-    """
-    return f"""
-        {table}_others AS (
-            SELECT found.name, before.until FROM (
-                SELECT known.name, lead(known.name, 1, last.name || 'z')
-                    OVER (ORDER BY known.name) AS until
-                FROM known CROSS JOIN (
-                    SELECT max(name) AS name FROM {table}
-                ) AS last
-            ) AS before {step}
-            UNION ALL
-            SELECT found.name, before.until
-            FROM {table}_others AS before {step}
-        )
-    """
-
-
-OTHER_NAMES = f"""
-    WITH RECURSIVE known AS (
-        SELECT '' AS name UNION SELECT json_array_elements_text(:known)
-    ), {_others("scriptactivity")}, {_others("scriptattempt")}
-    SELECT name FROM scriptactivity_others
-    UNION SELECT name FROM scriptattempt_others
-"""
+OTHER_NAMES, OTHER_NAMES_SPREAD = (
+    f"""
+        {before}
+        WITH RECURSIVE known AS (
+            SELECT '' AS name UNION SELECT json_array_elements_text(:known)
+        ), {others("scriptactivity")}, {others("scriptattempt")}
+        ({recorded}) UNION SELECT name FROM scriptattempt_others
+    """ for before, recorded in (
+        ("", "SELECT name FROM scriptactivity_others"),
+        (SERVERS_COUNT, "SELECT name FROM scriptactivity GROUP BY name"
+         " EXCEPT SELECT name FROM known")))
 
 ASKED = """
     asked AS (
@@ -70,10 +50,12 @@ ON_A_HOST = "run.name = asked.name AND run.hostname = asked.hostname"
 ON_ANY_HOST = "asked.hostname IS NULL AND run.name = asked.name"
 
 
-def _either(text: str, columns: str, tail: str = "") -> str:
+def _either(
+    source: Source, text: str, columns: str, tail: str = ""
+) -> str:
     """Successes of a row of ``asked``, on its host or on any."""
     return " UNION ALL ".join(
-        successes(columns, f"{run} AND {text}", tail)
+        successes(columns, f"{run} AND {text}", tail, source.recorded)
         for run in (ON_A_HOST, ON_ANY_HOST))
 
 
@@ -95,113 +77,154 @@ BUCKET = (
 IN_PERIOD = "date_started >= :since AND date_started < :until"
 TOOK = "date_part('epoch', date_completed - date_started)"
 
+# What the three statements below need from several servers.
+SENT = f"""
+    SELECT name, hostname, {{}} FROM scriptactivity AS run
+    WHERE name = ANY (:names::text[]) AND {VALID}
+"""
+STARTED = SENT.format("date_started, date_completed") + (
+    "AND date_started >= :first AND date_started < :until")
+FIRST_STARTED = SENT.format(
+    "min(date_started) AS date_started, min(date_started) AS date_completed"
+) + "GROUP BY name, hostname"
+COMPLETED = (
+    SENT.format("date_started, date_completed")
+    + "AND date_completed >= :since AND date_completed < :until UNION ALL"
+    + SENT.format("max(date_completed), max(date_completed)")
+    + "AND date_completed < :since GROUP BY name, hostname")
+
+
 # As in `scriptfigures`, the slots of a schedule are sent once, and
 # `width_bucket` finds the slot of a run.  There are thousands of them in a
 # month.  As numbers of seconds since 1970 they are compared fastest.
-COUNTS = f"""
-    WITH {ASKED}, usual AS (
-        SELECT * FROM unnest(
-            :numbers::integer[], :slots::integer[], :skew::interval[],
-            :shortest::float8[], :longest::float8[]
-        ) AS usual (number, slots, skew, shortest, longest)
-    ), slots AS MATERIALIZED (
-        SELECT number, starts::float8[] AS starts
-        FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
-            AS slots (number, starts)
-    )
-    SELECT number, bucket, sum(runs)::integer, sum(met)::integer,
-        sum(late)::integer, sum(unusual)::integer, sum(failed)::integer
-    FROM (
-        SELECT asked.number, counted.bucket, counted.runs, counted.met,
-            counted.late, counted.unusual, 0 AS failed
-        FROM asked JOIN usual USING (number)
-        JOIN slots ON slots.number = usual.slots
-        CROSS JOIN LATERAL (
-            SELECT floor((start
-                    - date_part('epoch', :since::timestamptz)) / :width
-                )::integer AS bucket,
-                sum(runs) AS runs, count(*) AS met,
-                count(*) FILTER (
-                    WHERE completed > to_timestamp(start) + asked.patience
-                ) AS late,
-                sum(unusual) AS unusual
-            FROM (
-                SELECT slots.starts[slot] AS start, count(*) AS runs,
-                    min(completed) AS completed,
-                    count(*) FILTER (
-                        WHERE took < usual.shortest OR took > usual.longest
-                    ) AS unusual
-                FROM ({_either(
-                    "cardinality(slots.starts) > 0"
-                    " AND date_started"
-                    " >= to_timestamp(slots.starts[1]) - usual.skew"
-                    " AND date_started < :until",
-                    "width_bucket(date_part('epoch', date_started"
-                    " + usual.skew), slots.starts) AS slot,"
-                    f" date_completed AS completed, {TOOK} AS took")}) AS run
-                GROUP BY slot
-                -- So the start of a slot is looked up once.
-                OFFSET 0
-            ) AS in_slot
-            GROUP BY 1
-            UNION ALL
-            SELECT {BUCKET.format("date_started")}, count(*), 0, 0,
-                count(*) FILTER (
-                    WHERE took < usual.shortest OR took > usual.longest)
-            FROM ({_either(
-                f"cardinality(slots.starts) = 0 AND {IN_PERIOD}",
-                f"date_started, {TOOK} AS took")}) AS run
-            GROUP BY 1
-        ) AS counted
-        UNION ALL
-        SELECT asked.number, failure.bucket, 0, 0, 0, 0, failure.failed
-        FROM asked CROSS JOIN LATERAL (
-            SELECT {BUCKET.format("date_started")} AS bucket,
-                count(*) AS failed
-            FROM ({_failed()}) AS attempt
-            GROUP BY 1
-        ) AS failure
-    ) AS counted
-    WHERE bucket >= 0
-    GROUP BY number, bucket
-"""
-
-BEGINNINGS = f"""
-    WITH {ASKED}
-    SELECT coalesce((
-            SELECT (max(day) + 1)::timestamp AT TIME ZONE 'UTC'
-            FROM scriptday AS known
-            WHERE known.name = asked.name AND due IS NOT NULL
-                AND known.hostname = coalesce(asked.hostname, '')
-        ), (
-            SELECT min(date_started) FROM ({_either(
-                "true", "date_started", "ORDER BY date_started LIMIT 1"
-            )}) AS first
-        ))
-    FROM asked ORDER BY number
-"""
-
-# The last completion before the period, and those in it.
-GAPS = f"""
-    WITH {ASKED}
-    SELECT asked.number, gap.begun, gap.ended
-    FROM asked CROSS JOIN LATERAL (
-        SELECT completed AS begun, coalesce(lead(completed) OVER (
-            ORDER BY completed), :until) AS ended
+@functools.cache
+def counts(is_spread: bool) -> str:
+    """The text of the statement of `getCounts`."""
+    source = fetched(STARTED) if is_spread else HERE
+    return f"""
+        {source.before}
+        WITH {ASKED} {source.ctes}, usual AS (
+            SELECT * FROM unnest(
+                :numbers::integer[], :slots::integer[], :skew::interval[],
+                :shortest::float8[], :longest::float8[]
+            ) AS usual (number, slots, skew, shortest, longest)
+        ), slots AS MATERIALIZED (
+            SELECT number, starts::float8[] AS starts
+            FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
+                AS slots (number, starts)
+        )
+        SELECT number, bucket, sum(runs)::integer, sum(met)::integer,
+            sum(late)::integer, sum(unusual)::integer, sum(failed)::integer
         FROM (
-            SELECT max(completed) AS completed FROM ({_either(
-                "date_completed < :since", "date_completed AS completed",
-                "ORDER BY date_completed DESC LIMIT 1")}) AS last
+            SELECT asked.number, counted.bucket, counted.runs, counted.met,
+                counted.late, counted.unusual, 0 AS failed
+            FROM asked JOIN usual USING (number)
+            JOIN slots ON slots.number = usual.slots {source.join}
+            CROSS JOIN LATERAL (
+                SELECT floor((start
+                        - date_part('epoch', :since::timestamptz)) / :width
+                    )::integer AS bucket,
+                    sum(runs) AS runs, count(*) AS met,
+                    count(*) FILTER (
+                        WHERE completed > to_timestamp(start) + asked.patience
+                    ) AS late,
+                    sum(unusual) AS unusual
+                FROM (
+                    SELECT slots.starts[slot] AS start, count(*) AS runs,
+                        min(completed) AS completed,
+                        count(*) FILTER (
+                            WHERE took < usual.shortest OR took > usual.longest
+                        ) AS unusual
+                    FROM ({_either(
+                        source,
+                        "cardinality(slots.starts) > 0"
+                        " AND date_started"
+                        " >= to_timestamp(slots.starts[1]) - usual.skew"
+                        " AND date_started < :until",
+                        "width_bucket(date_part('epoch', date_started"
+                        " + usual.skew), slots.starts) AS slot,"
+                        f" date_completed AS completed, {TOOK} AS took"
+                    )}) AS run
+                    GROUP BY slot
+                    -- So the start of a slot is looked up once.
+                    OFFSET 0
+                ) AS in_slot
+                GROUP BY 1
+                UNION ALL
+                SELECT {BUCKET.format("date_started")}, count(*), 0, 0,
+                    count(*) FILTER (
+                        WHERE took < usual.shortest OR took > usual.longest)
+                FROM ({_either(
+                    source,
+                    f"cardinality(slots.starts) = 0 AND {IN_PERIOD}",
+                    f"date_started, {TOOK} AS took")}) AS run
+                GROUP BY 1
+            ) AS counted
             UNION ALL
-            SELECT completed FROM ({_either(
-                "date_completed >= :since AND date_completed < :until",
-                "date_completed AS completed")}) AS later
-        ) AS completions
-        WHERE completed IS NOT NULL
-    ) AS gap
-    WHERE gap.ended - gap.begun > asked.patience
-    ORDER BY asked.number, gap.begun
-"""
+            SELECT asked.number, failure.bucket, 0, 0, 0, 0, failure.failed
+            FROM asked CROSS JOIN LATERAL (
+                SELECT {BUCKET.format("date_started")} AS bucket,
+                    count(*) AS failed
+                FROM ({_failed()}) AS attempt
+                GROUP BY 1
+            ) AS failure
+        ) AS counted
+        WHERE bucket >= 0
+        GROUP BY number, bucket
+    """
+
+
+@functools.cache
+def beginnings(is_spread: bool) -> str:
+    """The text of the statement of `getBeginnings`."""
+    source = fetched(FIRST_STARTED) if is_spread else HERE
+    return f"""
+        {source.before}
+        WITH {ASKED} {source.ctes}
+        SELECT coalesce((
+                SELECT (max(day) + 1)::timestamp AT TIME ZONE 'UTC'
+                FROM scriptday AS known
+                WHERE known.name = asked.name AND due IS NOT NULL
+                    AND known.hostname = coalesce(asked.hostname, '')
+            ), (
+                SELECT min(date_started) FROM ({_either(
+                    source, "true", "date_started",
+                    "ORDER BY date_started LIMIT 1")}) AS first
+            ))
+        FROM asked {source.join} ORDER BY number
+    """
+
+
+@functools.cache
+def gaps(is_spread: bool) -> str:
+    """The text of the statement of `getGaps`.
+
+    It reads the last completion before the period, and those in it.
+    """
+    source = fetched(COMPLETED) if is_spread else HERE
+    return f"""
+        {source.before}
+        WITH {ASKED} {source.ctes}
+        SELECT asked.number, gap.begun, gap.ended
+        FROM asked {source.join} CROSS JOIN LATERAL (
+            SELECT completed AS begun, coalesce(lead(completed) OVER (
+                ORDER BY completed), :until) AS ended
+            FROM (
+                SELECT max(completed) AS completed FROM ({_either(
+                    source,
+                    "date_completed < :since", "date_completed AS completed",
+                    "ORDER BY date_completed DESC LIMIT 1")}) AS last
+                UNION ALL
+                SELECT completed FROM ({_either(
+                    source,
+                    "date_completed >= :since AND date_completed < :until",
+                    "date_completed AS completed")}) AS later
+            ) AS completions
+            WHERE completed IS NOT NULL
+        ) AS gap
+        WHERE gap.ended - gap.begun > asked.patience
+        ORDER BY asked.number, gap.begun
+    """
 
 
 @functools.cache
@@ -261,7 +284,8 @@ def page(any_host: bool) -> str:
                 AND outcome IS DISTINCT FROM 'success'
                 AND NOT EXISTS (
                     SELECT FROM scriptactivity AS recorded
-                    WHERE recorded.run_key = run.run_key)
+                    WHERE recorded.name = run.name
+                        AND recorded.run_key = run.run_key)
                 AND (date_started, 2, id)
                     < (:before, :before_table::integer, :before_id::bigint)
             {latest})

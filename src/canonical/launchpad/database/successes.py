@@ -51,7 +51,12 @@ UNRECORDED = """
 """
 
 
-def successes(columns: str, where: str, tail: str = "") -> str:
+def successes(
+    columns: str,
+    where: str,
+    tail: str = "",
+    recorded: str = "scriptactivity",
+) -> str:
     """The text of a query for successes, with each success once.
 
     The query has one part for each table.  So each part finds its rows by
@@ -62,11 +67,12 @@ def successes(columns: str, where: str, tail: str = "") -> str:
     :param where: a condition.  It calls either table ``run``.
     :param tail: ``ORDER BY`` and ``LIMIT`` for each part.  To order and limit
         the whole, the caller repeats them.
+    :param recorded: what has the successes on record.
     """
     return " UNION ALL ".join(
         f"(SELECT {columns} FROM {table} AS run"
         f" WHERE {where} AND {VALID} {tail})"
-        for table in ("scriptactivity", UNRECORDED))
+        for table in (recorded, UNRECORDED))
 
 
 def last_start(where: str) -> str:

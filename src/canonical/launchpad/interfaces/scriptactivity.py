@@ -109,12 +109,13 @@ class IScriptActivitySet(Interface):
         :return: a list of `IScriptActivity`, by name.
         """
 
-    def getFutureActivities():
+    def getFutureActivities(name=None):
         """Runs whose start is more than an hour from now.
 
         The clock of their host was ahead.  Such a run does not count as the
         last one until its time has come.
 
+        :param name: `str`; by default all scripts.
         :return: a list of `FutureActivities`, one for each script and host,
             by name and host.
         """

@@ -59,11 +59,12 @@ class PastAttempt(NamedTuple):
 class IScriptHistorySet(Interface):
     """The runs of scripts, one script at a time.  A utility."""
 
-    def getNames(since, until):
+    def getNames(since, until, names=None):
         """The names of scripts with a success that started in a period.
 
         :param since: an aware datetime.
         :param until: the same; a run that started exactly then is left out.
+        :param names: a list of names; others are left out.  By default all.
         :return: a sorted list of `str`, from one statement.  Its duration
             does not depend on the number of runs.
         """
@@ -109,6 +110,24 @@ class IScriptHistorySet(Interface):
         :param longer_than: a `timedelta`; attempts that ran longer are
             returned.  `None` for failed attempts only.
         :return: a list of `PastAttempt`, in order of `date_started`.
+        """
+
+    def gathered(names, since, until, at, count):
+        """A context in which the runs of many scripts are read.
+
+        If runs are spread over several servers, they are fetched once, and
+        methods that are called in the context see only these.  Otherwise it
+        changes nothing.
+
+        :param names: a sequence of names.
+        :param since: an aware datetime; `getRuns` is called for no earlier
+            period.  `getRunsBefore` may be called for this moment and later.
+        :param until: an aware datetime, the end of these periods.
+        :param at: an aware datetime; `getRunsBefore` is called for no earlier
+            one.
+        :param count: the greatest one for which it is called; 0 if it is not
+            called.
+        :return: a context manager.
         """
 
     def getLatest(name, count):

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from zope.component import getUtility
 
@@ -46,8 +47,7 @@ from canonical.launchpad.monitor.pastsilence import late_periods
 from canonical.launchpad.monitor.pastsilence import past_blind
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.schedule import INSTANT
-from canonical.launchpad.monitor.waiting import joined
-from canonical.launchpad.monitor.waiting import overlaid
+from canonical.launchpad.monitor.waiting import unknown_changes
 from canonical.launchpad.monitor.waiting import waiting_changes
 from canonical.launchpad.monitor.waiting import waits_of
 from canonical.launchpad.monitor.waiting import with_awaited
@@ -112,29 +112,30 @@ def replay_all(
         scripts.setdefault(
             (case.expectation.name, case.pauses), []).append(number)
     # In order of schedule, because slots are cached.
-    for numbers in sorted(scripts.values(), key=lambda each: str(
-        cases[each[0]].expectation.schedule)):
-        asked = [cases[number] for number in numbers]
-        for number, parts in zip(
-            numbers, _stored(asked, since, until, past, seen), strict=True
-        ):
-            if any(
-                state in BROKEN for part in parts
-                for _, state in part["recently"]
+    with _gathered([*cases, *others], since, until):
+        for numbers in sorted(scripts.values(), key=lambda each: str(
+            cases[each[0]].expectation.schedule)):
+            asked = [cases[number] for number in numbers]
+            for number, parts in zip(
+                numbers, _stored(asked, since, until, past, seen), strict=True
             ):
-                late[number] = parts
-            else:
-                yield number, incidents(cases[number], parts)
-    if others:
-        for begin, end in late_periods(past):
-            for case in others:
-                list(_stored([case], begin, end, past, seen))
-    blind = past_blind(past, list(by_script.values()), waits)
-    for number, parts in late.items():
-        case = cases[number]
-        silent = blind.get(_key(case))
-        yield number, incidents(
-            case, [_unknown(parts, silent)] if silent else parts)
+                if any(
+                    state in BROKEN for part in parts
+                    for _, state in part["recently"]
+                ):
+                    late[number] = parts
+                else:
+                    yield number, incidents(cases[number], parts)
+        if others:
+            for begin, end in late_periods(past):
+                for case in others:
+                    list(_stored([case], begin, end, past, seen))
+        blind = past_blind(past, list(by_script.values()), waits)
+        for number, parts in late.items():
+            case = cases[number]
+            silent = blind.get(_key(case))
+            yield number, incidents(
+                case, [unknown_changes(parts, silent)] if silent else parts)
     hosts = {case.hostname for case in cases if _key(case) in blind}
     if hosts:
         hosts.add(None)
@@ -147,24 +148,28 @@ def replay_all(
         yield None, together
 
 
+def _gathered(
+    cases: Iterable[Case], since: datetime.datetime, until: datetime.datetime
+) -> AbstractContextManager[None]:
+    """A context in which the runs of cases, and of what they wait for, are
+    read in a period."""
+    needed = with_awaited(cases).values()
+    begins = [
+        next(stretches(case.pauses, since, until, STRETCH))[0]
+        for case in needed]
+    context: AbstractContextManager[None] = getUtility(
+        IScriptHistorySet).gathered(
+            sorted({case.expectation.name for case in needed}),
+            min((begin - reach(case) for begin, case in zip(
+                begins, needed, strict=True)), default=since),
+            until + INSTANT, min(begins, default=since),
+            max((runs_counted(case.expectation) for case in needed),
+                default=0))
+    return context
+
+
 def _key(case: Case) -> Key:
     return case.expectation.name, case.hostname
-
-
-def _unknown(
-    pieces: Iterable[Mapping[str, Sequence[Change]]],
-    silent: Spells,
-) -> dict[str, list[Change]]:
-    """The changes of the answers about a script that is silent with others.
-
-    :param pieces: its own, as if by itself; in order.
-    :param silent: when it was, and when it was not any more.
-    """
-    covers = [(at, (0, is_silent)) for at, is_silent in silent]
-    return {
-        question: changes if question == "runtime" else overlaid(
-            changes, covers, lambda own: "unknown" if own in BROKEN else own)
-        for question, changes in joined(pieces).items()}
 
 
 def _silence(silent: Spells) -> dict[str, list[Change]]:

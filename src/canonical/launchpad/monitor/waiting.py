@@ -4,7 +4,8 @@ While a script is late, failing or paused, the scripts that are ``after`` it
 wait: it is known why they do nothing, or fail.  So people are notified only of
 the first script of a chain.
 
-`Case.after` has the scripts that a script is after.
+`Case.after` has the scripts that a script is after.  The changes of answers in a
+replay are here too, while a script waits or is silent.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
@@ -31,6 +33,7 @@ __all__ = [
     "awaited",
     "joined",
     "overlaid",
+    "unknown_changes",
     "waiting_changes",
     "waits_of",
     "with_awaited",
@@ -121,6 +124,22 @@ def waiting_changes(
         question: overlaid(
             changes, covers,
             lambda own: own if own == "paused" else "waiting")
+        for question, changes in joined(pieces).items()}
+
+
+def unknown_changes(
+    pieces: Iterable[Mapping[str, Sequence[Change]]],
+    silent: Iterable[tuple[datetime.datetime, bool]],
+) -> dict[str, list[Change]]:
+    """The changes of the answers about a script that is silent with others.
+
+    :param pieces: its own, as if by itself; in order.
+    :param silent: when it was, and when it was not any more.
+    """
+    covers = [(at, (0, is_silent)) for at, is_silent in silent]
+    return {
+        question: changes if question == "runtime" else overlaid(
+            changes, covers, lambda own: "unknown" if own in BROKEN else own)
         for question, changes in joined(pieces).items()}
 
 

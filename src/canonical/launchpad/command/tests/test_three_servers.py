@@ -99,7 +99,61 @@ RULES = """
   {}
 </configure>
 """.format("\n".join(
-    f'<lp:script name="{name}" schedule="*/15 * * * *" />' for name in NAMES))
+    f'<lp:script name="{name}" schedule="*/15 * * * *" average="{average}" />'
+    for name, average in zip(NAMES, ["learned", "..1m"] * 6, strict=True)))
+
+# What these commands look at.
+PERIOD = "--at", "2007-02-03T23:00Z", "--since", "2d"
+
+# A run on another machine, of which only its start is known.
+RUNNING = """
+    INSERT INTO scriptattempt (name, hostname, pid, date_started, process,
+        run_key)
+    SELECT name, 'loganberry', 1, '2007-02-06 00:00+00', 'elsewhere',
+        md5(name || 'runs')::uuid
+    FROM unnest(ARRAY{}) AS name
+"""
+
+# Many of these overlap.  No two have the same times.
+LONG = """
+    INSERT INTO scriptactivity (name, hostname, date_started, date_completed,
+        run_key)
+    SELECT name, host, started, started + took * interval '1 ms',
+        md5(name || host || started)::uuid
+    FROM unnest(ARRAY{}) AS name, LATERAL (
+        SELECT started, abs(hashtext(name || started)) % 36000000 AS took,
+            CASE WHEN hashtext(started || name) > 0 THEN 'a' ELSE 'b' END
+                AS host
+        FROM generate_series('2007-02-01 00:01+00'::timestamptz,
+            '2007-02-03 00:00+00', interval '30 min') AS started
+    ) AS run
+"""
+
+# It reads the runs before some moments, with and without gathering them.
+GATHERED = """
+import datetime
+import sys
+from contextlib import nullcontext
+from zope.component import getUtility
+from canonical.database.sqlbase import initZopeless
+from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.zcml import execute_zcml
+execute_zcml()
+initZopeless()
+history, hour = getUtility(IScriptHistorySet), datetime.timedelta(hours=1)
+since = datetime.datetime(2007, 2, 2, tzinfo=datetime.UTC)
+until = since + 12 * hour
+def read():
+    return [
+        [history.getRunsBefore(
+            name, host, since + hours * hour, since + (hours + 1) * hour, 5)
+         for name in sys.argv[1:] for host in (None, "a", "b")
+         for hours in range(10)],
+        [history.getRuns(name, since, until) for name in sys.argv[1:]]]
+with history.gathered(sys.argv[1:], since, until, since + hour, 5):
+    gathered = read()
+print(gathered == read() and len(gathered[0]))
+"""
 
 
 class ServersLayer(PostgresLayer):
@@ -249,12 +303,23 @@ class TestThreeServers(unittest.TestCase):
         listed = json.loads(self.assert_same("list", "--json"))
         self.assertEqual(len(NAMES), len(listed))
         self.assert_same("last", NAMES[0])
+        self.assert_same("last", "--json")
+        self.assert_same("failures", "--json")
+        self.assert_same("running", "--json")
+        self.assert_same("show", "--json", NAMES[0], *rules)
         self.assert_same("report", "--month", "2007-02", "--json", *rules)
-        opened = self.assert_same(
-            "backtest", "--json", "--at", "2007-02-03T23:00Z", "--since",
-            "2d", *rules)
+        self.assertIn("script-7", self.assert_same("suggest", *PERIOD))
+        opened = self.assert_same("backtest", "--json", *PERIOD, *rules)
         self.assertIn('"script-7"', opened)
         self.assertIn("script-7", self.assert_same("check", *rules))
+
+    def test_what_is_gathered_is_what_is_read(self):
+        for server in self.layer.three:
+            query(server, LONG.format([
+                name for name in NAMES
+                if server == self.layer.servers_of[name]]))
+        self.assertEqual((0, "90\n", ""), self.command_at(
+            self.layer.asking, "-c", GATHERED, *NAMES[:3]))
 
     def test_pages(self):
         found = []
@@ -370,12 +435,61 @@ class TestThreeServers(unittest.TestCase):
                 "DECLARE c") for server in self.layer.three]
 
     def test_what_concerns_one_script_asks_one_server(self):
-        """Beside that, clocks that are ahead are looked for once on each."""
-        for name in NAMES[:2]:
-            asked = self.asked_by("last", name)
-            number = self.layer.three.index(self.layer.server_of(name))
-            self.assertGreater(asked.pop(number), 1)
-            self.assertEqual([1, 1], asked)
+        """Although others run."""
+        query(self.layer.asking, RUNNING.format(NAMES))
+        rules = "--expectations", str(self.rules)
+        name = NAMES[0]
+        number = self.layer.three.index(self.layer.server_of(name))
+        for arguments in (
+            ("last", name), ("show", name, *rules), ("failures", name),
+            ("check", name, *rules), ("output", name),
+            ("backtest", name, *PERIOD, *rules), ("suggest", name, *PERIOD),
+        ):
+            with self.subTest(arguments[0]):
+                asked = self.asked_by(*arguments)
+                self.assertGreater(asked.pop(number), 0)
+                self.assertEqual([0, 0], asked)
+
+    def test_what_concerns_all_asks_each_server_a_few_times(self):
+        """As often as for one script.  The servers have 3 to 5 of them."""
+        rules = "--expectations", str(self.rules)
+        for times, *arguments in (
+            (2, "list"), (3, "last"), (2, "check", *rules),
+            (3, "backtest", *PERIOD, *rules), (3, "suggest", *PERIOD),
+            (4, "report", "--month", "2007-02", *rules),
+            (1, "export", "-"),
+        ):
+            with self.subTest(arguments[0]):
+                self.assertEqual([times] * 3, self.asked_by(*arguments))
+
+    def test_pages_ask_as_often(self):
+        """The page of a script asks its server; the state of all, each once.
+
+        What is asked for the state of all, now and then, is the same for all.
+        """
+        name = NAMES[0]
+        number = self.layer.three.index(self.layer.server_of(name))
+        with pages(
+            "--expectations", str(self.rules),
+            LP_DATABASE_URI=make_dsn(**self.layer.asking),
+        ) as url:
+            for path in (
+                "/", "/incidents", "/metrics", "/api/scripts",
+                "/api/incidents", f"/api/scripts/{name}",
+                f"/api/scripts/{name}/runs", f"/scripts/{name}",
+            ):
+                with self.subTest(path):
+                    before = self.queries()
+                    urllib.request.urlopen(url + path).read()
+                    asked = [now - then for now, then in zip(
+                        self.queries(), before, strict=True)]
+                    own = asked.pop(number)
+                    self.assertEqual(*asked)
+                    if path.startswith("/scripts/") or "runs" in path:
+                        self.assertGreater(own, asked[0])
+                    else:
+                        self.assertEqual(own, asked[0])
+                        self.assertLess(own, 6)
 
     def asked(self, statement):
         """The servers that are asked, as EXPLAIN shows them."""
@@ -392,9 +506,3 @@ class TestThreeServers(unittest.TestCase):
         self.assertEqual(["scriptactivity"] * 3, self.asked(
             "SELECT name, max(date_started) FROM scriptactivity"
             " GROUP BY name"))
-
-    def test_a_check_asks_each_server_once_for_all_its_scripts(self):
-        """And once for clocks that are ahead, as `last` does."""
-        self.assertEqual(
-            [2, 2, 2],
-            self.asked_by("check", "--expectations", str(self.rules)))

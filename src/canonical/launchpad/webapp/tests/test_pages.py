@@ -236,6 +236,8 @@ class TestFleet(WebTestCase):
         self.write_rules(*(
             f'name="{name}" schedule="0 * * * *"'
             for name in ["other", "fine", "slow", "late"]))
+        # The first page also asks whether there are several servers.
+        self.get("/", self.application())
         application = self.application()
         with Statements() as few:
             self.get("/", application)
