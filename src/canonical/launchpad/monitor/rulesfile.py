@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from xml.sax import SAXParseException
-from xml.sax.saxutils import quoteattr
 
 from zope.configuration.config import ConfigurationConflictError
 from zope.configuration.exceptions import ConfigurationError
@@ -127,6 +126,8 @@ def _directive(attributes: Mapping[str, str]) -> list[str]:
 def _quoted(value: str) -> str:
     """The quoted value of an attribute; references for unprintable characters.
     """
+    # It imports `urllib`, and who reads rules does not need it.
+    from xml.sax.saxutils import quoteattr
     return "".join(
         char if printable(char) == char else f"&#{ord(char)};"
         for char in quoteattr(value))

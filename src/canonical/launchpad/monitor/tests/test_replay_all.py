@@ -15,6 +15,7 @@ from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import replay_all
+from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import HORIZON
 from canonical.launchpad.monitor.tests.test_replay import HOUR
 from canonical.launchpad.monitor.tests.test_replay import MINUTE
@@ -181,6 +182,26 @@ class TestReplayAll(ReplayAllTestCase):
         self.assertTrue(any(
             "has not reported its end after" in each.runtime.sentence
             for check in checks for each in check))
+
+    def test_what_began_before_the_last_success_counts_no_more(self):
+        for hour in 1, 2, 3, 5, 6, 7, 8, 9:
+            self.attempted("garbo", "a", at(hour, 1), 2)
+        # One hangs, and one fails only after the next success.
+        self.attempted("garbo", "a", at(4, 1), None)
+        self.attempted("garbo", "a", at(6, 50), 40, "failure")
+        expectation = expectation_from_text(
+            "garbo", schedule="0 * * * *", window="3h", missed=99,
+            failures="1", average="..10m", runs=2)
+        since, until = at(3), at(10)
+        moments = moments_between(since, until)
+        checks = [assess_all([expectation], now, MINUTE) for now in moments]
+        (case, incidents), = self.replay([expectation], since, until)
+        self.assert_same(case, incidents, since, moments, checks)
+        self.assertEqual(
+            [(["recently", "runtime"], at(4, 5), at(5, 3)),
+             (["runtime"], at(7) + INSTANT, at(7, 3))],
+            [([answer.question for answer in each.answers],
+              each.opened, each.closed) for each in incidents])
 
     def test_scripts_wait_for_others(self):
         for hour in range(20):

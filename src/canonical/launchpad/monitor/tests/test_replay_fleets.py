@@ -152,7 +152,7 @@ def rules(chance, number):
             rule["early"] = f"{shortest_period(schedule) // 8 // MINUTE}m"
     for key, often, value in (
         ("failures", 0.5, "2"), ("extra", 0.5, chance.choice([0, 1])),
-        ("average", 0.5, chance.choice(["..8m", "learned"])),
+        ("average", 0.5, chance.choice(["..8m", "..8m", "learned"])),
         ("after", 0.3, f"x{number - 1}" if number else None),
     ):
         if chance.random() < often:
@@ -176,7 +176,6 @@ def runs(chance, fleet, name, host, is_new, trouble):
     missing = 0.3 if chance.random() < trouble else 0.03
     # Two runs that start at the same time have no order.
     taken = {each.started for each in fleet.runs if each.name == name}
-    # While a run holds the lock, no other starts.
     free = 180 if is_new else 0
     for slot in slots:
         for started in [slot + chance.randrange(-early, 5)] * (
@@ -191,7 +190,8 @@ def runs(chance, fleet, name, host, is_new, trouble):
             outcome = chance.choice(
                 ["failure", "killed", "vanished"] if started in failing
                 else [None] * 16 + ["success"] * 8 + [
-                    "failure", "killed", "vanished", "skipped", "hung"])
+                    "failure", "killed", "vanished", "skipped"] + [
+                    "hung"] * 2)
             minutes = chance.choice([1, 1, 2, 4, 12])
             if chance.random() < 0.03:
                 minutes = chance.randrange(30, 120)
@@ -199,7 +199,8 @@ def runs(chance, fleet, name, host, is_new, trouble):
             if outcome == "hung":
                 minutes = None
                 free = started + chance.randrange(120)
-            elif outcome is not None:
+            elif outcome is not None and chance.random() < 0.8:
+                # Mostly no other starts meanwhile, since it holds a lock.
                 free = started + minutes
             yield Ran(name, host, started, minutes, outcome)
 

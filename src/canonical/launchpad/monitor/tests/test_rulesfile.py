@@ -172,6 +172,14 @@ class TestMistakes(unittest.TestCase):
         self.assertTrue(self.problem(path).startswith(
             f"{inner}:4: unknown directive 'lp:scrpt'"))
 
+    def test_an_included_file_that_is_not_xml(self):
+        inner = self.write(f'{self.START}<lp:script name="x"', "in.zcml")
+        path = self.write(
+            f'{self.START}<include file="in.zcml" /></configure>')
+        self.assertEqual(
+            f"{inner}:4: not XML, or not in UTF-8: unclosed token at column 5",
+            self.problem(path))
+
     def test_rules_of_included_files_and_under_conditions(self):
         self.write(
             f'{self.START}<lp:script name="inner" every="1d" />'
@@ -237,6 +245,11 @@ class TestMistakes(unittest.TestCase):
                 f'<?xml version="1.0" encoding="{encoding}"?>\n{text}'
                 .encode(encoding))
             self.assertTrue(self.problem(path).startswith(
+                f"{path}:5: every: not a duration"), encoding)
+            outer = self.write(
+                f'{self.START}<include file="rules.zcml" /></configure>',
+                "outer.zcml")
+            self.assertTrue(self.problem(outer).startswith(
                 f"{path}:5: every: not a duration"), encoding)
         path = self.write(
             f'<?xml version="1.0" encoding="klingon"?>\n{text}')
