@@ -4,8 +4,8 @@ While a script is late, failing or paused, the scripts that are ``after`` it
 wait: it is known why they do nothing, or fail.  So people are notified only of
 the first script of a chain.
 
-`Case.after` has the scripts that a script is after.  The changes of answers in a
-replay are here too, while a script waits or is silent.
+`Case.after` has the scripts that a script is after.  The changes of answers in
+a replay are here too, while a script waits or is silent.
 """
 
 from __future__ import annotations
