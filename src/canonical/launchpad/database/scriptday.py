@@ -37,7 +37,7 @@ class ScriptDaySet:
         old = _rows(sql.OLD_RUNS, before=before, batch=batch)
         for stretches, is_large in _batches(old, batch):
             if not is_large:
-                yield _prune(sql.PRUNE_RUNS, stretches)
+                yield from _prune_runs(stretches)
                 continue
             (name, hostname, until), = stretches
             edge = None
@@ -47,7 +47,7 @@ class ScriptDaySet:
                     batch=batch)
                 if edge is None:
                     break
-                yield _prune(sql.PRUNE_RUNS, [(name, hostname, edge)])
+                yield from _prune_runs([(name, hostname, edge)])
 
     def pruneAttempts(
         self,
@@ -133,15 +133,32 @@ def _batches(
         yield together, False
 
 
+def _prune_runs(stretches: Sequence[Stretch]) -> Iterator[int]:
+    """Delete and count runs; yield how many, for each transaction."""
+    if is_spread():
+        _executed(sql.COUNT_RUNS, stretches)
+        yield 0
+        yield int(_executed(sql.DELETE_COUNTED, stretches).rowcount)
+    else:
+        yield _prune(sql.PRUNE_RUNS, stretches)
+
+
 def _prune(
     statement: str, stretches: Sequence[Stretch], **values: Any
 ) -> int:
     """Delete and count rows; return how many."""
+    (number,), = _executed(statement, stretches, **values).get_all()
+    return int(number)
+
+
+def _executed(
+    statement: str, stretches: Sequence[Stretch], **values: Any
+) -> Any:
+    """The result of a statement about stretches."""
     execute(sql.TURN)
     names, hostnames, untils = map(list, zip(*stretches, strict=True))
-    (number,), = _rows(
+    return execute(
         statement, names=names, hostnames=hostnames, untils=untils, **values)
-    return int(number)
 
 
 def _rows(statement: str, **values: Any) -> list[Any]:

@@ -102,8 +102,7 @@ GONE = """
 # Two sessions that prune take turns.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('scriptactivity prune'))"
 
-PRUNE_RUNS = f"""
-    {GONE.format(table="scriptactivity", condition=VALID)}
+ADDED = """
     , added AS (
         INSERT INTO scriptday AS known (name, hostname, day, runs, total,
             minimum, maximum, median, run_keys)
@@ -129,6 +128,37 @@ PRUNE_RUNS = f"""
             run_keys = known.run_keys || excluded.run_keys
     )
     SELECT count(*) FROM gone
+"""
+
+PRUNE_RUNS = GONE.format(table="scriptactivity", condition=VALID) + ADDED
+
+# Runs on another server are counted in one transaction, and deleted in the
+# next.  Their days have their keys, so that none is counted again if the
+# second one fails, and only what is counted is deleted.  No other run will
+# have the same id.
+COUNTED = f"""
+    WITH asked AS (
+        SELECT * FROM unnest(
+            :names::text[], :hostnames::text[], :untils::timestamptz[]
+        ) AS asked (name, hostname, until)
+    ), gone AS (
+        SELECT run.*, (date_started AT TIME ZONE 'UTC')::date AS day
+        FROM asked CROSS JOIN LATERAL (
+            SELECT id, name, hostname, date_started, date_completed,
+                coalesce(run_key, md5(id::text)::uuid) AS run_key
+            FROM scriptactivity AS run
+            WHERE run.name = asked.name AND run.hostname = asked.hostname
+                AND date_started < asked.until AND {VALID}
+        ) AS run
+    )
+"""
+COUNT_RUNS = COUNTED + ADDED
+DELETE_COUNTED = f"""
+    {COUNTED}
+    DELETE FROM scriptactivity
+    WHERE name = ANY (:names::text[]) AND id = ANY (ARRAY(
+        SELECT id FROM gone JOIN scriptday USING (name, hostname, day)
+        WHERE gone.run_key = ANY (run_keys)))
 """
 
 PRUNE_ATTEMPTS = f"""

@@ -36,7 +36,9 @@ FIGURES = f"""
         WHERE date_started >= :since AND date_started < :until
             AND {VALID.replace(" name", " run.name").replace(
                 " hostname", " run.hostname")}
-            AND coalesce(run_key <> ALL (run_keys), true)
+            AND coalesce(
+                coalesce(run_key, md5(run.id::text)::uuid) <> ALL (run_keys),
+                true)
         UNION ALL
         SELECT name, median, runs, true FROM pruned WHERE runs > 0
     ), runs AS (

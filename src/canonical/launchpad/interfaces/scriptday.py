@@ -45,6 +45,8 @@ class IScriptDaySet(Interface):
 
     A run and its place in a `ScriptDay` change in the same transaction.  So a
     process may be killed at any moment: no run is lost, or counted twice.
+    Over several servers, a run is counted in one transaction and deleted in
+    the next one; what was counted is not counted again.
 
     The last 250 successes of a script on a host are never pruned.  So what
     looks at the last runs sees what it has always seen: its last activity,

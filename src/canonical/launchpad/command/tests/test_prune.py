@@ -232,6 +232,8 @@ class TestLateSuccess(PruneTestCase):
 
     def test_it_is_not_counted_again(self):
         self.assertEqual((1, MINUTE), self.arrive(self.key)[3::2][:2])
+        self.assertEqual(2, self.arrive(uuid.uuid4()).runs)
+        self.assertEqual(2, self.arrive(self.key).runs)
 
 
 class TestKilled(PruneTestCase):

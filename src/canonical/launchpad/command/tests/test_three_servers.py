@@ -4,16 +4,20 @@
 It is used like a server that has everything, and gives the same answers.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 from pathlib import Path
 
+import psycopg2
 from psycopg2.extensions import make_dsn
 
 from canonical.database.embeddedhome import server_uid
@@ -56,6 +60,40 @@ FAILURES = """
 
 COUNT = "SELECT name, count(*) FROM scriptactivity" \
     " WHERE name LIKE 'script-%' GROUP BY name ORDER BY name"
+
+DAYS = "SELECT name, hostname, day, runs, failures, total, minimum, maximum," \
+    " median FROM scriptday ORDER BY name, hostname, day"
+
+# Runs of another application, which gives them no key.
+KEYLESS = """
+    INSERT INTO scriptactivity (name, hostname, date_started, date_completed)
+    SELECT 'script-0', 'loganberry', started, started + interval '1 s'
+    FROM generate_series('2007-02-01 00:01+00'::timestamptz,
+        '2007-02-01 02:00+00', interval '15 minutes') AS started
+"""
+
+# A server commits what it has deleted when nobody has the lock.
+LOCK = "SELECT pg_advisory_lock(16)"
+WAIT_FOR_COMMIT = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock_shared(16);
+        RETURN NULL;
+    END
+    $$;
+    CREATE CONSTRAINT TRIGGER wait AFTER DELETE ON scriptactivity
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()
+"""
+WAITS = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+BUSY = """
+    SELECT count(*) > 0 FROM pg_stat_activity
+    WHERE application_name = 'postgres_fdw'
+"""
+BACKEND = """
+    SELECT pid FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND state = 'active'
+        AND pid <> pg_backend_pid()
+"""
 
 SCRIPT = """
 import sys
@@ -421,6 +459,62 @@ class TestThreeServers(unittest.TestCase):
         self.assertLess(left[0][1], 481)
         self.assertEqual(left, query(self.layer.asking, count))
         self.assert_same("report", "--month", "2007-02", "--json", *rules)
+
+    def test_prune_may_be_killed_between_its_commits(self):
+        """Nothing is lost, and nothing is counted twice."""
+        query(self.layer.asking, KEYLESS)
+        query(self.layer.alone, KEYLESS)
+        arguments = "prune", "-q", "--keep", "3d"
+        self.assertEqual((0, "", ""), self.command_at(
+            self.layer.alone, *arguments))
+        for server in self.layer.three:
+            query(server, WAIT_FOR_COMMIT)
+            self.addCleanup(query, server, "DROP FUNCTION wait() CASCADE")
+        # Before the first server commits, and once it has committed.
+        for lock in "LOCK TABLE scriptactivity IN SHARE MODE", LOCK:
+            self.assertNotEqual(0, self.killed(lock, *arguments))
+        self.assertEqual((0, "", ""), self.command_at(
+            self.layer.asking, *arguments))
+        for statement in COUNT, DAYS:
+            self.assertEqual(*(query(server, statement) for server in (
+                self.layer.alone, self.layer.asking)))
+
+    def killed(self, lock, *arguments):
+        """Kill the backend of a command once it waits for a lock.
+
+        :return: its exit status.
+        """
+        with contextlib.ExitStack() as stack:
+            for server in self.layer.three:
+                holder = stack.enter_context(
+                    contextlib.closing(psycopg2.connect(**server)))
+                holder.cursor().execute(lock)
+            process = start_python(
+                ["-c", PROGRAM.format(""), *arguments], {
+                    **os.environ,
+                    "LP_DATABASE_URI": make_dsn(**self.layer.asking)},
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            while not any(
+                query(server, WAITS)[0][0] for server in self.layer.three
+            ):
+                self.assertIsNone(process.poll())
+                time.sleep(0.01)
+            (backend,), = query(self.layer.asking, BACKEND)
+            os.kill(backend, signal.SIGKILL)
+            process.communicate(timeout=120)
+        for server in self.layer.three:
+            while query(server, BUSY)[0][0]:
+                time.sleep(0.01)
+        self.until_it_has_recovered(self.layer.asking)
+        return process.returncode
+
+    def until_it_has_recovered(self, server):
+        while True:
+            try:
+                query(server, "SELECT 1")
+                return
+            except psycopg2.OperationalError:
+                time.sleep(0.01)
 
     def asked_by(self, *arguments):
         """How many queries a command sends to each of the three."""

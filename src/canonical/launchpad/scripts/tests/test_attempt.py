@@ -216,16 +216,6 @@ class TestHarmlessness(AttemptTestCase):
             self.assertEqual([outcome], self.outcomes())
             self.execute("TRUNCATE scriptattempt")
 
-    def test_a_failure_is_recorded_whatever_main_has_locked(self):
-        process = self.run_script("""
-            def main(self):
-                main_store().execute("LOCK scriptattempt IN SHARE MODE")
-                raise LaunchpadScriptFailure("why")
-            """, LP_DATABASE_URI=PostgresLayer.uri("postgres"))
-        self.assertEqual(["ERROR   why"], self.log(process))
-        self.assertEqual(
-            [("failure", 1, "LaunchpadScriptFailure: why")], self.outcomes())
-
     def test_a_transaction_that_only_reads_needs_no_proof(self):
         process = self.run_script("""
             def main(self):

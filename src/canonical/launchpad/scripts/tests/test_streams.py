@@ -98,11 +98,14 @@ class TestStreams(RunTestCase):
         self.assertEqual(200_000, len(self.finish(process).out))
 
     def test_both_in_one_pipe(self):
-        process = self.run_command(
-            "for i in 1 2 3; do echo out $i; sleep 0.02; echo err $i >&2;"
-            " sleep 0.02; done", stderr=subprocess.STDOUT)
-        self.assertEqual(
-            "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n", process.out)
+        process = self.begin(
+            "for i in 1 2 3; do echo out $i; read line; echo err $i >&2;"
+            " read line; done", stderr=subprocess.STDOUT)
+        for line in "out 1", "err 1", "out 2", "err 2", "out 3", "err 3":
+            self.assertEqual(f"{line}\n".encode(), process.stdout.readline())
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        self.finish(process)
         self.assertEqual(
             ("out 1\nout 2\nout 3\n", "err 1\nerr 2\nerr 3\n"),
             self.output())
