@@ -85,7 +85,11 @@ def backtest(args: argparse.Namespace) -> int:
          if (not args.names or case.expectation.name in args.names)
          and has_tag(case.expectation, args.tags)]
         for each in (cases, against)]
-    found = _replay(asked, since, until)
+    others = [
+        [case for case in each if case.expectation.name not in names]
+        for each, wanted in zip((cases, against), asked, strict=True)
+        for names in [{case.expectation.name for case in wanted}]]
+    found = _replay(asked, others, since, until)
     tags = [
         {case.expectation.name: case.expectation.tags for case in each}
         for each in asked]
@@ -108,6 +112,7 @@ def _cases(
 
 def _replay(
     asked: Sequence[Sequence[Case]],
+    others: Sequence[Sequence[Case]],
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> list[Found]:
@@ -115,8 +120,8 @@ def _replay(
     found: list[Found] = [{} for _ in asked]
     for replayed, (number, incidents) in with_progress(
         ((replayed, each)
-         for replayed, cases in zip(found, asked, strict=True)
-         for each in replay_all(cases, since, until)),
+         for replayed, cases, rest in zip(found, asked, others, strict=True)
+         for each in replay_all(cases, since, until, rest)),
         sum(map(len, asked)), "Replaying"
     ):
         replayed[number] = incidents

@@ -32,7 +32,10 @@ from canonical.launchpad.monitor.answers import Often
 from canonical.launchpad.monitor.answers import Recently
 from canonical.launchpad.monitor.answers import Runtime
 from canonical.launchpad.monitor.answers import script_on_host
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.registry import assess_fleet
+from canonical.launchpad.monitor.registry import assess_some
+from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.plaintext import time_text
 
 
@@ -74,7 +77,10 @@ def check(args: argparse.Namespace) -> int:
         _report_lag(known_until, lag)
     elif args.at is None:
         _record_new(expectations, at)
-    assessments = assess_fleet(expectations, at, clock_skew(), args.host)
+    fleet, skew = registered_expectations(), clock_skew()
+    assessments = assess_some(expectations, fleet, at, skew, args.host) if (
+        args.names or args.tags or args.host
+    ) else assess_fleet(fleet, at, skew)
     if not assessments:
         raise ExpectationError(f"no rule is for the host {args.host!r}")
     print_future({each.name for each in assessments})
@@ -175,6 +181,7 @@ def _nagios_line(
     counts = Counter(each.state for each in assessments)
     worst = assessments[0].state
     wrong = [
+        _reasons(each) if each.name == ALL else
         f"{script_on_host(each.name, each.hostname)} {_reasons(each)}"
         for each in assessments if STATUS[each.state]]
     said = "; ".join(wrong[:LISTED]) or "all scripts do as expected"

@@ -21,6 +21,7 @@ from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.monitor.incidents import DAY
 from canonical.launchpad.monitor.incidents import Key
+from canonical.launchpad.monitor.message import unstable_since
 from canonical.launchpad.monitor.recordedlate import recorded_late
 from canonical.launchpad.plaintext import time_text
 
@@ -91,7 +92,8 @@ def alerts(args: argparse.Namespace) -> int:
         [
             [each.state, each.name, each.hostname, each.question,
              each.date_opened, each.date_told, each.channel,
-             "; ".join([each.sentence, *recorded_late(each)])]
+             "; ".join([
+                 *unstable_since(each), each.sentence, *recorded_late(each)])]
             for each in found
         ],
         "Nothing is broken that an alert was opened for.",
@@ -104,7 +106,8 @@ def alerts(args: argparse.Namespace) -> int:
                 for each in found
             ],
             3, ["; ".join([
-                each.sentence, *recorded_late(each), notified(each)])
+                *unstable_since(each), each.sentence, *recorded_late(each),
+                notified(each)])
                 for each in found]))
     return 0
 

@@ -45,7 +45,7 @@ from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import ScriptDay
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.expectation import rule_text
-from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import assess_some
 from canonical.launchpad.monitor.registry import place_of
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.plaintext import counted
@@ -99,20 +99,21 @@ def show(args: argparse.Namespace) -> int:
 
 def _about(args: argparse.Namespace) -> About:
     now = datetime.datetime.now(datetime.UTC)
-    rules: list[IScriptExpectation] = []
+    fleet: list[IScriptExpectation] = []
     trouble = None
     try:
-        rules = all_expected(args.expectations)
+        fleet = all_expected(args.expectations)
     except ExpectationError as error:
         # At three in the morning the rest still helps.
         if args.expectations is not None:
             raise
         trouble = str(error)
-    rules = [each for each in rules if each.name == args.name]
+    rules = [each for each in fleet if each.name == args.name]
+    assessments = assess_some(rules, fleet, now, clock_skew()) if rules else []
     attempt_set = getUtility(IScriptAttemptSet)
     return About(
         args.name, rules[0] if rules else None, trouble,
-        assess_all(rules, now, clock_skew()) if rules else [],
+        [each for each in assessments if each.name == args.name],
         attempt_set.getRunning(args.name),
         getUtility(IScriptHistorySet).getLatest(args.name, PICTURED),
         attempt_set.getFailures(args.name, limit=FAILURES),

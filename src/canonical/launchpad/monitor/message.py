@@ -31,6 +31,7 @@ __all__ = [
     "notification_message",
     "notification_text",
     "plain_message",
+    "unstable_since",
 ]
 
 
@@ -205,7 +206,7 @@ def _block(
 
 
 def _broken(notification: Notification, alert: Alert) -> list[str]:
-    return [*_unstable(alert), *(
+    return [*unstable_since(alert), *(
         f"{answer.state}: {answer.sentence}"
         for answer in notification.bad_answers(alert).values()), *_each(alert)]
 
@@ -215,7 +216,8 @@ def _each(alert: Alert) -> list[str]:
     return [LIST] if alert.name == ALL else []
 
 
-def _unstable(alert: Alert) -> list[str]:
+def unstable_since(alert: Alert) -> list[str]:
+    """A line for people, if a script broke again and again."""
     if alert.date_unstable is None:
         return []
     return [
@@ -231,13 +233,13 @@ def _over(notification: Notification, alert: Alert) -> list[str]:
     if alert.name == ALL:
         what = "silent"
     return [
-        *_unstable(alert), f"{what} for {lasted}{since}",
+        *unstable_since(alert), f"{what} for {lasted}{since}",
         *recorded_late(alert)]
 
 
 def _still(notification: Notification, alert: Alert) -> list[str]:
     lasts = duration_text(notification.at - alert.date_opened)
-    return [*_unstable(alert), *(
+    return [*unstable_since(alert), *(
         f"{answer.state} for {lasts}: {answer.sentence}"
         for answer in notification.bad_answers(alert).values()), *_each(alert)]
 

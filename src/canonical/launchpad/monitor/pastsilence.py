@@ -13,6 +13,7 @@ import collections
 import datetime
 import itertools
 from array import array
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -37,14 +38,13 @@ from canonical.launchpad.monitor.silence import SCRIPTS
 from canonical.launchpad.monitor.silence import Sign
 from canonical.launchpad.monitor.silence import blind_groups
 from canonical.launchpad.monitor.silence import first_due
-from canonical.launchpad.monitor.waiting import joined
-from canonical.launchpad.monitor.waiting import overlaid
 
 
 __all__ = [
     "Past",
+    "Spells",
+    "late_periods",
     "past_blind",
-    "unknown_changes",
 ]
 
 
@@ -58,6 +58,7 @@ class Late(NamedTuple):
 
     :ivar started: when its last success had started.
     :ivar due: when it was due first since then.
+    :ivar waits: whether it waits for another all that time.
     """
 
     script: Key
@@ -65,6 +66,7 @@ class Late(NamedTuple):
     until: datetime.datetime
     started: datetime.datetime
     due: datetime.datetime
+    waits: bool = False
 
 
 @dataclass
@@ -98,25 +100,34 @@ class Past:
         for host in {None, case.hostname}:
             self.records.setdefault(host, array("q")).extend(moments)
 
+    def sorted_records(self) -> dict[str | None, list[int]]:
+        """The records, in order of time."""
+        return {host: sorted(each) for host, each in self.records.items()}
 
-# The moments from which on a script, or all scripts of a host, were silent, or
-# were not any more.
-Blind = Mapping[Key, Sequence[tuple[datetime.datetime, bool]]]
+
+Period = tuple[datetime.datetime, datetime.datetime]
+
+# The moments from which on something is so, or is not any more.
+Spells = Sequence[tuple[datetime.datetime, bool]]
+
+# When a script, or all scripts of a host, were silent.
+Blind = Mapping[Key, Spells]
 
 
-def past_blind(past: Past, cases: Sequence[Case]) -> Blind:
+def past_blind(
+    past: Past, cases: Sequence[Case], waits: Callable[[Key], Spells]
+) -> Blind:
     """When scripts, and all scripts of a host, were silent.
 
     :param cases: all of them.
+    :param waits: when a script waited for another.
     """
     if len({each.script[0] for each in past.late}) < SCRIPTS:
         return {}
-    records = {
-        host: sorted(moments) for host, moments in past.records.items()}
+    records = past.sorted_records()
     late = [
-        span._replace(until=until) for span in past.late if span.since < (
-            until := min(span.until, _first(records[span.script[1]], span.due))
-        )]
+        part for span in _narrowed(past.late, records)
+        for part in _parts(span, waits(span.script))]
     edges = {at for each in late for at in (each.since, each.until)}
     edges |= {
         end for each in late if each.since < (
@@ -141,20 +152,11 @@ def past_blind(past: Past, cases: Sequence[Case]) -> Blind:
     return found
 
 
-def unknown_changes(
-    pieces: Iterable[Mapping[str, Sequence[Change]]],
-    silent: Iterable[tuple[datetime.datetime, bool]],
-) -> dict[str, list[Change]]:
-    """The changes of the answers about a script that is silent with others.
-
-    :param pieces: its own, as if by itself; in order.
-    :param silent: when it was, and when it was not any more.
-    """
-    covers = [(at, (0, is_silent)) for at, is_silent in silent]
-    return {
-        question: changes if question == "runtime" else overlaid(
-            changes, covers, lambda own: "unknown" if own in BROKEN else own)
-        for question, changes in joined(pieces).items()}
+def late_periods(past: Past) -> list[Period]:
+    """The periods in which scripts may have been silent together."""
+    return _apart(
+        (span.since, min(span.until, past.until))
+        for span in _narrowed(past.late, past.sorted_records()))
 
 
 def _late_spans(
@@ -185,6 +187,28 @@ def _late_spans(
                 end if known == last else runs[known].date_completed,
                 started[known - 1],
                 first_due(case, started[known - 1], completed))
+
+
+def _narrowed(
+    late: Iterable[Late], records: Mapping[str | None, Sequence[int]]
+) -> Iterator[Late]:
+    """The part of each span before the first record after it was due."""
+    for span in late:
+        until = min(span.until, _first(records[span.script[1]], span.due))
+        if span.since < until:
+            yield span._replace(until=until)
+
+
+def _parts(span: Late, waits: Spells) -> Iterator[Late]:
+    """The parts of a span in which the script waits, and in which not."""
+    edges = [
+        span.since,
+        *(at for at, _ in waits if span.since < at < span.until), span.until]
+    for since, until in itertools.pairwise(edges):
+        known = bisect.bisect_right(waits, since, key=lambda each: each[0])
+        yield span._replace(
+            since=since, until=until,
+            waits=known > 0 and waits[known - 1][1])
 
 
 def _active(
@@ -226,7 +250,7 @@ def _blind_at(
             and each.script[1] in (None, attempt.hostname)
             and attempt.date_started > each.started
             and attempt.date_ended is not None and attempt.date_ended <= at
-            for name, attempt in attempts))
+            for name, attempt in attempts), each.waits)
         for each in active], lasts)
     return {(ALL, host) for host in groups} | {
         (sign.name, sign.hostname)
@@ -235,20 +259,25 @@ def _blind_at(
 
 def _attempts(
     cases: Iterable[Case],
-    periods: Sequence[tuple[datetime.datetime, datetime.datetime]],
+    periods: Iterable[Period],
 ) -> list[tuple[str, PastAttempt]]:
     """The attempts of all scripts that began in some periods."""
-    apart: list[tuple[datetime.datetime, datetime.datetime]] = []
+    history = getUtility(IScriptHistorySet)
+    return [
+        (name, attempt)
+        for since, until in _apart(periods)
+        for name in sorted({case.expectation.name for case in cases})
+        for attempt in history.getAttempts(name, since, until, ANY)]
+
+
+def _apart(periods: Iterable[Period]) -> list[Period]:
+    """The periods in order.  Those that overlap are joined."""
+    apart: list[Period] = []
     for since, until in sorted(periods):
         if apart and since <= apart[-1][1]:
             since, until = apart[-1][0], max(apart.pop()[1], until)
         apart.append((since, until))
-    history = getUtility(IScriptHistorySet)
-    return [
-        (name, attempt)
-        for since, until in apart
-        for name in sorted({case.expectation.name for case in cases})
-        for attempt in history.getAttempts(name, since, until, ANY)]
+    return apart
 
 
 def _first(

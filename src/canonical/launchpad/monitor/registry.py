@@ -28,6 +28,8 @@ from canonical.launchpad.monitor.directives import place
 from canonical.launchpad.monitor.firstseen import counted
 from canonical.launchpad.monitor.firstseen import seen_rules
 from canonical.launchpad.monitor.firstseen import since_change
+from canonical.launchpad.monitor.incidents import ALL
+from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
@@ -43,6 +45,7 @@ __all__ = [
     "assess_all",
     "assess_fleet",
     "assess_fleet_with_cases",
+    "assess_some",
     "place_of",
     "registered_apart",
     "registered_cases",
@@ -141,41 +144,67 @@ def assess_all(
     return _sorted(with_waiting((each for _, each in pairs), waits))
 
 
+def assess_some(
+    expectations: Iterable[IScriptExpectation],
+    fleet: Iterable[IScriptExpectation],
+    at: datetime.datetime,
+    skew: datetime.timedelta,
+    hostname: str | None = None,
+) -> list[Assessment]:
+    """What `assess_fleet` finds for some of the rules.
+
+    The others are looked at only if a script is late: they may be silent too.
+
+    :param fleet: all rules.
+    :param expectations, at, skew, hostname: as for `assess_all`.
+    """
+    alone = assess_all(expectations, at, skew, hostname)
+    if not any(each.recently.state in BROKEN for each in alone):
+        return alone
+    asked = {(each.name, each.hostname) for each in alone}
+    found = assess_fleet(fleet, at, skew)
+    reasons = {
+        each.recently.sentence for each in found
+        if (each.name, each.hostname) in asked}
+    return [
+        each for each in found if (each.name, each.hostname) in asked
+        or each.name == ALL and each.recently.sentence in reasons]
+
+
 def assess_fleet(
     expectations: Iterable[IScriptExpectation],
     at: datetime.datetime,
     skew: datetime.timedelta,
-    hostname: str | None = None,
 ) -> list[Assessment]:
     """As `assess_all`, but scripts that are silent together are one.
 
     There is one more assessment, named `ALL`, for each group of scripts that
     is blind; see `canonical.launchpad.monitor.silence`.
 
-    :param expectations, at, skew, hostname: as for `assess_all`.
+    :param expectations: all rules.
+    :param at, skew: as for `assess_all`.
     """
     return [
         assessment for assessment, _ in assess_fleet_with_cases(
-            expectations, at, skew, hostname)]
+            expectations, at, skew)]
 
 
 def assess_fleet_with_cases(
     expectations: Iterable[IScriptExpectation],
     at: datetime.datetime,
     skew: datetime.timedelta,
-    hostname: str | None = None,
 ) -> list[tuple[Assessment, Case | None]]:
     """As `assess_fleet`, each with its case, whose slots are those that count.
 
     The case is `None` for a group of scripts.
 
-    :param expectations, at, skew, hostname: as for `assess_all`.
+    :param expectations, at, skew: as for `assess_fleet`.
     """
-    pairs, waits = _assessed(expectations, at, skew, hostname)
+    pairs, waits = _assessed(expectations, at, skew, None)
     cases = {(each.name, each.hostname): case for case, each in pairs}
     return [
         (each, cases.get((each.name, each.hostname)))
-        for each in _sorted(with_waiting(with_blind(pairs), waits))]
+        for each in _sorted(with_waiting(with_blind(pairs, waits), waits))]
 
 
 def _assessed(

@@ -42,11 +42,14 @@ from canonical.launchpad.monitor.matching import runs_counted
 from canonical.launchpad.monitor.pastanswers import pieces
 from canonical.launchpad.monitor.pastattempts import attempts_of
 from canonical.launchpad.monitor.pastsilence import Past
+from canonical.launchpad.monitor.pastsilence import Spells
+from canonical.launchpad.monitor.pastsilence import late_periods
 from canonical.launchpad.monitor.pastsilence import past_blind
-from canonical.launchpad.monitor.pastsilence import unknown_changes
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.waiting import unknown_changes
 from canonical.launchpad.monitor.waiting import waiting_changes
+from canonical.launchpad.monitor.waiting import waits_of
 from canonical.launchpad.monitor.waiting import with_awaited
 
 
@@ -65,13 +68,16 @@ def replay_all(
     cases: Sequence[Case],
     since: datetime.datetime,
     until: datetime.datetime,
+    others: Sequence[Case] = (),
 ) -> Iterator[tuple[int | None, list[Incident]]]:
     """Replay cases over a period.
 
-    :param cases: the only ones that there are: as in a check, many scripts
-        that are silent at once are one incident.
+    As in a check, many scripts that are silent at once are one incident.
+
     :param since: an aware datetime.
     :param until: an aware datetime; the period includes it.
+    :param others: all other cases that there are.  They only show whether
+        they were silent too.
     :return: the number of each case, from 0 on, and its incidents; and `None`
         with the incidents of all scripts together, if there are any.
     """
@@ -81,24 +87,32 @@ def replay_all(
         parts, = _stored([case], begin, until, Past(until), seen)
         return [change for part in parts for change in part["recently"]]
 
+    @functools.cache
+    def waits(script: Key) -> Spells:
+        case = by_script[script]
+        if not case.after:
+            return []
+        begin, _ = next(stretches(case.pauses, since, until, STRETCH))
+        return waits_of([
+            recently(each, begin)
+            for each in with_awaited(case.after).values()])
+
     def incidents(
         case: Case, parts: Sequence[dict[str, list[Change]]]
     ) -> list[Incident]:
         if case.after:
-            begin, _ = next(stretches(case.pauses, since, until, STRETCH))
-            parts = [waiting_changes(parts, [
-                recently(each, begin)
-                for each in with_awaited(case.after).values()])]
+            parts = [waiting_changes(parts, waits(_key(case)))]
         return _incidents(case, parts, since)
 
     past, seen = Past(until), seen_rules()
+    by_script = {_key(case): case for case in [*cases, *others]}
     late: dict[int, Sequence[dict[str, list[Change]]]] = {}
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
     for number, case in enumerate(cases):
         scripts.setdefault(
             (case.expectation.name, case.pauses), []).append(number)
     # In order of schedule, because slots are cached.
-    with _gathered(cases, since, until):
+    with _gathered([*cases, *others], since, until):
         for numbers in sorted(scripts.values(), key=lambda each: str(
             cases[each[0]].expectation.schedule)):
             asked = [cases[number] for number in numbers]
@@ -112,14 +126,22 @@ def replay_all(
                     late[number] = parts
                 else:
                     yield number, incidents(cases[number], parts)
-        blind = past_blind(past, cases)
+        if others:
+            for begin, end in late_periods(past):
+                for case in others:
+                    list(_stored([case], begin, end, past, seen))
+        blind = past_blind(past, list(by_script.values()), waits)
         for number, parts in late.items():
             case = cases[number]
-            silent = blind.get((case.expectation.name, case.hostname))
+            silent = blind.get(_key(case))
             yield number, incidents(
                 case, [unknown_changes(parts, silent)] if silent else parts)
+    hosts = {case.hostname for case in cases if _key(case) in blind}
+    if hosts:
+        hosts.add(None)
     together = [
-        incident for (name, host), silent in blind.items() if name == ALL
+        incident for (name, host), silent in blind.items()
+        if name == ALL and host in hosts
         for incident in incidents_of(
             (ALL, host), datetime.timedelta(), [_silence(silent)], since)]
     if together:
@@ -146,9 +168,11 @@ def _gathered(
     return context
 
 
-def _silence(
-    silent: Iterable[tuple[datetime.datetime, bool]]
-) -> dict[str, list[Change]]:
+def _key(case: Case) -> Key:
+    return case.expectation.name, case.hostname
+
+
+def _silence(silent: Spells) -> dict[str, list[Change]]:
     """The changes of the answers about scripts that are silent together."""
     return {"often": [], "runtime": [], "recently": [
         (at, "critical" if is_silent else "ok") for at, is_silent in silent]}

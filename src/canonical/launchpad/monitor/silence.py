@@ -3,8 +3,9 @@
 If a host dies, the database was away or a replica lags, many scripts are late
 at once, but each of them may be fine.  That is one incident.
 
-A script is silent if it is late, has succeeded before, and no attempt of it
-was recorded since then.  A group is blind if both hold:
+A script is silent if it is late, has succeeded before, no attempt of it was
+recorded since then, and it does not wait for another.  A group is blind if
+both hold:
 
 - At least `SCRIPTS` scripts of it are silent, of different names.  One or two
   may have stopped by themselves.
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Mapping
 from functools import partial
@@ -34,6 +36,7 @@ from canonical.launchpad.monitor.answers import Recently
 from canonical.launchpad.monitor.answers import Runtime
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
+from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.plaintext import time_text
@@ -57,12 +60,14 @@ class Sign(NamedTuple):
 
     :ivar due: when it was due first since its last success.
     :ivar is_silent: whether no attempt of it was recorded since then.
+    :ivar waits: whether it waits for another; see `waiting`.
     """
 
     name: str
     hostname: str | None
     due: datetime.datetime
     is_silent: bool
+    waits: bool = False
 
 
 def blind_groups(
@@ -93,11 +98,11 @@ def _silent(
     if last is None:
         return []
     found = [each for each in late if each.due > last]
-    if not all(each.is_silent for each in found) or (
-        len({each.name for each in found}) < SCRIPTS
-    ):
+    if not all(each.is_silent for each in found):
         return []
-    return found
+    # Of a script that waits, it is known why it does nothing.
+    found = [each for each in found if not each.waits]
+    return found if len({each.name for each in found}) >= SCRIPTS else []
 
 
 def first_due(
@@ -111,11 +116,12 @@ def first_due(
 
 
 def with_blind(
-    pairs: Iterable[tuple[Case, Assessment]]
+    pairs: Iterable[tuple[Case, Assessment]], waits: Container[Key] = ()
 ) -> list[Assessment]:
     """Assessments, and one more for each group that is blind.
 
     :param pairs: all cases, and their assessments.
+    :param waits: the scripts that wait for another.
     """
     pairs = list(pairs)
     moments: dict[str | None, list[datetime.datetime]] = {}
@@ -129,7 +135,8 @@ def with_blind(
         Sign(
             each.name, each.hostname, first_due(
                 case, each.figures.last_started, each.figures.last_completed),
-            not each.figures.failures and each.figures.last_outcome is None)
+            not each.figures.failures and each.figures.last_outcome is None,
+            (each.name, each.hostname) in waits)
         for case, each in pairs
         if each.recently.state in BROKEN and each.figures.last_started
         and each.figures.last_completed], lasts)

@@ -33,7 +33,7 @@ def notification_subject(notification: Notification) -> str:
         title = ", ".join(dict.fromkeys(
             _trouble(notification, each) for each in sorted(
                 alerts, key=lambda each: -STATES.index(each.state))))
-        opened = min(each.date_opened for each in alerts)
+        opened = min(each.date_unstable or each.date_opened for each in alerts)
         since = f", since {opened:%H:%M} UTC"
     scripts = scripts_of(alerts)
     subject = f"{title.upper()}: {scripts[0]}"
@@ -53,6 +53,8 @@ def notification_subject(notification: Notification) -> str:
 
 def _trouble(notification: Notification, alert: Alert) -> str:
     """What is wrong with a script, in a word or two."""
+    if alert.date_unstable is not None:
+        return "unstable"
     answers = list(notification.bad_answers(alert).values())
     first = next((each.trouble for each in answers if each.trouble), None)
     return first or alert.state

@@ -4,12 +4,14 @@ While a script is late, failing or paused, the scripts that are ``after`` it
 wait: it is known why they do nothing, or fail.  So people are notified only of
 the first script of a chain.
 
-`Case.after` has the scripts that a script is after.
+`Case.after` has the scripts that a script is after.  The changes of answers in
+a replay are here too, while a script waits or is silent.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import heapq
 import itertools
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from canonical.launchpad.monitor.answers import Assessment
+from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
@@ -30,14 +33,12 @@ __all__ = [
     "awaited",
     "joined",
     "overlaid",
+    "unknown_changes",
     "waiting_changes",
+    "waits_of",
     "with_awaited",
     "with_waiting",
 ]
-
-
-# These states have a reason of their own, so waiting does not replace them.
-STRONGER = ("paused", "unknown")
 
 
 def with_awaited(cases: Iterable[Case]) -> dict[Key, Case]:
@@ -83,7 +84,8 @@ def with_waiting(
 
 def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
-        question: answer if answer.state in STRONGER else answer._replace(
+        # A pause has a reason of its own.
+        question: answer if answer.state == "paused" else answer._replace(
             state="waiting", say=partial(str, sentence))
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
@@ -91,23 +93,53 @@ def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     return dataclasses.replace(assessment, **answers)
 
 
+def waits_of(
+    awaited: Sequence[Sequence[Change]]
+) -> list[tuple[datetime.datetime, bool]]:
+    """The moments from which on a script waits, or does not any more.
+
+    :param awaited: of each script of its chain: the changes of the answer
+        whether it has run recently.
+    """
+    covers = [
+        [(at, (number, state != "ok")) for at, state in changes]
+        for number, changes in enumerate(awaited)]
+    changes = overlaid(
+        [(min(each[0][0] for each in awaited), "ok")],
+        list(heapq.merge(*covers, key=MOMENT)), lambda own: "waiting")
+    return [(at, state == "waiting") for at, state in changes]
+
+
 def waiting_changes(
     pieces: Iterable[Mapping[str, Sequence[Change]]],
-    awaited: Sequence[Sequence[Change]],
+    waits: Iterable[tuple[datetime.datetime, bool]],
 ) -> dict[str, list[Change]]:
     """The changes of the answers about a script that is after others.
 
     :param pieces: its own, as it would be without the others; in order.
-    :param awaited: of each script of its chain: the changes of the answer
-        whether it has run recently.
+    :param waits: see `waits_of`.
     """
-    waits = [
-        [(at, (number, state != "ok")) for at, state in changes]
-        for number, changes in enumerate(awaited)]
+    covers = [(at, (0, does_wait)) for at, does_wait in waits]
     return {
         question: overlaid(
-            changes, list(heapq.merge(*waits, key=MOMENT)),
-            lambda own: own if own in STRONGER else "waiting")
+            changes, covers,
+            lambda own: own if own == "paused" else "waiting")
+        for question, changes in joined(pieces).items()}
+
+
+def unknown_changes(
+    pieces: Iterable[Mapping[str, Sequence[Change]]],
+    silent: Iterable[tuple[datetime.datetime, bool]],
+) -> dict[str, list[Change]]:
+    """The changes of the answers about a script that is silent with others.
+
+    :param pieces: its own, as if by itself; in order.
+    :param silent: when it was, and when it was not any more.
+    """
+    covers = [(at, (0, is_silent)) for at, is_silent in silent]
+    return {
+        question: changes if question == "runtime" else overlaid(
+            changes, covers, lambda own: "unknown" if own in BROKEN else own)
         for question, changes in joined(pieces).items()}
 
 

@@ -194,6 +194,36 @@ class TestCheck(CheckTestCase):
         self.assertEqual((3, ""), (status, out))
         self.assertIn("no script that is named has the tag billing", err)
 
+    def test_some_scripts_are_judged_as_with_all_others(self):
+        names = "x", "y", "z"
+        rules = "".join(
+            f'<lp:script name="{name}" every="5m" missed="99" tags="eu" />'
+            for name in names)
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace("</configure>", f"{rules}</configure>")))
+        for name in names:
+            LaunchpadObjectFactory().makeScriptActivity(
+                name, "host", START, datetime.timedelta(minutes=1))
+        ZopelessTransactionManager._installed.commit()
+        late = [(name, None, "critical") for name in names]
+        unknown = [("all scripts", None, "critical")] + [
+            (name, None, "unknown") for name in names]
+        status, states = self.states("--tag", "eu")
+        self.assertEqual((2, unknown), (status, states))
+        self.assertEqual((2, unknown[:2]), self.states("x"))
+        self.assertEqual((2, unknown), self.states("--host", "host")[:1] + (
+            [each for each in self.states("--host", "host")[1]
+             if each in unknown],))
+        _, out, _ = self.check("x", "--nagios")
+        self.assertTrue(out.startswith(
+            "SCRIPTS CRITICAL - nothing has been recorded since"), out)
+        # Another script has succeeded since, but nobody asks for it.
+        LaunchpadObjectFactory().makeScriptActivity(
+            "fine", "host", START + datetime.timedelta(minutes=20))
+        ZopelessTransactionManager._installed.commit()
+        self.assertEqual((2, late), self.states("--tag", "eu"))
+        self.assertEqual((2, late[:1]), self.states("x"))
+
     def test_programs_get_the_tags(self):
         self.expectations = self.write("expectations.zcml", TAGGED)
         _, out, _ = self.check("slow", "gone", "--json")

@@ -391,6 +391,8 @@ class TestNotification(unittest.TestCase):
               make_alert(name="b", notified=30)],
              "RECOVERED: garbo; 1 still broken"),
             ([make_alert(notified=30)], "STILL BROKEN: garbo"),
+            ([make_alert()._replace(date_unstable=NOW - 9 * HOUR)],
+             "UNSTABLE: garbo, since 01:00 UTC"),
             ([make_alert(name=f"script-number-{number}")
               for number in range(1000)],
              "CRITICAL: script-number-0, script-number-1, script-number-2 and"

@@ -316,6 +316,69 @@ class TestReplayAll(ReplayAllTestCase):
         found = self.assert_same_fleet(expectations, at(2, 30), at(9))
         self.assertLess(1, len(found[ALL, None]))
 
+    def test_what_waits_for_another_is_not_silent(self):
+        names = "import", "report", "mail", "tidy"
+        for hour in 1, 2, 3, 4:
+            for number, name in enumerate(names):
+                self.ran(name, "a", at(hour, 7 * number))
+        # It is paused, then it runs for long, and then nothing runs.
+        getUtility(IScriptPauseSet).snooze("import", at(4, 50), at(8))
+        self.attempted("import", "a", at(8), 90)
+        self.ran("report", "a", at(9, 40))
+        expectations = [
+            expectation_from_text(
+                name, schedule=f"{7 * number} * * * *", window="1h",
+                after=None if name == "import" else "import")
+            for number, name in enumerate(names)]
+        found = self.assert_same_fleet(expectations, at(3), at(13))
+        self.assertEqual([], found[ALL, None])
+        self.assertEqual(
+            [at(8, 5)], [each.opened for each in found["import", None]])
+        expectations = [
+            expectation_from_text(
+                name, schedule=f"{7 * number} * * * *", window="1h",
+                after="report" if name == "import" else None)
+            for number, name in enumerate(names)]
+        found = self.assert_same_fleet(expectations, at(3), at(13))
+        self.assertLess(0, len(found[ALL, None]))
+
+    def test_some_scripts_of_a_fleet(self):
+        random.seed(2007)
+        expectations = [
+            expectation_from_text(
+                f"x{number}", every="30m", window="2h", grace=f"{number}m",
+                missed=9, hosts="a" if number < 4 else "b")
+            for number in range(8)]
+        for minute in range(0, 20 * 60, 30):
+            for each in expectations:
+                host, = each.hosts
+                if not (
+                    host == "a" and 400 < minute < 500
+                    or 700 < minute < 800 or random.random() < .2
+                ):
+                    self.ran(each.name, host, at(0) + minute * MINUTE)
+        cases = registered_cases(expectations, at(0), at(20), MINUTE)
+
+        def incidents(asked, others=()):
+            return {
+                (each.name, each.opened, each.closed, each.answers)
+                for _, found in replay_all(asked, at(2), at(18), others)
+                for each in found}
+
+        whole = incidents(cases)
+        names = {name for name, *_ in whole}
+        self.assertIn(ALL, names)
+        differ = 0
+        for number, case in enumerate(cases):
+            others = cases[:number] + cases[number + 1:]
+            some = {each for each in incidents([case], others)
+                    if each[0] != ALL}
+            self.assertEqual({
+                each for each in whole if each[0] == case.expectation.name},
+                some)
+            differ += some != incidents([case])
+        self.assertLess(0, differ)
+
     def test_runs_count_however_long_ago_they_were(self):
         # The durations of the last two runs, and a run of two days.
         for day in 1, 2, 3:

@@ -91,6 +91,22 @@ class TestBlind(unittest.TestCase):
         ):
             self.assertNotIn((ALL, None), states(pairs))
 
+    def test_what_waits_for_another_is_not_silent(self):
+        pairs = [pair(f"x{number}", 70) for number in range(4)]
+        for waits, blind in (
+            ({("x0", None)}, True), ({("x0", None), ("x1", None)}, False),
+        ):
+            found = with_blind(pairs, waits)
+            self.assertEqual(blind, (ALL, None) in {
+                (each.name, each.hostname) for each in found})
+            self.assertEqual("critical", {
+                each.name: each.state for each in found}["x0"])
+        # If it has failed, the others are not silent either.
+        pairs.append(pair("y", 70, failures=1, last_outcome="failure"))
+        self.assertEqual(
+            {"critical"},
+            {each.state for each in with_blind(pairs, {("y", None)})})
+
     def test_hosts_that_are_silent_together(self):
         found = states([
             pair("x", 70, "a"), pair("y", 70, "a"), pair("z", 70, "b")])
