@@ -194,6 +194,24 @@ class TestCheck(CheckTestCase):
         self.assertEqual((3, ""), (status, out))
         self.assertIn("no script that is named has the tag billing", err)
 
+    def test_scripts_with_a_tag_are_snoozed(self):
+        self.expectations = self.write("expectations.zcml", TAGGED)
+
+        def snooze(*arguments):
+            return self.run_command(
+                "snooze", "--for", "1h", "--expectations",
+                str(self.expectations), *arguments)
+
+        status, out, err = snooze("--tag", "eu")
+        self.assertEqual((0, ""), (status, err))
+        self.assertRegex(
+            out, "^(fine|slow) is snoozed until .*\n(slow|fine) is snoozed")
+        self.assertEqual(2, out.count("snoozed"))
+        for arguments in (), ("fine", "--tag", "eu"):
+            status, _, err = snooze(*arguments)
+            self.assertEqual(2, status)
+            self.assertIn("expected NAME or --tag TAG", err)
+
     def test_some_scripts_are_judged_as_with_all_others(self):
         names = "x", "y", "z"
         rules = "".join(
