@@ -279,6 +279,16 @@ class TestBothWays(TransferTestCase):
                 [(START, True), (START + 60 * MINUTE, False)],
                 [(row[2], row[4] is None) for row in self.rows()])
 
+    def test_a_run_is_the_same_in_every_time_zone(self):
+        for started, ended, added in (
+            ("2007-02-01 10:00Z", "2007-02-01 10:01Z", 1),
+            ("2007-02-01 11:00+01:00", "2007-02-01 11:01+01:00", 0),
+        ):
+            path = self.write(
+                "runs.csv", "name,hostname,date_started,date_completed\n"
+                f"garbo,host,{started},{ended}\n")
+            self.assertIn(f"added {added} run", self.call("import", path))
+
     def test_what_is_like_a_row_without_a_key_may_be_another_run(self):
         activities = getUtility(IScriptActivitySet)
         later = START + 60 * MINUTE
@@ -376,6 +386,24 @@ good,host2,2007-02-01 10:00:00,2007-02-01 10:01:00,
         self.assertEqual(2, len(self.rows()))
         lines = self.LINES.splitlines(keepends=True)
         self.assertEqual("".join(lines[2:9]), bad.read_text())
+
+    def test_they_never_replace_what_is_imported(self):
+        path = self.write("runs.csv", self.LINES)
+        self.assertIn("it is imported, so it cannot be", self.call(
+            "import", "--bad-lines", path, path, expected=2))
+        self.assertEqual(self.LINES, path.read_text())
+
+    def test_what_postgresql_cannot_store_is_a_bad_line(self):
+        head = "name,hostname,date_started,date_ended,outcome,pid"
+        path = self.write("attempts.csv", f"""\
+{head}
+x,host,2007-02-01 10:00Z,2007-02-01 10:01Z,failure,9999999999
+x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
+""")
+        text = self.call("import", "--bad-lines", self.directory / "bad",
+                         path, expected=1)
+        self.assertIn(f"{path}:2: pid is not a number: '9999999999'", text)
+        self.assertIn(f"{path}:3: date_ended is not within years", text)
 
     def test_what_no_line_of_can_be_understood(self):
         for name, text, reason in (
