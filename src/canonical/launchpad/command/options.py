@@ -209,7 +209,8 @@ def add_token_options(parser: argparse.ArgumentParser) -> None:
 def add_snooze_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``snooze`` takes."""
     parser.add_argument(
-        "name", metavar="NAME", type=text, help="the script")
+        "name", metavar="NAME", nargs="?", type=text, help="the script")
+    add_tag_option(parser, "instead of NAME, ")
     parser.add_argument(
         "--for", metavar="DURATION", dest="duration", type=duration,
         required=True, help="for how long, such as 2h; 0s ends it")

@@ -20,14 +20,22 @@ __all__ = [
 
 
 def snooze(args: argparse.Namespace) -> int:
-    """Expect nothing of a script for a while, from now on."""
-    expected(args.expectations, [args.name])
+    """Expect nothing of a script for a while, from now on.
+
+    With --tag, of all scripts with a tag.
+    """
+    if (args.name is None) != bool(args.tags):
+        args.parser.error("expected NAME or --tag TAG")
+    rules = expected(
+        args.expectations, [args.name] if args.name else (), args.tags)
     now = datetime.datetime.now(datetime.UTC)
     until = now + args.duration
-    getUtility(IScriptPauseSet).snooze(args.name, now, until)
+    for rule in rules:
+        getUtility(IScriptPauseSet).snooze(rule.name, now, until)
     transaction.commit()
-    if args.duration:
-        say(f"{args.name} is snoozed until {time_text(until)}.")
-    else:
-        say(f"{args.name} is not snoozed.")
+    for rule in rules:
+        if args.duration:
+            say(f"{rule.name} is snoozed until {time_text(until)}.")
+        else:
+            say(f"{rule.name} is not snoozed.")
     return 0

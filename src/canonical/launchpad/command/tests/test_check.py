@@ -194,6 +194,24 @@ class TestCheck(CheckTestCase):
         self.assertEqual((3, ""), (status, out))
         self.assertIn("no script that is named has the tag billing", err)
 
+    def test_scripts_with_a_tag_are_snoozed(self):
+        self.expectations = self.write("expectations.zcml", TAGGED)
+
+        def snooze(*arguments):
+            return self.run_command(
+                "snooze", "--for", "1h", "--expectations",
+                str(self.expectations), *arguments)
+
+        status, out, err = snooze("--tag", "eu")
+        self.assertEqual((0, ""), (status, err))
+        self.assertRegex(
+            out, "^(fine|slow) is snoozed until .*\n(slow|fine) is snoozed")
+        self.assertEqual(2, out.count("snoozed"))
+        for arguments in (), ("fine", "--tag", "eu"):
+            status, _, err = snooze(*arguments)
+            self.assertEqual(2, status)
+            self.assertIn("expected NAME or --tag TAG", err)
+
     def test_some_scripts_are_judged_as_with_all_others(self):
         names = "x", "y", "z"
         rules = "".join(
@@ -310,6 +328,17 @@ class TestCheck(CheckTestCase):
         self.assertTrue(out.endswith(
             " | ok=2 paused=0 waiting=0 unknown=0 warning=1 critical=1\n"
         ), out)
+
+    def test_the_line_for_nagios_names_ten_and_counts_the_others(self):
+        for number, ending in (10, " allowed)"), (12, "; and 2 more"):
+            self.expectations = self.write(
+                "many.zcml", EXPECTATIONS.partition("<lp:script")[0] + "".join(
+                    f'<lp:script name="new-{each}" every="1h" />'
+                    for each in range(number)) + "</configure>")
+            _, out, _ = self.check("--nagios")
+            said, _, _ = out.partition(" | ")
+            self.assertEqual(10, said.count("new-"))
+            self.assertTrue(said.endswith(ending), said)
 
     def metrics(self, text):
         return {
@@ -494,6 +523,8 @@ class TestCheck(CheckTestCase):
              "no rule for 'fin'; do you mean 'fine'?\n"),
             (("check", "--expectations", str(self.expectations), "--host",
               "hots"), "unknown host 'hots'; do you mean 'host'?\n"),
+            (("check", "gone", "--expectations", str(self.expectations),
+              "--host", "host"), "no rule is for the host 'host'\n"),
         ):
             status, out, err = self.run_command(*arguments)
             self.assertEqual((3, ""), (status, out), arguments)

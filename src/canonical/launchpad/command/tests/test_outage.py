@@ -69,6 +69,26 @@ class TestOutage(AlertTestCase):
         self.assertEqual([], self.run_alert(0)[0])
         self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
 
+    def test_the_next_one_has_a_start_of_its_own(self):
+        self.run_alert(1, LP_DATABASE_URI=AWAY)
+        path = self.directory / FILE_NAME
+        memory = json.loads(path.read_text())
+        path.write_text(json.dumps(
+            {**memory, "since": "2007-02-01T10:00:00+00:00"}))
+        self.run_alert(0)
+        self.run_alert(1, LP_DATABASE_URI=AWAY)
+        _, over, again = self.mail.texts()
+        self.assertIn("It did not from 2007-02-01 10:00 UTC to", over)
+        self.assertNotIn("2007", again)
+
+    def test_one_who_is_refused_for_good_is_not_asked_again(self):
+        self.configure(recipients="ops@example.com, gone@example.com")
+        self.run_alert(1, LP_DATABASE_URI=AWAY)
+        self.mail.refused = {"gone@example.com": "550 Who?"}
+        for times in 1, 0:
+            _, _, err = self.command("alert")
+            self.assertEqual(times, err.count("refused gone@example.com"))
+
     def test_a_file_that_cannot_be_understood(self):
         """It is as if there were none."""
         odd = (

@@ -144,6 +144,11 @@ class TestPrune(PruneTestCase):
         day, = self.days.getDays(None, None)
         self.assertEqual((2, 0, None), (day.failures, day.runs, day.median))
 
+    def test_failures_stay_at_least_as_long_as_runs(self):
+        self.attempt(TODAY - 100 * DAY)
+        self.prune("--keep-failures", "10d")
+        self.assertEqual(1, self.count("scriptattempt"))
+
     def test_what_has_not_ended_stays(self):
         attempts = getUtility(IScriptAttemptSet)
         started = TODAY - 2000 * DAY

@@ -279,6 +279,22 @@ class TestBothWays(TransferTestCase):
                 [(START, True), (START + 60 * MINUTE, False)],
                 [(row[2], row[4] is None) for row in self.rows()])
 
+    def test_what_is_like_a_row_without_a_key_may_be_another_run(self):
+        activities = getUtility(IScriptActivitySet)
+        later = START + 60 * MINUTE
+        activities.recordSuccess("garbo", START, START + MINUTE, "host")
+        activities.recordSuccess(
+            "garbo", later, later + MINUTE, "host", uuid.uuid4())
+        path = self.write(
+            "runs.csv", "name,hostname,date_started,date_completed,run_key\n"
+            "garbo,elsewhere,2007-02-01 10:00Z,2007-02-01 10:01Z,\n"
+            "garbo,host,2007-02-01 11:00Z,2007-02-01 11:01Z,"
+            f"{uuid.uuid4()}\n")
+        self.assertIn("added 2 runs", self.call("import", path))
+        self.assertEqual(
+            [("elsewhere", START), ("host", START), ("host", later),
+             ("host", later)], [row[1:3] for row in self.rows()])
+
     def test_a_run_that_was_pruned_is_not_added_again(self):
         key = uuid.uuid4()
         main_store().execute(
