@@ -531,13 +531,11 @@ class TestThreeServers(unittest.TestCase):
     def test_what_concerns_one_script_asks_one_server(self):
         """Although others run."""
         query(self.layer.asking, RUNNING.format(NAMES))
-        rules = "--expectations", str(self.rules)
         name = NAMES[0]
         number = self.layer.three.index(self.layer.server_of(name))
         for arguments in (
-            ("last", name), ("show", name, *rules), ("failures", name),
-            ("check", name, *rules), ("output", name),
-            ("backtest", name, *PERIOD, *rules), ("suggest", name, *PERIOD),
+            ("last", name), ("show", name), ("failures", name),
+            ("output", name), ("suggest", name, *PERIOD),
         ):
             with self.subTest(arguments[0]):
                 asked = self.asked_by(*arguments)
