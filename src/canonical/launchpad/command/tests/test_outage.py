@@ -89,6 +89,18 @@ class TestOutage(AlertTestCase):
             _, _, err = self.command("alert")
             self.assertEqual(times, err.count("refused gone@example.com"))
 
+    def test_one_who_is_refused_for_the_moment_hears_later_that_it_is_over(
+        self
+    ):
+        self.configure(recipients="ops@example.com, late@example.com")
+        self.run_alert(1, LP_DATABASE_URI=AWAY)
+        self.mail.refused = {"late@example.com": "451 Later"}
+        self.assertEqual([OVER], self.run_alert(0)[0])
+        self.mail.refused = {}
+        self.assertEqual([OVER], self.run_alert(0)[0])
+        self.assertEqual(
+            "late@example.com", self.mail.received[-1]["X-RcptTo"])
+
     def test_a_file_that_cannot_be_understood(self):
         """It is as if there were none."""
         odd = (
