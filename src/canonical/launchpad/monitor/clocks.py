@@ -22,8 +22,10 @@ __all__ = [
 # Clocks change at a multiple of this.
 QUARTER = 900
 
-# Hardly a zone changes its clocks twice in so many of them: a week.
-WEEK = 7 * 96
+# Hardly a zone changes its clocks twice in this time.
+WEEK = 7 * 86400
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 # The best known zone of each kind of change, the best known first.
 KNOWN = (
@@ -43,7 +45,7 @@ def local(timezone: str, times: Iterable[float]) -> list[int]:
     first = min(seconds)
     changes = clock_changes(timezone, first, max(seconds) + 1)
     moments = [moment for moment, _, _ in changes]
-    ahead = [_ahead(timezone, first // QUARTER)]
+    ahead = [_ahead(timezone, first)]
     ahead += [after for _, _, after in changes]
     return [second + ahead[bisect.bisect_right(moments, second)]
             for second in seconds]
@@ -58,20 +60,27 @@ def clock_changes(
         and after that.
     """
     return [
-        (quarter * QUARTER, before, after)
-        for week in range(int(since // (WEEK * QUARTER)),
-                          int(until // (WEEK * QUARTER)) + 1)
-        if _ahead(timezone, week * WEEK) != _ahead(timezone, (week + 1) * WEEK)
-        for quarter in range(week * WEEK + 1, (week + 1) * WEEK + 1)
-        if since <= quarter * QUARTER < until
-        and (before := _ahead(timezone, quarter - 1)) != (
-            after := _ahead(timezone, quarter))]
+        change for week in range(int(since // WEEK), int(until // WEEK) + 1)
+        if (change := _change(timezone, week)) is not None
+        and since <= change[0] < until]
 
 
 @functools.lru_cache(100_000)
-def _ahead(timezone: str, quarter: int) -> int:
-    moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + (
-        quarter * datetime.timedelta(seconds=QUARTER))
+def _change(timezone: str, week: int) -> tuple[int, int, int] | None:
+    """As `clock_changes`, in a week since 1970."""
+    first, last = week * WEEK, week * WEEK + WEEK
+    before, after = _ahead(timezone, first), _ahead(timezone, last)
+    if before == after:
+        return None
+    times = range(first, last, QUARTER)
+    return first + QUARTER * bisect.bisect(
+        times, False, key=lambda time: _ahead(timezone, time) != before), (
+            before), after
+
+
+def _ahead(timezone: str, time: int) -> int:
+    """By how many seconds the clocks are ahead of UTC."""
+    moment = EPOCH + datetime.timedelta(seconds=time)
     offset = moment.astimezone(ZoneInfo(timezone)).utcoffset()
     assert offset is not None
     return round(offset.total_seconds())

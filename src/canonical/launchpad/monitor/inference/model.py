@@ -144,11 +144,12 @@ def _slots(
     weekdays: tuple[int, ...], first: int, last: int
 ) -> list[int]:
     """From the last slot before a day to those of another."""
-    there = [
-        day for day in range(first - BACK, last + 1)
+    there: Sequence[int] = range(first - BACK, last + 1)
+    if weekdays != WEEKDAYS:
         # 1 January 1970 was a Thursday.
-        if (day + 4) % 7 in weekdays and (
-            days == MONTH or day_of_month(day) in days)]
+        there = [day for day in there if (day + 4) % 7 in weekdays]
+    if days != MONTH:
+        there = [day for day in there if day_of_month(day) in days]
     times = [HOUR * hour + 60 * minute for hour in hours for minute in minutes]
     return [DAY * day + time
             for day in there[bisect.bisect_left(there, first) - 1:]
