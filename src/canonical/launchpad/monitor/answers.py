@@ -204,7 +204,7 @@ def _runtime(
             expectation, recent, earlier) else "SLOW"
     return Runtime(
         state,
-        partial(average_sentence, expectation, figures, at),
+        partial(average_sentence, expectation, figures, recent, earlier, at),
         len(recent),
         statistics.fmean(recent) if recent else None,
         trouble)

@@ -7,6 +7,7 @@ fifty.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 from canonical.config.durations import duration_text
 from canonical.launchpad.interfaces import FOREVER
@@ -123,10 +124,10 @@ def often_sentence(
 def average_sentence(
     expectation: IScriptExpectation,
     figures: Figures,
+    recent: Sequence[float],
+    earlier: Sequence[float],
     at: datetime.datetime,
 ) -> str:
-    recent = figures.durations[:expectation.runs]
-    earlier = figures.durations[expectation.runs:]
     sentence = runtime_sentence(expectation, recent, earlier)
     since = figures.longest_running
     if since is not None and runs_too_long(expectation, earlier, at - since):
