@@ -110,8 +110,6 @@ def _print(text: str) -> None:
 
     :raises OSError: if standard output does not take it.
     """
-    if sys.stdout is None:
-        raise OSError("standard output is closed")
     data = text.encode(sys.stdout.encoding, "backslashreplace")
     try:
         while data:

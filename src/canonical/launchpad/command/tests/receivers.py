@@ -76,7 +76,7 @@ class Webhook:
             def do_POST(self):
                 length = int(self.headers["Content-Length"])
                 body = self.rfile.read(length)
-                if webhook.status == 200:
+                if webhook.status // 100 == 2:
                     webhook.received.append(json.loads(body))
                 self.send_response(webhook.status, webhook.words)
                 if webhook.status in (301, 302):

@@ -1,5 +1,6 @@
 """The channels of alert: webhook, standard output, heartbeat; trying them."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.command.tests.test_alert import timeless
 from canonical.launchpad.command.tests.test_main import RUN
+from canonical.launchpad.monitor.message import plain_message
+from canonical.launchpad.monitor.tests.test_incidents import NOW
 
 
 class TestWebhook(AlertTestCase):
@@ -99,6 +102,28 @@ class TestOutput(AlertTestCase):
         self.assertIn("* garbo\n", out)
 
 
+class TestPrinting(unittest.TestCase):
+
+    def send(self, text):
+        """Send it to a pipe that takes 64 kB; return what is in it."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with (
+            open(writer, "w", encoding="ascii") as out,
+            contextlib.redirect_stdout(out),
+        ):
+            notify.send("output", plain_message(NOW, "TEST", text, "test"))
+        return os.read(reader, 100)
+
+    def test_characters_that_cannot_be_printed(self):
+        self.assertEqual(b"gr\\xf6\\xdfer\n", self.send("größer\n"))
+
+    def test_a_part_of_it_does_not_count_as_notified(self):
+        with self.assertRaisesRegex(OSError, "standard output: "):
+            self.send(10_000 * "Nothing is broken.\n")
+
+
 class TestHeartbeat(AlertTestCase):
 
     def test_after_each_run_that_worked(self):
@@ -130,10 +155,11 @@ class TestTrying(AlertTestCase):
         self.configure(
             recipients="The Ops <ops@example.com>, gone@example.com",
             webhook_url=web.url + "S3CRET")
+        web.status = 202
         status, out, err = self.command("alert", "--test")
         server = f"127.0.0.1:{self.mail.port}"
         self.assertEqual((1, f"""\
-webhook: {web.url}: 200
+webhook: {web.url}: 202
 mail: {server}: ops@example.com: 250 OK
 mail: {server}: gone@example.com: 550 Who?
 """), (status, out), err)
@@ -213,5 +239,7 @@ class TestInstanceName(unittest.TestCase):
             "app on db.example.com",
             self.name(uri="postgresql://me@db.example.com/app"))
         self.assertEqual(os.uname().nodename, self.name(uri="embedded:here"))
+        self.assertEqual("db.example.com", self.name(
+            uri="host=db.example.com dbname='app password=S3CRET'"))
         self.write(f".config/scriptactivity/{FILE_NAME}")
         self.assertEqual("app", self.name())
