@@ -2,17 +2,22 @@
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from canonical.config import LaunchpadConfig
+from canonical.config import config
 from canonical.config.locations import FILE_NAME
+from canonical.config.weburl import WebError
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command import notify
+from canonical.launchpad.command import webhook
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.command.tests.test_alert import timeless
@@ -32,6 +37,8 @@ class TestWebhook(AlertTestCase):
     def test_it_gets_the_same_as_json(self):
         self.alert()
         posted, = self.webhook.received
+        self.assertEqual(
+            "application/json", self.webhook.headers["Content-Type"])
         message, = self.mail.received
         self.assertEqual(message["Subject"], posted["subject"])
         broken, = posted["broken"]
@@ -48,6 +55,7 @@ class TestWebhook(AlertTestCase):
             self.webhook.status = status
             mails, err = self.alert(status=1)
             self.assertIn("cannot notify by webhook: http", err)
+        self.assertEqual([], self.webhook.gets)
         self.assertEqual(1, len(self.mail.received))
         self.webhook.status = 200
         self.mail.answer = "451 Later"
@@ -77,6 +85,38 @@ class TestWebhook(AlertTestCase):
         self.ran("garbo", 0)
         self.configure()
         self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
+
+
+class TestSlowWebhook(unittest.TestCase):
+
+    def test_one_that_answers_a_bit_at_a_time_is_given_up(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        config.push(self.id(), f"[monitor]\nwebhook_url: {address}\n")
+        self.addCleanup(config.pop, self.id())
+        is_given_up = threading.Event()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.0 200 OK\r\nX: ")
+                for _ in range(50):
+                    if is_given_up.wait(0.1):
+                        return
+                    connection.sendall(b"x")
+                connection.sendall(b"\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(is_given_up.set)
+        with (
+            mock.patch.object(webhook, "TIMEOUT", 0.3),
+            self.assertRaisesRegex(
+                WebError, f"^{address}: no answer within 0.3 s$"),
+        ):
+            webhook.post({})
 
 
 class TestOutput(AlertTestCase):
@@ -132,6 +172,8 @@ class TestHeartbeat(AlertTestCase):
         self.configure(heartbeat_url=web.url + "S3CRET")
         self.alert()
         self.assertEqual(["/S3CRET"], web.gets)
+        # Some services refuse the name of a library.
+        self.assertEqual("scriptactivity", web.headers["User-Agent"])
         self.alert()
         self.assertEqual(2, len(web.gets))
         self.ran("garbo", 0)
