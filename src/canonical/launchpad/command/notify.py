@@ -110,8 +110,6 @@ def _print(text: str) -> None:
 
     :raises OSError: if standard output does not take it.
     """
-    if sys.stdout is None:
-        raise OSError("standard output is closed")
     data = text.encode(sys.stdout.encoding, "backslashreplace")
     try:
         while data:
@@ -148,9 +146,7 @@ def message_of(notification: Notification) -> Message:
     left_out = set()
     for alert in [*notification.broken, *notification.still]:
         script = alert.name, alert.hostname
-        if script in outputs or all(
-            each.question == "runtime" for each in alert.answers
-        ):
+        if all(each.question == "runtime" for each in alert.answers):
             continue
         if len(outputs) == SCRIPTS:
             # Of a thousand scripts, to look each up would take a second.

@@ -18,7 +18,10 @@ from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import IScriptTimelineSet
+from canonical.launchpad.interfaces import Track
 from canonical.launchpad.monitor.availability import DAY
+from canonical.launchpad.monitor.availability import first_counted
 from canonical.launchpad.monitor.availability import midnight
 from canonical.launchpad.monitor.availability import runs_until
 from canonical.launchpad.monitor.availability import tallies
@@ -64,7 +67,9 @@ class PruneScript(CommandScript):
         names = [
             case.expectation.name for case in cases] if wanted.tags else None
         _check_windows(cases, wanted.keep)
-        self._count_due(cases, before.date())
+        # A day more than is pruned: a run of the last one may have met a slot
+        # of the next.
+        self._count_due(cases, before + DAY)
         runs = self._commit_each(days.pruneRuns(before, BATCH, names))
         attempts = self._commit_each(days.pruneAttempts(
             before, today - max(wanted.keep, wanted.keep_failures), BATCH,
@@ -87,14 +92,16 @@ class PruneScript(CommandScript):
             total += number
         return total
 
-    def _count_due(self, cases: Sequence[Case], until: datetime.date) -> None:
+    def _count_due(
+        self, cases: Sequence[Case], until: datetime.datetime
+    ) -> None:
         """Record which slots were due and met on days that will be pruned."""
-        first_days = getUtility(IScriptDaySet).getFirstDays(
-            [case.expectation.name for case in cases],
-            [case.hostname for case in cases])
-        for case, since in zip(cases, first_days, strict=True):
+        beginnings = getUtility(IScriptTimelineSet).getBeginnings([
+            Track(case.expectation.name, case.hostname) for case in cases])
+        for case, beginning in zip(cases, beginnings, strict=True):
+            since = first_counted(case, beginning)
             while since is not None and since < until:
-                end = min(since + DAYS_AT_ONCE, until)
+                end = min(midnight(since.date()) + DAYS_AT_ONCE, until)
                 _record_due(case, since, end)
                 self.txn.commit()
                 since = end
@@ -131,11 +138,11 @@ def _check_windows(
 
 
 def _record_due(
-    case: Case, since: datetime.date, until: datetime.date
+    case: Case, since: datetime.datetime, until: datetime.datetime
 ) -> None:
     name, hostname = case.expectation.name, case.hostname
     runs = getUtility(IScriptHistorySet).getRuns(
-        name, midnight(since) - case.lead, runs_until(case, midnight(until)))
+        name, since - case.lead, runs_until(case, until))
     # All of these slots are long due.
     found = tallies(
         case, [run for run in runs if hostname in (None, run.hostname)],

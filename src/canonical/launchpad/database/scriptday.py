@@ -89,14 +89,6 @@ class ScriptDaySet:
                 reasons_before=reasons_before or "-infinity")
             yield number
 
-    def getFirstDays(
-        self, names: Sequence[str], hostnames: Sequence[str | None]
-    ) -> list[datetime.date | None]:
-        """See `IScriptDaySet`."""
-        return [day for day, in _rows(
-            sql.FIRST_DAYS_SPREAD if is_spread() else sql.FIRST_DAYS,
-            names=list(names), hostnames=list(hostnames))]
-
     def recordDue(
         self, rows: Iterable[tuple[str, str, datetime.date, int, int]]
     ) -> None:

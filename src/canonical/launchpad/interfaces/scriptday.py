@@ -92,17 +92,6 @@ class IScriptDaySet(Interface):
         :return: a generator of the number of changed rows in each step.
         """
 
-    def getFirstDays(names, hostnames):
-        """For each script and host, the first day whose slots are not counted.
-
-        This is the day after the last `ScriptDay` with a number of due slots,
-        or else the day of the first run on record.
-
-        :param names: a sequence of names.
-        :param hostnames: a sequence of as many hosts; `None` for any host.
-        :return: a list of as many `datetime.date`; `None` if there is no run.
-        """
-
     def recordDue(rows):
         """Record how many slots of a day were due, and were met.
 

@@ -63,20 +63,23 @@ class Webhook:
     :ivar status: what it answers with.
     :ivar words: and what it says of that; by default what HTTP does.
     :ivar gets: the paths that were asked for.
+    :ivar headers: those of the last request.
     """
 
     def __init__(self):
         webhook = self
         self.received = []
         self.gets = []
+        self.headers = {}
         self.status = 200
         self.words = None
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
+                webhook.headers = self.headers
                 length = int(self.headers["Content-Length"])
                 body = self.rfile.read(length)
-                if webhook.status == 200:
+                if webhook.status // 100 == 2:
                     webhook.received.append(json.loads(body))
                 self.send_response(webhook.status, webhook.words)
                 if webhook.status in (301, 302):
@@ -84,8 +87,10 @@ class Webhook:
                 self.end_headers()
 
             def do_GET(self):
+                webhook.headers = self.headers
                 webhook.gets.append(self.path)
-                self.send_response(webhook.status)
+                self.send_response(
+                    200 if self.path == "/moved" else webhook.status)
                 self.end_headers()
 
             def log_message(self, *args):

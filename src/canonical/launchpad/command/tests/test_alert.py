@@ -452,6 +452,7 @@ class TestMail(AlertTestCase):
         mails, err = self.alert()
         self.assertEqual([], mails)
         self.assertIn("refused late@example.com: 451 Later", err)
+        self.assertNotIn("Notified", err)
         self.mail.refused = {}
         (message,), err = self.alert()
         self.assertEqual("late@example.com", message["X-RcptTo"])
@@ -478,6 +479,7 @@ class TestMail(AlertTestCase):
         self.mail.refused = {"late@example.com": "451 Later"}
         self.alert()
         self.configure()
+        self.mail.stop()
         self.assertEqual([], self.subjects())
         self.assertEqual([(0,)], list(main_store().execute(
             "SELECT count(*) FROM scriptalert WHERE date_settled IS NULL")))

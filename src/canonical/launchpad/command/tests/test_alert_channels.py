@@ -1,21 +1,29 @@
 """The channels of alert: webhook, standard output, heartbeat; trying them."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from canonical.config import LaunchpadConfig
+from canonical.config import config
 from canonical.config.locations import FILE_NAME
+from canonical.config.weburl import WebError
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command import notify
+from canonical.launchpad.command import webhook
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.command.tests.test_alert import timeless
 from canonical.launchpad.command.tests.test_main import RUN
+from canonical.launchpad.monitor.message import plain_message
+from canonical.launchpad.monitor.tests.test_incidents import NOW
 
 
 class TestWebhook(AlertTestCase):
@@ -29,6 +37,8 @@ class TestWebhook(AlertTestCase):
     def test_it_gets_the_same_as_json(self):
         self.alert()
         posted, = self.webhook.received
+        self.assertEqual(
+            "application/json", self.webhook.headers["Content-Type"])
         message, = self.mail.received
         self.assertEqual(message["Subject"], posted["subject"])
         broken, = posted["broken"]
@@ -45,6 +55,7 @@ class TestWebhook(AlertTestCase):
             self.webhook.status = status
             mails, err = self.alert(status=1)
             self.assertIn("cannot notify by webhook: http", err)
+        self.assertEqual([], self.webhook.gets)
         self.assertEqual(1, len(self.mail.received))
         self.webhook.status = 200
         self.mail.answer = "451 Later"
@@ -76,6 +87,38 @@ class TestWebhook(AlertTestCase):
         self.assertEqual(["[test] RECOVERED: garbo"], self.subjects())
 
 
+class TestSlowWebhook(unittest.TestCase):
+
+    def test_one_that_answers_a_bit_at_a_time_is_given_up(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        config.push(self.id(), f"[monitor]\nwebhook_url: {address}\n")
+        self.addCleanup(config.pop, self.id())
+        is_given_up = threading.Event()
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.0 200 OK\r\nX: ")
+                for _ in range(50):
+                    if is_given_up.wait(0.1):
+                        return
+                    connection.sendall(b"x")
+                connection.sendall(b"\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(is_given_up.set)
+        with (
+            mock.patch.object(webhook, "TIMEOUT", 0.3),
+            self.assertRaisesRegex(
+                WebError, f"^{address}: no answer within 0.3 s$"),
+        ):
+            webhook.post({})
+
+
 class TestOutput(AlertTestCase):
 
     def test_what_could_not_be_printed_does_not_count_as_notified(self):
@@ -99,6 +142,28 @@ class TestOutput(AlertTestCase):
         self.assertIn("* garbo\n", out)
 
 
+class TestPrinting(unittest.TestCase):
+
+    def send(self, text):
+        """Send it to a pipe that takes 64 kB; return what is in it."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with (
+            open(writer, "w", encoding="ascii") as out,
+            contextlib.redirect_stdout(out),
+        ):
+            notify.send("output", plain_message(NOW, "TEST", text, "test"))
+        return os.read(reader, 100)
+
+    def test_characters_that_cannot_be_printed(self):
+        self.assertEqual(b"gr\\xf6\\xdfer\n", self.send("größer\n"))
+
+    def test_a_part_of_it_does_not_count_as_notified(self):
+        with self.assertRaisesRegex(OSError, "standard output: "):
+            self.send(10_000 * "Nothing is broken.\n")
+
+
 class TestHeartbeat(AlertTestCase):
 
     def test_after_each_run_that_worked(self):
@@ -107,6 +172,8 @@ class TestHeartbeat(AlertTestCase):
         self.configure(heartbeat_url=web.url + "S3CRET")
         self.alert()
         self.assertEqual(["/S3CRET"], web.gets)
+        # Some services refuse the name of a library.
+        self.assertEqual("scriptactivity", web.headers["User-Agent"])
         self.alert()
         self.assertEqual(2, len(web.gets))
         self.ran("garbo", 0)
@@ -130,10 +197,11 @@ class TestTrying(AlertTestCase):
         self.configure(
             recipients="The Ops <ops@example.com>, gone@example.com",
             webhook_url=web.url + "S3CRET")
+        web.status = 202
         status, out, err = self.command("alert", "--test")
         server = f"127.0.0.1:{self.mail.port}"
         self.assertEqual((1, f"""\
-webhook: {web.url}: 200
+webhook: {web.url}: 202
 mail: {server}: ops@example.com: 250 OK
 mail: {server}: gone@example.com: 550 Who?
 """), (status, out), err)
@@ -213,5 +281,7 @@ class TestInstanceName(unittest.TestCase):
             "app on db.example.com",
             self.name(uri="postgresql://me@db.example.com/app"))
         self.assertEqual(os.uname().nodename, self.name(uri="embedded:here"))
+        self.assertEqual("db.example.com", self.name(
+            uri="host=db.example.com dbname='app password=S3CRET'"))
         self.write(f".config/scriptactivity/{FILE_NAME}")
         self.assertEqual("app", self.name())

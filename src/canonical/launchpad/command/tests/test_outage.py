@@ -136,6 +136,16 @@ class TestOutage(AlertTestCase):
         self.assertEqual([BROKEN], self.run_alert(2)[0])
         self.assertIn("expectations.zcml", self.mail.texts()[-1])
 
+    def test_a_password_that_cannot_be_read_is_one_while_all_is_fine(self):
+        web = Webhook()
+        self.addCleanup(web.stop)
+        self.configure(
+            webhook_url=web.url, smtp_user="me", smtp_password_file="none")
+        _, err = self.run_alert(2)
+        self.assertIn("smtp_password_file: none: No such file", err)
+        self.assertEqual(1, err.count("\n"), err)
+        self.assertEqual([BROKEN], [each["subject"] for each in web.received])
+
     def test_without_memory_it_is_each_time(self):
         state = self.write("no-directory", "")
         for _ in range(2):

@@ -55,14 +55,25 @@ class TestKept(unittest.TestCase):
         self.assertRegex(
             output[-1], r"  more: scriptactivity output garbo --run \d+")
 
-    def failed(self, count, output):
+    def test_so_has_one_about_a_script_that_is_still_broken_or_slow_too(self):
+        self.attempt(Output("out\n", ""))
+        for values, part in (
+            ({"notified": 25}, "still_broken"),
+            ({"question": ["recently", "runtime"]}, "broken"),
+        ):
+            notification, = notifications_of(
+                [make_alert(**values)], answers(), "mail", DAY, NOW)
+            found, = message_of(notification).scripts[part]
+            self.assertIn("| out", found["output"])
+
+    def failed(self, count, output, trouble="FAILED"):
         """The text of a message about so many scripts that failed."""
         broken, alerts = {}, []
         for number in range(count):
             self.attempt(output, name=f"garbo{number}")
             alerts.append(make_alert(f"garbo{number}", number=number))
             broken[f"garbo{number}", None] = {"recently": Answer(
-                "critical", "failed", "FAILED")}
+                "critical", "failed", trouble)}
         notification, = notifications_of(alerts, broken, "mail", DAY, NOW)
         return message_of(notification).text
 
@@ -74,8 +85,11 @@ class TestKept(unittest.TestCase):
             " failures\n"), text)
 
     def test_it_says_nothing_if_nothing_is_left_out_or_kept(self):
-        for count, output in (10, Output("out\n", "")), (11, None):
+        kept = Output("out\n", "")
+        for count, output in (10, kept), (11, None):
             self.assertNotIn("output", self.failed(count, output))
+        # Their last runs did not fail.
+        self.assertNotIn("output", self.failed(12, kept, "MISSED"))
 
     def test_a_message_about_a_success_has_none(self):
         self.attempt(Output("out\n", ""))

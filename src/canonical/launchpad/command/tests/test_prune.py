@@ -201,7 +201,8 @@ class TestPrune(PruneTestCase):
         for _ in range(2):
             self.prune("--expectations", str(rules))
             self.assertEqual(
-                [("", 0, 4, 3), ("a", 1, None, None), ("b", 3, None, None)],
+                [("", 0, 4, 3), ("", 0, 4, 0), ("a", 1, None, None),
+                 ("b", 3, None, None)],
                 [(day.hostname, day.runs, day.due, day.met)
                  for day in self.days.getDays(None, None)])
         self.assertIn(
