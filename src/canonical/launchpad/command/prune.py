@@ -6,15 +6,14 @@ import argparse
 import datetime
 from collections.abc import Iterable
 from collections.abc import Sequence
-from pathlib import Path
 
 from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.cronscript import CommandScript
-from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptDaySet
@@ -64,19 +63,23 @@ class PruneScript(CommandScript):
         before = today - wanted.keep
         days = getUtility(IScriptDaySet)
         # What was due is known only as long as the runs are there.
-        cases = _cases(wanted.expectations, before)
+        cases = _cases(wanted, before)
+        names = [
+            case.expectation.name for case in cases] if wanted.tags else None
         _check_windows(cases, wanted.keep)
         # A day more than is pruned: a run of the last one may have met a slot
         # of the next.
         self._count_due(cases, before + DAY)
-        runs = self._commit_each(days.pruneRuns(before, BATCH))
+        runs = self._commit_each(days.pruneRuns(before, BATCH, names))
         attempts = self._commit_each(days.pruneAttempts(
-            before, today - max(wanted.keep, wanted.keep_failures), BATCH))
+            before, today - max(wanted.keep, wanted.keep_failures), BATCH,
+            names))
         texts = 0
         if wanted.keep_output or wanted.keep_reasons:
             texts = self._commit_each(days.pruneTexts(
                 wanted.keep_output and now - wanted.keep_output,
-                wanted.keep_reasons and now - wanted.keep_reasons, BATCH))
+                wanted.keep_reasons and now - wanted.keep_reasons, BATCH,
+                names))
         self.logger.info(
             "Pruned %s and %s, and the texts of %s.", counted(runs, "run"),
             counted(attempts, "attempt"), counted(texts, "attempt"))
@@ -104,13 +107,19 @@ class PruneScript(CommandScript):
                 since = end
 
 
-def _cases(path: Path | None, before: datetime.datetime) -> list[Case]:
-    """The rules, each on each of its hosts; none if there are no rules."""
-    if path is None and rules_file() is None:
+def _cases(
+    wanted: argparse.Namespace, before: datetime.datetime
+) -> list[Case]:
+    """The rules with a tag that is wanted, each on each of its hosts.
+
+    There is none if there are no rules.
+    """
+    path = wanted.expectations
+    if path is None and rules_file() is None and not wanted.tags:
         return []
     long_ago = before - 10 * HORIZON
     return registered_cases(
-        all_expected(path), long_ago, before, clock_skew())
+        expected(path, (), wanted.tags), long_ago, before, clock_skew())
 
 
 def _check_windows(

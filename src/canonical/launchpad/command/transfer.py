@@ -29,6 +29,7 @@ from canonical.launchpad.command.packedfile import unpacked
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
+from canonical.launchpad.command.rules import expected
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.plaintext import counted
 
@@ -51,9 +52,12 @@ LONGEST_LINE = 60_000_000
 def export(args: argparse.Namespace) -> int:
     """Copy runs or attempts to a file."""
     form = args.form or _form_of(args.file)
+    names = [
+        each.name for each in expected(None, (), args.tags)
+    ] if args.tags else None
     with _written(args.file) as file:
         getUtility(IScriptTransferSet).export(
-            args.what, form, args.since, args.until, file)
+            args.what, form, args.since, args.until, file, names)
     transaction.abort()
     return 0
 

@@ -35,6 +35,7 @@ def _counted(table: str, condition: str) -> str:
             ) AS counted
         ) AS old
         WHERE old.count > 0
+            AND (:names::text[] IS NULL OR pair.name = ANY (:names::text[]))
         ORDER BY pair.name, pair.hostname
     """
 
@@ -186,6 +187,7 @@ PRUNE_TEXTS = """
                 THEN NULL ELSE reason END
         FROM seen
         WHERE attempt.id = seen.id AND date_ended IS NOT NULL
+            AND (:names::text[] IS NULL OR name = ANY (:names::text[]))
             AND (date_started < :output_before
                     AND num_nonnulls(stdout, stderr) > 0
                 OR date_started < :reasons_before AND reason IS NOT NULL)

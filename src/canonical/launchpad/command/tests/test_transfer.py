@@ -30,6 +30,8 @@ from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import by_owner
 from canonical.testing.children import start_python
@@ -166,6 +168,37 @@ class TestBothWays(TransferTestCase):
                 self.call("import", *paths)
                 self.assertEqual(runs, self.rows())
                 self.assertEqual(attempts, self.rows(ATTEMPTS))
+
+    def test_only_scripts_with_a_tag_are_exported(self):
+        self.records()
+        rules = self.write("rules.zcml", """
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="x" every="1h" tags="eu" />
+              <lp:script name="{}" every="1h" tags="eu us" />
+              <lp:script name="\\N" every="1h" />
+            </configure>
+            """)
+
+        def exported(*options):
+            with registered_apart():
+                load_expectations(rules)
+                self.call("export", *options, self.directory / "all.jsonl")
+            lines = (self.directory / "all.jsonl").read_text().splitlines()
+            return sorted(json.loads(line)["name"] for line in lines)
+
+        self.assertEqual(["x", "{}"], exported("--tag", "eu"))
+        self.assertEqual(["{}"], exported("--tag", "us"))
+        self.assertEqual([], exported(
+            "--tag", "eu", "--since", "2008-01-01T00:00Z"))
+        self.assertEqual(["x"] * 3, exported("--tag", "eu", "--attempts"))
+        self.assertEqual([], exported("--tag", "us", "--attempts"))
+        with registered_apart():
+            load_expectations(rules)
+            self.assertIn("no rule has the tag 'ue'", self.call(
+                "export", "--tag", "ue", self.directory / "none.csv",
+                expected=2))
+        self.assertFalse((self.directory / "none.csv").exists())
 
     def test_json_lines_say_what_postgresql_says(self):
         for name in [
