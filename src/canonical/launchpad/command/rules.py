@@ -6,6 +6,7 @@ one.
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import logging
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from canonical.launchpad.nearest import nearest
 __all__ = [
     "all_expected",
     "check_host",
+    "check_name_or_tags",
     "check_names",
     "check_tags",
     "channels",
@@ -158,6 +160,15 @@ def check_tags(
         if tag not in known:
             raise ExpectationError(
                 f"no rule has the tag {tag!r}{nearest(tag, known)}")
+
+
+def check_name_or_tags(args: argparse.Namespace) -> None:
+    """Check the arguments of a command that takes NAME, or --tag instead.
+
+    :raises UsageError: if there is neither or both.
+    """
+    if (args.name is None) != bool(args.tags):
+        args.parser.error("expected NAME or --tag TAG")
 
 
 def check_host(

@@ -19,6 +19,7 @@ from zope.component import getUtility
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.progress import with_progress
+from canonical.launchpad.command.rules import expected
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.history import History
@@ -57,7 +58,10 @@ def suggest(args: argparse.Namespace) -> int:
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
     history = getUtility(IScriptHistorySet)
-    names = history.getNames(since, until, args.names or None)
+    wanted = args.names
+    if args.tags:
+        wanted = [each.name for each in expected(None, args.names, args.tags)]
+    names = history.getNames(since, until, wanted or None)
     for name in args.names:
         if name not in names:
             complain(
@@ -66,10 +70,9 @@ def suggest(args: argparse.Namespace) -> int:
                 f" {time_text(until, 'minutes')}"
                 f"{nearest(name, history.getNames(since, until))}")
             return 1
-    chosen = sorted(set(args.names)) or names
-    with history.gathered(chosen, since, until, until, 0):
+    with history.gathered(names, since, until, until, 0):
         text = rules_as_zcml(with_progress(
-            _rules(chosen, since, until, args.timezone), len(chosen),
+            _rules(names, since, until, args.timezone), len(names),
             "Inferring"
         ), [
             f"Inferred from the successes from {time_text(since, 'minutes')}"

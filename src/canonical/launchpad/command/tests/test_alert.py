@@ -267,6 +267,84 @@ class TestMail(AlertTestCase):
         self.assertEqual([], self.subjects())
         self.assertEqual([], self.alerts())
 
+    def tag(self, **tags):
+        """Tag the rules of scripts."""
+        text = EXPECTATIONS
+        for name, tag in tags.items():
+            text = text.replace(
+                f'name="{name}"', f'name="{name}" tags="{tag}"')
+        self.write("expectations.zcml", text)
+
+    def subjects_of(self, tag):
+        before = len(self.mail.received)
+        self.assertEqual(0, self.command("alert", "--tag", tag)[0])
+        return [
+            timeless(each["Subject"]) for each in self.mail.received[before:]]
+
+    def test_only_scripts_with_a_tag(self):
+        self.tag(garbo="eu", update="us")
+        self.assertEqual([], self.subjects_of("us"))
+        self.assertEqual([], self.alerts())
+        self.assertEqual(["[test] MISSED: garbo"], self.subjects_of("eu"))
+        self.ran("garbo", 0)
+        by_owner("DELETE FROM scriptactivity WHERE name = 'update'")
+        self.ran("update", 3)
+        self.assertEqual(["[test] MISSED: update"], self.subjects_of("us"))
+        garbo, update = sorted(
+            self.alerts(), key=lambda each: each["name"])
+        self.assertIsNone(garbo["good_since"])
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects_of("eu"))
+        self.assertEqual([update], self.alerts())
+
+    def test_what_has_no_rule_any_more_has_no_tag(self):
+        self.tag(garbo="eu", update="us")
+        self.subjects_of("eu")
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'name="garbo"', 'name="other" tags="eu"'))
+        self.ran("other", 0)
+        self.assertEqual([], self.subjects_of("eu"))
+        self.assertEqual(["garbo"], [each["name"] for each in self.alerts()])
+        self.assertEqual(["[test] NO LONGER EXPECTED: garbo"], self.subjects())
+
+    def test_a_recovery_that_could_not_be_sent_is_left_to_its_tag(self):
+        self.tag(garbo="eu", update="us")
+        self.subjects_of("eu")
+        self.ran("garbo", 0)
+        self.mail.answer = "451 Later"
+        self.assertEqual(1, self.command("alert", "--tag", "eu")[0])
+        self.mail.answer = None
+        self.assertEqual([], self.subjects_of("us"))
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects_of("eu"))
+
+    def test_silence_is_judged_by_all_scripts_whatever_the_tag(self):
+        self.expect_silent(3)
+        path = self.directory / "expectations.zcml"
+        path.write_text(path.read_text().replace(
+            'name="tidy-0"', 'name="tidy-0" tags="eu"').replace(
+            'name="update"', 'name="update" tags="us"'))
+        by_owner("DELETE FROM scriptactivity WHERE name = 'update'")
+        self.ztm.commit()
+        self.assertEqual([], self.subjects_of("us"))
+        self.assertEqual([], self.alerts())
+        self.assertEqual(
+            ["[test] SILENT: all scripts"], self.subjects_of("eu"))
+        self.assertEqual(["all scripts"], [
+            each["name"] for each in self.alerts()])
+        self.assertEqual([], self.subjects_of("us"))
+        self.ran("tidy-0", 0)
+        self.assertEqual(
+            ["[test] RECOVERED: all scripts"], self.subjects_of("eu"))
+
+    def test_a_tag_that_no_rule_has(self):
+        self.tag(garbo="eu")
+        for options in (), ("--dry-run",):
+            status, out, err = self.command("alert", "--tag", "ue", *options)
+            self.assertEqual((2, "", 1), (status, out, err.count("\n")), err)
+            self.assertIn("no rule has the tag 'ue'", err)
+        _, out, _ = self.command("alert", "--tag", "eu", "--dry-run")
+        self.assertIn("MISSED: garbo", out)
+        self.assertEqual([], self.alerts())
+
     def test_what_is_no_longer_expected_is_over(self):
         self.alert()
         self.write("expectations.zcml", EXPECTATIONS.replace(

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import unittest
 import uuid
+import zlib
 from pathlib import Path
 
 import psycopg2
@@ -29,6 +30,8 @@ from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import by_owner
 from canonical.testing.children import start_python
@@ -83,6 +86,15 @@ HEALTHCHECKS = {"pings": [
      "scheme": "http", "remote_addr": "192.0.2.0", "method": "GET",
      "ua": "curl/7.68.0", "rid": None},
 ]}
+
+
+def record_many():
+    """Record runs that take several pieces."""
+    main_store().execute(
+        "INSERT INTO scriptactivity"
+        " (name, hostname, date_started, date_completed)"
+        " SELECT 'n', gen_random_uuid(), now(), now()"
+        " FROM generate_series(1, 50000)")
 
 
 class TransferTestCase(unittest.TestCase):
@@ -157,6 +169,37 @@ class TestBothWays(TransferTestCase):
                 self.assertEqual(runs, self.rows())
                 self.assertEqual(attempts, self.rows(ATTEMPTS))
 
+    def test_only_scripts_with_a_tag_are_exported(self):
+        self.records()
+        rules = self.write("rules.zcml", """
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="x" every="1h" tags="eu" />
+              <lp:script name="{}" every="1h" tags="eu us" />
+              <lp:script name="\\N" every="1h" />
+            </configure>
+            """)
+
+        def exported(*options):
+            with registered_apart():
+                load_expectations(rules)
+                self.call("export", *options, self.directory / "all.jsonl")
+            lines = (self.directory / "all.jsonl").read_text().splitlines()
+            return sorted(json.loads(line)["name"] for line in lines)
+
+        self.assertEqual(["x", "{}"], exported("--tag", "eu"))
+        self.assertEqual(["{}"], exported("--tag", "us"))
+        self.assertEqual([], exported(
+            "--tag", "eu", "--since", "2008-01-01T00:00Z"))
+        self.assertEqual(["x"] * 3, exported("--tag", "eu", "--attempts"))
+        self.assertEqual([], exported("--tag", "us", "--attempts"))
+        with registered_apart():
+            load_expectations(rules)
+            self.assertIn("no rule has the tag 'ue'", self.call(
+                "export", "--tag", "ue", self.directory / "none.csv",
+                expected=2))
+        self.assertFalse((self.directory / "none.csv").exists())
+
     def test_json_lines_say_what_postgresql_says(self):
         for name in [
             'a"b', "\\", "\\N", '"\\N"', ":\\N,", "\\v", "%s", '\\"', "\\\\v",
@@ -227,17 +270,9 @@ class TestBothWays(TransferTestCase):
             self.ztm.commit()
         self.assertEqual([], list(self.directory.iterdir()))
 
-    def record_many(self):
-        """Record runs that take several pieces."""
-        main_store().execute(
-            "INSERT INTO scriptactivity"
-            " (name, hostname, date_started, date_completed)"
-            " SELECT 'n', gen_random_uuid(), now(), now()"
-            " FROM generate_series(1, 50000)")
-
     def test_a_file_that_has_no_room_is_named(self):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        for add in self.records, self.record_many:
+        for add in self.records, record_many:
             add()
             for ending in "csv", "csv.gz":
                 path = self.directory / f"runs.{ending}"
@@ -255,7 +290,7 @@ class TestBothWays(TransferTestCase):
         self.call("export", path)
         subprocess.run(["gzip", "--test", path], check=True)
         self.assertEqual(b"", gzip.decompress(path.read_bytes()))
-        self.record_many()
+        record_many()
         plain = self.directory / "runs.jsonl"
         self.call("export", plain)
         self.call("export", path)
@@ -427,6 +462,29 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
                 f"n,{uuid.uuid4()},2007-02-01 10:00:00,2007-02-01 10:01:00\n"
                 for _ in range(999))).encode())[:-900])
         self.assertIn("ended before", self.call("import", path, expected=1))
+
+    def test_a_packed_export_that_is_cut_off_between_two_pieces(self):
+        record_many()
+        path = self.directory / "runs.jsonl.gz"
+        self.call("export", path)
+        whole = left = path.read_bytes()
+        places = []
+        while left:
+            places.append(len(whole) - len(left))
+            member = zlib.decompressobj(31)
+            member.decompress(left)
+            left = member.unused_data
+        self.assertGreater(len(places), 4)
+        for place in places:
+            path.write_bytes(whole[:place])
+            said = self.call("import", path, expected=1)
+            self.assertIn(
+                f"scriptactivity: {path}: "
+                + ("it is cut off" if place else "an empty file"), said)
+            self.assertNotIn("wrong line", said)
+        for data in whole, 2 * whole:
+            path.write_bytes(data)
+            self.call("import", path)
 
 
 class TestOtherSystems(TransferTestCase):
