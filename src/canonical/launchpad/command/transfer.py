@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import io
 import os
 import socket
@@ -26,6 +25,7 @@ from canonical.launchpad.command.importformats import converter
 from canonical.launchpad.command.importlines import Line
 from canonical.launchpad.command.importlines import lines_of
 from canonical.launchpad.command.packedfile import PackedFile
+from canonical.launchpad.command.packedfile import unpacked
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
@@ -143,6 +143,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
     """Add what is in a file; return the exit status."""
     adding = _Adding()
     status = set_aside = 0
+    is_stopped = False
     try:
         with _opened(name) as file:
             for line in lines_of(_lines(file), converter):
@@ -152,6 +153,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
                     complain(f"{name}:{line.number}: {error}")
                     status = 1
                     if bad is None:
+                        is_stopped = True
                         break
                     _write(bad, line.text)
                     set_aside += 1
@@ -167,8 +169,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
         f" {counted(adding.added['attempts'], 'attempt')}; already on record:"
         f" {adding.known}"
         + (f"; {counted(set_aside, 'line')} set aside" if set_aside else "")
-        + ("; stopped at the first wrong line"
-           if status and bad is None else ""))
+        + ("; stopped at the first wrong line" if is_stopped else ""))
     return status
 
 
@@ -205,7 +206,7 @@ def _opened(name: str) -> Iterator[io.TextIOWrapper]:
             sys.stdin.buffer if name == "-"
             else stack.enter_context(open(name, "rb")))
         if name.endswith(".gz"):
-            raw = stack.enter_context(gzip.GzipFile(fileobj=raw))
+            raw = stack.enter_context(unpacked(raw))
         text = io.TextIOWrapper(
             raw, encoding="utf-8", errors="surrogateescape", newline="\n")
         yield text

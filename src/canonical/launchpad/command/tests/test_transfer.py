@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import unittest
 import uuid
+import zlib
 from pathlib import Path
 
 import psycopg2
@@ -85,6 +86,15 @@ HEALTHCHECKS = {"pings": [
      "scheme": "http", "remote_addr": "192.0.2.0", "method": "GET",
      "ua": "curl/7.68.0", "rid": None},
 ]}
+
+
+def record_many():
+    """Record runs that take several pieces."""
+    main_store().execute(
+        "INSERT INTO scriptactivity"
+        " (name, hostname, date_started, date_completed)"
+        " SELECT 'n', gen_random_uuid(), now(), now()"
+        " FROM generate_series(1, 50000)")
 
 
 class TransferTestCase(unittest.TestCase):
@@ -260,17 +270,9 @@ class TestBothWays(TransferTestCase):
             self.ztm.commit()
         self.assertEqual([], list(self.directory.iterdir()))
 
-    def record_many(self):
-        """Record runs that take several pieces."""
-        main_store().execute(
-            "INSERT INTO scriptactivity"
-            " (name, hostname, date_started, date_completed)"
-            " SELECT 'n', gen_random_uuid(), now(), now()"
-            " FROM generate_series(1, 50000)")
-
     def test_a_file_that_has_no_room_is_named(self):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        for add in self.records, self.record_many:
+        for add in self.records, record_many:
             add()
             for ending in "csv", "csv.gz":
                 path = self.directory / f"runs.{ending}"
@@ -288,7 +290,7 @@ class TestBothWays(TransferTestCase):
         self.call("export", path)
         subprocess.run(["gzip", "--test", path], check=True)
         self.assertEqual(b"", gzip.decompress(path.read_bytes()))
-        self.record_many()
+        record_many()
         plain = self.directory / "runs.jsonl"
         self.call("export", plain)
         self.call("export", path)
@@ -460,6 +462,29 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
                 f"n,{uuid.uuid4()},2007-02-01 10:00:00,2007-02-01 10:01:00\n"
                 for _ in range(999))).encode())[:-900])
         self.assertIn("ended before", self.call("import", path, expected=1))
+
+    def test_a_packed_export_that_is_cut_off_between_two_pieces(self):
+        record_many()
+        path = self.directory / "runs.jsonl.gz"
+        self.call("export", path)
+        whole = left = path.read_bytes()
+        places = []
+        while left:
+            places.append(len(whole) - len(left))
+            member = zlib.decompressobj(31)
+            member.decompress(left)
+            left = member.unused_data
+        self.assertGreater(len(places), 4)
+        for place in places:
+            path.write_bytes(whole[:place])
+            said = self.call("import", path, expected=1)
+            self.assertIn(
+                f"scriptactivity: {path}: "
+                + ("it is cut off" if place else "an empty file"), said)
+            self.assertNotIn("wrong line", said)
+        for data in whole, 2 * whole:
+            path.write_bytes(data)
+            self.call("import", path)
 
 
 class TestOtherSystems(TransferTestCase):
