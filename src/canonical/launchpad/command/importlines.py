@@ -28,7 +28,8 @@ COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*')
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 
-# Large enough for every response of an API, and no burden to any machine.
+# Large enough for every response of an API, and no burden to any machine; also
+# for the output of a run.
 LARGEST_DOCUMENT = 50_000_000
 
 
@@ -56,9 +57,10 @@ def lines_of(
     """
     lines = iter(file)
     first = next((line for line in lines if line.strip()), "")
+    first = first.removeprefix("\N{BYTE ORDER MARK}")
     whole = itertools.chain([first], lines)
-    start = first.lstrip("\N{BYTE ORDER MARK} ")
-    if not start.strip():
+    start = first.lstrip()
+    if not start:
         return iter(())
     if start.startswith("{"):
         if _is_object(start):
@@ -142,14 +144,14 @@ class _Remembering:
     def __next__(self) -> str:
         line = next(self._lines)
         self.taken.append(line)
-        # The csv module refuses what it cannot store.
-        return line.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return line
 
 
 def _csv(
     lines: Iterable[str], check: Callable[[frozenset[str]], object]
 ) -> Iterator[Line]:
     source = _Remembering(lines)
+    csv.field_size_limit(LARGEST_DOCUMENT)
     reader = csv.reader(source)
     columns: list[str] | None = None
     number = 1
@@ -167,7 +169,7 @@ def _csv(
         if columns is None:
             if wrong:
                 raise wrong
-            columns = [each.strip("\N{BYTE ORDER MARK} ") for each in row]
+            columns = [each.strip() for each in row]
             if not all(map(str.isprintable, columns)):
                 raise ValueError(
                     "neither CSV, nor JSON lines, nor a dump of pg_dump")
