@@ -170,10 +170,10 @@ def alert(args: argparse.Namespace) -> int:
         script.lock_and_run()
     except SystemExit as leave:
         # Python keeps what the exit was made of.
-        error = leave.__context__
+        error = leave.__cause__ or leave.__context__
         if isinstance(error, NotNotified):
             end_outage(script.logger)
-        elif leave.code and not isinstance(error, (LockTaken, type(None))):
+        elif error is not None and not isinstance(error, LockTaken):
             report_outage(error, script.logger)
         raise
     end_outage(script.logger)

@@ -242,7 +242,9 @@ def _answers(
         for each in assessments:
             answer = getattr(each, question)
             host = f"{each.hostname}: " if each.hostname else ""
-            lines.append(f"{answer.state}: {host}{answer.sentence}")
+            # The sentence about a silent host names it, too.
+            sentence = answer.sentence.removeprefix(host)
+            lines.append(f"{answer.state}: {host}{sentence}")
         yield question, lines
 
 

@@ -111,4 +111,5 @@ def _counted_from_run(case: Case, started: datetime.datetime) -> Case:
 def _from(case: Case, since: datetime.datetime) -> Case:
     """The case as if it had been paused until then."""
     before = Pause(since - 2 * HORIZON, since, "new", forgives=True)
-    return dataclasses.replace(case, pauses=merged([*case.pauses, before]))
+    return dataclasses.replace(
+        case, pauses=merged([*case.pauses, before]), since=since)

@@ -8,6 +8,7 @@ from zope.component import getUtility
 
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_check import EXPECTATIONS
 from canonical.launchpad.command.tests.test_check import TAGGED
 from canonical.launchpad.command.tests.test_check import CheckTestCase
 from canonical.launchpad.interfaces import IScriptAttemptSet
@@ -62,6 +63,21 @@ class TestShow(CheckTestCase):
         # Nothing is on record since 2007, so nobody knows of this host.
         self.assertIn("          unknown: a: nothing has been recorded", out)
         self.assertIn("recently  critical: b: has never succeeded", out)
+
+    def test_a_host_that_is_silent_is_named_once(self):
+        names = "x", "y", "z"
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace("</configure>", "".join(
+                f'<lp:script name="{name}" every="1h" hosts="a" />'
+                for name in names) + "</configure>")))
+        for name in names:
+            LaunchpadObjectFactory().makeScriptActivity(
+                name, "a", NOW - 5 * HOUR)
+        LaunchpadObjectFactory().makeScriptActivity("fine", "b", NOW)
+        ZopelessTransactionManager._installed.commit()
+        self.assertIn(
+            "recently  unknown: a: 3 of 4 scripts are silent",
+            self.show("x"))
 
     def test_scripts_with_a_tag(self):
         self.expectations = self.write("expectations.zcml", TAGGED)

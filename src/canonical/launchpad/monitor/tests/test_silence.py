@@ -91,6 +91,18 @@ class TestBlind(unittest.TestCase):
         ):
             self.assertNotIn((ALL, None), states(pairs))
 
+    def test_what_waits_for_another_is_counted_apart(self):
+        pairs = [pair(f"x{number}", 70, "a") for number in range(5)]
+        waits = {("x3", "a"), ("x4", "a")}
+        found, *_ = with_blind([*pairs, pair("y", 5, "b")], waits)
+        self.assertEqual(
+            "a: 3 of 5 scripts are silent since 2007-02-01 10:51:00 UTC, and"
+            " 2 wait for another", found.recently.sentence)
+        found, *_ = with_blind(pairs[:4], waits)
+        self.assertEqual(
+            "a: 3 of 4 scripts are silent since 2007-02-01 10:51:00 UTC, and"
+            " 1 waits for another", found.recently.sentence)
+
     def test_what_waits_for_another_is_not_silent(self):
         pairs = [pair(f"x{number}", 70) for number in range(4)]
         for waits, blind in (
