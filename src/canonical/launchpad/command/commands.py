@@ -101,7 +101,7 @@ COMMANDS = {
         " have ended without a record.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
-        "history", "running", options.add_list_options),
+        "running", "running", options.add_list_options),
     "failures": Command(
         "print what failed, and why",
         "Prints the latest failures: when, how and why, and how many in a"

@@ -43,6 +43,7 @@ __all__ = [
     "complain_of_unknown",
     "expected",
     "has_tag",
+    "known_rules",
     "record_seen_rules",
     "record_switches",
     "repeat",
@@ -96,17 +97,24 @@ def tag_filter(tags: Collection[str]) -> Callable[[str], bool]:
 
 
 def rule_tags() -> dict[str, list[str]]:
-    """The tags of each script with a rule, for JSON.
+    """The tags of each script with a rule, for JSON."""
+    return {each.name: list(each.tags) for each in known_rules("tags")}
+
+
+def known_rules(needed: str) -> list[IScriptExpectation]:
+    """All rules, if there are any.
 
     What is on record is printed without rules, too.
+
+    :param needed: what is needed of them, for a line if they are wrong.
     """
     if rules_file() is None and not registered_expectations():
-        return {}
+        return []
     try:
-        return {each.name: list(each.tags) for each in all_expected(None)}
+        return all_expected(None)
     except ExpectationError as error:
-        complain(f"no tags are known: {error}")
-        return {}
+        complain(f"no {needed} are known: {error}")
+        return []
 
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:

@@ -30,6 +30,7 @@ from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import complain_of_unknown
 from canonical.launchpad.command.rules import has_tag
+from canonical.launchpad.command.running import with_usual
 from canonical.launchpad.command.runpicture import PICTURED
 from canonical.launchpad.command.runpicture import run_lines
 from canonical.launchpad.command.table import wrapped
@@ -128,7 +129,7 @@ def _found(args: argparse.Namespace) -> list[About]:
         About(
             name, rules.get(name), trouble,
             [each for each in assessments if each.name == name],
-            attempt_set.getRunning(name),
+            with_usual(attempt_set.getRunning(name), rules, assessments),
             getUtility(IScriptHistorySet).getLatest(name, PICTURED),
             attempt_set.getFailures(name, limit=FAILURES),
             [each for each in alerts if each.name == name],

@@ -479,6 +479,49 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
         self.assertIn("added 0 runs", self.call(
             "import", self.directory / "a.csv"))
 
+    def test_a_nul_is_refused_in_a_name_and_replaced_in_a_text(self):
+        times = "2007-02-01 10:00:00,2007-02-01 10:01:00"
+        path = self.write(
+            "runs.csv", "name,hostname,date_started,date_completed\n"
+            f"a\0b,host,{times}\n")
+        self.assertIn(
+            f"{path}:2: name must not have line breaks or control characters",
+            self.call("import", path, expected=1))
+        for name, text in (
+            ("attempts.csv",
+             "name,hostname,date_started,date_ended,outcome,reason,stdout\n"
+             f"csv,host,{times},failure,a\0b,c\0d\n"),
+            ("attempts.jsonl", json.dumps({
+                "name": "json", "hostname": "host",
+                "date_started": "2007-02-01 10:00",
+                "date_ended": "2007-02-01 10:01", "outcome": "failure",
+                "reason": "a\0b", "stdout": "c\0d"})),
+        ):
+            self.call("import", self.write(name, text))
+        self.assertEqual(
+            [("csv", "a\ufffdb", "c\ufffdd"),
+             ("json", "a\ufffdb", "c\ufffdd")],
+            [(row[0], row[7], row[9]) for row in self.rows(ATTEMPTS)])
+
+    def test_empty_lines_have_numbers(self):
+        for name, text in (
+            ("runs.csv",
+             "\n\nname,hostname,date_started,date_completed\n\na,b\n"),
+            ("runs.jsonl", "\n\n" + json.dumps(
+                {"date": "2007-02-01", "type": "start"}) + "\n\n{\n"),
+        ):
+            path = self.write(name, text)
+            self.assertIn(
+                f"{path}:5: ", self.call("import", path, expected=1))
+
+    def test_columns_that_are_there_twice(self):
+        path = self.write(
+            "runs.csv", "name,hostname,name,date_started,date_completed\n"
+            "a,host,b,2007-02-01,2007-02-01\n")
+        self.assertIn(
+            f"{path}: there are two columns with the name name",
+            self.call("import", path, expected=1))
+
     def test_a_packed_file_that_is_cut_off(self):
         path = self.directory / "runs.csv.gz"
         path.write_bytes(gzip.compress(
@@ -535,6 +578,40 @@ class TestOtherSystems(TransferTestCase):
                 ("garbo", "loganberry", START,
                  START + MINUTE + datetime.timedelta(seconds=0.5)),
             ], [row[:4] for row in self.rows()])
+
+    def test_what_windows_has_written(self):
+        columns = "name", "hostname", "date_started", "date_completed"
+        values = "garbo", "host", "2007-02-01 10:00", "2007-02-01 10:01"
+        for name, text in (
+            ("runs.csv", f"{','.join(columns)}\r\n{','.join(values)}\r\n"),
+            ("quoted.csv", "".join(
+                ",".join(f'"{each}"' for each in line) + "\r\n"
+                for line in (columns, values))),
+            ("runs.jsonl", json.dumps(
+                dict(zip(columns, values, strict=True))) + "\r\n"),
+            ("dump.sql",
+             f"--\r\nCOPY scriptactivity ({', '.join(columns)}) FROM stdin;"
+             "\r\n" + "\t".join(values) + "\r\n\\.\r\n"),
+        ):
+            for start in "", "\N{BYTE ORDER MARK}":
+                with self.subTest(name=name, start=start):
+                    path = self.directory / name
+                    path.write_bytes((start + text).encode())
+                    self.call("import", path)
+                    self.assertEqual(
+                        [("garbo", "host", START, START + MINUTE)],
+                        [row[:4] for row in self.rows()])
+                    self.empty()
+
+    def test_a_run_that_was_skipped_is_none_that_failed_at_the_same_time(self):
+        path = self.write(
+            "attempts.csv",
+            "name,hostname,date_started,date_ended,outcome\n" + "".join(
+                f"garbo,host,2007-02-01 10:00,2007-02-01 10:01,{outcome}\n"
+                for outcome in ("skipped", "failure", "skipped")))
+        self.assertIn("added 2 attempts", self.call("import", path).replace(
+            "0 runs and ", ""))
+        self.assertIn("already on record: 3", self.call("import", path))
 
     def test_pg_cron(self):
         path = self.write("cron.csv", PG_CRON)
