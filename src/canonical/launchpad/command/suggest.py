@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ProcessPoolExecutor
@@ -58,10 +60,10 @@ def suggest(args: argparse.Namespace) -> int:
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
     history = getUtility(IScriptHistorySet)
-    wanted = args.names
-    if args.tags:
-        wanted = [each.name for each in expected(None, args.names, args.tags)]
-    names = history.getNames(since, until, wanted or None)
+    tags = {
+        each.name: " ".join(each.tags)
+        for each in expected(None, args.names, args.tags)} if args.tags else {}
+    names = history.getNames(since, until, [*tags] or args.names or None)
     for name in args.names:
         if name not in names:
             complain(
@@ -72,8 +74,9 @@ def suggest(args: argparse.Namespace) -> int:
             return 1
     with history.gathered(names, since, until, until, 0):
         text = rules_as_zcml(with_progress(
-            _rules(names, since, until, args.timezone), len(names),
-            "Inferring"
+            (_with_tags(rule, tags)
+             for rule in _rules(names, since, until, args.timezone)),
+            len(names), "Inferring"
         ), [
             f"Inferred from the successes from {time_text(since, 'minutes')}"
             f" to {time_text(until, 'minutes')}.  Read the evidence, and"
@@ -82,6 +85,13 @@ def suggest(args: argparse.Namespace) -> int:
     # ZCML is in UTF-8, whatever the terminal is in.
     sys.stdout.buffer.write(text.encode())
     return 0
+
+
+def _with_tags(rule: Rule, tags: Mapping[str, str]) -> Rule:
+    """A rule that keeps the tags of its script, if there are any."""
+    name = rule.attributes.get("name", "")
+    return dataclasses.replace(rule, attributes={
+        **rule.attributes, "tags": tags[name]}) if name in tags else rule
 
 
 def _rules(

@@ -3,6 +3,10 @@
 Slots count from the first success of a script on.  If the script has never
 succeeded, they count from when its rule was first seen.  If its schedule has
 changed, they count from when the new one was first seen.
+
+A schedule that comes back counts from when it was seen first of all.  If each
+return were on record, one check of other rules would make the rules in force
+look new, and hide what is late.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class TestSuggest(CommandTestCase):
         (PostgresLayer.state_directory / "rules.zcml").write_text("""
             <configure xmlns:lp="http://namespaces.canonical.com/lp">
               <include package="canonical.launchpad" file="meta.zcml" />
-              <lp:script name="a" every="1h" tags="eu" />
+              <lp:script name="a" every="1h" tags="eu us" />
               <lp:script name="b" every="1h" />
               <lp:script name="new" every="1h" tags="eu" />
             </configure>
@@ -116,7 +116,7 @@ class TestSuggest(CommandTestCase):
         conf = PostgresLayer.state_directory / "test.conf"
         conf.write_text("[monitor]\nexpectations: rules.zcml\n")
         for arguments, status, words in (
-            (["--tag", "eu"], 0, 'name="a"'),
+            (["--tag", "eu"], 0, 'tags="eu us"'),
             (["a", "--tag", "eu"], 0, 'name="a"'),
             (["b", "--tag", "eu"], 2, "no script that is named has the tag"),
             (["--tag", "ue"], 2, "no rule has the tag 'ue'"),
