@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import socket
+from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -33,12 +35,14 @@ from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import channels
+from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import record_seen_rules
 from canonical.launchpad.command.rules import record_switches
 from canonical.launchpad.command.rules import repeat
 from canonical.launchpad.command.webhook import ping
+from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.incidents import ALL
@@ -77,9 +81,11 @@ class AlertScript(CommandScript):
     record, and is not sent again before [monitor] repeat.
 
     :ivar expectations: a rules file, instead of the configured one.
+    :ivar tags: if any, only incidents of scripts with at least one of these.
     """
 
     expectations: Path | None = None
+    tags: Sequence[str] = ()
 
     @property
     def claimant(self) -> str:
@@ -95,8 +101,7 @@ class AlertScript(CommandScript):
         # What is broken is on record before anyone is notified, so that
         # nothing is lost if nobody can be.
         with self._in_time():
-            self._at, self._answers = _bring_up_to_date(
-                self.expectations, self.claimant)
+            self._at, self._answers = _bring_up_to_date(self)
             self.txn.commit()
         failures = [
             failure for channel in channels()
@@ -141,7 +146,7 @@ class AlertScript(CommandScript):
         with self._in_time():
             alert_set.lock()
             for notification in notifications_of(
-                alert_set.getUnsettled(self.claimant), self._answers, channel,
+                _unsettled(self, self._answers), self._answers, channel,
                 repeat(), self._at
             ):
                 if notification.recipients not in tried:
@@ -171,6 +176,7 @@ def alert(args: argparse.Namespace) -> int:
     channels()
     script = AlertScript("scriptactivity-alert", test_args=[], logger=logger)
     script.expectations = args.expectations
+    script.tags = args.tags
     if args.test:
         return _test()
     if args.dry_run:
@@ -179,10 +185,10 @@ def alert(args: argparse.Namespace) -> int:
         script.lock_and_run()
     except SystemExit as leave:
         # Python keeps what the exit was made of.
-        error = leave.__context__
+        error = leave.__cause__ or leave.__context__
         if isinstance(error, NotNotified):
             end_outage(script.logger)
-        elif leave.code and not isinstance(error, (LockTaken, type(None))):
+        elif error is not None and not isinstance(error, LockTaken):
             report_outage(error, script.logger)
         raise
     end_outage(script.logger)
@@ -217,8 +223,8 @@ def _test() -> int:
 
 def _dry_run(script: AlertScript) -> int:
     """Do what `AlertScript` does, but print the messages, and roll back."""
-    at, answers = _bring_up_to_date(script.expectations, script.claimant)
-    unsettled = getUtility(IScriptAlertSet).getUnsettled(script.claimant)
+    at, answers = _bring_up_to_date(script)
+    unsettled = _unsettled(script, answers)
     notifications = [
         (channel, notification.recipients, message_of(notification))
         for channel in channels() for notification in notifications_of(
@@ -234,18 +240,18 @@ def _dry_run(script: AlertScript) -> int:
 
 
 def _bring_up_to_date(
-    path: Path | None, claimant: str
+    script: AlertScript
 ) -> tuple[datetime.datetime, dict[Key, Answers]]:
     """Assess all scripts, and bring the alerts on record up to date.
 
     It commits nothing.
 
-    :param path: see `expected`.
-    :return: as of when, and the answers.
+    :return: as of when, and the answers; see `answers_of`.
     :raises ExpectationError: if nothing is expected, or if that cannot be
         read.
     """
-    expectations = expected(path)
+    expectations = expected(script.expectations)
+    check_tags(expectations, script.tags)
     check_channels()
     now = datetime.datetime.now(datetime.UTC)
     record_switches(now)
@@ -253,14 +259,29 @@ def _bring_up_to_date(
     alert_set = getUtility(IScriptAlertSet)
     alert_set.lock()
     at = datetime.datetime.now(datetime.UTC)
-    answers = answers_of(assess_fleet(expectations, at, clock_skew()))
+    answers = answers_of(
+        assess_fleet(expectations, at, clock_skew()), script.tags)
     changed = changes(
-        alert_set.getUnsettled(claimant), alert_set.getOpenings(at - DAY),
-        answers, {each.name: each.grace for each in expectations}, channels(),
-        at)
+        _unsettled(script, answers), alert_set.getOpenings(at - DAY), answers,
+        {each.name: each.grace for each in expectations}, channels(), at)
     alert_set.update(with_recorded_late(
         changed.updated, lambda names, opened: assess_fleet(
             [each for each in expectations if names & {ALL, each.name}],
             opened, clock_skew())))
     alert_set.open(changed.opened)
     return at, answers
+
+
+def _unsettled(
+    script: AlertScript, answers: Mapping[Key, Answers]
+) -> list[Alert]:
+    """The alerts that are not settled; with tags, only those of its scripts.
+
+    :param answers: of these scripts, and of groups of scripts.
+    """
+    names = {name for name, _ in answers if name != ALL}
+    return [
+        each for each in getUtility(IScriptAlertSet).getUnsettled(
+            script.claimant)
+        if not script.tags or each.name in names
+        or (each.name, each.hostname) in answers]

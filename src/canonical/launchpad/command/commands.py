@@ -13,6 +13,7 @@ from typing import NamedTuple
 from canonical.launchpad.command import options
 from canonical.launchpad.command import ruleoptions
 from canonical.launchpad.command import upkeepoptions
+from canonical.launchpad.command import weboptions
 from canonical.launchpad.command.interrupt import UNKNOWN
 from canonical.launchpad.command.runoptions import add_run_options
 
@@ -86,12 +87,12 @@ COMMANDS = {
          "scriptactivity list --json": "for a program"},
         "history", "list_scripts", options.add_list_options),
     "show": Command(
-        "print everything about one script",
+        "print everything about a script",
         "Prints the rule of a script and where it is written, the answers to"
         " the three questions, the last runs, the last failures with their"
         " whole reasons, what runs now, open alerts and pauses.",
         {"scriptactivity show tidy-uploads": "why is it late?",
-         "scriptactivity show tidy-uploads --local": "in local time"},
+         "scriptactivity show --tag billing": "all scripts with a tag"},
         "show", "show", options.add_show_options),
     "running": Command(
         "print what runs now, and for how long",
@@ -100,7 +101,7 @@ COMMANDS = {
         " have ended without a record.",
         {"scriptactivity running": "what runs now",
          "scriptactivity running --local": "in local time"},
-        "history", "running", options.add_list_options),
+        "running", "running", options.add_list_options),
     "failures": Command(
         "print what failed, and why",
         "Prints the latest failures: when, how and why, and how many in a"
@@ -215,14 +216,14 @@ COMMANDS = {
         {"scriptactivity serve": "on http://127.0.0.1:8080/",
          "scriptactivity serve --listen 0.0.0.0:8080":
          "for others too; it needs a token or a proxy"},
-        "serve", "serve", options.add_serve_options, only_reads=True),
+        "serve", "serve", weboptions.add_serve_options, only_reads=True),
     "token": Command(
         "make a token for the pages",
         "Makes a token, by which a person or a program may look at the pages,"
         " and prints it once.  Only its hash is stored, in [web] token_file.",
         {"scriptactivity token ops": "a token for the operators",
          "scriptactivity token grafana": "another for a program"},
-        "serve", "token", options.add_token_options, database=False),
+        "serve", "token", weboptions.add_token_options, database=False),
     "grafana": Command(
         "print a dashboard or alert rules for the metrics",
         "Prints a dashboard for Grafana, or alert rules for Prometheus, over"
@@ -230,7 +231,7 @@ COMMANDS = {
         {"scriptactivity grafana > dashboard.json": "a dashboard",
          "scriptactivity grafana --rules > scriptactivity.yml":
          "alert rules"},
-        "grafana", "grafana", options.add_grafana_options, database=False),
+        "grafana", "grafana", weboptions.add_grafana_options, database=False),
     "flush": Command(
         "record the successes that this host has spooled",
         "Records successes that are committed and not on record yet: those in"

@@ -1,4 +1,4 @@
-"""The commands that print what is on record: list, running, failures, last."""
+"""The commands that print what is on record: list, failures, last."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import FutureActivities
 from canonical.launchpad.interfaces import IFailedAttempt
-from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptActivity
 from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
@@ -41,7 +40,6 @@ __all__ = [
     "last",
     "list_scripts",
     "print_future",
-    "running",
 ]
 
 
@@ -108,50 +106,6 @@ def _how_it_fares(summary: Any) -> str:
             "has not reported its end")
         sentences.append(f"{state} since {for_people(summary.running_since)}")
     return "; ".join(sentences)
-
-
-def running(args: argparse.Namespace) -> int:
-    """Print what runs now, since when, and its usual duration."""
-    is_wanted = tag_filter(args.tags)
-    attempts = [
-        each for each in getUtility(IScriptAttemptSet).getRunning()
-        if is_wanted(each.name)]
-    if args.json:
-        _print_json(IRunningAttempt, attempts)
-        return 0
-    now = datetime.datetime.now(datetime.UTC)
-    lasts = [
-        max(now - each.date_started, datetime.timedelta())
-        for each in attempts]
-    print_table(
-        ["script", "host", "pid", "since", "for", "usually", "also on",
-         "state"],
-        [
-            [each.name, each.hostname, each.pid, each.date_started,
-             lasts[number], each.usual_duration,
-             " ".join(each.also_on) or None, _running_state(each)]
-            for number, each in enumerate(attempts)
-        ],
-        "No script runs.",
-        lambda row: "yellow" if _is_late(attempts[row], now) else "",
-        Screen(
-            ["script", "host", "since", "for", "usually"],
-            [
-                [each.name, each.hostname, each.date_started, lasts[number],
-                 each.usual_duration]
-                for number, each in enumerate(attempts)
-            ],
-            2, [_who_runs(each) for each in attempts]))
-    return 0
-
-
-def _running_state(attempt: Any) -> str:
-    return "runs" if attempt.is_seen else "has not reported its end"
-
-
-def _who_runs(attempt: Any) -> str:
-    also = f"; also on {', '.join(attempt.also_on)}" if attempt.also_on else ""
-    return f"process {attempt.pid} {_running_state(attempt)}{also}"
 
 
 def failures(args: argparse.Namespace) -> int:
@@ -251,12 +205,6 @@ def _print_json(interface: type[Interface], found: Iterable[Any]) -> None:
     print_json(
         {**fields_of(interface, each), "tags": tags.get(each.name, [])}
         for each in found)
-
-
-def _is_late(attempt: Any, now: datetime.datetime) -> bool:
-    """Does it run for more than twice its usual time?"""
-    usual = attempt.usual_duration
-    return usual is not None and now - attempt.date_started > 2 * usual
 
 
 def print_future(names: Collection[str] | None = None) -> None:

@@ -9,8 +9,11 @@ import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
+
+from canonical.launchpad.plaintext import counted
 
 
 __all__ = [
@@ -30,6 +33,9 @@ ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 
 # Large enough for every response of an API, and no burden to any machine.
 LARGEST_DOCUMENT = 50_000_000
+
+# What may be before the first value, for example as Windows writes it.
+BLANK = "\N{BYTE ORDER MARK} \t\r\n"
 
 
 class Line(NamedTuple):
@@ -55,18 +61,20 @@ def lines_of(
     :raises ValueError: if nothing in the file can be understood.
     """
     lines = iter(file)
-    first = next((line for line in lines if line.strip()), "")
+    number, first = next(
+        ((number, line) for number, line in enumerate(lines, 1)
+         if line.strip(BLANK)), (0, ""))
+    first = first.lstrip(BLANK)
     whole = itertools.chain([first], lines)
-    start = first.lstrip("\N{BYTE ORDER MARK} ")
-    if not start.strip():
+    if not first:
         return iter(())
-    if start.startswith("{"):
-        if _is_object(start):
-            return _json_lines(whole)
+    if first.startswith("{"):
+        if _is_object(first):
+            return _json_lines(whole, number)
         return _document(whole)
-    if start.startswith(("--", "SET ", "COPY ", "\\restrict")):
-        return _dump(whole)
-    return _csv(whole, check)
+    if first.startswith(("--", "SET ", "COPY ", "\\restrict")):
+        return _dump(whole, number)
+    return _csv(whole, number, check)
 
 
 def _is_object(line: str) -> bool:
@@ -88,8 +96,12 @@ def _loaded(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def _json_lines(lines: Iterable[str]) -> Iterator[Line]:
-    for number, text in enumerate(lines, 1):
+def _json_lines(lines: Iterable[str], first: int) -> Iterator[Line]:
+    """The objects in lines.
+
+    :param first: the number of the first line, as in the next functions.
+    """
+    for number, text in enumerate(lines, first):
         if not text.strip():
             continue
         try:
@@ -142,17 +154,18 @@ class _Remembering:
     def __next__(self) -> str:
         line = next(self._lines)
         self.taken.append(line)
-        # The csv module refuses what it cannot store.
-        return line.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return line
 
 
 def _csv(
-    lines: Iterable[str], check: Callable[[frozenset[str]], object]
+    lines: Iterable[str],
+    first: int,
+    check: Callable[[frozenset[str]], object],
 ) -> Iterator[Line]:
     source = _Remembering(lines)
     reader = csv.reader(source)
     columns: list[str] | None = None
-    number = 1
+    number = first
     while True:
         try:
             row = next(reader)
@@ -167,10 +180,7 @@ def _csv(
         if columns is None:
             if wrong:
                 raise wrong
-            columns = [each.strip("\N{BYTE ORDER MARK} ") for each in row]
-            if not all(map(str.isprintable, columns)):
-                raise ValueError(
-                    "neither CSV, nor JSON lines, nor a dump of pg_dump")
+            columns = _columns(row)
             check(frozenset(columns))
         elif wrong:
             yield Line(number, text, wrong)
@@ -179,16 +189,31 @@ def _csv(
                 name: value or None
                 for name, value in zip(columns, row, strict=True)})
         elif row:
-            yield Line(number, text, ValueError(
-                f"{len(row)} values for {len(columns)} columns"))
-        number = reader.line_num + 1
+            yield Line(number, text, _wrong_count(row, columns))
+        number = first + reader.line_num
 
 
-def _dump(lines: Iterable[str]) -> Iterator[Line]:
+def _columns(row: Iterable[str]) -> list[str]:
+    """The names of columns, as the first line of CSV has them."""
+    columns = [each.strip(BLANK) for each in row]
+    if not all(map(str.isprintable, columns)):
+        raise ValueError("neither CSV, nor JSON lines, nor a dump of pg_dump")
+    for number, name in enumerate(columns):
+        if name and name in columns[:number]:
+            raise ValueError(f"there are two columns with the name {name}")
+    return columns
+
+
+def _wrong_count(row: Sequence[str], columns: Sequence[str]) -> ValueError:
+    return ValueError(
+        f"{counted(len(row), 'value')} for {counted(len(columns), 'column')}")
+
+
+def _dump(lines: Iterable[str], first: int) -> Iterator[Line]:
     """The rows of the tables in a dump of pg_dump."""
     columns: list[str] | None = None
     is_wanted = found = False
-    for number, text in enumerate(lines, 1):
+    for number, text in enumerate(lines, first):
         if columns is None:
             match = COPY.fullmatch(text)
             if match:
@@ -199,10 +224,9 @@ def _dump(lines: Iterable[str]) -> Iterator[Line]:
         elif text.rstrip("\r\n") == "\\.":
             columns = None
         elif is_wanted:
-            row = text.rstrip("\n").split("\t")
+            row = text.rstrip("\r\n").split("\t")
             if len(row) != len(columns):
-                yield Line(number, text, ValueError(
-                    f"{len(row)} values for {len(columns)} columns"))
+                yield Line(number, text, _wrong_count(row, columns))
                 continue
             yield Line(number, text, {
                 name: None if value == "\\N" else _unescaped(value)

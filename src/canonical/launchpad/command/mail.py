@@ -115,7 +115,7 @@ def _message(
     sender: str, subject: str, text: str, identifier: str | None
 ) -> bytes:
     message = EmailMessage(policy=SMTP_POLICY.clone(cte_type="7bit"))
-    message["Subject"] = printable(subject)
+    message["Subject"] = subject
     message["From"] = sender
     message["To"] = ", ".join(recipients())
     message["Date"] = localtime()

@@ -14,7 +14,6 @@ from canonical.launchpad.command.arguments import duration
 from canonical.launchpad.command.arguments import failure_count
 from canonical.launchpad.command.arguments import file_name
 from canonical.launchpad.command.arguments import file_path
-from canonical.launchpad.command.arguments import host_and_port
 from canonical.launchpad.command.arguments import host_and_script
 from canonical.launchpad.command.arguments import minutes
 from canonical.launchpad.command.arguments import period
@@ -33,7 +32,6 @@ __all__ = [
     "add_config_options",
     "add_expectations_option",
     "add_failures_options",
-    "add_grafana_options",
     "add_init_options",
     "add_kept_options",
     "add_last_options",
@@ -42,12 +40,10 @@ __all__ = [
     "add_monitor_options",
     "add_names_argument",
     "add_output_options",
-    "add_serve_options",
     "add_show_options",
     "add_since_option",
     "add_snooze_options",
     "add_tag_option",
-    "add_token_options",
 ]
 
 
@@ -142,8 +138,7 @@ def add_last_options(parser: argparse.ArgumentParser) -> None:
 
 def add_show_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``show`` takes."""
-    parser.add_argument(
-        "name", metavar="NAME", type=text, help="the script")
+    _add_name_or_tag(parser)
     add_expectations_option(parser)
     add_output_options(parser)
 
@@ -174,6 +169,7 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
     add_expectations_option(
         parser, "; name the same file each time: a script without a rule in it"
         " is no longer expected")
+    add_tag_option(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--test", action="store_true",
@@ -185,32 +181,9 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
     add_log_options(parser)
 
 
-def add_serve_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``serve`` takes."""
-    parser.add_argument(
-        "--listen", metavar="HOST:PORT", type=host_and_port,
-        help="where to listen; by default what [web] listen says")
-    add_expectations_option(parser)
-
-
-def add_grafana_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``grafana`` takes."""
-    parser.add_argument(
-        "--rules", action="store_true",
-        help="print alert rules for Prometheus instead of the dashboard")
-
-
-def add_token_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``token`` takes."""
-    parser.add_argument(
-        "name", metavar="NAME", type=text, help="who will use the token")
-
-
 def add_snooze_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``snooze`` takes."""
-    parser.add_argument(
-        "name", metavar="NAME", nargs="?", type=text, help="the script")
-    add_tag_option(parser, "instead of NAME, ")
+    _add_name_or_tag(parser)
     parser.add_argument(
         "--for", metavar="DURATION", dest="duration", type=duration,
         required=True, help="for how long, such as 2h; 0s ends it")
@@ -232,6 +205,13 @@ def _add_local_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local", action="store_true",
         help="print times in the local time zone; the default is UTC")
+
+
+def _add_name_or_tag(parser: argparse.ArgumentParser) -> None:
+    """Add NAME, and --tag; see `check_name_or_tags`."""
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", type=text, help="the script")
+    add_tag_option(parser, "instead of NAME, ")
 
 
 def add_names_argument(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
-"""Writes gzip files on several processors."""
+"""Writes gzip files on several processors, and reads whole ones."""
 
 from __future__ import annotations
 
+import gzip
 import io
 import zlib
 from collections import deque
@@ -13,6 +14,7 @@ from typing import BinaryIO
 
 __all__ = [
     "PackedFile",
+    "unpacked",
 ]
 
 
@@ -26,6 +28,21 @@ GZIP = 31
 PACKERS = 2
 
 
+
+def _mark(comment: bytes) -> bytes:
+    """A member of a gzip file without content, by RFC 1952."""
+    return (
+        b"\x1f\x8b\x08\x10" + bytes(5) + b"\xff" + comment + b"\0"
+        + zlib.compress(b"", wbits=-15) + bytes(8))
+
+
+# The first and the last member.  A file that is cut off between two members
+# looks whole to each reader that does not know them.  BGZF marks its end so
+# too.
+BEGIN = _mark(b"begin of a scriptactivity export")
+END = _mark(b"end of a scriptactivity export")
+
+
 class PackedFile(io.RawIOBase):
     """A file that is packed into another one, by threads beside the database.
 
@@ -37,8 +54,7 @@ class PackedFile(io.RawIOBase):
         self._file = file
         self._pool = ThreadPoolExecutor(PACKERS)
         self._members: deque[Future[bytes]] = deque()
-        # Without any member it would be no gzip file.
-        self.write(b"")
+        self._file.write(BEGIN)
 
     def writable(self) -> bool:
         return True
@@ -55,6 +71,7 @@ class PackedFile(io.RawIOBase):
             try:
                 with self._pool:
                     self._write(0)
+                self._file.write(END)
             finally:
                 super().close()
 
@@ -62,3 +79,31 @@ class PackedFile(io.RawIOBase):
         """Write members in turn, until only so many are left."""
         while len(self._members) > left:
             self._file.write(self._members.popleft().result())
+
+
+def unpacked(file: io.BufferedReader) -> gzip.GzipFile:
+    """What is packed in a file.
+
+    To read it raises `EOFError` if the file is cut off.  That is not seen
+    between two members of a file that `PackedFile` has not written.
+    """
+    start = file.peek(len(BEGIN))
+    if not start:
+        raise EOFError("an empty file, which is not a gzip file")
+    source: Any = _Marked(file) if start.startswith(BEGIN) else file
+    return gzip.GzipFile(fileobj=source)
+
+
+class _Marked:
+    """A file that must end with the mark."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._last = b""
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        if not data and self._last != END:
+            raise EOFError("it is cut off: the mark of its end is missing")
+        self._last = (self._last + data)[-len(END):]
+        return data

@@ -6,20 +6,22 @@ import argparse
 import datetime
 from collections.abc import Iterable
 from collections.abc import Sequence
-from pathlib import Path
 
 from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.cronscript import CommandScript
-from canonical.launchpad.command.rules import all_expected
 from canonical.launchpad.command.rules import clock_skew
+from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.interfaces import IScriptTimelineSet
+from canonical.launchpad.interfaces import Track
 from canonical.launchpad.monitor.availability import DAY
+from canonical.launchpad.monitor.availability import first_counted
 from canonical.launchpad.monitor.availability import midnight
 from canonical.launchpad.monitor.availability import runs_until
 from canonical.launchpad.monitor.availability import tallies
@@ -61,17 +63,23 @@ class PruneScript(CommandScript):
         before = today - wanted.keep
         days = getUtility(IScriptDaySet)
         # What was due is known only as long as the runs are there.
-        cases = _cases(wanted.expectations, before)
+        cases = _cases(wanted, before)
+        names = [
+            case.expectation.name for case in cases] if wanted.tags else None
         _check_windows(cases, wanted.keep)
-        self._count_due(cases, before.date())
-        runs = self._commit_each(days.pruneRuns(before, BATCH))
+        # A day more than is pruned: a run of the last one may have met a slot
+        # of the next.
+        self._count_due(cases, before + DAY)
+        runs = self._commit_each(days.pruneRuns(before, BATCH, names))
         attempts = self._commit_each(days.pruneAttempts(
-            before, today - max(wanted.keep, wanted.keep_failures), BATCH))
+            before, today - max(wanted.keep, wanted.keep_failures), BATCH,
+            names))
         texts = 0
         if wanted.keep_output or wanted.keep_reasons:
             texts = self._commit_each(days.pruneTexts(
                 wanted.keep_output and now - wanted.keep_output,
-                wanted.keep_reasons and now - wanted.keep_reasons, BATCH))
+                wanted.keep_reasons and now - wanted.keep_reasons, BATCH,
+                names))
         self.logger.info(
             "Pruned %s and %s, and the texts of %s.", counted(runs, "run"),
             counted(attempts, "attempt"), counted(texts, "attempt"))
@@ -84,26 +92,34 @@ class PruneScript(CommandScript):
             total += number
         return total
 
-    def _count_due(self, cases: Sequence[Case], until: datetime.date) -> None:
+    def _count_due(
+        self, cases: Sequence[Case], until: datetime.datetime
+    ) -> None:
         """Record which slots were due and met on days that will be pruned."""
-        first_days = getUtility(IScriptDaySet).getFirstDays(
-            [case.expectation.name for case in cases],
-            [case.hostname for case in cases])
-        for case, since in zip(cases, first_days, strict=True):
+        beginnings = getUtility(IScriptTimelineSet).getBeginnings([
+            Track(case.expectation.name, case.hostname) for case in cases])
+        for case, beginning in zip(cases, beginnings, strict=True):
+            since = first_counted(case, beginning)
             while since is not None and since < until:
-                end = min(since + DAYS_AT_ONCE, until)
+                end = min(midnight(since.date()) + DAYS_AT_ONCE, until)
                 _record_due(case, since, end)
                 self.txn.commit()
                 since = end
 
 
-def _cases(path: Path | None, before: datetime.datetime) -> list[Case]:
-    """The rules, each on each of its hosts; none if there are no rules."""
-    if path is None and rules_file() is None:
+def _cases(
+    wanted: argparse.Namespace, before: datetime.datetime
+) -> list[Case]:
+    """The rules with a tag that is wanted, each on each of its hosts.
+
+    There is none if there are no rules.
+    """
+    path = wanted.expectations
+    if path is None and rules_file() is None and not wanted.tags:
         return []
     long_ago = before - 10 * HORIZON
     return registered_cases(
-        all_expected(path), long_ago, before, clock_skew())
+        expected(path, (), wanted.tags), long_ago, before, clock_skew())
 
 
 def _check_windows(
@@ -122,11 +138,11 @@ def _check_windows(
 
 
 def _record_due(
-    case: Case, since: datetime.date, until: datetime.date
+    case: Case, since: datetime.datetime, until: datetime.datetime
 ) -> None:
     name, hostname = case.expectation.name, case.hostname
     runs = getUtility(IScriptHistorySet).getRuns(
-        name, midnight(since) - case.lead, runs_until(case, midnight(until)))
+        name, since - case.lead, runs_until(case, until))
     # All of these slots are long due.
     found = tallies(
         case, [run for run in runs if hostname in (None, run.hostname)],

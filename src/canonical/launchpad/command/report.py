@@ -21,12 +21,14 @@ from canonical.launchpad.command.rules import has_tag
 from canonical.launchpad.command.rules import rules_file
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import HORIZON
-from canonical.launchpad.interfaces import IScriptDaySet
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import IScriptReportSet
+from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.interfaces import ReportFigures
+from canonical.launchpad.interfaces import Track
 from canonical.launchpad.monitor.availability import DAY
 from canonical.launchpad.monitor.availability import Tally
+from canonical.launchpad.monitor.availability import first_counted
 from canonical.launchpad.monitor.availability import midnight
 from canonical.launchpad.monitor.availability import runs_until
 from canonical.launchpad.monitor.availability import tallies
@@ -62,7 +64,8 @@ def report(args: argparse.Namespace) -> int:
         each.name: each for each in getUtility(IScriptReportSet).getFigures(
             midnight(since), midnight(until))
         if not args.tags or each.name in tags}
-    slots = _slots(cases, since, min(until, now.date() + DAY), now)
+    slots = _slots(
+        cases, midnight(since), midnight(min(until, now.date() + DAY)), now)
     lines = [
         _line(
             figures.get(name, ReportFigures(name)), slots.get(name, Tally()))
@@ -96,8 +99,8 @@ def _cases(
 
 def _slots(
     cases: list[Case],
-    since: datetime.date,
-    until: datetime.date,
+    since: datetime.datetime,
+    until: datetime.datetime,
     at: datetime.datetime,
 ) -> dict[str, Tally]:
     """What was due and met of each rule, on days that are not pruned.
@@ -105,18 +108,18 @@ def _slots(
     Nothing was due before the first run.
     """
     slots: dict[str, Tally] = {}
-    first_days = getUtility(IScriptDaySet).getFirstDays(
-        [case.expectation.name for case in cases],
-        [case.hostname for case in cases])
+    beginnings = getUtility(IScriptTimelineSet).getBeginnings([
+        Track(case.expectation.name, case.hostname) for case in cases])
     with getUtility(IScriptHistorySet).gathered(
         sorted({case.expectation.name for case in cases}),
-        min((midnight(since) - case.lead for case in cases), default=at),
-        max((runs_until(case, midnight(until)) for case in cases), default=at),
+        min((since - case.lead for case in cases), default=at),
+        max((runs_until(case, until) for case in cases), default=at),
         at, 0
     ):
-        for case, first in with_progress(
-            zip(cases, first_days, strict=True), len(cases), "Counting"
+        for case, beginning in with_progress(
+            zip(cases, beginnings, strict=True), len(cases), "Counting"
         ):
+            first = first_counted(case, beginning)
             if first is None or first >= until:
                 continue
             name = case.expectation.name
@@ -127,13 +130,12 @@ def _slots(
 
 def _tallies(
     case: Case,
-    since: datetime.date,
-    until: datetime.date,
+    since: datetime.datetime,
+    until: datetime.datetime,
     at: datetime.datetime,
 ) -> Iterable[Tally]:
     runs = getUtility(IScriptHistorySet).getRuns(
-        case.expectation.name, midnight(since) - case.lead,
-        runs_until(case, midnight(until)))
+        case.expectation.name, since - case.lead, runs_until(case, until))
     return tallies(
         case,
         [run for run in runs if case.hostname in (None, run.hostname)],

@@ -67,6 +67,7 @@ def add_timers_options(parser: argparse.ArgumentParser) -> None:
 def add_suggest_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``suggest`` takes."""
     add_names_argument(parser)
+    add_tag_option(parser)
     add_since_option(parser, "infer from a history of this length")
     add_at_option(parser, "infer from the history until this time")
     parser.add_argument(

@@ -6,6 +6,7 @@ one.
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import logging
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from canonical.launchpad.nearest import nearest
 __all__ = [
     "all_expected",
     "check_host",
+    "check_name_or_tags",
     "check_names",
     "check_tags",
     "channels",
@@ -41,6 +43,7 @@ __all__ = [
     "complain_of_unknown",
     "expected",
     "has_tag",
+    "known_rules",
     "record_seen_rules",
     "record_switches",
     "repeat",
@@ -94,17 +97,24 @@ def tag_filter(tags: Collection[str]) -> Callable[[str], bool]:
 
 
 def rule_tags() -> dict[str, list[str]]:
-    """The tags of each script with a rule, for JSON.
+    """The tags of each script with a rule, for JSON."""
+    return {each.name: list(each.tags) for each in known_rules("tags")}
+
+
+def known_rules(needed: str) -> list[IScriptExpectation]:
+    """All rules, if there are any.
 
     What is on record is printed without rules, too.
+
+    :param needed: what is needed of them, for a line if they are wrong.
     """
     if rules_file() is None and not registered_expectations():
-        return {}
+        return []
     try:
-        return {each.name: list(each.tags) for each in all_expected(None)}
+        return all_expected(None)
     except ExpectationError as error:
-        complain(f"no tags are known: {error}")
-        return {}
+        complain(f"no {needed} are known: {error}")
+        return []
 
 
 def all_expected(path: Path | None) -> list[IScriptExpectation]:
@@ -158,6 +168,15 @@ def check_tags(
         if tag not in known:
             raise ExpectationError(
                 f"no rule has the tag {tag!r}{nearest(tag, known)}")
+
+
+def check_name_or_tags(args: argparse.Namespace) -> None:
+    """Check the arguments of a command that takes NAME, or --tag instead.
+
+    :raises UsageError: if there is neither or both.
+    """
+    if (args.name is None) != bool(args.tags):
+        args.parser.error("expected NAME or --tag TAG")
 
 
 def check_host(

@@ -1,4 +1,4 @@
-"""The command ``show``: everything about one script, on one screen."""
+"""The command ``show``: everything about a script, on one screen."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ from canonical.launchpad.command.printing import in_zone
 from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.printing import zone_name
 from canonical.launchpad.command.rules import all_expected
+from canonical.launchpad.command.rules import check_name_or_tags
+from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import complain_of_unknown
+from canonical.launchpad.command.rules import has_tag
+from canonical.launchpad.command.running import with_usual
 from canonical.launchpad.command.runpicture import PICTURED
 from canonical.launchpad.command.runpicture import run_lines
 from canonical.launchpad.command.table import wrapped
@@ -83,21 +87,26 @@ class About(NamedTuple):
 
 
 def show(args: argparse.Namespace) -> int:
-    """Print everything about one script."""
-    about = _about(args)
-    if about.rule is None and not about.runs and not about.running:
-        complain_of_unknown(about.name, None, [
-            each.name for each in registered_expectations()])
-        return 1
-    print_future([about.name])
+    """Print everything about a script, or about those with a tag."""
+    check_name_or_tags(args)
+    found = _found(args)
+    for about in found:
+        if about.rule is None and not about.runs and not about.running:
+            complain_of_unknown(about.name, None, [
+                each.name for each in registered_expectations()])
+            return 1
+    print_future([about.name for about in found])
     if args.json:
-        print_json([_as_dict(about)])
-    else:
+        print_json(map(_as_dict, found))
+        return 0
+    for number, about in enumerate(found):
+        if number:
+            print()
         _print(about)
     return 0
 
 
-def _about(args: argparse.Namespace) -> About:
+def _found(args: argparse.Namespace) -> list[About]:
     now = datetime.datetime.now(datetime.UTC)
     fleet: list[IScriptExpectation] = []
     trouble = None
@@ -105,21 +114,28 @@ def _about(args: argparse.Namespace) -> About:
         fleet = all_expected(args.expectations)
     except ExpectationError as error:
         # At three in the morning the rest still helps.
-        if args.expectations is not None:
+        if args.expectations is not None or args.tags:
             raise
         trouble = str(error)
-    rules = [each for each in fleet if each.name == args.name]
-    assessments = assess_some(rules, fleet, now, clock_skew()) if rules else []
-    attempt_set = getUtility(IScriptAttemptSet)
-    return About(
-        args.name, rules[0] if rules else None, trouble,
-        [each for each in assessments if each.name == args.name],
-        attempt_set.getRunning(args.name),
-        getUtility(IScriptHistorySet).getLatest(args.name, PICTURED),
-        attempt_set.getFailures(args.name, limit=FAILURES),
-        [each for each in open_alerts() if each.name == args.name],
-        getUtility(IScriptPauseSet).getPauses(now, now).get(args.name, []),
-        getUtility(IScriptDaySet).getDays(None, None, [args.name]))
+    check_tags(fleet, args.tags)
+    rules = {
+        each.name: each for each in fleet
+        if args.name in (None, each.name) and has_tag(each, args.tags)}
+    assessments = assess_some(
+        rules.values(), fleet, now, clock_skew()) if rules else []
+    attempt_set, alerts = getUtility(IScriptAttemptSet), open_alerts()
+    pauses = getUtility(IScriptPauseSet).getPauses(now, now)
+    return [
+        About(
+            name, rules.get(name), trouble,
+            [each for each in assessments if each.name == name],
+            with_usual(attempt_set.getRunning(name), rules, assessments),
+            getUtility(IScriptHistorySet).getLatest(name, PICTURED),
+            attempt_set.getFailures(name, limit=FAILURES),
+            [each for each in alerts if each.name == name],
+            pauses.get(name, []),
+            getUtility(IScriptDaySet).getDays(None, None, [name]))
+        for name in ([args.name] if args.name is not None else rules)]
 
 
 def _as_dict(about: About) -> dict[str, Any]:
@@ -227,7 +243,9 @@ def _answers(
         for each in assessments:
             answer = getattr(each, question)
             host = f"{each.hostname}: " if each.hostname else ""
-            lines.append(f"{answer.state}: {host}{answer.sentence}")
+            # The sentence about a silent host names it, too.
+            sentence = answer.sentence.removeprefix(host)
+            lines.append(f"{answer.state}: {host}{sentence}")
         yield question, lines
 
 

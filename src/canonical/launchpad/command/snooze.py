@@ -9,6 +9,7 @@ import transaction
 from zope.component import getUtility
 
 from canonical.launchpad.command.printing import say
+from canonical.launchpad.command.rules import check_name_or_tags
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.plaintext import time_text
@@ -24,8 +25,7 @@ def snooze(args: argparse.Namespace) -> int:
 
     With --tag, of all scripts with a tag.
     """
-    if (args.name is None) != bool(args.tags):
-        args.parser.error("expected NAME or --tag TAG")
+    check_name_or_tags(args)
     rules = expected(
         args.expectations, [args.name] if args.name else (), args.tags)
     now = datetime.datetime.now(datetime.UTC)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +21,7 @@ from zope.component import getUtility
 from canonical.config.durations import duration_text
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.progress import with_progress
+from canonical.launchpad.command.rules import expected
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.history import History
@@ -57,7 +60,10 @@ def suggest(args: argparse.Namespace) -> int:
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
     history = getUtility(IScriptHistorySet)
-    names = history.getNames(since, until, args.names or None)
+    tags = {
+        each.name: " ".join(each.tags)
+        for each in expected(None, args.names, args.tags)} if args.tags else {}
+    names = history.getNames(since, until, [*tags] or args.names or None)
     for name in args.names:
         if name not in names:
             complain(
@@ -66,11 +72,11 @@ def suggest(args: argparse.Namespace) -> int:
                 f" {time_text(until, 'minutes')}"
                 f"{nearest(name, history.getNames(since, until))}")
             return 1
-    chosen = sorted(set(args.names)) or names
-    with history.gathered(chosen, since, until, until, 0):
+    with history.gathered(names, since, until, until, 0):
         text = rules_as_zcml(with_progress(
-            _rules(chosen, since, until, args.timezone), len(chosen),
-            "Inferring"
+            (_with_tags(rule, tags)
+             for rule in _rules(names, since, until, args.timezone)),
+            len(names), "Inferring"
         ), [
             f"Inferred from the successes from {time_text(since, 'minutes')}"
             f" to {time_text(until, 'minutes')}.  Read the evidence, and"
@@ -79,6 +85,13 @@ def suggest(args: argparse.Namespace) -> int:
     # ZCML is in UTF-8, whatever the terminal is in.
     sys.stdout.buffer.write(text.encode())
     return 0
+
+
+def _with_tags(rule: Rule, tags: Mapping[str, str]) -> Rule:
+    """A rule that keeps the tags of its script, if there are any."""
+    name = rule.attributes.get("name", "")
+    return dataclasses.replace(rule, attributes={
+        **rule.attributes, "tags": tags[name]}) if name in tags else rule
 
 
 def _rules(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import io
 import os
 import socket
@@ -26,9 +25,11 @@ from canonical.launchpad.command.importformats import converter
 from canonical.launchpad.command.importlines import Line
 from canonical.launchpad.command.importlines import lines_of
 from canonical.launchpad.command.packedfile import PackedFile
+from canonical.launchpad.command.packedfile import unpacked
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
+from canonical.launchpad.command.rules import expected
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.plaintext import counted
 
@@ -51,9 +52,12 @@ LONGEST_LINE = 60_000_000
 def export(args: argparse.Namespace) -> int:
     """Copy runs or attempts to a file."""
     form = args.form or _form_of(args.file)
+    names = [
+        each.name for each in expected(None, (), args.tags)
+    ] if args.tags else None
     with _written(args.file) as file:
         getUtility(IScriptTransferSet).export(
-            args.what, form, args.since, args.until, file)
+            args.what, form, args.since, args.until, file, names)
     transaction.abort()
     return 0
 
@@ -139,6 +143,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
     """Add what is in a file; return the exit status."""
     adding = _Adding()
     status = set_aside = 0
+    is_stopped = False
     try:
         with _opened(name) as file:
             for line in lines_of(_lines(file), converter):
@@ -148,6 +153,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
                     complain(f"{name}:{line.number}: {error}")
                     status = 1
                     if bad is None:
+                        is_stopped = True
                         break
                     _write(bad, line.text)
                     set_aside += 1
@@ -163,8 +169,7 @@ def _import(name: str, defaults: Defaults, bad: Any) -> int:
         f" {counted(adding.added['attempts'], 'attempt')}; already on record:"
         f" {adding.known}"
         + (f"; {counted(set_aside, 'line')} set aside" if set_aside else "")
-        + ("; stopped at the first wrong line"
-           if status and bad is None else ""))
+        + ("; stopped at the first wrong line" if is_stopped else ""))
     return status
 
 
@@ -201,7 +206,7 @@ def _opened(name: str) -> Iterator[io.TextIOWrapper]:
             sys.stdin.buffer if name == "-"
             else stack.enter_context(open(name, "rb")))
         if name.endswith(".gz"):
-            raw = stack.enter_context(gzip.GzipFile(fileobj=raw))
+            raw = stack.enter_context(unpacked(raw))
         text = io.TextIOWrapper(
             raw, encoding="utf-8", errors="surrogateescape", newline="\n")
         yield text

@@ -42,6 +42,7 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until", metavar="TIME", type=time,
         help="leave out what started then or later")
+    add_tag_option(parser)
 
 
 def add_import_options(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +80,7 @@ def add_prune_options(parser: argparse.ArgumentParser) -> None:
         "--keep-reasons", metavar="DURATION", type=period,
         help="the same for the reasons of failures")
     add_expectations_option(parser)
+    add_tag_option(parser)
     add_log_options(parser)
 
 

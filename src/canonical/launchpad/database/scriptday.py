@@ -31,10 +31,14 @@ class ScriptDaySet:
     """See `IScriptDaySet`."""
 
     def pruneRuns(
-        self, before: datetime.datetime, batch: int
+        self,
+        before: datetime.datetime,
+        batch: int,
+        names: Sequence[str] | None = None,
     ) -> Iterator[int]:
         """See `IScriptDaySet`."""
-        old = _rows(sql.OLD_RUNS, before=before, batch=batch)
+        old = _rows(
+            sql.OLD_RUNS, before=before, batch=batch, names=_listed(names))
         for stretches, is_large in _batches(old, batch):
             if not is_large:
                 yield from _prune_runs(stretches)
@@ -54,13 +58,14 @@ class ScriptDaySet:
         before: datetime.datetime,
         failures_before: datetime.datetime,
         batch: int,
+        names: Sequence[str] | None = None,
     ) -> Iterator[int]:
         """See `IScriptDaySet`."""
         values = {
             "before": before, "failures_before": failures_before,
             "batch": batch}
         for stretches, is_large in _batches(
-            _rows(sql.OLD_ATTEMPTS, **values), batch
+            _rows(sql.OLD_ATTEMPTS, names=_listed(names), **values), batch
         ):
             while number := _prune(sql.PRUNE_ATTEMPTS, stretches, **values):
                 yield number
@@ -72,23 +77,17 @@ class ScriptDaySet:
         output_before: datetime.datetime | None,
         reasons_before: datetime.datetime | None,
         batch: int,
+        names: Sequence[str] | None = None,
     ) -> Iterator[int]:
         """See `IScriptDaySet`."""
         after: int | None = 0
         while after is not None:
             (after, number), = _rows(
                 sql.PRUNE_TEXTS, after=after, batch=batch,
+                names=_listed(names),
                 output_before=output_before or "-infinity",
                 reasons_before=reasons_before or "-infinity")
             yield number
-
-    def getFirstDays(
-        self, names: Sequence[str], hostnames: Sequence[str | None]
-    ) -> list[datetime.date | None]:
-        """See `IScriptDaySet`."""
-        return [day for day, in _rows(
-            sql.FIRST_DAYS_SPREAD if is_spread() else sql.FIRST_DAYS,
-            names=list(names), hostnames=list(hostnames))]
 
     def recordDue(
         self, rows: Iterable[tuple[str, str, datetime.date, int, int]]
@@ -110,8 +109,7 @@ class ScriptDaySet:
         return [
             ScriptDay(*row)
             for row in _rows(
-                sql.DAYS, names=names and list(names), since=since,
-                until=until)]
+                sql.DAYS, names=_listed(names), since=since, until=until)]
 
 
 def _batches(
@@ -159,6 +157,10 @@ def _executed(
     names, hostnames, untils = map(list, zip(*stretches, strict=True))
     return execute(
         statement, names=names, hostnames=hostnames, untils=untils, **values)
+
+
+def _listed(names: Sequence[str] | None) -> list[str] | None:
+    return None if names is None else list(names)
 
 
 def _rows(statement: str, **values: Any) -> list[Any]:

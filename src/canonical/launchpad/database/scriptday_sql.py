@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from canonical.launchpad.database.distinct import pairs
-from canonical.launchpad.database.spread import HERE
-from canonical.launchpad.database.spread import Source
-from canonical.launchpad.database.spread import fetched
 from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.interfaces import ScriptDay
 
@@ -38,6 +35,7 @@ def _counted(table: str, condition: str) -> str:
             ) AS counted
         ) AS old
         WHERE old.count > 0
+            AND (:names::text[] IS NULL OR pair.name = ANY (:names::text[]))
         ORDER BY pair.name, pair.hostname
     """
 
@@ -189,6 +187,7 @@ PRUNE_TEXTS = """
                 THEN NULL ELSE reason END
         FROM seen
         WHERE attempt.id = seen.id AND date_ended IS NOT NULL
+            AND (:names::text[] IS NULL OR name = ANY (:names::text[]))
             AND (date_started < :output_before
                     AND num_nonnulls(stdout, stderr) > 0
                 OR date_started < :reasons_before AND reason IS NOT NULL)
@@ -196,43 +195,6 @@ PRUNE_TEXTS = """
     )
     SELECT (SELECT max(id) FROM seen), (SELECT count(*) FROM changed)
 """
-
-def _first_days(source: Source) -> str:
-    """The text of the statement of `getFirstDays`."""
-    return f"""
-        {source.before}
-        WITH asked AS (
-            SELECT * FROM unnest(:names::text[], :hostnames::text[])
-                WITH ORDINALITY AS asked (name, hostname, number)
-        ) {source.ctes}
-    SELECT coalesce((
-            SELECT max(day) + 1 FROM scriptday AS known
-            WHERE known.name = asked.name AND due IS NOT NULL
-                AND known.hostname = coalesce(asked.hostname, '')
-        ), least((
-            SELECT min(day) FROM scriptday AS known
-            WHERE known.name = asked.name
-                AND (asked.hostname IS NULL OR known.hostname = asked.hostname)
-        ), (
-            SELECT (min(date_started) AT TIME ZONE 'UTC')::date
-            FROM (
-                SELECT name, hostname, date_started, date_completed
-                FROM {source.recorded} AS known
-            ) AS run
-            WHERE run.name = asked.name AND {VALID}
-                AND (asked.hostname IS NULL OR run.hostname = asked.hostname)
-        )))
-    FROM asked {source.join} ORDER BY number
-    """
-
-
-FIRST_DAYS, FIRST_DAYS_SPREAD = map(_first_days, (HERE, fetched(f"""
-    SELECT name, hostname, min(date_started) AS date_started,
-        min(date_started) AS date_completed
-    FROM scriptactivity AS run
-    WHERE name = ANY (:names::text[]) AND {VALID}
-    GROUP BY name, hostname
-""")))
 
 RECORD_DUE = """
     INSERT INTO scriptday AS known (name, hostname, day, due, met)

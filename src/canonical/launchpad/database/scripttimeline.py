@@ -18,6 +18,7 @@ from canonical.launchpad.database.openattempts import only
 from canonical.launchpad.database.openattempts import open_attempts
 from canonical.launchpad.database.spread import is_spread
 from canonical.launchpad.database.storable import is_storable
+from canonical.launchpad.interfaces import Beginning
 from canonical.launchpad.interfaces import Column
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptTimelineSet
@@ -75,11 +76,11 @@ class ScriptTimelineSet:
 
     def getBeginnings(
         self, tracks: Sequence[Track]
-    ) -> list[datetime.datetime | None]:
+    ) -> list[Beginning]:
         """See `IScriptTimelineSet`."""
         return [
-            begin and _utc(begin)
-            for begin, in _execute(
+            Beginning(counted and _utc(counted), started and _utc(started))
+            for counted, started in _execute(
                 sql.beginnings(is_spread()), _asked(tracks))]
 
     def getGaps(

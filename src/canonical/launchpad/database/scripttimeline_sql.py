@@ -182,15 +182,19 @@ def beginnings(is_spread: bool) -> str:
         {source.before}
         WITH {ASKED} {source.ctes}
         SELECT coalesce((
-                SELECT (max(day) + 1)::timestamp AT TIME ZONE 'UTC'
-                FROM scriptday AS known
+                SELECT max(day) + 1 FROM scriptday AS known
                 WHERE known.name = asked.name AND due IS NOT NULL
                     AND known.hostname = coalesce(asked.hostname, '')
             ), (
+                -- A run of the last day may have met a slot of the next.
+                SELECT max(day) + 2 FROM scriptday AS known
+                WHERE known.name = asked.name AND runs > 0 AND (
+                    asked.hostname IS NULL OR known.hostname = asked.hostname)
+            ))::timestamp AT TIME ZONE 'UTC', (
                 SELECT min(date_started) FROM ({_either(
                     source, "true", "date_started",
                     "ORDER BY date_started LIMIT 1")}) AS first
-            ))
+            )
         FROM asked {source.join} ORDER BY number
     """
 

@@ -98,6 +98,7 @@ class ScriptTransferSet:
         since: datetime.datetime | None,
         until: datetime.datetime | None,
         file: Any,
+        names: Sequence[str] | None = None,
     ) -> None:
         """See `IScriptTransferSet`."""
         where = [] if what == "runs" else [sql.SQL("date_ended IS NOT NULL")]
@@ -106,6 +107,9 @@ class ScriptTransferSet:
         ):
             if moment is not None:
                 where.append(sql.SQL(condition).format(sql.Literal(moment)))
+        if names is not None:
+            where.append(sql.SQL("name = ANY ({}::text[])").format(
+                sql.Literal(list(names))))
         select = sql.SQL(SELECT[form]).format(
             columns=_listed(COLUMNS[what]), table=sql.SQL(TABLES[what]),
             where=sql.SQL(" AND ").join([sql.SQL("true"), *where]))

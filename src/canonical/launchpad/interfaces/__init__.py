@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from canonical.launchpad.interfaces.scriptsummary import IFailedAttempt
     from canonical.launchpad.interfaces.scriptsummary import IRunningAttempt
     from canonical.launchpad.interfaces.scriptsummary import IScriptSummary
+    from canonical.launchpad.interfaces.scripttimeline import Beginning
     from canonical.launchpad.interfaces.scripttimeline import Column
     from canonical.launchpad.interfaces.scripttimeline import Counts
     from canonical.launchpad.interfaces.scripttimeline import (
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alert",
     "BadAnswer",
+    "Beginning",
     "CHANNELS",
     "CLAIM_MINUTES",
     "Column",

@@ -62,42 +62,34 @@ class IScriptDaySet(Interface):
     it, the caller commits.
     """
 
-    def pruneRuns(before, batch):
+    def pruneRuns(before, batch, names=None):
         """Delete the successes that started earlier, and count them.
 
         :param before: an aware datetime, the begin of a day in UTC.
         :param batch: about how many rows each step deletes.  The runs of a
             script on a host and a day are always in one step.
+        :param names: a sequence of scripts, or `None` for all.
         :return: a generator of the number of rows in each step.
         """
 
-    def pruneAttempts(before, failures_before, batch):
+    def pruneAttempts(before, failures_before, batch, names=None):
         """Delete the attempts that started earlier, and count the failures.
 
         :param before: an aware datetime, for attempts that did not fail.
         :param failures_before: the same for failures.
         :param batch: about how many rows each step deletes.
+        :param names: as for `pruneRuns`.
         :return: as for `pruneRuns`.
         """
 
-    def pruneTexts(output_before, reasons_before, batch):
+    def pruneTexts(output_before, reasons_before, batch, names=None):
         """Forget the output and the reasons of attempts that started earlier.
 
         :param output_before: an aware datetime, or `None` to keep all output.
         :param reasons_before: the same for reasons.
         :param batch: how many rows each step looks at.
+        :param names: as for `pruneRuns`.
         :return: a generator of the number of changed rows in each step.
-        """
-
-    def getFirstDays(names, hostnames):
-        """For each script and host, the first day whose slots are not counted.
-
-        This is the day after the last `ScriptDay` with a number of due slots,
-        or else the day of the first run on record.
-
-        :param names: a sequence of names.
-        :param hostnames: a sequence of as many hosts; `None` for any host.
-        :return: a list of as many `datetime.date`; `None` if there is no run.
         """
 
     def recordDue(rows):

@@ -113,8 +113,8 @@ class IScriptExpectation(Interface):
     tags = Tuple(
         title="Tags",
         description=(
-            "Words that scripts have in common, such as billing; commands that"
-            " list scripts take --tag."),
+            "Words that scripts have in common, such as billing; commands"
+            " about scripts take --tag."),
         value_type=TextLine(),
         default=(),
         readonly=True,

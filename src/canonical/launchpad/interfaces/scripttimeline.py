@@ -9,6 +9,7 @@ from zope.interface import Interface
 
 
 __all__ = [
+    "Beginning",
     "Column",
     "Counts",
     "IScriptTimelineSet",
@@ -57,6 +58,19 @@ class Counts(NamedTuple):
     late: int = 0
     unusual: int = 0
     failed: int = 0
+
+
+class Beginning(NamedTuple):
+    """From when on the runs on record show what was missed.
+
+    :ivar counted: the end of the last day that `IScriptDaySet` has counted;
+        `None` if there is none.  If it has counted no slots, it is a day
+        later: the first run on record need not be the first that met a slot.
+    :ivar started: the start of the first success on record, or `None`.
+    """
+
+    counted: datetime.datetime | None
+    started: datetime.datetime | None
 
 
 class Column(NamedTuple):
@@ -130,9 +144,7 @@ class IScriptTimelineSet(Interface):
 
         :param tracks: a sequence of `Track`; only their names and hosts are
             used.
-        :return: for each track, the end of the last `ScriptDay` that knows
-            what was due, or else the start of the first success on record;
-            `None` if there is neither.
+        :return: a list of as many `Beginning`.
         """
 
     def getGaps(tracks, since, until):

@@ -13,7 +13,7 @@ __all__ = [
 class IScriptTransferSet(Interface):
     """Streams runs and attempts by COPY.  A utility."""
 
-    def export(what, form, since, until, file):
+    def export(what, form, since, until, file, names=None):
         """Write all rows of a period to a file, in no order.
 
         Attempts that have not ended are left out.
@@ -24,6 +24,7 @@ class IScriptTransferSet(Interface):
         :param since: an aware datetime, or `None` for the begin.
         :param until: the same for the end; what started then is left out.
         :param file: something with `write`, for bytes.
+        :param names: a sequence of scripts, or `None` for all.
         """
 
     def add(what, rows):

@@ -6,12 +6,14 @@ import datetime
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from canonical.launchpad.interfaces import Beginning
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import matched
 from canonical.launchpad.monitor.pauses import is_due
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.schedule import INSTANT
+from canonical.launchpad.monitor.schedule import latest_slot
 from canonical.launchpad.monitor.schedule import next_slot
 from canonical.launchpad.monitor.schedule import slots_between
 
@@ -19,6 +21,7 @@ from canonical.launchpad.monitor.schedule import slots_between
 __all__ = [
     "DAY",
     "Tally",
+    "first_counted",
     "midnight",
     "runs_until",
     "tallies",
@@ -42,6 +45,23 @@ def midnight(day: datetime.date) -> datetime.datetime:
         day.year, day.month, day.day, tzinfo=datetime.UTC)
 
 
+def first_counted(
+    case: Case, beginning: Beginning
+) -> datetime.datetime | None:
+    """From when on the slots of a case are counted.
+
+    Earlier ones are counted already, or are from before the first run.
+
+    :return: `None` if there is no run.
+    """
+    rule, started = case.expectation, beginning.started
+    if beginning.counted is not None or started is None:
+        return beginning.counted
+    if rule.schedule is None:
+        return _interval_at(started, rule.every)
+    return latest_slot(rule.schedule, rule.timezone, started + case.lead)
+
+
 def runs_until(case: Case, until: datetime.datetime) -> datetime.datetime:
     """The start of the first run that no slot before `until` can have."""
     expectation = case.expectation
@@ -54,11 +74,11 @@ def runs_until(case: Case, until: datetime.datetime) -> datetime.datetime:
 def tallies(
     case: Case,
     runs: Iterable[Run],
-    since: datetime.date,
-    until: datetime.date,
+    since: datetime.datetime,
+    until: datetime.datetime,
     at: datetime.datetime,
 ) -> dict[datetime.date, Tally]:
-    """The tally of each day from `since` until before `until`.
+    """The tally of each day from `since` until before `until`, a midnight.
 
     A run meets a slot as in a check: see `matched`.
 
@@ -66,13 +86,14 @@ def tallies(
         to `runs_until`.
     :param at: slots whose grace has not passed by then are left out.
     """
-    span = _Span(midnight(since), midnight(until), at)
+    span = _Span(since, until, at)
     found = (
         _intervals_met(case, runs, span)
         if case.expectation.schedule is None
         else _slots_met(case, list(runs), span))
     days = {
-        since + number * DAY: [0, 0] for number in range((until - since).days)}
+        since.date() + number * DAY: [0, 0]
+        for number in range((until.date() - since.date()).days)}
     for moment, due, met in found:
         day = days[moment.date()]
         day[0] += due
@@ -112,7 +133,7 @@ def _intervals_met(
     """
     every, grace = case.expectation.every, case.expectation.grace
     due: dict[datetime.date, int] = {}
-    begin = EPOCH - (EPOCH - span.since) // every * every
+    begin = _interval_at(span.since + every - INSTANT, every)
     while begin < span.until and begin + every + grace <= span.at:
         if pause_at(case.pauses, begin) is None:
             due[begin.date()] = due.get(begin.date(), 0) + 1
@@ -126,3 +147,10 @@ def _intervals_met(
             made[day] = made.get(day, 0) + 1
     for day, number in due.items():
         yield midnight(day), number, min(number, made.get(day, 0))
+
+
+def _interval_at(
+    moment: datetime.datetime, every: datetime.timedelta
+) -> datetime.datetime:
+    """The begin of the interval that contains a moment."""
+    return EPOCH + (moment - EPOCH) // every * every

@@ -3,6 +3,10 @@
 Slots count from the first success of a script on.  If the script has never
 succeeded, they count from when its rule was first seen.  If its schedule has
 changed, they count from when the new one was first seen.
+
+A schedule that comes back counts from when it was seen first of all.  If each
+return were on record, one check of other rules would make the rules in force
+look new, and hide what is late.
 """
 
 from __future__ import annotations
@@ -111,4 +115,5 @@ def _counted_from_run(case: Case, started: datetime.datetime) -> Case:
 def _from(case: Case, since: datetime.datetime) -> Case:
     """The case as if it had been paused until then."""
     before = Pause(since - 2 * HORIZON, since, "new", forgives=True)
-    return dataclasses.replace(case, pauses=merged([*case.pauses, before]))
+    return dataclasses.replace(
+        case, pauses=merged([*case.pauses, before]), since=since)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime
 import operator
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -211,8 +212,15 @@ def incidents_of(
     return found if current is None else [*found, current]
 
 
-def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answers]:
-    """The answers about each script, and about all scripts of each host."""
+def answers_of(
+    assessments: Iterable[Assessment], tags: Collection[str] = ()
+) -> dict[Key, Answers]:
+    """The answers about each script, and about all scripts of each host.
+
+    :param assessments: of all scripts.
+    :param tags: if any, only answers about scripts with at least one of these.
+        Of a group of scripts that is silent, only if such a script is in it.
+    """
     assessments = list(assessments)
     hosts = {each.hostname for each in assessments} | {None}
     found: dict[Key, Answers] = {
@@ -229,4 +237,16 @@ def answers_of(assessments: Iterable[Assessment]) -> dict[Key, Answers]:
                 each.runtime.state, each.runtime.sentence,
                 each.runtime.trouble)}
         for each in assessments})
-    return found
+    if not tags:
+        return found
+    asked = {
+        (each.name, each.hostname): each.recently.sentence
+        for each in assessments if not set(tags).isdisjoint(each.tags)}
+    hosts = {host for _, host in asked} | {None}
+    groups = {
+        (ALL, host) for host in hosts
+        if found[ALL, host]["recently"].state == "ok"
+        or found[ALL, host]["recently"].sentence in asked.values()}
+    return {
+        key: answers for key, answers in found.items()
+        if key in groups or key in asked}

@@ -59,6 +59,8 @@ class Case:
     :ivar skew: how far the clock of a host may be behind.
     :ivar after: the script that this one is after, on each of its hosts that
         matter; see `IScriptExpectation`.
+    :ivar since: from when on runs are due, if it is new; see
+        `canonical.launchpad.monitor.firstseen`.
     """
 
     expectation: IScriptExpectation
@@ -66,6 +68,7 @@ class Case:
     pauses: tuple[Pause, ...] = ()
     skew: datetime.timedelta = datetime.timedelta(minutes=1)
     after: tuple[Case, ...] = ()
+    since: datetime.datetime | None = None
 
     @functools.cached_property
     def lead(self) -> datetime.timedelta:

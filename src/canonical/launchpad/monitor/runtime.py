@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from canonical.config.durations import duration_text
-from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.matching import earlier_runs
 from canonical.launchpad.plaintext import counted
-from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -25,10 +23,10 @@ __all__ = [
     "durations",
     "is_fast",
     "longest_run",
-    "running_sentence",
     "runs_too_long",
     "runtime_is_off",
     "runtime_sentence",
+    "usual_duration",
     "usual_range",
 ]
 
@@ -209,6 +207,20 @@ def runtime_sentence(
     return f"average runtime {text} over {runs}{limit}"
 
 
+def usual_duration(
+    expectation: IScriptExpectation, durations: Sequence[float]
+) -> datetime.timedelta | None:
+    """The usual duration of a run, which sentences name.
+
+    :param durations: of the last runs, in seconds, the latest first.
+    :return: `None` if it is not learned, or not known yet.
+    """
+    earlier = durations[expectation.runs:]
+    if not expectation.learned or len(earlier) < FEWEST_RUNS:
+        return None
+    return datetime.timedelta(seconds=statistics.median(earlier))
+
+
 def usual_range(
     expectation: IScriptExpectation, earlier: Sequence[float]
 ) -> tuple[float | None, float | None]:
@@ -227,26 +239,6 @@ def usual_range(
     usual = _log(statistics.median(earlier))
     distance = max(math.log(RATIO), DEVIATIONS * _deviation(earlier, usual))
     return math.exp(usual - distance), math.exp(usual + distance)
-
-
-def running_sentence(
-    expectation: IScriptExpectation,
-    figures: Figures,
-    at: datetime.datetime,
-) -> str:
-    """The answer about a run that runs for too long, as a sentence."""
-    since = figures.longest_running
-    assert since is not None, "what does not run does not run for too long"
-    runs = "still running" if figures.running_is_seen else (
-        "has not reported its end")
-    if expectation.learned:
-        earlier = figures.durations[expectation.runs:]
-        expected = f"usually {_text(statistics.median(earlier))}"
-    else:
-        expected = f"expected at most {duration_text(expectation.average_max)}"
-    return (
-        f"{runs} after {duration_text(at - since)}, since {time_text(since)}"
-        f" (process {figures.longest_pid}; {expected})")
 
 
 def _differ(recent: Sequence[float], earlier: Sequence[float]) -> bool:

@@ -15,9 +15,9 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.matching import Case
-from canonical.launchpad.monitor.runtime import running_sentence
 from canonical.launchpad.monitor.runtime import runs_too_long
 from canonical.launchpad.monitor.runtime import runtime_sentence
+from canonical.launchpad.monitor.runtime import usual_duration
 from canonical.launchpad.monitor.states import first_due
 from canonical.launchpad.monitor.states import recently_state
 from canonical.launchpad.plaintext import counted
@@ -131,8 +131,28 @@ def average_sentence(
     sentence = runtime_sentence(expectation, recent, earlier)
     since = figures.longest_running
     if since is not None and runs_too_long(expectation, earlier, at - since):
-        return f"{running_sentence(expectation, figures, at)}; {sentence}"
+        return f"{_running(expectation, figures, at)}; {sentence}"
     return sentence
+
+
+def _running(
+    expectation: IScriptExpectation,
+    figures: Figures,
+    at: datetime.datetime,
+) -> str:
+    """The answer about a run that runs for too long, as a sentence."""
+    since = figures.longest_running
+    assert since is not None, "what does not run does not run for too long"
+    runs = "still running" if figures.running_is_seen else (
+        "has not reported its end")
+    usual = usual_duration(expectation, figures.durations)
+    if usual is not None:
+        expected = f"usually {duration_text(usual)}"
+    else:
+        expected = f"expected at most {duration_text(expectation.average_max)}"
+    return (
+        f"{runs} after {duration_text(at - since)}, since {time_text(since)}"
+        f" (process {figures.longest_pid}; {expected})")
 
 
 def paused_sentence(pause: Pause) -> str:

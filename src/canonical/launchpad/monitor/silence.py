@@ -39,6 +39,7 @@ from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.schedule import next_slot
+from canonical.launchpad.plaintext import counted
 from canonical.launchpad.plaintext import time_text
 
 
@@ -144,7 +145,10 @@ def with_blind(
     blind = []
     for host, silent in groups.items():
         total = sum(host in (None, each.hostname) for _, each in pairs)
-        sentence = _sentence(host, lasts[host], len(silent), total)
+        waiting = sum(
+            host in (None, each.hostname)
+            and (each.name, each.hostname) in waits for _, each in pairs)
+        sentence = _sentence(host, lasts[host], len(silent), total, waiting)
         blind.append(_blind(host, sentence))
         for sign in silent:
             sentences[sign.name, sign.hostname] = sentence
@@ -155,13 +159,19 @@ def with_blind(
 
 
 def _sentence(
-    host: str | None, last: datetime.datetime, silent: int, total: int
+    host: str | None,
+    last: datetime.datetime,
+    silent: int,
+    total: int,
+    waiting: int,
 ) -> str:
     since = time_text(last)
     count = f"{silent} of {total} scripts are silent"
+    others = "" if not waiting else (
+        f", and {counted(waiting, 'waits', 'wait')} for another")
     if host is None:
-        return f"nothing has been recorded since {since}: {count}"
-    return f"{host}: {count} since {since}"
+        return f"nothing has been recorded since {since}: {count}{others}"
+    return f"{host}: {count} since {since}{others}"
 
 
 def _blind(host: str | None, sentence: str) -> Assessment:

@@ -109,7 +109,9 @@ def recently_state(
             started is not None and started >= slot - case.lead
         ):
             return "ok"
-    elif completed is not None and interval_ends(case, completed) >= at:
+    elif (since := completed or case.since) is not None and (
+        interval_ends(case, since) >= at
+    ):
         return "ok"
     if _is_forgiven(case, slot, at):
         return "paused"

@@ -300,30 +300,33 @@ class LaunchpadScript:
         """Lock the script, or record why not and exit.
 
         :param status: the exit status if it is locked.
+        :raises SystemExit: its cause says why.
         """
+        why: Exception
         if self._lock is not None and self._lock.is_held:
             return
         try:
             self._lock = LockFile(self.lockfilepath, blocking)
             return
         except LockTaken as taken:
-            outcome, reason = "skipped", str(taken)
-            self.logger.info("%s", reason)
+            outcome, why = "skipped", taken
+            self.logger.info("%s", why)
         except OSError as error:
             outcome, status = "failure", 1
-            reason = f"Cannot lock {self.lockfilepath}: {error.strerror}"
-            self.logger.error("%s", reason)
+            why = LaunchpadScriptFailure(
+                f"Cannot lock {self.lockfilepath}: {error.strerror}")
+            self.logger.error("%s", why)
         except ConfigError as error:
             self.logger.error("%s", error)
-            sys.exit(2)
+            raise SystemExit(2) from error
         if self._is_recorded:
             try:
                 with self._connected("read_committed"):
-                    self._new_attempt().end(outcome, status, reason)
+                    self._new_attempt().end(outcome, status, str(why))
             except Exception as error:
                 self.logger.warning(
                     "This run is not on record: %s", first_line(error))
-        sys.exit(status)
+        raise SystemExit(status) from why
 
     def _new_attempt(self) -> Attempt:
         return Attempt(

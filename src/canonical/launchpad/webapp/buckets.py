@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from zope.component import getUtility
 
+from canonical.launchpad.interfaces import Beginning
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.interfaces import ScriptDay
 from canonical.launchpad.interfaces import Track
+from canonical.launchpad.monitor.availability import first_counted
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.pauses import is_due
 from canonical.launchpad.monitor.pauses import pause_at
@@ -132,12 +134,12 @@ def _buckets(
     at: datetime.datetime,
     counts: dict[int, Counts],
     gaps: Sequence[tuple[datetime.datetime, datetime.datetime]],
-    beginning: datetime.datetime | None,
+    beginning: Beginning,
     pruned: Sequence[ScriptDay],
 ) -> list[Bucket]:
     missed = [0] * period.buckets
     if row.case is not None and row.case.expectation.schedule is not None:
-        due = _due(row.case, period, at, beginning)
+        due = _due(row.case, period, at, first_counted(row.case, beginning))
         missed = [
             max(0, number - counts[bucket].met) if bucket in counts else number
             for bucket, number in enumerate(due)]
@@ -168,12 +170,11 @@ def _due(
     case: Case,
     period: Period,
     at: datetime.datetime,
-    beginning: datetime.datetime | None,
+    since: datetime.datetime | None,
 ) -> list[int]:
     """The number of slots in each bucket that count, and are due.
 
-    :param beginning: earlier slots do not count: no run is on record that
-        could have met them.
+    :param since: earlier slots do not count; see `first_counted`.
     """
     rule = case.expectation
     slots = _slots(rule.schedule, rule.timezone, period)
@@ -186,7 +187,7 @@ def _due(
     else:
         first = _first_scheduled(rule.schedule, rule.timezone, period)
         end = bisect.bisect_right(slots, at - rule.grace)
-    begin = bisect.bisect_left(slots, beginning) if beginning else 0
+    begin = bisect.bisect_left(slots, since) if since else 0
     places = [min(max(number, begin), end) for number in first]
     return [
         later - earlier

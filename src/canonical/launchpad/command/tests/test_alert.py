@@ -3,8 +3,10 @@
 import concurrent.futures
 import contextlib
 import datetime
+import fcntl
 import json
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -19,6 +21,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.database.scriptalert import LOCK
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
 from canonical.testing import by_owner
@@ -140,6 +143,26 @@ class TestMail(AlertTestCase):
         self.age(hours=2)
         self.assertEqual(["[test] STILL BROKEN: garbo"], self.subjects())
 
+    def test_what_broke_twice_in_the_last_day_is_unstable(self):
+        main_store().execute("""
+            INSERT INTO scriptalert (
+                channel, name, state, answers, date_opened, date_told,
+                date_closed, date_settled)
+            SELECT 'mail', 'garbo', 'critical', '[]', at, at, at, at
+            FROM unnest(ARRAY[
+                now() - interval '9 hours', now() - interval '5 hours'
+            ]) AS at""")
+        self.ztm.commit()
+        self.assertEqual(["[test] UNSTABLE: garbo"], self.subjects())
+
+    def test_a_rule_counts_from_when_it_was_first_seen(self):
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'name="garbo"', 'name="new"'))
+        self.assertEqual([], self.subjects())
+        by_owner("UPDATE scriptrule SET date_seen = now() - interval '2h'")
+        self.ztm.commit()
+        self.assertEqual(["[test] MISSED: new"], self.subjects())
+
     def test_what_recovered_and_how_long_it_was_broken(self):
         self.alert()
         self.age(hours=2)
@@ -244,6 +267,84 @@ class TestMail(AlertTestCase):
         self.assertEqual([], self.subjects())
         self.assertEqual([], self.alerts())
 
+    def tag(self, **tags):
+        """Tag the rules of scripts."""
+        text = EXPECTATIONS
+        for name, tag in tags.items():
+            text = text.replace(
+                f'name="{name}"', f'name="{name}" tags="{tag}"')
+        self.write("expectations.zcml", text)
+
+    def subjects_of(self, tag):
+        before = len(self.mail.received)
+        self.assertEqual(0, self.command("alert", "--tag", tag)[0])
+        return [
+            timeless(each["Subject"]) for each in self.mail.received[before:]]
+
+    def test_only_scripts_with_a_tag(self):
+        self.tag(garbo="eu", update="us")
+        self.assertEqual([], self.subjects_of("us"))
+        self.assertEqual([], self.alerts())
+        self.assertEqual(["[test] MISSED: garbo"], self.subjects_of("eu"))
+        self.ran("garbo", 0)
+        by_owner("DELETE FROM scriptactivity WHERE name = 'update'")
+        self.ran("update", 3)
+        self.assertEqual(["[test] MISSED: update"], self.subjects_of("us"))
+        garbo, update = sorted(
+            self.alerts(), key=lambda each: each["name"])
+        self.assertIsNone(garbo["good_since"])
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects_of("eu"))
+        self.assertEqual([update], self.alerts())
+
+    def test_what_has_no_rule_any_more_has_no_tag(self):
+        self.tag(garbo="eu", update="us")
+        self.subjects_of("eu")
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'name="garbo"', 'name="other" tags="eu"'))
+        self.ran("other", 0)
+        self.assertEqual([], self.subjects_of("eu"))
+        self.assertEqual(["garbo"], [each["name"] for each in self.alerts()])
+        self.assertEqual(["[test] NO LONGER EXPECTED: garbo"], self.subjects())
+
+    def test_a_recovery_that_could_not_be_sent_is_left_to_its_tag(self):
+        self.tag(garbo="eu", update="us")
+        self.subjects_of("eu")
+        self.ran("garbo", 0)
+        self.mail.answer = "451 Later"
+        self.assertEqual(1, self.command("alert", "--tag", "eu")[0])
+        self.mail.answer = None
+        self.assertEqual([], self.subjects_of("us"))
+        self.assertEqual(["[test] RECOVERED: garbo"], self.subjects_of("eu"))
+
+    def test_silence_is_judged_by_all_scripts_whatever_the_tag(self):
+        self.expect_silent(3)
+        path = self.directory / "expectations.zcml"
+        path.write_text(path.read_text().replace(
+            'name="tidy-0"', 'name="tidy-0" tags="eu"').replace(
+            'name="update"', 'name="update" tags="us"'))
+        by_owner("DELETE FROM scriptactivity WHERE name = 'update'")
+        self.ztm.commit()
+        self.assertEqual([], self.subjects_of("us"))
+        self.assertEqual([], self.alerts())
+        self.assertEqual(
+            ["[test] SILENT: all scripts"], self.subjects_of("eu"))
+        self.assertEqual(["all scripts"], [
+            each["name"] for each in self.alerts()])
+        self.assertEqual([], self.subjects_of("us"))
+        self.ran("tidy-0", 0)
+        self.assertEqual(
+            ["[test] RECOVERED: all scripts"], self.subjects_of("eu"))
+
+    def test_a_tag_that_no_rule_has(self):
+        self.tag(garbo="eu")
+        for options in (), ("--dry-run",):
+            status, out, err = self.command("alert", "--tag", "ue", *options)
+            self.assertEqual((2, "", 1), (status, out, err.count("\n")), err)
+            self.assertIn("no rule has the tag 'ue'", err)
+        _, out, _ = self.command("alert", "--tag", "eu", "--dry-run")
+        self.assertIn("MISSED: garbo", out)
+        self.assertEqual([], self.alerts())
+
     def test_what_is_no_longer_expected_is_over(self):
         self.alert()
         self.write("expectations.zcml", EXPECTATIONS.replace(
@@ -288,6 +389,9 @@ class TestMail(AlertTestCase):
         self.mail.answer = "554 5.7.1 No thanks"
         mails, err = self.alert(status=1)
         self.assertIn("No thanks", err)
+        # Another host need not wait for this one.
+        self.assertEqual([(None,)], list(main_store().execute(
+            "SELECT claimed_by FROM scriptalert WHERE date_told IS NULL")))
         self.mail.answer = None
         self.assertEqual(["[test] MISSED: garbo"], self.subjects())
 
@@ -305,6 +409,52 @@ class TestMail(AlertTestCase):
                     LP_STATE_DIRECTORY=state), states))
         self.assertEqual([0] * 4, [each[0] for each in found], found)
         self.assertEqual(1, len(self.mail.received))
+
+    def wait_until_one_waits(self, process):
+        """Wait until the process waits for a lock in the database."""
+        while not list(main_store().execute(
+            "SELECT FROM pg_locks WHERE NOT granted"
+        )):
+            self.ztm.abort()
+            self.assertIsNone(process.poll())
+        self.ztm.abort()
+
+    def test_one_that_waits_for_another_knows_what_that_opened(self):
+        with contextlib.closing(psycopg2.connect(
+            **embedded_parameters(PostgresLayer.directory)
+        )) as connection:
+            cursor = connection.cursor()
+            cursor.execute(LOCK)
+            process = self.start_code(
+                RUN, "alert", LPCONFIG=str(self.configuration))
+            self.wait_until_one_waits(process)
+            cursor.execute("""
+                INSERT INTO scriptalert
+                    (channel, name, state, answers, date_opened)
+                VALUES ('mail', 'garbo', 'critical', '[{
+                    "question": "recently", "state": "critical",
+                    "sentence": ""}]', clock_timestamp())""")
+            connection.commit()
+        _, err = process.communicate()
+        self.assertEqual(0, process.returncode, err)
+        self.assertEqual(1, len(self.mail.received))
+        alert, = self.alerts()
+        self.assertGreater(alert["told"], alert["opened"])
+
+    def test_a_dry_run_keeps_nobody_waiting_for_its_reader(self):
+        self.expect_silent(150)
+        process = self.start_code(
+            RUN, "alert", "--dry-run", LPCONFIG=str(self.configuration))
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        select.select([process.stdout], [], [])
+        self.assertEqual([], list(main_store().execute(
+            "SELECT FROM pg_locks WHERE relation = 'scriptalert'::regclass"
+            " AND pid <> pg_backend_pid()")))
+        self.ztm.abort()
+        self.assertIsNone(process.poll())
+        out, err = process.communicate()
+        self.assertEqual((0, ""), (process.returncode, err))
+        self.assertEqual(150, out.count("\n* tidy-"))
 
     def test_it_is_on_record_itself(self):
         self.alert()
@@ -362,7 +512,8 @@ class TestMail(AlertTestCase):
             self.assertEqual(
                 "The Ops <ops@example.com>, gone@example.com", message["To"])
             self.assertEqual("ops@example.com", message["X-RcptTo"])
-            self.assertEqual([], self.subjects())
+            mails, err = self.alert()
+            self.assertEqual(([], ""), (mails, err))
             self.age(25)
 
     def test_one_who_is_refused_for_the_moment_is_tried_again(self):
@@ -371,6 +522,8 @@ class TestMail(AlertTestCase):
         (message,), err = self.alert()
         self.assertEqual("ops@example.com", message["X-RcptTo"])
         self.assertIn("WARNING The mail server", err)
+        _, out, _ = self.command("alert", "--dry-run")
+        self.assertTrue(out.startswith("mail: late@example.com\n"), out)
         mails, err = self.alert()
         self.assertEqual([], mails)
         self.assertIn("refused late@example.com: 451 Later", err)
@@ -432,6 +585,10 @@ class TestMail(AlertTestCase):
                 cursor = connection.cursor()
                 cursor.execute(BUSY)
                 seen.extend(cursor.fetchall())
+                cursor.execute("SELECT claimed_by FROM scriptalert")
+                (claimant,), = cursor.fetchall()
+                self.assertTrue(
+                    claimant.startswith(f"{socket.gethostname()}:/"))
             seen.append(self.run_command(
                 "alert", LPCONFIG=str(self.configuration),
                 LP_STATE_DIRECTORY=str(other)))

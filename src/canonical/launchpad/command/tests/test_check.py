@@ -286,6 +286,43 @@ class TestCheck(CheckTestCase):
                     expected, command)
             self.assertIn("slow", tags, command)
 
+    def test_what_is_usual_is_the_same_for_a_check_and_for_what_runs(self):
+        self.write("expectations.zcml", EXPECTATIONS.replace(
+            'average="..1s"', 'average="learned" runs="20" hosts="host"'))
+        conf = self.write(
+            "test.conf", "[monitor]\nexpectations: expectations.zcml\n")
+        before = datetime.datetime.now(
+            datetime.UTC) - datetime.timedelta(hours=2)
+        for number in range(35):
+            for name in "slow", "unruly":
+                LaunchpadObjectFactory().makeScriptActivity(
+                    name, "host",
+                    before + number * datetime.timedelta(minutes=1),
+                    datetime.timedelta(seconds=10 if number < 15 else 20))
+        for name in "slow", "unruly":
+            getUtility(IScriptAttemptSet).begin(name, hostname="host")
+        getUtility(IScriptAttemptSet).begin("slow", hostname="elsewhere")
+        ZopelessTransactionManager._installed.commit()
+        _, out, _ = self.run_command("check", "slow", LPCONFIG=str(conf))
+        self.assertIn("(usually 10s)", out)
+        _, out, _ = self.run_command("running", "--json", LPCONFIG=str(conf))
+        self.assertEqual(
+            {("slow", "host"): 10, ("slow", "elsewhere"): None,
+             ("unruly", "host"): 20},
+            {(each["name"], each["hostname"]): each["usual_duration"]
+             for each in json.loads(out)})
+        _, out, _ = self.run_command("running", LPCONFIG=str(conf))
+        self.assertRegex(out, r"slow\thost\t\d+\t\S+\t\S+\t10")
+        _, out, _ = self.run_command("show", "slow", LPCONFIG=str(conf))
+        self.assertRegex(out, "on host runs since .*; usually 10s\n")
+        # Without rules, the last successes say what is usual.
+        self.write("expectations.zcml", "<configure")
+        status, out, err = self.run_command(
+            "running", "--json", LPCONFIG=str(conf))
+        self.assertEqual((0, 1), (status, err.count("\n")), err)
+        self.assertEqual([20.0, 20.0, None], [
+            each["usual_duration"] for each in json.loads(out)])
+
     def test_tags_of_a_wrong_rules_file_are_not_known(self):
         conf = self.write(
             "test.conf", "[monitor]\nexpectations: expectations.zcml\n")

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -74,6 +75,26 @@ class TestMail(MailTestCase):
         age = datetime.datetime.now(datetime.UTC) - sent
         self.assertLess(abs(age), datetime.timedelta(minutes=10))
 
+    def test_nobody_who_is_on_holiday_answers_it(self):
+        server = self.serve()
+        mail("Subject", "Text.\n")
+        self.assertEqual(
+            "auto-generated", server.received[0]["Auto-Submitted"])
+
+    def test_names_and_commas_beside_addresses(self):
+        server = self.serve()
+        self.configure(
+            smtp_port=server.port, sender="Scripts <scripts@example.com>",
+            recipients="The Ops <ops@example.com>, , me@example.com,")
+        self.assertEqual(
+            ["ops@example.com", "me@example.com"],
+            [each.recipient for each in mail("Subject", "Text.\n", "id")])
+        message, = server.received
+        self.assertEqual(
+            ("scripts@example.com", "Scripts <scripts@example.com>",
+             "<id@example.com>"),
+            (message["X-MailFrom"], message["From"], message["Message-ID"]))
+
     def test_a_text_arrives_as_it_was(self):
         server = self.serve()
         for text in (".\n..\n.x\n\nend\n", "Grüße, мир\n", "x" * 2000 + "\n"):
@@ -115,6 +136,17 @@ class TestMail(MailTestCase):
         self.assert_wrong(
             secret, f"smtp_password_file: {secret}: not in UTF-8")
 
+    def test_where_the_file_of_the_password_may_be(self):
+        secret = self.directory / "password"
+        secret.write_text("S3CRET\nold\n")
+        secret.chmod(0o640)
+        with mock.patch.dict(os.environ, HOME=str(self.directory)):
+            for path in "~/password", os.path.relpath(
+                secret, config.directory
+            ):
+                self.configure(smtp_user="me", smtp_password_file=path)
+                self.assertEqual("S3CRET", mail_server().password)
+
     def assert_wrong(self, path, words):
         self.configure(smtp_user="me", smtp_password_file=path)
         with self.assertRaises(ConfigError) as caught:
@@ -129,6 +161,66 @@ class TestMail(MailTestCase):
         self.assertEqual(
             f"127.0.0.1:{server.port}: no TLS there; set smtp_tls to starttls"
             " or off", str(caught.exception))
+
+
+class TestReplies(MailTestCase):
+    """What a mail server may say, by the command that it says it to."""
+
+    def mail(self, **replies):
+        """Send a mail to a server that says this, and otherwise 250."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.configure(smtp_port=listener.getsockname()[1])
+        self.received = []
+
+        def serve():
+            with listener, listener.accept()[0] as connection:
+                connection.sendall(replies.get("greeting", b"220 Hello\r\n"))
+                is_text = False
+                for line in connection.makefile("rb"):
+                    self.received.append(line)
+                    is_text = is_text and line != b".\r\n"
+                    if is_text:
+                        continue
+                    verb = line[:4].decode().upper()
+                    answer = replies.get(verb, b"250 OK\r\n")
+                    if not answer:
+                        break
+                    is_text = answer.startswith(b"354")
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return mail("Subject", "Text.\n")
+        finally:
+            thread.join()
+
+    def assert_refused(self, words, **replies):
+        with self.assertRaises(MailError) as caught:
+            self.mail(**replies)
+        self.assertEqual(words, str(caught.exception).partition(": ")[2])
+
+    def test_who_refuses_the_sender_or_the_mail_is_asked_nothing_more(self):
+        self.assert_refused("550 Who is that?", MAIL=b"550 Who is that?\r\n")
+        self.assertNotIn(b"rcpt", b"".join(self.received))
+        self.assert_refused("451 I am busy", DATA=b"451 I am busy\r\n")
+        self.assertNotIn(b"Subject", b"".join(self.received))
+
+    def test_whatever_bytes_it_says(self):
+        self.assert_refused(
+            "550 Gr\ufffd\ufffde", MAIL=b"550 Gr\xfc\xdfe\r\n")
+        self.assert_refused(
+            "its reply is not SMTP: 2.0-OpenSSH",
+            greeting=b"SSH-2.0-OpenSSH\r\n")
+
+    def test_a_reply_of_several_lines_is_one(self):
+        reply, = self.mail(RCPT=b"550-No\r\n550 such user\r\n")
+        self.assertEqual("550 No such user", str(reply))
+
+    def test_one_that_forwards_it_or_hangs_up_at_the_end_has_it(self):
+        reply, = self.mail(
+            RCPT=b"251 I forward it\r\n", DATA=b"354 Go\r\n", QUIT=b"")
+        self.assertTrue(reply.is_accepted)
 
 
 class TestEncrypted(MailTestCase):
@@ -170,9 +262,12 @@ class TestEncrypted(MailTestCase):
         with self.trust():
             reply, = mail("Subject", "Text.\n")
         self.assertTrue(reply.is_accepted)
-        self.secret.write_text("other")
-        with self.trust(), self.assertRaisesRegex(MailError, ": 535 "):
+        with self.assertRaisesRegex(MailError, "certificate verify failed"):
             mail("Subject", "Text.\n")
+        for password, words in ("other", ": 535 "), ("größer", "'ascii'"):
+            self.secret.write_text(password)
+            with self.trust(), self.assertRaisesRegex(MailError, words):
+                mail("Subject", "Text.\n")
         self.configure(**{**values, "smtp_tls": "off"})
         with self.assertRaisesRegex(MailError, "AUTH extension not supported"):
             mail("Subject", "Text.\n")

@@ -1,6 +1,7 @@
 """People are notified if alert itself does not work."""
 
 import datetime
+import fcntl
 import json
 import os
 
@@ -9,6 +10,7 @@ from canonical.launchpad.command.outage import FILE_NAME
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
+from canonical.launchpad.command.tests.test_alert import timeless
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.scripts.lock import LockFile
 from canonical.testing import by_owner
@@ -52,6 +54,8 @@ class TestOutage(AlertTestCase):
         self.assertEqual([BROKEN], subjects)
         self.assertIn(
             "cannot connect to database app on 127.0.0.1 port 1", err)
+        path = self.directory / FILE_NAME
+        self.assertEqual(0o600, path.stat().st_mode & 0o777)
         text, = self.mail.texts()
         self.assertRegex(
             text, r"\Ascriptactivity alert does not work on \S+:\n\n"
@@ -118,6 +122,22 @@ class TestOutage(AlertTestCase):
                 path.write_text(text)
                 self.assertEqual(
                     [BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+
+    def test_a_link_in_its_place_is_not_followed(self):
+        precious = self.write("precious", "")
+        (self.directory / FILE_NAME).symlink_to(precious)
+        self.assertEqual([BROKEN], self.run_alert(1, LP_DATABASE_URI=AWAY)[0])
+        self.assertEqual("", precious.read_text())
+
+    def test_two_at_once_do_not_both_notify(self):
+        with (self.directory / FILE_NAME).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            process = self.start_code(
+                RUN, "alert", LPCONFIG=str(self.configuration),
+                LP_DATABASE_URI=AWAY)
+            process.communicate(timeout=60)
+        self.assertEqual(1, process.returncode)
+        self.assertEqual([], self.mail.received)
 
     def test_a_pipe_in_its_place(self):
         os.mkfifo(self.directory / FILE_NAME)
@@ -225,6 +245,10 @@ class TestOutage(AlertTestCase):
         self.assertEqual(2, len(web.received))
 
     def test_a_channel_that_does_not_work_is_none(self):
+        web = Webhook()
+        self.addCleanup(web.stop)
+        self.configure(webhook_url=web.url)
+        self.run_alert(1, LP_DATABASE_URI=AWAY)
         self.ran("garbo", 3)
         by_owner(
             "UPDATE scriptactivity SET date_started = date_started"
@@ -233,10 +257,38 @@ class TestOutage(AlertTestCase):
         self.ztm.commit()
         self.mail.answer = "554 No"
         self.run_alert(1)
+        self.assertEqual(
+            [BROKEN, "[test] MISSED: garbo, update", OVER],
+            [timeless(each["subject"]) for each in web.received])
         self.mail.answer = None
-        subjects, _ = self.run_alert(0)
-        self.assertEqual(1, len(subjects))
-        self.assertNotIn(BROKEN, subjects)
+        self.configure()
+        self.assertEqual(
+            ["[test] MISSED: garbo, update", OVER],
+            [timeless(each) for each in self.run_alert(0)[0]])
+
+    def test_a_lock_that_cannot_be_had_is_one(self):
+        self.configuration.write_text(
+            self.configuration.read_text()
+            + "[scripts]\nlock_directory: /proc\n")
+        # Where nothing else is kept.
+        state = {"LP_STATE_DIRECTORY": str(self.directory / "new" / "state")}
+        subjects, err = self.run_alert(1, **state)
+        self.assertEqual([BROKEN], subjects)
+        why = "Cannot lock /proc/launchpad-scriptactivity-alert.lock: "
+        self.assertIn(why, err)
+        self.assertIn(f":\n\n{why}", self.mail.texts()[0])
+        self.assertEqual([], self.run_alert(1, **state)[0])
+
+    def test_nor_is_one_that_is_switched_off(self):
+        control = self.write(
+            "control.ini", "[scriptactivity-alert]\nenabled: false\n")
+        self.configuration.write_text(
+            f"[scripts]\ncron_control_url: {control}\n"
+            + self.configuration.read_text())
+        found, out, err = self.command("alert")
+        self.assertEqual((0, ""), (found, out))
+        self.assertIn("scriptactivity-alert is switched off\n", err)
+        self.assertEqual([], self.mail.received)
 
     def test_nor_is_one_that_runs_already(self):
         locks = self.directory / "locks"

@@ -7,9 +7,11 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 import uuid
+from pathlib import Path
 
 from zope.component import getUtility
 from zope.interface.verify import verifyObject
@@ -199,13 +201,52 @@ class TestPrune(PruneTestCase):
         for _ in range(2):
             self.prune("--expectations", str(rules))
             self.assertEqual(
-                [("", 0, 4, 3), ("a", 1, None, None), ("b", 3, None, None)],
+                [("", 0, 4, 3), ("", 0, 4, 0), ("a", 1, None, None),
+                 ("b", 3, None, None)],
                 [(day.hostname, day.runs, day.due, day.met)
                  for day in self.days.getDays(None, None)])
         self.assertIn(
             "too short for the rule of garbo",
             self.prune("--expectations", str(rules), "--keep", "1d",
                        expected=2))
+
+
+class TestPruneWithTag(PruneTestCase):
+
+    def test_only_scripts_with_the_tag(self):
+        old = TODAY - 500 * DAY
+        for name in "garbo", "other":
+            self.run_at(old, name=name)
+            self.newer(name)
+            self.attempt(TODAY - 5 * 365 * DAY, name)
+            self.attempt(old, name, Output("x", ""))
+        directory = self.enterContext(tempfile.TemporaryDirectory())
+        rules = Path(directory, "rules.zcml")
+        # The window of the other rule is longer than its runs are kept.
+        rules.write_text("""
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="garbo" schedule="0 0 * * *" tags="eu" />
+              <lp:script name="other" schedule="0 0 * * *" window="400d" />
+            </configure>
+            """)
+        self.enterContext(registered_apart())
+        options = ("--expectations", str(rules), "--keep", "300d", "--tag")
+        said = self.prune(
+            *options, "eu", "--keep-output", "1d", "--keep-failures", "3y")
+        self.assertIn(
+            "Pruned 1 run and 1 attempt, and the texts of 1 attempt.", said)
+        self.assertEqual({"garbo"}, {
+            day.name for day in self.days.getDays(None, None)})
+        self.assertEqual([("garbo", 250, 1, 0), ("other", 251, 2, 1)], list(
+            main_store().execute("""
+                SELECT name, (SELECT count(*) FROM scriptactivity AS run
+                    WHERE run.name = attempt.name), count(*), count(stdout)
+                FROM scriptattempt AS attempt
+                WHERE name IN ('garbo', 'other') GROUP BY name ORDER BY name
+                """)))
+        self.assertIn(
+            "no rule has the tag 'ue'", self.prune(*options, "ue", expected=2))
 
 
 class TestLateSuccess(PruneTestCase):

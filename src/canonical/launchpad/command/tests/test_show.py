@@ -8,6 +8,8 @@ from zope.component import getUtility
 
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command.tests.test_check import EXPECTATIONS
+from canonical.launchpad.command.tests.test_check import TAGGED
 from canonical.launchpad.command.tests.test_check import CheckTestCase
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptPauseSet
@@ -61,6 +63,44 @@ class TestShow(CheckTestCase):
         # Nothing is on record since 2007, so nobody knows of this host.
         self.assertIn("          unknown: a: nothing has been recorded", out)
         self.assertIn("recently  critical: b: has never succeeded", out)
+
+    def test_a_host_that_is_silent_is_named_once(self):
+        names = "x", "y", "z"
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace("</configure>", "".join(
+                f'<lp:script name="{name}" every="1h" hosts="a" />'
+                for name in names) + "</configure>")))
+        for name in names:
+            LaunchpadObjectFactory().makeScriptActivity(
+                name, "a", NOW - 5 * HOUR)
+        LaunchpadObjectFactory().makeScriptActivity("fine", "b", NOW)
+        ZopelessTransactionManager._installed.commit()
+        self.assertIn(
+            "recently  unknown: a: 3 of 4 scripts are silent",
+            self.show("x"))
+
+    def test_scripts_with_a_tag(self):
+        self.expectations = self.write("expectations.zcml", TAGGED)
+        self.assertEqual(["fine", "slow"], [
+            each["name"] for each in json.loads(
+                self.show("--tag", "eu", "--json"))])
+        text = self.show("--tag", "eu")
+        self.assertTrue(text.startswith("fine\nrule"), text)
+        self.assertIn("\n\nslow\nrule", text)
+        for arguments, words in (
+            (["--tag", "ue"], "no rule has the tag 'ue'"),
+            ([], "expected NAME or --tag TAG"),
+            (["fine", "--tag", "eu"], "expected NAME or --tag TAG"),
+        ):
+            status, out, err = self.run_command(
+                "show", "--expectations", str(self.expectations), *arguments)
+            self.assertEqual((2, ""), (status, out))
+            self.assertIn(words, err)
+
+    def test_tags_need_rules(self):
+        status, out, err = self.run_command("show", "--tag", "eu")
+        self.assertEqual((2, ""), (status, out))
+        self.assertIn("no rules: name a rules file", err)
 
     def test_a_script_without_a_rule(self):
         LaunchpadObjectFactory().makeScriptActivity("unruly", "host")

@@ -101,6 +101,33 @@ class TestSuggest(CommandTestCase):
         self.assertIn(r"XML does not allow this name: 'odd\ufffe'", out)
         self.assertEqual(1, len(xml.etree.ElementTree.fromstring(out)))
 
+    def test_scripts_with_a_tag(self):
+        for name in "abc":
+            self.ran(name)
+        PostgresLayer.state_directory.mkdir()
+        (PostgresLayer.state_directory / "rules.zcml").write_text("""
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="a" every="1h" tags="eu us" />
+              <lp:script name="b" every="1h" />
+              <lp:script name="new" every="1h" tags="eu" />
+            </configure>
+            """)
+        conf = PostgresLayer.state_directory / "test.conf"
+        conf.write_text("[monitor]\nexpectations: rules.zcml\n")
+        for arguments, status, words in (
+            (["--tag", "eu"], 0, 'tags="eu us"'),
+            (["a", "--tag", "eu"], 0, 'name="a"'),
+            (["b", "--tag", "eu"], 2, "no script that is named has the tag"),
+            (["--tag", "ue"], 2, "no rule has the tag 'ue'"),
+        ):
+            found, out, err = self.run_command(
+                "suggest", "--at", AT, *arguments, LPCONFIG=str(conf))
+            self.assertEqual(status, found)
+            self.assertIn(words, out + err)
+            for name in "bc":
+                self.assertNotIn(f'name="{name}"', out)
+
     def test_only_what_is_named_and_known(self):
         self.ran("a")
         self.ran("b")

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import unittest
 import uuid
+import zlib
 from pathlib import Path
 
 import psycopg2
@@ -29,6 +30,8 @@ from canonical.launchpad.interfaces import IScriptActivitySet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.monitor.registry import registered_apart
+from canonical.launchpad.monitor.rulesfile import load_expectations
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import by_owner
 from canonical.testing.children import start_python
@@ -83,6 +86,15 @@ HEALTHCHECKS = {"pings": [
      "scheme": "http", "remote_addr": "192.0.2.0", "method": "GET",
      "ua": "curl/7.68.0", "rid": None},
 ]}
+
+
+def record_many():
+    """Record runs that take several pieces."""
+    main_store().execute(
+        "INSERT INTO scriptactivity"
+        " (name, hostname, date_started, date_completed)"
+        " SELECT 'n', gen_random_uuid(), now(), now()"
+        " FROM generate_series(1, 50000)")
 
 
 class TransferTestCase(unittest.TestCase):
@@ -157,6 +169,37 @@ class TestBothWays(TransferTestCase):
                 self.assertEqual(runs, self.rows())
                 self.assertEqual(attempts, self.rows(ATTEMPTS))
 
+    def test_only_scripts_with_a_tag_are_exported(self):
+        self.records()
+        rules = self.write("rules.zcml", """
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="x" every="1h" tags="eu" />
+              <lp:script name="{}" every="1h" tags="eu us" />
+              <lp:script name="\\N" every="1h" />
+            </configure>
+            """)
+
+        def exported(*options):
+            with registered_apart():
+                load_expectations(rules)
+                self.call("export", *options, self.directory / "all.jsonl")
+            lines = (self.directory / "all.jsonl").read_text().splitlines()
+            return sorted(json.loads(line)["name"] for line in lines)
+
+        self.assertEqual(["x", "{}"], exported("--tag", "eu"))
+        self.assertEqual(["{}"], exported("--tag", "us"))
+        self.assertEqual([], exported(
+            "--tag", "eu", "--since", "2008-01-01T00:00Z"))
+        self.assertEqual(["x"] * 3, exported("--tag", "eu", "--attempts"))
+        self.assertEqual([], exported("--tag", "us", "--attempts"))
+        with registered_apart():
+            load_expectations(rules)
+            self.assertIn("no rule has the tag 'ue'", self.call(
+                "export", "--tag", "ue", self.directory / "none.csv",
+                expected=2))
+        self.assertFalse((self.directory / "none.csv").exists())
+
     def test_json_lines_say_what_postgresql_says(self):
         for name in [
             'a"b', "\\", "\\N", '"\\N"', ":\\N,", "\\v", "%s", '\\"', "\\\\v",
@@ -227,17 +270,9 @@ class TestBothWays(TransferTestCase):
             self.ztm.commit()
         self.assertEqual([], list(self.directory.iterdir()))
 
-    def record_many(self):
-        """Record runs that take several pieces."""
-        main_store().execute(
-            "INSERT INTO scriptactivity"
-            " (name, hostname, date_started, date_completed)"
-            " SELECT 'n', gen_random_uuid(), now(), now()"
-            " FROM generate_series(1, 50000)")
-
     def test_a_file_that_has_no_room_is_named(self):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        for add in self.records, self.record_many:
+        for add in self.records, record_many:
             add()
             for ending in "csv", "csv.gz":
                 path = self.directory / f"runs.{ending}"
@@ -255,7 +290,7 @@ class TestBothWays(TransferTestCase):
         self.call("export", path)
         subprocess.run(["gzip", "--test", path], check=True)
         self.assertEqual(b"", gzip.decompress(path.read_bytes()))
-        self.record_many()
+        record_many()
         plain = self.directory / "runs.jsonl"
         self.call("export", plain)
         self.call("export", path)
@@ -420,6 +455,49 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
         self.assertIn("added 0 runs", self.call(
             "import", self.directory / "a.csv"))
 
+    def test_a_nul_is_refused_in_a_name_and_replaced_in_a_text(self):
+        times = "2007-02-01 10:00:00,2007-02-01 10:01:00"
+        path = self.write(
+            "runs.csv", "name,hostname,date_started,date_completed\n"
+            f"a\0b,host,{times}\n")
+        self.assertIn(
+            f"{path}:2: name must not have line breaks or control characters",
+            self.call("import", path, expected=1))
+        for name, text in (
+            ("attempts.csv",
+             "name,hostname,date_started,date_ended,outcome,reason,stdout\n"
+             f"csv,host,{times},failure,a\0b,c\0d\n"),
+            ("attempts.jsonl", json.dumps({
+                "name": "json", "hostname": "host",
+                "date_started": "2007-02-01 10:00",
+                "date_ended": "2007-02-01 10:01", "outcome": "failure",
+                "reason": "a\0b", "stdout": "c\0d"})),
+        ):
+            self.call("import", self.write(name, text))
+        self.assertEqual(
+            [("csv", "a\ufffdb", "c\ufffdd"),
+             ("json", "a\ufffdb", "c\ufffdd")],
+            [(row[0], row[7], row[9]) for row in self.rows(ATTEMPTS)])
+
+    def test_empty_lines_have_numbers(self):
+        for name, text in (
+            ("runs.csv",
+             "\n\nname,hostname,date_started,date_completed\n\na,b\n"),
+            ("runs.jsonl", "\n\n" + json.dumps(
+                {"date": "2007-02-01", "type": "start"}) + "\n\n{\n"),
+        ):
+            path = self.write(name, text)
+            self.assertIn(
+                f"{path}:5: ", self.call("import", path, expected=1))
+
+    def test_columns_that_are_there_twice(self):
+        path = self.write(
+            "runs.csv", "name,hostname,name,date_started,date_completed\n"
+            "a,host,b,2007-02-01,2007-02-01\n")
+        self.assertIn(
+            f"{path}: there are two columns with the name name",
+            self.call("import", path, expected=1))
+
     def test_a_packed_file_that_is_cut_off(self):
         path = self.directory / "runs.csv.gz"
         path.write_bytes(gzip.compress(
@@ -427,6 +505,29 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
                 f"n,{uuid.uuid4()},2007-02-01 10:00:00,2007-02-01 10:01:00\n"
                 for _ in range(999))).encode())[:-900])
         self.assertIn("ended before", self.call("import", path, expected=1))
+
+    def test_a_packed_export_that_is_cut_off_between_two_pieces(self):
+        record_many()
+        path = self.directory / "runs.jsonl.gz"
+        self.call("export", path)
+        whole = left = path.read_bytes()
+        places = []
+        while left:
+            places.append(len(whole) - len(left))
+            member = zlib.decompressobj(31)
+            member.decompress(left)
+            left = member.unused_data
+        self.assertGreater(len(places), 4)
+        for place in places:
+            path.write_bytes(whole[:place])
+            said = self.call("import", path, expected=1)
+            self.assertIn(
+                f"scriptactivity: {path}: "
+                + ("it is cut off" if place else "an empty file"), said)
+            self.assertNotIn("wrong line", said)
+        for data in whole, 2 * whole:
+            path.write_bytes(data)
+            self.call("import", path)
 
 
 class TestOtherSystems(TransferTestCase):
@@ -440,6 +541,40 @@ class TestOtherSystems(TransferTestCase):
                 ("garbo", "loganberry", START,
                  START + MINUTE + datetime.timedelta(seconds=0.5)),
             ], [row[:4] for row in self.rows()])
+
+    def test_what_windows_has_written(self):
+        columns = "name", "hostname", "date_started", "date_completed"
+        values = "garbo", "host", "2007-02-01 10:00", "2007-02-01 10:01"
+        for name, text in (
+            ("runs.csv", f"{','.join(columns)}\r\n{','.join(values)}\r\n"),
+            ("quoted.csv", "".join(
+                ",".join(f'"{each}"' for each in line) + "\r\n"
+                for line in (columns, values))),
+            ("runs.jsonl", json.dumps(
+                dict(zip(columns, values, strict=True))) + "\r\n"),
+            ("dump.sql",
+             f"--\r\nCOPY scriptactivity ({', '.join(columns)}) FROM stdin;"
+             "\r\n" + "\t".join(values) + "\r\n\\.\r\n"),
+        ):
+            for start in "", "\N{BYTE ORDER MARK}":
+                with self.subTest(name=name, start=start):
+                    path = self.directory / name
+                    path.write_bytes((start + text).encode())
+                    self.call("import", path)
+                    self.assertEqual(
+                        [("garbo", "host", START, START + MINUTE)],
+                        [row[:4] for row in self.rows()])
+                    self.empty()
+
+    def test_a_run_that_was_skipped_is_none_that_failed_at_the_same_time(self):
+        path = self.write(
+            "attempts.csv",
+            "name,hostname,date_started,date_ended,outcome\n" + "".join(
+                f"garbo,host,2007-02-01 10:00,2007-02-01 10:01,{outcome}\n"
+                for outcome in ("skipped", "failure", "skipped")))
+        self.assertIn("added 2 attempts", self.call("import", path).replace(
+            "0 runs and ", ""))
+        self.assertIn("already on record: 3", self.call("import", path))
 
     def test_pg_cron(self):
         path = self.write("cron.csv", PG_CRON)

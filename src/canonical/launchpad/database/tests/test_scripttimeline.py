@@ -126,13 +126,15 @@ class TestBeginnings(TimelineTestCase):
             Track("other", None)]
         first, second = START + 3 * HOUR, START + HOUR
         self.assertEqual(
-            [first, second, second, None], self.set.getBeginnings(tracks))
+            [(None, first), (None, second), (None, second), (None, None)],
+            self.set.getBeginnings(tracks))
         getUtility(IScriptDaySet).recordDue([
             ("garbo", "a", START.date(), 1, 1),
             ("other", "", START.date(), 1, 0)])
         later = START + 24 * HOUR
         self.assertEqual(
-            [later, second, second, later], self.set.getBeginnings(tracks))
+            [(later, first), (None, second), (None, second), (later, None)],
+            self.set.getBeginnings(tracks))
 
 
 class TestGaps(TimelineTestCase):

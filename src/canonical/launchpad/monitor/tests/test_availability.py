@@ -10,7 +10,7 @@ from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.matching import Case
 
 
-FIRST = datetime.date(2007, 2, 1)
+FIRST = datetime.datetime(2007, 2, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
 
@@ -22,10 +22,9 @@ class TestTallies(unittest.TestCase):
             "garbo", schedule="0 2 * * *", early="30m"), None)
         runs = []
         for day in range(2):
-            started = datetime.datetime(
-                2007, 2, 1 + day, 1, 45, tzinfo=datetime.UTC)
+            started = FIRST + day * DAY + 105 * MINUTE
             runs.append(Run("host", started, started + MINUTE))
         self.assertEqual(
-            {FIRST: Tally(1, 1), FIRST + DAY: Tally(1, 1)},
+            {FIRST.date(): Tally(1, 1), (FIRST + DAY).date(): Tally(1, 1)},
             tallies(case, runs, FIRST, FIRST + 2 * DAY,
                     runs[-1].date_started + DAY))

@@ -26,13 +26,13 @@ MINUTE = datetime.timedelta(minutes=1)
 NOW = at(12)
 
 
-def pair(name, last, host=None, every=60, now=NOW, **figures):
+def pair(name, last, host=None, every=60, now=NOW, tags="", **figures):
     """A case and its assessment.
 
     :param last: how many minutes ago its last run started, which took one.
     """
     case = Case(expectation_from_text(
-        name, every=f"{every}m", missed=999, grace="5m"), host)
+        name, every=f"{every}m", missed=999, grace="5m", tags=tags), host)
     started = now - last * MINUTE
     found = figures_by_hand(
         inquiry(case, now), [Run(host or "a", started, started + MINUTE)], now)
@@ -91,6 +91,18 @@ class TestBlind(unittest.TestCase):
         ):
             self.assertNotIn((ALL, None), states(pairs))
 
+    def test_what_waits_for_another_is_counted_apart(self):
+        pairs = [pair(f"x{number}", 70, "a") for number in range(5)]
+        waits = {("x3", "a"), ("x4", "a")}
+        found, *_ = with_blind([*pairs, pair("y", 5, "b")], waits)
+        self.assertEqual(
+            "a: 3 of 5 scripts are silent since 2007-02-01 10:51:00 UTC, and"
+            " 2 wait for another", found.recently.sentence)
+        found, *_ = with_blind(pairs[:4], waits)
+        self.assertEqual(
+            "a: 3 of 4 scripts are silent since 2007-02-01 10:51:00 UTC, and"
+            " 1 waits for another", found.recently.sentence)
+
     def test_what_waits_for_another_is_not_silent(self):
         pairs = [pair(f"x{number}", 70) for number in range(4)]
         for waits, blind in (
@@ -130,6 +142,20 @@ class TestBlind(unittest.TestCase):
         found = answers_of([assessment])
         for host in None, "a":
             self.assertEqual("ok", found[ALL, host]["recently"].state)
+
+    def test_silence_is_of_the_tags_that_the_silent_scripts_have(self):
+        pairs = [
+            *(pair(f"x{number}", 70, "a", tags="eu") for number in range(3)),
+            pair("y", 80, "a", every=600, tags="us"),
+            pair("z", 5, "b", tags="us")]
+        silent, fine = with_blind(pairs), with_blind(pairs[3:])
+        us = {("y", "a"), ("z", "b"), (ALL, "b"), (ALL, None)}
+        eu = {*((f"x{number}", "a") for number in range(3)), (ALL, None)}
+        self.assertEqual(us, set(answers_of(silent, ["us"])))
+        self.assertEqual(eu | {(ALL, "a")}, set(answers_of(silent, ["eu"])))
+        self.assertEqual(us | eu | {(ALL, "a")}, set(
+            answers_of(silent, ["eu", "us"])))
+        self.assertEqual(us | {(ALL, "a")}, set(answers_of(fine, ["us"])))
 
     def test_what_was_late_before_stays_late(self):
         found = states([
