@@ -61,8 +61,7 @@ def changes(
     changed = Changes()
     known = {
         (each.channel, each.name, each.hostname): each for each in recorded
-        if each.date_closed is None and each.id is not None
-        and each.channel in channels}
+        if each.date_closed is None and each.channel in channels}
     for alert in known.values():
         if not alert.is_claimed and (
             (alert.name, alert.hostname) not in answers

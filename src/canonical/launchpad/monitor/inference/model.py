@@ -25,7 +25,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from canonical.config.durations import rounded_text
+from canonical.launchpad.monitor.crontab import field_text
+from canonical.launchpad.monitor.evidence import words
 from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.matching import slot_numbers
 
@@ -43,7 +44,6 @@ __all__ = [
     "day_of_month",
     "every_bits",
     "hosts_bits",
-    "words",
 ]
 
 
@@ -93,7 +93,7 @@ class Cron(NamedTuple):
 
     @property
     def text(self) -> str:
-        minute, hour, day, weekday = map(_field, self, FIELDS)
+        minute, hour, day, weekday = map(field_text, self, FIELDS)
         return f"{minute} {hour} {day} * {weekday}"
 
     @property
@@ -127,12 +127,6 @@ class Every(NamedTuple):
         return 6 + math.log2(max(self.period, 2))
 
 
-def words(seconds: float) -> str:
-    """A duration in short; empty if it is 0."""
-    return seconds and rounded_text(
-        datetime.timedelta(seconds=seconds)) or ""
-
-
 def day_of_month(day: int) -> int:
     """That of a day since 1 January 1970."""
     return datetime.date.fromordinal(EPOCH + day).day
@@ -157,30 +151,9 @@ def _slots(
 
 
 @functools.lru_cache(10_000)
-def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
-    """A field of a crontab in its shortest form."""
-    if values == whole:
-        return "*"
-    steps = {b - a for a, b in itertools.pairwise(values)}
-    step = steps.pop() if len(steps) == 1 else 0
-    first, last = values[0], values[-1]
-    if step > 1 and first == whole[0] and last + step > whole[-1] and (
-            len(values) > 2 or len(whole) == step * len(values)):
-        return f"*/{step}"
-    if step > 1 and len(values) > 3:
-        return f"{first}-{last}/{step}"
-    parts = [
-        [str(value) for _, value in part] for _, part in itertools.groupby(
-            enumerate(values), lambda pair: pair[1] - pair[0])]
-    return ",".join(
-        f"{part[0]}-{part[-1]}" if len(part) > 2 else ",".join(part)
-        for part in parts)
-
-
-@functools.lru_cache(10_000)
 def _bits(values: tuple[int, ...], whole: tuple[int, ...]) -> float:
     """The length of a field: what people write often is short."""
-    text = _field(values, whole)
+    text = field_text(values, whole)
     if text == "*":
         return 1.0
     if text.startswith("*/") or text == "1-5":
