@@ -18,15 +18,20 @@ from functools import partial
 from html import escape
 from html import unescape
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlencode
 from urllib.parse import urljoin
 
+from storm.exceptions import DisconnectionError
+
 from canonical.config import ConfigError
 from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.parser import parse
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.launchpad.webapp import reading
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
 from canonical.launchpad.webapp.application import app_factory
@@ -135,6 +140,25 @@ class TestSlowClients(WebTestCase):
         free.set()
         for client in busy:
             self.assertIn(b"HTTP/1.0 200", client.recv(99))
+
+
+class TestReading(WebTestCase):
+
+    def test_a_server_that_hangs_is_given_up(self):
+        pid, = main_store().execute("SELECT pg_backend_pid()").get_one()
+        self.commit()
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        with (
+            mock.patch.object(reading, "PATIENCE", 0.1),
+            self.assertRaisesRegex(DisconnectionError, "not answered"),
+            reading.reading(),
+        ):
+            self.fail("it has answered")
+        with reading.reading():
+            self.assertNotEqual(
+                (pid,), main_store().execute("SELECT pg_backend_pid()")
+                .get_one())
 
 
 class TestServe(CommandTestCase):
