@@ -165,10 +165,11 @@ def assessment_as_dict(assessment: Assessment) -> dict[str, Any]:
 
 
 def _answer_as_dict(answer: Recently | Often | Runtime) -> dict[str, Any]:
-    fields = answer._asdict()
-    del fields["say"]
+    state, _, *values = answer
+    names = answer._fields[2:]
     return {
-        "state": fields.pop("state"), "sentence": answer.sentence, **fields}
+        "state": state, "sentence": answer.sentence,
+        **dict(zip(names, values, strict=True))}
 
 
 def _nagios_line(
