@@ -1,8 +1,4 @@
-"""The sentences of the answers.
-
-Each is written when somebody reads it: of thousands of scripts, a page shows
-fifty.
-"""
+"""The sentences of the answers."""
 
 from __future__ import annotations
 
