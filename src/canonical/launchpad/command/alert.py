@@ -11,13 +11,16 @@ import datetime
 import socket
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 import transaction
 from zope.component import getUtility
 
+from canonical.database.connection import time_limit
 from canonical.launchpad.command.cronscript import CommandScript
+from canonical.launchpad.command.execute import PATIENCE
 from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import mail_server
@@ -47,6 +50,9 @@ from canonical.launchpad.monitor.incidents import DAY
 from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import answers_of
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import reach
+from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notifications import Notification
 from canonical.launchpad.monitor.notifications import notifications_of
@@ -96,8 +102,9 @@ class AlertScript(CommandScript):
         """See `CommandScript`."""
         # What is broken is on record before anyone is notified, so that
         # nothing is lost if nobody can be.
-        self._at, self._answers = _bring_up_to_date(self)
-        self.txn.commit()
+        with self._in_time():
+            self._at, self._answers = _bring_up_to_date(self)
+            self.txn.commit()
         failures = [
             failure for channel in channels()
             for failure in self._notify(channel)]
@@ -113,20 +120,21 @@ class AlertScript(CommandScript):
         """
         failures = []
         tried: set[tuple[str, ...]] = set()
-        while (notification := self._claim(channel, tried)) is not None:
+        while (claimed := self._claim(channel, tried)) is not None:
+            notification, message = claimed
             tried.add(notification.recipients)
             ids = [each.id for each in notification.alerts]
-            message = message_of(notification)
             self.txn.disconnect()
             try:
                 pending = notify(channel, notification, message, self.logger)
             except OSError as error:
                 failures.append(
                     f"cannot notify by {channel}: {in_a_line(error)}")
-                getUtility(IScriptAlertSet).release(ids, self.claimant)
-                self.txn.commit()
+                with self._in_time():
+                    getUtility(IScriptAlertSet).release(ids, self.claimant)
+                    self.txn.commit()
                 continue
-            with self._signals.deferred():
+            with self._signals.deferred(), self._in_time():
                 getUtility(IScriptAlertSet).recordNotified(
                     ids, self.claimant, self._at, pending)
                 self.txn.commit()
@@ -134,21 +142,30 @@ class AlertScript(CommandScript):
 
     def _claim(
         self, channel: str, tried: set[tuple[str, ...]]
-    ) -> Notification | None:
+    ) -> tuple[Notification, Message] | None:
         """A notification that nobody else sends and that was not tried."""
         alert_set = getUtility(IScriptAlertSet)
-        alert_set.lock()
-        for notification in notifications_of(
-            _unsettled(self, self._answers), self._answers, channel,
-            repeat(), self._at
-        ):
-            if notification.recipients not in tried:
-                alert_set.claim(
-                    [each.id for each in notification.alerts], self.claimant)
-                self.txn.commit()
-                return notification
-        self.txn.abort()
+        with self._in_time():
+            alert_set.lock()
+            for notification in notifications_of(
+                _unsettled(self, self._answers), self._answers, channel,
+                repeat(), self._at
+            ):
+                if notification.recipients not in tried:
+                    alert_set.claim(
+                        [each.id for each in notification.alerts],
+                        self.claimant)
+                    self.txn.commit()
+                    return notification, message_of(notification)
+            self.txn.abort()
         return None
+
+    def _in_time(self) -> AbstractContextManager[object]:
+        """Limits how long a step waits for the database.
+
+        While one waits, no other ``alert`` starts on this host.
+        """
+        return time_limit(self.txn.cut, PATIENCE)
 
 
 def alert(args: argparse.Namespace) -> int:
@@ -246,9 +263,13 @@ def _bring_up_to_date(
     at = datetime.datetime.now(datetime.UTC)
     answers = answers_of(
         assess_fleet(expectations, at, clock_skew()), script.tags)
+    reaches = {
+        each.name: reach(Case(each, skew=clock_skew()))
+        for each in expectations}
     changed = changes(
         _unsettled(script, answers), alert_set.getOpenings(at - DAY), answers,
-        {each.name: each.grace for each in expectations}, channels(), at)
+        {each.name: each.grace for each in expectations}, channels(), at,
+        alert_set.getClosings(ALL, at - max(reaches.values())), reaches)
     alert_set.update(with_recorded_late(
         changed.updated, lambda names, opened: assess_fleet(
             [each for each in expectations if names & {ALL, each.name}],

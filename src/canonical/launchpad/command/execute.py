@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
 import psycopg2
@@ -13,6 +14,7 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.database.connection import time_limit
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import initZopeless
@@ -29,12 +31,18 @@ from canonical.launchpad.zcml import execute_zcml
 
 
 __all__ = [
+    "PATIENCE",
     "TROUBLE",
     "execute",
     "fail",
     "with_database",
 ]
 
+
+# How many seconds a program that watches scripts waits for the database.  To
+# check ten thousand rules takes one.  If the server hangs, somebody should be
+# notified of that.
+PATIENCE = 300
 
 # What can go wrong with any database, network or file.
 TROUBLE = (EmbeddedClusterError, OSError, StormError, psycopg2.Error)
@@ -92,13 +100,19 @@ def _run(args: argparse.Namespace) -> int:
     if not command.database:
         raise_when_interrupted()
         return int(call())
-    return int(with_database(call, command.only_reads))
+    patience = PATIENCE if command.trouble == UNKNOWN else None
+    return int(with_database(call, command.only_reads, patience))
 
 
-def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
+def with_database(
+    call: Callable[[], int],
+    only_reads: bool = False,
+    patience: float | None = None,
+) -> int:
     """Call a function with a store to work with; return what it returns.
 
     :param only_reads: the store may be a replica.
+    :param patience: how many seconds it may take; `None` for no limit.
     """
     execute_zcml()
     ztm = initZopeless(only_reads=only_reads)
@@ -108,7 +122,8 @@ def with_database(call: Callable[[], int], only_reads: bool = False) -> int:
     signals.cut = ztm.cut
     try:
         raise_when_interrupted()
-        with signals, signals.blamed():
+        limit = time_limit(ztm.cut, patience) if patience else nullcontext()
+        with signals, signals.blamed(), limit:
             return call()
     finally:
         ztm.uninstall()

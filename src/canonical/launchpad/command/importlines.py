@@ -31,7 +31,8 @@ COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*')
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 
-# Large enough for every response of an API, and no burden to any machine.
+# Large enough for every response of an API, and no burden to any machine; also
+# for the output of a run.
 LARGEST_DOCUMENT = 50_000_000
 
 # What may be before the first value, for example as Windows writes it.
@@ -163,6 +164,7 @@ def _csv(
     check: Callable[[frozenset[str]], object],
 ) -> Iterator[Line]:
     source = _Remembering(lines)
+    csv.field_size_limit(LARGEST_DOCUMENT)
     reader = csv.reader(source)
     columns: list[str] | None = None
     number = first

@@ -136,8 +136,6 @@ class ScriptTransferSet:
                 "" if what == "runs" else " AND known.outcome = new.outcome"),
         }
         with cursor_of(main_store()) as cursor:
-            cursor.execute(
-                "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
             cursor.execute(sql.SQL(STAGED).format(**parts))
             cursor.copy_expert(
                 sql.SQL("COPY {staged} ({columns}) FROM STDIN").format(

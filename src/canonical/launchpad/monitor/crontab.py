@@ -7,6 +7,8 @@ See crontab(5).  Rules from them are in
 from __future__ import annotations
 
 import datetime
+import functools
+import itertools
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ __all__ = [
     "Entry",
     "LONGEST",
     "Note",
+    "field_text",
     "is_read_by_cron",
     "is_system_crontab",
     "parse_crontab",
@@ -231,3 +234,27 @@ def _split(line: str, system: bool) -> tuple[str, str, int]:
     if not command:
         raise ValueError("no command")
     return schedule, command, place
+
+
+@functools.lru_cache(10_000)
+def field_text(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
+    """A field in its shortest form, such as ``*/10``.
+
+    :param whole: all values that the field can have.
+    """
+    if values == whole:
+        return "*"
+    steps = {b - a for a, b in itertools.pairwise(values)}
+    step = steps.pop() if len(steps) == 1 else 0
+    first, last = values[0], values[-1]
+    if step > 1 and first == whole[0] and last + step > whole[-1] and (
+            len(values) > 2 or len(whole) == step * len(values)):
+        return f"*/{step}"
+    if step > 1 and len(values) > 3:
+        return f"{first}-{last}/{step}"
+    parts = [
+        [str(value) for _, value in part] for _, part in itertools.groupby(
+            enumerate(values), lambda pair: pair[1] - pair[0])]
+    return ",".join(
+        f"{part[0]}-{part[-1]}" if len(part) > 2 else ",".join(part)
+        for part in parts)

@@ -48,7 +48,7 @@ def notification_subject(notification: Notification) -> str:
     subject += since
     for title, others in parts[1:]:
         subject += f"; {len(scripts_of(others))} {title}"
-    return printable(subject)
+    return subject
 
 
 def _trouble(notification: Notification, alert: Alert) -> str:

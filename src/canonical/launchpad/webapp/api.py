@@ -24,6 +24,7 @@ from canonical.launchpad.webapp.parameters import address
 from canonical.launchpad.webapp.parameters import given
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import number
+from canonical.launchpad.webapp.parameters import script_name
 from canonical.launchpad.webapp.parameters import text
 from canonical.launchpad.webapp.parameters import time
 from canonical.launchpad.webapp.reading import reading
@@ -71,17 +72,17 @@ def scripts(request: Any, snapshot: Snapshot) -> Response:
 
 def script(request: Any, snapshot: Snapshot) -> Response:
     """One script."""
-    known(request)
-    name = request.matchdict["name"]
+    known(request, "name")
+    name = script_name(request)
     return _json(
         {"at": snapshot.at, **_script(name, known_rows(snapshot, name))})
 
 
 def runs(request: Any, snapshot: Snapshot) -> Response:
     """Runs of a script, the latest first."""
-    known(request, "limit", "before", "since", "until", "host")
+    known(request, "name", "limit", "before", "since", "until", "host")
     given(request, "limit", "before", "since", "until")
-    name = request.matchdict["name"]
+    name = script_name(request)
     known_rows(snapshot, name)
     limit = number(request, "limit", 1, MOST, DEFAULT_LIMIT)
     host = text(request, "host") or None

@@ -133,7 +133,9 @@ def selection(
 
 
 def script_path(root: str, name: str) -> str:
-    """The path of the page of a script."""
+    """The address of the page of a script; see `script_name`."""
+    if name in (".", "..") or "/" in name:
+        return address(f"{root}/script", {"name": name})
     return f"{root}/scripts/{quote(name, safe='')}"
 
 

@@ -85,8 +85,21 @@ LIMIT = _parameter("limit", "The greatest number of entries.", {
     "default": DEFAULT_LIMIT})
 NAME = {
     "name": "name", "in": "path", "required": True,
-    "description": "The name of a script.",
+    "description": "The name of a script: not . or .., and without a slash.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST}}
+ANY_NAME = {**_text("name", "The name of a script."), "required": True}
+ANY_NAME["schema"]["minLength"] = 1
+OF_RUNS = (
+    LIMIT,
+    _parameter(
+        "before", "The key of a run; only runs before it.",
+        {"type": "string", "pattern":
+         "^20[0-9][0-9]-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:[0-5][0-9]"
+         "Z-[12]-[1-9][0-9]{0,8}$"}),
+    _parameter("since", "Only runs that started then or later.", TIME),
+    _parameter("until", "Only runs that started earlier.", TIME),
+    _text("host", "Only runs on this host."))
+RUNS = _object(runs=_array(RUN), next=MAYBE_TEXT)
 
 
 def _path(
@@ -103,7 +116,7 @@ def _path(
         "401": response("A token is needed.", ERROR),
         "403": response("Only the machine itself may look.", ERROR),
         "503": response("The database cannot be reached.", ERROR)}
-    if NAME in parameters:
+    if NAME in parameters or ANY_NAME in parameters:
         responses["404"] = response("There is no such script.", ERROR)
     return {"get": {
         "summary": words, "parameters": list(parameters),
@@ -115,7 +128,10 @@ DESCRIPTION: dict[str, Any] = {
     "info": {
         "title": "scriptactivity", "version": VERSION,
         "description": "The state and the past runs of scripts.  Times are in"
-                       " UTC, durations in seconds."},
+                       " UTC, durations in seconds.  A script named . or ..,"
+                       " or with a slash in its name, has no safe path.  Ask"
+                       " /api/script and /api/runs for it; they take any"
+                       " name."},
     "components": {"securitySchemes": {
         "token": {"type": "http", "scheme": "bearer"}}},
     "security": [{"token": []}, {}],
@@ -132,17 +148,11 @@ DESCRIPTION: dict[str, Any] = {
         "/api/scripts/{name}": _path(
             "One script.", _object(at=TIME, **SCRIPT), NAME),
         "/api/scripts/{name}/runs": _path(
-            "Runs of a script, the latest first.",
-            _object(runs=_array(RUN), next=MAYBE_TEXT), NAME, LIMIT,
-            _parameter(
-                "before", "The key of a run; only runs before it.",
-                {"type": "string", "pattern":
-                 "^20[0-9][0-9]-0[1-9]-1[0-9]T1[0-9]:[0-5][0-9]:[0-5][0-9]"
-                 "Z-[12]-[1-9][0-9]{0,8}$"}),
-            _parameter("since", "Only runs that started then or later.",
-                       TIME),
-            _parameter("until", "Only runs that started earlier.", TIME),
-            _text("host", "Only runs on this host.")),
+            "Runs of a script, the latest first.", RUNS, NAME, *OF_RUNS),
+        "/api/script": _path(
+            "One script.", _object(at=TIME, **SCRIPT), ANY_NAME),
+        "/api/runs": _path(
+            "Runs of a script, the latest first.", RUNS, ANY_NAME, *OF_RUNS),
         "/api/incidents": _path(
             "Incidents, the latest first.",
             _object(at=TIME, incidents=_array(INCIDENT)), LIMIT),

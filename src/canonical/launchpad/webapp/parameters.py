@@ -22,6 +22,7 @@ __all__ = [
     "given",
     "known",
     "number",
+    "script_name",
     "text",
     "time",
 ]
@@ -80,6 +81,23 @@ def text(request: Any, name: str) -> str:
     return value
 
 
+def script_name(request: Any) -> str:
+    """The name of a script: a part of the path, or else the parameter name.
+
+    Any name can be the parameter.  But programs and servers take a slash or a
+    dot in a path for what they mean there, even if they are encoded.
+    """
+    part: str | None = request.matchdict.get("name")
+    if part is None:
+        given(request, "name")
+        if "name" not in request.GET:
+            raise BadParameter("name is needed: the name of a script.")
+        return text(request, "name")
+    if "name" in request.GET:
+        raise BadParameter("The name is given twice.")
+    return part
+
+
 def choice(
     request: Any, name: str, choices: Collection[str], default: str
 ) -> str:
@@ -127,8 +145,13 @@ def time(request: Any, name: str) -> datetime.datetime | None:
 
 
 def address(path: str, values: dict[str, Any], **changes: Any) -> str:
-    """An address with parameters; empty ones are left out."""
+    """An address with parameters; empty ones are left out.
+
+    :param path: a path, which may have parameters.
+    """
     query = urlencode([
         (name, value) for name, value in {**values, **changes}.items()
         if value not in ("", None)])
-    return f"{path}?{query}" if query else path
+    if not query:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}{query}"

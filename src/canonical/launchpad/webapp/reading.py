@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg2
 import transaction
@@ -12,6 +13,8 @@ from storm.exceptions import OperationalError
 from storm.zope.interfaces import IZStorm
 from zope.component import getUtility
 
+from canonical.database.connection import cut
+from canonical.database.connection import time_limit
 from canonical.database.sqlbase import main_store
 
 
@@ -24,6 +27,10 @@ __all__ = [
 
 # No page may need longer than this, in milliseconds.
 LONGEST = "20000"
+
+# A server that hangs does not end its statements.  So after this time, in
+# seconds, its connection is given up.
+PATIENCE = 60
 
 # In one statement, because it costs each page a round trip.  A role that may
 # only read needs no more.
@@ -46,8 +53,12 @@ def reading() -> Iterator[None]:
     """
     transaction.begin()
     try:
-        main_store().execute(READ_ONLY, (LONGEST,))
-        yield
+        with time_limit(partial(cut, main_store()), PATIENCE) as is_over:
+            main_store().execute(READ_ONLY, (LONGEST,))
+            yield
+            transaction.abort()
+        if is_over.is_set():
+            forget_store()
     except GONE:
         forget_store()
         raise

@@ -26,6 +26,7 @@ from canonical.launchpad.webapp.parameters import BadParameter
 from canonical.launchpad.webapp.parameters import address
 from canonical.launchpad.webapp.parameters import choice
 from canonical.launchpad.webapp.parameters import known
+from canonical.launchpad.webapp.parameters import script_name
 from canonical.launchpad.webapp.parameters import text
 from canonical.launchpad.webapp.parameters import time
 from canonical.launchpad.webapp.periods import Period
@@ -67,8 +68,9 @@ GLYPHS = {"failed": "✕", "missed": "○", "late": "!", "slow": "~"}
 
 def script(request: Any, snapshot: Snapshot) -> Response:
     """Everything about a script."""
-    known(request, "host", "range", "at", "before", "grace", "average")
-    name = request.matchdict["name"]
+    known(
+        request, "name", "host", "range", "at", "before", "grace", "average")
+    name = script_name(request)
     rows = known_rows(snapshot, name)
     host = text(request, "host")
     row = next((each for each in rows if each.hostname == host), rows[0])
@@ -146,7 +148,9 @@ def script(request: Any, snapshot: Snapshot) -> Response:
         if before or spotlight else None,
         running=running, failures=failures[:FAILURES],
         sees_output=request.viewer.sees_output, alerts=alerts, tried=tried,
-        hidden={key: value for key, value in values.items() if value})
+        hidden={
+            key: value for key, value in
+            {"name": request.GET.get("name"), **values}.items() if value})
 
 
 def known_rows(snapshot: Snapshot, name: str) -> list[Row]:

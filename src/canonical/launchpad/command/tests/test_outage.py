@@ -157,6 +157,40 @@ class TestOutage(AlertTestCase):
         self.assertEqual([BROKEN], self.run_alert(2)[0])
         self.assertIn("expectations.zcml", self.mail.texts()[-1])
 
+    def test_a_database_that_hangs_is_given_up(self):
+        code = (
+            "from canonical.launchpad.command import alert;"
+            f" alert.PATIENCE = 0.1; {RUN}")
+        by_owner("LOCK TABLE scriptalert")
+        status, out, err = self.run_code(
+            code, "alert", LPCONFIG=str(self.configuration))
+        self.ztm.abort()
+        self.assertEqual((1, ""), (status, out), err)
+        self.assertIn("the database has not answered within 0.1 s", err)
+        self.assertIn(err.split("ERROR   ")[1], self.mail.texts()[-1])
+        self.assertEqual([OVER], self.run_alert(0)[0])
+
+    def test_nor_do_checks_wait_for_it(self):
+        by_owner("LOCK TABLE scriptactivity")
+        code = (
+            "import sys; from canonical.launchpad.command import {0} as which;"
+            " which.PATIENCE = 0.1;"
+            " from canonical.launchpad.command import program;"
+            " sys.exit(program.{1}())")
+        for module, function, arguments, said in (
+            ("execute", "scriptactivity", ["check", "--nagios"],
+             "SCRIPTS UNKNOWN - the database"),
+            ("scriptmonitor", "script_monitor_nagios", ["5", "host:garbo"],
+             "SCRIPTS UNKNOWN - script-monitor-nagios: the database"),
+        ):
+            status, out, err = self.run_code(
+                code.format(module, function), *arguments,
+                LPCONFIG=str(self.configuration))
+            self.assertEqual((3, ""), (status, err))
+            self.assertTrue(out.startswith(
+                f"{said} has not answered within 0.1 s"), out)
+        self.ztm.abort()
+
     def test_a_password_that_cannot_be_read_is_one_while_all_is_fine(self):
         web = Webhook()
         self.addCleanup(web.stop)

@@ -45,8 +45,8 @@ DRIVER = str(Path(__file__).with_name("transferdriver.py"))
 RUNS = "SELECT name, hostname, date_started, date_completed, run_key" \
     " FROM scriptactivity ORDER BY 1, 2, 3"
 ATTEMPTS = "SELECT name, hostname, pid, date_started, date_ended, outcome," \
-    " exit_status, reason, run_key, stdout, stderr FROM scriptattempt" \
-    " ORDER BY 1, 2, 4"
+    " exit_status, reason, run_key, stdout, stderr, process, date_committed" \
+    " FROM scriptattempt ORDER BY 1, 2, 4"
 
 DUMP = """\
 --
@@ -141,6 +141,9 @@ class TransferTestCase(unittest.TestCase):
                 START + MINUTE, 1, "a\t\"reason\", \\ and more",
                 Output("out\n\x01\x02\\.\n", "\n"))
         attempts.begin("x", uuid.uuid4(), START, "runs")
+        key = uuid.uuid4()
+        attempts.markCommitted(key, "x", START, START + MINUTE, "committed")
+        attempts.endCommitted(key, START + MINUTE)
 
 
 class TestBothWays(TransferTestCase):
@@ -191,7 +194,7 @@ class TestBothWays(TransferTestCase):
         self.assertEqual(["{}"], exported("--tag", "us"))
         self.assertEqual([], exported(
             "--tag", "eu", "--since", "2008-01-01T00:00Z"))
-        self.assertEqual(["x"] * 3, exported("--tag", "eu", "--attempts"))
+        self.assertEqual(["x"] * 4, exported("--tag", "eu", "--attempts"))
         self.assertEqual([], exported("--tag", "us", "--attempts"))
         with registered_apart():
             load_expectations(rules)
@@ -353,6 +356,27 @@ class TestBothWays(TransferTestCase):
             f"garbo,host,2007-02-01 10:00:00,2007-02-01T10:01Z,{key}\n")
         self.assertIn("already on record: 1\n", self.call("import", path))
         self.assertEqual([], self.rows())
+        # Another run of that day was not on record when the day was pruned.
+        path.write_text(path.read_text().replace(str(key), str(uuid.uuid4())))
+        self.assertIn("added 1 run", self.call("import", path))
+
+    def test_an_attempt_without_a_key_is_there_once(self):
+        main_store().execute(
+            "INSERT INTO scriptattempt (name, hostname, pid, date_started,"
+            " date_ended, outcome) VALUES ('x', 'host', 1, ?, ?, 'failure')",
+            (START, START + MINUTE))
+        path = self.write("attempts.jsonl", "".join(
+            json.dumps({
+                "name": "x", "hostname": "host", "outcome": outcome,
+                "date_started": "2007-02-01 10:00Z",
+                "date_ended": "2007-02-01 10:01Z"}) + "\n"
+            for outcome in ("failure", "skipped")) + json.dumps({
+                "name": "x", "hostname": "host",
+                "date_started": "2007-02-01 10:00Z",
+                "date_completed": "2007-02-01 10:01Z"}) + "\n")
+        self.assertIn(
+            "added 1 run and 1 attempt; already on record: 1\n",
+            self.call("import", path))
 
 
 class TestBadFiles(TransferTestCase):
@@ -505,6 +529,19 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
                 f"n,{uuid.uuid4()},2007-02-01 10:00:00,2007-02-01 10:01:00\n"
                 for _ in range(999))).encode())[:-900])
         self.assertIn("ended before", self.call("import", path, expected=1))
+        path.write_bytes(gzip.compress(b"name")[:10] + 99 * b"\xff")
+        self.assertIn(
+            f"scriptactivity: {path}: Error -3 while decompressing data",
+            self.call("import", path, expected=1))
+
+    def test_bytes_that_are_no_text_are_set_aside_as_they_are(self):
+        path = self.directory / "runs.csv"
+        head = b"name,hostname,date_started,date_completed\r\n"
+        line = b"gr\xf6\xdfer,host,2007-02-01 10:00,2007-02-01 10:01\r\n"
+        path.write_bytes(head + line)
+        bad = self.directory / "bad.csv"
+        self.call("import", "--bad-lines", bad, path, expected=1)
+        self.assertEqual(line, bad.read_bytes())
 
     def test_a_packed_export_that_is_cut_off_between_two_pieces(self):
         record_many()
@@ -587,7 +624,7 @@ class TestOtherSystems(TransferTestCase):
         started = datetime.datetime(
             2023, 2, 7, 8, 30, 0, 98164, tzinfo=datetime.UTC)
         self.assertEqual(["job-10", "db1", started], run[:3])
-        (name, host, pid, *_, outcome, _, reason, _, _, _), = self.rows(
+        (name, host, pid, *_, outcome, _, reason, _, _, _, _, _), = self.rows(
             ATTEMPTS)
         self.assertEqual(
             ("job-10", "db1", 2602, "failure", "server restarted"),

@@ -7,7 +7,6 @@ for them in words.
 from __future__ import annotations
 
 import bisect
-import datetime
 import itertools
 import math
 import operator
@@ -16,16 +15,15 @@ from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from canonical.launchpad.monitor import evidence
 from canonical.launchpad.monitor.clocks import clock_changes
 from canonical.launchpad.monitor.clocks import local
+from canonical.launchpad.monitor.evidence import words
 from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import SKEW
 from canonical.launchpad.monitor.inference.model import Cron
-from canonical.launchpad.monitor.inference.model import words
 from canonical.launchpad.monitor.matching import slot_numbers
-from canonical.launchpad.plaintext import counted
-from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -33,7 +31,6 @@ __all__ = [
     "allowed_by_cron",
     "allowed_by_timer",
     "average_allowed",
-    "when",
 ]
 
 
@@ -108,10 +105,7 @@ def allowed_by_cron(
     due = [end < math.inf for each in ends for slot, end in each.items()
            if slot + grace <= last]
     if extra > BESIDE * count or sum(due) < LEAST_MET * len(due):
-        return {}, [
-            f"no schedule fits: with the nearest, {cron}, {extra} of {count}"
-            f" runs have no slot, and {due.count(False)} of {len(due)} slots"
-            " have no run"]
+        return {}, [evidence.no_schedule(cron, count, extra, due)]
     drift = max(drifts, key=abs)
     matters = abs(drift) > max(DRIFT * spacing, SKEW)
     changes = clock_changes(zone, scopes[0].starts[0], until)
@@ -124,21 +118,9 @@ def allowed_by_cron(
         "missed": _more(missed),
         "extra": "" if extra > count / RUNS else (
             _more(max(map(_most, extras))) or "0"),
-    }, [
-        f"schedule: {sum(due)} of {counted(len(due), 'slot')} have a run,"
-        f" {_span(scopes)}"
-        + (f"; {counted(extra, 'extra run')}" if extra else ""),
-        f"timezone: starts moved with the clocks of {zone}, first at"
-        f" {when(changes[0][0])}" if changes else
-        f"timezone: {zone} is assumed, since starts moved with no clocks",
-        f"grace: the latest completion came {words(worst) or '0s'} after its"
-        " slot"
-        + (f"; {counted(outages, 'outage')} left out" if outages else ""),
-    ] + ([
-        # What does the script wait for?
-        f"drift: it starts {words(abs(drift))}"
-        f" {'later' if drift > 0 else 'earlier'} than it used to",
-    ] if matters else [])
+    }, evidence.slots_seen(
+        scopes, due, extra, zone, changes[0][0] if changes else None, worst,
+        outages) + ([evidence.drifted(drift)] if matters else [])
 
 
 def _matched(
@@ -210,9 +192,7 @@ def allowed_by_timer(
     if not regular and (
         len(gaps) < RUNS or every + grace > LONGEST * max(
             scope.starts[-1] - scope.starts[0] for scope in scopes)):
-        return {}, [
-            "no interval fits: the time between completions varies from"
-            f" {words(min(gaps))} to {words(max(gaps))}"]
+        return {}, [evidence.no_interval(gaps)]
     due = max(int(WINDOW // every), 1)
     reach = due * every + grace
     # The runs that count after each completion, if all were recorded.
@@ -226,11 +206,7 @@ def allowed_by_timer(
         "grace": words(grace),
         "missed": _more(due + 1 - min(counts)),
         "extra": (_more(max(counts) + 2 - due) or "0") if regular else "",
-    }, [
-        f"every: starts follow no clock; it completed every {words(usual)},"
-        f" nine of ten times within {words(every)}, {_span(scopes)}"
-        + ("" if regular else "; the rule warns only of a silence"),
-        f"grace: the longest time between completions was {words(worst)}"]
+    }, evidence.intervals_seen(scopes, usual, every, worst, regular)
 
 
 def _grace(
@@ -281,8 +257,7 @@ def average_allowed(scopes: Sequence[History]) -> Allowed:
         3 * statistics.pstdev(logs) / math.sqrt(RUNS), 1.0))
     low, high = min(means), max(means)
     return {"average": f"{words(low / ratio)}..{words(high * ratio)}"}, [
-        f"average: the average of {RUNS} runs was from {words(low)} to"
-        f" {words(high)}"]
+        evidence.average_seen(RUNS, low, high)]
 
 
 def _most(times: Sequence[float]) -> int:
@@ -295,14 +270,3 @@ def _most(times: Sequence[float]) -> int:
 def _more(most: int) -> str:
     """A quarter more than there were in the worst day; none if none were."""
     return str(most + most // 4 + (most > 1)) if most > 0 else ""
-
-
-def _span(scopes: Sequence[History]) -> str:
-    return (
-        f"from {when(min(scope.starts[0] for scope in scopes))} to"
-        f" {when(max(scope.starts[-1] for scope in scopes))}")
-
-
-def when(at: float) -> str:
-    return time_text(
-        datetime.datetime.fromtimestamp(at, datetime.UTC), "minutes")

@@ -25,7 +25,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from canonical.config.durations import rounded_text
+from canonical.launchpad.monitor.crontab import field_text
+from canonical.launchpad.monitor.evidence import words
 from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.matching import slot_numbers
 
@@ -43,7 +44,6 @@ __all__ = [
     "day_of_month",
     "every_bits",
     "hosts_bits",
-    "words",
 ]
 
 
@@ -93,7 +93,7 @@ class Cron(NamedTuple):
 
     @property
     def text(self) -> str:
-        minute, hour, day, weekday = map(_field, self, FIELDS)
+        minute, hour, day, weekday = map(field_text, self, FIELDS)
         return f"{minute} {hour} {day} * {weekday}"
 
     @property
@@ -104,8 +104,9 @@ class Cron(NamedTuple):
     @property
     def spacing(self) -> int:
         """The least number of seconds between slots."""
-        return min(b - a for a, b in itertools.pairwise(
-            _slots(*self[:4], 0, BACK)))
+        # The days of a week come back after seven.
+        slots = _slots(*self[:4], 0, 7 if self.days == MONTH else BACK)
+        return min(b - a for a, b in itertools.pairwise(slots))
 
     def slots(self, first: int, until: int) -> list[int]:
         """The slots from that of a first run until a time."""
@@ -115,7 +116,7 @@ class Cron(NamedTuple):
 
 
 class Every(NamedTuple):
-    """A timer that starts anew after each run, or after its start."""
+    """A timer that starts anew after each run."""
 
     period: float
 
@@ -125,12 +126,6 @@ class Every(NamedTuple):
     @property
     def bits(self) -> float:
         return 6 + math.log2(max(self.period, 2))
-
-
-def words(seconds: float) -> str:
-    """A duration in short; empty if it is 0."""
-    return seconds and rounded_text(
-        datetime.timedelta(seconds=seconds)) or ""
 
 
 def day_of_month(day: int) -> int:
@@ -157,30 +152,9 @@ def _slots(
 
 
 @functools.lru_cache(10_000)
-def _field(values: tuple[int, ...], whole: tuple[int, ...]) -> str:
-    """A field of a crontab in its shortest form."""
-    if values == whole:
-        return "*"
-    steps = {b - a for a, b in itertools.pairwise(values)}
-    step = steps.pop() if len(steps) == 1 else 0
-    first, last = values[0], values[-1]
-    if step > 1 and first == whole[0] and last + step > whole[-1] and (
-            len(values) > 2 or len(whole) == step * len(values)):
-        return f"*/{step}"
-    if step > 1 and len(values) > 3:
-        return f"{first}-{last}/{step}"
-    parts = [
-        [str(value) for _, value in part] for _, part in itertools.groupby(
-            enumerate(values), lambda pair: pair[1] - pair[0])]
-    return ",".join(
-        f"{part[0]}-{part[-1]}" if len(part) > 2 else ",".join(part)
-        for part in parts)
-
-
-@functools.lru_cache(10_000)
 def _bits(values: tuple[int, ...], whole: tuple[int, ...]) -> float:
     """The length of a field: what people write often is short."""
-    text = _field(values, whole)
+    text = field_text(values, whole)
     if text == "*":
         return 1.0
     if text.startswith("*/") or text == "1-5":
@@ -241,19 +215,14 @@ def cron_bits(
     return bits + _lateness([each + skew for each in late])
 
 
-def every_bits(
-    scopes: Sequence[History], by_start: bool
-) -> tuple[float, Every]:
+def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
     """The length of runs that the best timer starts, and that timer.
 
     A rest is coded as its difference from the period.  One that is far off,
     after an outage, is coded as chance.
-
-    :param by_start: the timer is measured from starts, not completions.
     """
-    rests = [list(map(
-        operator.sub, scope.starts[1:],
-        scope.starts if by_start else scope.ends)) for scope in scopes]
+    rests = [list(map(operator.sub, scope.starts[1:], scope.ends))
+             for scope in scopes]
     busiest = max(map(sorted, rests), key=len)
     every = Every(max(busiest[len(busiest) // 2], 1.0))
     late = [math.floor(rest - every.period) for rest in itertools.chain(*rests)

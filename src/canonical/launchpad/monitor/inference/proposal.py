@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canonical.launchpad.interfaces import Run
+from canonical.launchpad.monitor import evidence
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.incidents import Incident
@@ -18,7 +19,6 @@ from canonical.launchpad.monitor.inference.allowances import Allowed
 from canonical.launchpad.monitor.inference.allowances import allowed_by_cron
 from canonical.launchpad.monitor.inference.allowances import allowed_by_timer
 from canonical.launchpad.monitor.inference.allowances import average_allowed
-from canonical.launchpad.monitor.inference.allowances import when
 from canonical.launchpad.monitor.inference.model import DAY
 from canonical.launchpad.monitor.inference.model import HOUR
 from canonical.launchpad.monitor.inference.model import Cron
@@ -31,7 +31,6 @@ from canonical.launchpad.monitor.inference.search import explained
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.replay import replay
-from canonical.launchpad.plaintext import counted
 
 
 __all__ = [
@@ -43,17 +42,12 @@ __all__ = [
 # A schedule is looked for in the last runs only, for the sake of time.
 LEARNED = 20_000
 
-# A host counts that still ran in the last part of the history, if it has this
-# part of the runs that the busiest has; some may have been started by hand.
+# A host counts that still ran in the last part of the history, after this one.
 END = 0.9
-FEW = 0.1
 
 # In so short a history, a silence of so many slots at its end may be a rest.
 SHORT = 7 * DAY
 SILENT = 1.5
-
-# So many incidents are listed.
-LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -86,9 +80,7 @@ def suggest_expectation(
     """
     history = runs if isinstance(runs, History) else History(runs)
     if len(history) < FEWEST:
-        return Suggestion({}, (
-            f"{counted(len(history), 'run')}: too few to infer a rule from;"
-            f" it needs {FEWEST}",))
+        return Suggestion({}, (evidence.too_few(len(history), FEWEST),))
     last = history[-LEARNED:]
     hosts, scopes = _hosts(last), [last]
     found = best(scopes, timezone)
@@ -102,10 +94,8 @@ def suggest_expectation(
     found = explained(scopes, timezone, found)
     said: list[str] = []
     if found.before is not None:
-        days = round((found.changed - history.starts[0]) / DAY)
-        said.append(
-            f"schedule changed from {found.before} at {when(found.changed)};"
-            f" {days}d of earlier runs ignored")
+        said.append(evidence.changed_from(
+            found.before, history.starts[0], found.changed))
         history = history.between(found.changed)
         last = history[-LEARNED:]
         scopes = [last.on(host) for host in hosts] or [last]
@@ -113,22 +103,12 @@ def suggest_expectation(
     said += why
     if not attributes:
         return Suggestion({}, tuple(said))
-    if len(names := sorted(set(last.hosts))) > 1:
-        said.append("hosts: it ran on each of " + ", ".join(hosts) if hosts
-                    else "hosts: any will do; it ran on " + ", ".join(names))
     average, why = average_allowed(scopes)
     attributes |= {"hosts": " ".join(hosts)} | average
     attributes = {name: text for name, text in attributes.items() if text}
     incidents = _replayed(attributes, history, hosts, at)
-    listed = ", ".join(
-        each.question + (f" on {each.hostname}" if each.hostname else "")
-        + f" at {when(each.opened.timestamp())}"
-        for each in incidents[:LISTED])
-    more = len(incidents) - LISTED
-    said += [
-        *why, f"replay: {counted(len(incidents), 'incident')} on this history:"
-        f" {listed}" + (f" and {more} more" if more > 0 else "")
-        if incidents else "replay: no incident on this history"]
+    said += [*evidence.where_it_ran(sorted(set(last.hosts)), hosts), *why,
+             evidence.replayed(incidents)]
     return Suggestion(
         attributes, tuple(said), history.starts[0], tuple(incidents))
 
@@ -144,16 +124,12 @@ def _allowed(
     model, count = found.model, len(last)
     regular = found.bits < by_chance(scopes) - max(10.0, count / 2)
     if not regular:
-        said = [
-            f"no schedule fits: {counted(count, 'run')} are described hardly"
-            f" better by {model} than by chance"]
+        said = [evidence.hardly_better(count, model)]
     elif isinstance(model, Cron):
         first, ended = last.starts[0], max(last.ends)
         if ended - first < SHORT and until - ended > max(
                 SILENT * model.spacing, HOUR):
-            return {}, [
-                f"no rule can be inferred: it ran from {when(first)} to"
-                f" {when(ended)}, and has not since then"]
+            return {}, [evidence.ended(first, ended)]
         attributes, said = allowed_by_cron(model, scopes, until)
         if attributes:
             return attributes, said
@@ -167,9 +143,7 @@ def _hosts(history: History) -> list[str]:
     counts = Counter(history.hosts)
     first, last = history.starts[0], history.starts[-1]
     late = history.between(first + END * (last - first)).hosts
-    found = sorted(
-        host for host in set(late)
-        if counts[host] >= max(FEW * max(counts.values()), 2))
+    found = sorted(host for host in set(late) if counts[host] > 1)
     # A rule cannot list names with spaces.
     return found if len(found) > 1 and not any(
         host.split()[1:] for host in found) else []

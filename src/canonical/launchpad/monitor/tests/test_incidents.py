@@ -14,6 +14,7 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import followed
@@ -60,7 +61,7 @@ def answers(state="critical", name="garbo", hostname=None,
 class TestIncidents(unittest.TestCase):
     """What becomes of answers, given as the hours at which they change."""
 
-    def incidents(self, grace=1, until=48, **series):
+    def incidents(self, grace=1, until=48, excuses=(), **series):
         piece = {
             question: [(NOW, "ok"), *(
                 (NOW + hour * HOUR, state) for hour, state in changes)]
@@ -72,7 +73,30 @@ class TestIncidents(unittest.TestCase):
              [answer.question for answer in each.answers],
              each.unstable and (each.unstable - NOW) / HOUR)
             for each in incidents_of(
-                ("garbo", None), grace * HOUR, [piece], NOW)]
+                ("garbo", None), grace * HOUR, [piece], NOW, [
+                    (NOW + begin * HOUR, NOW + end * HOUR)
+                    for begin, end in excuses])]
+
+    def test_what_was_missed_while_all_were_silent_is_no_new_one(self):
+        for often, found in (
+            ([(2, "critical"), (9, "ok")], []),
+            # It was wrong before the silence, or is afterwards.
+            ([(1, "critical"), (9, "ok")],
+             [(1, 9, "critical", ["often"], None)]),
+            ([(12, "critical"), (13, "ok")],
+             [(12, 13, "critical", ["often"], None)]),
+            ([(2, "critical"), (15, "ok")],
+             [(10, 15, "critical", ["often"], None)]),
+        ):
+            self.assertEqual(
+                found, self.incidents(often=often, excuses=[(2, 10)]))
+        # All else that is wrong is one, with that in it.
+        for question in "recently", "runtime":
+            self.assertEqual(
+                [(4, 9, "critical", [question, "often"], None)],
+                self.incidents(
+                    often=[(2, "critical"), (9, "ok")], excuses=[(2, 10)],
+                    **{question: [(4, "warning"), (5, "ok")]}))
 
     def test_all_that_is_wrong_at_once_is_one(self):
         self.assertEqual(
@@ -280,12 +304,28 @@ class TestChanges(unittest.TestCase):
             each._replace(recorded_late="before") for each in good.answers))
         _, closed, (broken,) = self.changes([late], answers(), grace=1)
         self.assertEqual(([], alert), (closed, broken))
+        good = good._replace(date_good=NOW - 2 * HOUR)
+        over, = changes(
+            [good], {}, answers("ok"), {"garbo": HOUR}, ["mail"], NOW).updated
+        self.assertEqual(good._replace(date_closed=good.date_good), over)
         good = good._replace(date_good=NOW - HOUR)
         self.assertEqual(
             ([], [1], []), self.changes([good], answers("ok"), grace=1))
         self.assertEqual(
             ([("mail", "garbo", "critical")], [1], []),
             self.changes([good], answers(), grace=1))
+
+    def test_one_that_is_unstable_stays_open_for_a_day_or_for_the_grace(self):
+        for hours, grace, closed in (
+            (23, 1, []), (24, 1, [1]), (25, 30, []), (30, 30, [1]),
+        ):
+            alert = make_alert(
+                opened=40, notified=40, date_unstable=NOW - 45 * HOUR,
+                )._replace(date_good=NOW - hours * HOUR, answers=(
+                    BadAnswer("recently", "critical", "", is_over=True),))
+            self.assertEqual(
+                ([], closed, []),
+                self.changes([alert], answers("ok"), grace=grace), hours)
 
     def test_what_was_recorded_late_is_said(self):
         now = {("garbo", None): {"recently": Answer("ok", "")}}
@@ -309,6 +349,27 @@ class TestChanges(unittest.TestCase):
                 is_late,
                 f"\n  recorded late: it ran at {time_text(ran)}\n" in text)
 
+    def test_the_end_of_a_silence_opens_no_alert_for_what_was_missed(self):
+        silence = make_alert(ALL, "a", "recently", state="critical")
+        for host, state, others, opened in (
+            ("a", "ok", {}, []),
+            (None, "ok", {}, ["garbo"]),
+            ("b", "ok", {}, ["garbo"]),
+            ("a", "critical", {}, ["garbo"]),
+            ("b", "critical", {("mail", None): NOW - HOUR}, []),
+            ("b", "critical", {("mail", None): NOW - 2 * HOUR}, ["garbo"]),
+            ("b", "critical", {("webhook", None): NOW - HOUR}, ["garbo"]),
+        ):
+            changed = changes([silence], {}, {
+                **answers(hostname=host, question="often"),
+                **answers(state, ALL, "a")}, {}, ["mail"], NOW, others,
+                {"garbo": 2 * HOUR})
+            self.assertEqual(
+                opened, [each.name for each in changed.opened], (host, state))
+            self.assertEqual(
+                state == "ok", bool(changed.updated[0].date_closed)
+                if changed.updated else False)
+
     def test_the_third_in_a_day_is_unstable(self):
         for hours, unstable in (
             ([], None), ([3], None), ([25, 3], None),
@@ -317,9 +378,10 @@ class TestChanges(unittest.TestCase):
             changed = changes(
                 [], {("mail", "garbo", None): [
                     NOW - hour * HOUR for hour in hours]},
-                answers(), {"garbo": HOUR}, ["mail"], NOW)
-            alert, = changed.opened
-            self.assertEqual(unstable, alert.date_unstable, hours)
+                answers(), {"garbo": HOUR}, ["mail", "webhook"], NOW)
+            self.assertEqual(
+                [unstable, None],
+                [each.date_unstable for each in changed.opened], hours)
 
 
 class TestNotification(unittest.TestCase):
@@ -385,8 +447,9 @@ class TestNotification(unittest.TestCase):
             ([make_alert()], "CRITICAL: garbo, since 08:00 UTC"),
             ([make_alert(hostname="a", state="warning")],
              "WARNING: garbo on a, since 08:00 UTC"),
-            ([make_alert(name="x", state="warning"), make_alert(name="y")],
-             "CRITICAL, WARNING: y, x, since 08:00 UTC"),
+            ([make_alert(name="x", state="warning"),
+              make_alert(name="y", opened=3)],
+             "CRITICAL, WARNING: y, x, since 07:00 UTC"),
             ([make_alert(notified=2, closed=0),
               make_alert(name="b", notified=30)],
              "RECOVERED: garbo; 1 still broken"),
@@ -409,18 +472,22 @@ class TestNotification(unittest.TestCase):
             make_alert(name="a", state="warning"),
             make_alert(name="b", hostname="host", number=2,
                        question=["recently", "runtime"]),
-            make_alert(name="c", opened=30, notified=25, number=4),
-            make_alert(name="d", notified=1, closed=0, number=5),
+            make_alert(name="c", opened=30, notified=25, number=4,
+                       date_unstable=NOW - 33 * HOUR),
+            make_alert(name="d", notified=1, closed=0, number=5,
+                       date_unstable=NOW - 9 * HOUR),
             make_alert(name="e", closed=0.5, number=6,
                        question=["recently", "often"]),
             make_alert(name="f", state="warning", number=7,
                        date_unstable=NOW - 9 * HOUR),
         ]
-        notification = self.notification(alerts, {
+        known = {
             key: its for each in alerts for key, its in answers(
                 "ok" if each.date_closed else each.state, each.name,
                 each.hostname, [bad.question for bad in each.answers]
-            ).items()})
+            ).items()}
+        known["a", None]["often"] = Answer("ok", "it ran often")
+        notification = self.notification(alerts, known)
         self.assertEqual("""\
 Scripts: 3 broken, 2 recovered, 1 still broken.
 As of 2007-02-01 10:00 UTC.
@@ -437,12 +504,14 @@ BROKEN
 
 RECOVERED
 * d
+  unstable since 2007-02-01 01:00 UTC: it broke again and again
   was late for 2h
 * e
   was late, ran too seldom or too often for 1h30m, from 2007-02-01 08:00 UTC on
 
 STILL BROKEN
 * c
+  unstable since 2007-01-31 01:00 UTC: it broke again and again
   critical for 1d6h: recently is bad
 """, notification_text(notification))
 
@@ -479,19 +548,39 @@ STILL BROKEN
                 "sentence": "recently is bad"}],
             "output": [],
         }], found["broken"])
-        self.assertEqual(
-            ["2007-02-01T10:00:00+00:00"],
-            [each["closed"] for each in found["recovered"]])
+        recovered, = found["recovered"]
+        self.assertEqual("2007-02-01T10:00:00+00:00", recovered["closed"])
+        self.assertEqual([{
+            "question": "recently", "state": "critical",
+            "sentence": "was late", "recorded_late": None,
+        }], recovered["answers"])
 
     def test_the_end_of_the_output(self):
-        notification = self.notification([make_alert()], answers())
-        message = notification_message(
-            notification, "production", {("garbo", None): ["| no space left"]})
-        self.assertIn(
-            "* garbo\n  critical: recently is bad\n  | no space left\n",
-            message.text)
+        for values, part, words in (
+            ({}, "broken", "critical"),
+            ({"notified": 24}, "still_broken", "critical for 2h"),
+        ):
+            notification = self.notification(
+                [make_alert(hostname="a", **values)], answers(hostname="a"))
+            message = notification_message(notification, "production", {
+                ("garbo", None): ["| it is fine"],
+                ("garbo", "a"): ["| no space left"]})
+            self.assertIn(
+                f"* garbo on a\n  {words}: recently is bad\n"
+                "  | no space left\n", message.text)
+            self.assertEqual(
+                ["| no space left"], message.scripts[part][0]["output"])
+
+    def test_what_could_harm_a_terminal_is_escaped(self):
+        name = "a\u202eb"
+        notification = self.notification([make_alert(name)], {
+            (name, None): {"recently": Answer("critical", "bad\x1b[2J")}})
+        message = notification_message(notification, "in\x07stance")
         self.assertEqual(
-            ["| no space left"], message.scripts["broken"][0]["output"])
+            r"[in\x07stance] CRITICAL: a\u202eb, since 08:00 UTC",
+            message.subject)
+        self.assertIn(
+            "* a\\u202eb\n  critical: bad\\x1b[2J\n", message.text)
 
     def test_the_id_is_that_of_the_alerts(self):
         def identifier(**values):
@@ -501,5 +590,12 @@ STILL BROKEN
         self.assertEqual(identifier(), identifier())
         others = {
             identifier(), identifier(number=2), identifier(notified=30),
-            identifier(notified=60), identifier(closed=0)}
-        self.assertEqual(5, len(others))
+            identifier(notified=60), identifier(closed=0),
+            identifier(state="warning")}
+        self.assertEqual(6, len(others))
+        self.assertEqual(4, len({
+            plain_message(NOW, *each).id for each in (
+                ("TEST", "Nothing.\n", "production"),
+                ("TEST", "Nothing.\n", "staging"),
+                ("TEST", "Something.\n", "production"),
+                ("OVER", "Nothing.\n", "production"))}))

@@ -3,11 +3,14 @@
 import datetime
 import json
 import os
+import resource
 import tempfile
 import threading
+import traceback
 import unittest
 import uuid
 from pathlib import Path
+from unittest import mock
 
 import psycopg2
 from psycopg2.extensions import make_dsn
@@ -20,6 +23,7 @@ from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.scripts.attempt import Attempt
 from canonical.launchpad.scripts.spool import DamagedFile
 from canonical.launchpad.scripts.spool import Success
+from canonical.launchpad.scripts.spool import _remove_unfinished
 from canonical.launchpad.scripts.spool import read_success
 from canonical.launchpad.scripts.spool import spooled_paths
 from canonical.launchpad.scripts.spool import write_success
@@ -63,6 +67,62 @@ class TestFiles(unittest.TestCase):
             },
             json.loads(path.read_text()))
         self.assertIn("größer", path.read_text())
+
+    def test_it_is_on_disk_before_it_has_its_name_and_so_is_that(self):
+        fsync, synced = os.fsync, []
+
+        def note(descriptor):
+            path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            fsync(descriptor)
+            synced.append((path, path.is_file() and path.read_text()))
+
+        with mock.patch("os.fsync", note):
+            path = write_success(self.directory, make_success())
+        self.assertEqual([
+            (path.with_suffix(f".unfinished-{os.getpid()}"), path.read_text()),
+            (self.directory, False)], synced)
+
+    def test_a_full_disk_leaves_nothing(self):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        try:
+            with self.assertRaisesRegex(OSError, "File too large"):
+                write_success(self.directory, make_success())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.assertEqual([], list(self.directory.iterdir()))
+
+    def test_they_are_in_order_of_their_starts(self):
+        paths = [
+            write_success(self.directory, make_success(
+                date_started=START + minutes * datetime.timedelta(minutes=1)))
+            for minutes in (3, 1, 4, 0, 2)]
+        self.assertEqual(
+            [paths[number] for number in (3, 1, 4, 0, 2)],
+            spooled_paths(self.directory))
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be other users")
+    def test_what_another_user_may_do(self):
+        os.chown(self.directory, 65534, -1)
+        by_root = write_success(self.directory, make_success())
+        proven = write_success(self.directory, make_success(
+            attempt="committed", run_key=uuid.uuid4()))
+        os.chown(proven, 65533, -1)
+        alive = self.directory / "x.unfinished-1"
+        alive.write_text("")
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setuid(65534)
+                read_success(by_root)
+                read_success(proven)
+                _remove_unfinished(self.directory)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+        self.assertTrue(alive.exists())
 
     def test_a_directory_that_cannot_be_synced_has_the_file(self):
         # It can be written to, but not be read.
@@ -211,6 +271,7 @@ class TestScripts(ScriptTestCase):
         with open(self.spool / "1 large.json", "w") as large:
             large.truncate(6_000_000_000)
         self.write_success(name="x" * 300)
+        self.write_success(name="unknown", database="")
         process = self.run_script()
         self.assertEqual(0, process.returncode)
         log = self.log(process)
@@ -221,7 +282,8 @@ class TestScripts(ScriptTestCase):
                 r"^ERROR   .*\.damaged is not recorded: it is not a success")
         self.assertEqual([".damaged"] * 7, self.spooled())
         self.assertFalse(path.exists())
-        self.assertEqual(START, self.last("garbo").date_started)
+        for name in "garbo", "unknown":
+            self.assertEqual(START, self.last(name).date_started)
 
     def test_what_is_unfinished_is_absent(self):
         path = self.write_success()

@@ -73,6 +73,7 @@ class TestAPI(APITestCase):
         for path, key in (
             ("/api/scripts?limit=1", "scripts"),
             ("/api/scripts/other/runs?limit=4", "runs"),
+            ("/api/runs?name=other&limit=4", "runs"),
         ):
             seen = []
             while path:
@@ -135,6 +136,10 @@ class TestAPI(APITestCase):
             ("/api/scripts/other/runs?since=", 400),
             ("/api/scripts/other/runs?before=", 400),
             ("/api/scripts/other/runs?before=x", 400), ("/api/nope", 404),
+            ("/api/script", 400), ("/api/script?name=", 400),
+            ("/api/script?name=nope", 404), ("/api/runs", 400),
+            ("/api/scripts/other?name=fine", 400),
+            ("/api/scripts/other/runs?name=other", 400),
         ):
             self.assertIn("error", json.loads(
                 self.get(path, application, status).body))

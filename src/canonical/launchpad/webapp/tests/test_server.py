@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import json
 import os
 import re
 import shutil
@@ -13,12 +14,24 @@ import tempfile
 import textwrap
 import threading
 import unittest
+from functools import partial
+from html import escape
+from html import unescape
 from pathlib import Path
+from unittest import mock
+from urllib.parse import urlencode
+from urllib.parse import urljoin
+
+from storm.exceptions import DisconnectionError
 
 from canonical.config import ConfigError
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.parser import parse
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.command.tests.test_main import CommandTestCase
+from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.launchpad.webapp import reading
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.access import TokenFile
 from canonical.launchpad.webapp.application import app_factory
@@ -127,6 +140,25 @@ class TestSlowClients(WebTestCase):
         free.set()
         for client in busy:
             self.assertIn(b"HTTP/1.0 200", client.recv(99))
+
+
+class TestReading(WebTestCase):
+
+    def test_a_server_that_hangs_is_given_up(self):
+        pid, = main_store().execute("SELECT pg_backend_pid()").get_one()
+        self.commit()
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        with (
+            mock.patch.object(reading, "PATIENCE", 0.1),
+            self.assertRaisesRegex(DisconnectionError, "not answered"),
+            reading.reading(),
+        ):
+            self.fail("it has answered")
+        with reading.reading():
+            self.assertNotEqual(
+                (pid,), main_store().execute("SELECT pg_backend_pid()")
+                .get_one())
 
 
 class TestServe(CommandTestCase):
@@ -292,9 +324,22 @@ class TestServe(CommandTestCase):
 class TestNginx(CommandTestCase):
     """nginx in front of the server, with the configuration of the manual."""
 
+    # What stands in a path for something else, or is removed from it.
+    NAMES = (
+        ".", "..", "...", "/", "//", "a/runs", "a", "a/", "/a", "a/../b",
+        "../../metrics", "a//b", "./a", "%2e%2e", "%2F", "%", "a?b", "a#b",
+        "a;b=c", "a&b=c", "a+b", " a ", "a\\..\\b", "http://a/b", "runs", "é",
+        "\N{CLOWN FACE}" * 255)
+
     def setUp(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        for name in self.NAMES:
+            LaunchpadObjectFactory().makeScriptActivity(name, "host")
+        ZopelessTransactionManager._installed.commit()
+        with socket.create_server(("127.0.0.1", 0)) as free, (
+            socket.create_server(("127.0.0.1", 0))
+        ) as other:
+            self.port, self.decoding = (
+                each.getsockname()[1] for each in (free, other))
         self.directory = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.directory)
         # The workers of nginx are another user.
@@ -318,7 +363,10 @@ class TestNginx(CommandTestCase):
         (self.directory / "nginx.conf").write_text(
             "pid nginx.pid; error_log stderr crit; events {}\n"
             f"http {{ access_log off; server {{ listen 127.0.0.1:{self.port};"
-            f" {location} }} }}")
+            f" {location} }} server {{ listen 127.0.0.1:{self.decoding};"
+            # It then decodes a path, and removes what is superfluous in it.
+            f" {location.replace(f'{self.behind};', f'{self.behind}/;')}"
+            " } }")
         self.nginx()
         self.addCleanup(self.nginx, "-s", "stop")
 
@@ -329,18 +377,58 @@ class TestNginx(CommandTestCase):
             str(self.directory / "nginx.conf"), *options], check=True,
             stderr=subprocess.DEVNULL)
 
-    def get(self, port, source="127.0.0.1", password=None, **headers):
+    def get(
+        self, port, source="127.0.0.1", password=None, path="/", **headers
+    ):
+        """The response, with its ``text``."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", port, timeout=60, source_address=(source, 0))
         if password is not None:
             text = base64.b64encode(f"anna:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {text}"
-        connection.request("GET", "/", headers={
+        connection.request("GET", path, headers={
             name.replace("_", "-"): value for name, value in headers.items()})
         response = connection.getresponse()
-        response.read()
+        response.text = response.read().decode("utf-8", "replace")
         connection.close()
         return response
+
+    def test_every_script_has_a_page_and_an_address_for_programs(self):
+        for port, headers in (
+            (self.port, {"password": "secret"}),
+            (self.decoding, {"password": "secret"}),
+            (self.behind, {"Remote_User": "anna"}),
+        ):
+            self.assert_every_script_has_its_addresses(
+                partial(self.read, port, **headers))
+
+    def read(self, port, path, **headers):
+        """The text at an address, which is read as a browser reads it."""
+        path = urljoin("http://host/", path.replace("%2e", "."))
+        response = self.get(
+            port, path=path.removeprefix("http://host"), **headers)
+        self.assertEqual(200, response.status, path)
+        return response.text
+
+    def assert_every_script_has_its_addresses(self, read):
+        links = {
+            unescape(name): unescape(path) for path, name in re.findall(
+                r'<th scope="row" class="script">'
+                r'<a href="([^"]*)" dir="auto">([^<]*)</a>',
+                read("/?sort=script"))}
+        self.assertEqual({*self.NAMES}, {*links})
+        for name, path in links.items():
+            title = f'<h1 dir="auto">{escape(name, quote=False)}</h1>'
+            page = read(path)
+            self.assertIn(title, page)
+            # Its links lead to it too.
+            (year,) = re.findall(r'<a href="([^"]*)"[^>]*>1 year<', page)
+            self.assertIn(title, read(unescape(year)))
+            query = urlencode({"name": name})
+            found = json.loads(read(f"/api/script?{query}"))
+            self.assertEqual(name, found["name"])
+            (run,) = json.loads(read(f"/api/runs?{query}"))["runs"]
+            self.assertEqual("host", run["hostname"])
 
     def test_whom_it_knows_may_look(self):
         self.assertEqual(200, self.get(self.port, password="secret").status)
