@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import statistics
 from dataclasses import dataclass
+from typing import Any
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Figures
@@ -123,7 +124,7 @@ def assess(
     runtime = _runtime(case.expectation, figures, at)
     pause = pause_at(case.pauses, at)
     if pause is not None:
-        paused = {
+        paused: dict[str, Any] = {
             "state": "paused", "sentence": paused_sentence(pause),
             "trouble": None}
         recently = recently._replace(**paused)
