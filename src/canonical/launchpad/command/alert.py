@@ -50,6 +50,8 @@ from canonical.launchpad.monitor.incidents import DAY
 from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.incidents import answers_of
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.message import Message
 from canonical.launchpad.monitor.message import plain_message
 from canonical.launchpad.monitor.notifications import Notification
@@ -261,9 +263,13 @@ def _bring_up_to_date(
     at = datetime.datetime.now(datetime.UTC)
     answers = answers_of(
         assess_fleet(expectations, at, clock_skew()), script.tags)
+    reaches = {
+        each.name: reach(Case(each, skew=clock_skew()))
+        for each in expectations}
     changed = changes(
         _unsettled(script, answers), alert_set.getOpenings(at - DAY), answers,
-        {each.name: each.grace for each in expectations}, channels(), at)
+        {each.name: each.grace for each in expectations}, channels(), at,
+        alert_set.getClosings(ALL, at - max(reaches.values())), reaches)
     alert_set.update(with_recorded_late(
         changed.updated, lambda names, opened: assess_fleet(
             [each for each in expectations if names & {ALL, each.name}],

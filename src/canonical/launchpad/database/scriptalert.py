@@ -52,6 +52,11 @@ OPENINGS = """
     WHERE date_opened > :since ORDER BY date_opened
 """
 
+CLOSINGS = """
+    SELECT channel, hostname, max(date_closed) FROM scriptalert
+    WHERE name = :name AND date_closed > :since GROUP BY channel, hostname
+"""
+
 OPEN = """
     INSERT INTO scriptalert (
         channel, name, hostname, state, answers, date_opened, date_unstable)
@@ -130,6 +135,15 @@ class ScriptAlertSet:
             found.setdefault((channel, name, hostname), []).append(
                 opened.astimezone(datetime.UTC))
         return found
+
+    def getClosings(
+        self, name: str, since: datetime.datetime
+    ) -> dict[tuple[str, str | None], datetime.datetime]:
+        """See `IScriptAlertSet`."""
+        return {
+            (channel, hostname): closed.astimezone(datetime.UTC)
+            for channel, hostname, closed in execute(
+                CLOSINGS, name=name, since=since)}
 
     def getLatest(
         self, name: str | None = None, limit: int = 100

@@ -1,7 +1,4 @@
-"""The SQL statements of `scripttimeline`.
-
-``:name`` stands for a value; see `execute`.
-"""
+"""The SQL statements of `scripttimeline`; ``:name`` stands for a value."""
 
 from __future__ import annotations
 
@@ -112,8 +109,9 @@ def counts(is_spread: bool) -> str:
         WITH {ASKED} {source.ctes}, usual AS (
             SELECT * FROM unnest(
                 :numbers::integer[], :slots::integer[], :skew::interval[],
-                :shortest::interval[], :longest::interval[]
-            ) AS usual (number, slots, skew, shortest, longest)
+                :shortest::interval[], :longest::interval[],
+                :met_since::timestamptz[]
+            ) AS usual (number, slots, skew, shortest, longest, met_since)
         ), slots AS MATERIALIZED (
             SELECT number, starts::float8[] AS starts
             FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
@@ -129,7 +127,9 @@ def counts(is_spread: bool) -> str:
             CROSS JOIN LATERAL (
                 SELECT floor((start - :since_seconds) / :width)::integer
                         AS bucket,
-                    sum(runs) AS runs, count(*) AS met,
+                    sum(runs) AS runs, count(*) FILTER (
+                        WHERE to_timestamp(start) < usual.met_since IS NOT true
+                    ) AS met,
                     count(*) FILTER (
                         WHERE completed > to_timestamp(start) + asked.patience
                     ) AS late,

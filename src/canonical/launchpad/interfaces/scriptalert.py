@@ -137,6 +137,13 @@ class IScriptAlertSet(Interface):
             ascending order.
         """
 
+    def getClosings(name, since):
+        """When the last incident of a script was over, if it was lately.
+
+        :param since: an aware datetime.
+        :return: a dictionary from channel and host to an aware datetime.
+        """
+
     def getLatest(name=None, limit=100):
         """Alerts that are open or closed, the latest first.
 

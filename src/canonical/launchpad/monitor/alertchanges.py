@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 from canonical.launchpad.interfaces import Alert
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import Answers
 from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.incidents import Key
@@ -24,6 +26,7 @@ __all__ = [
 
 
 NO_GRACE = datetime.timedelta()
+NONE: Mapping[Any, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def changes(
     graces: Mapping[str, datetime.timedelta],
     channels: Sequence[str],
     at: datetime.datetime,
+    silences: Mapping[tuple[str, str | None], datetime.datetime] = NONE,
+    reaches: Mapping[str, datetime.timedelta] = NONE,
 ) -> Changes:
     """The changes of the alerts on record.
 
@@ -57,6 +62,9 @@ def changes(
     :param openings: when the incidents of the last day opened; see
         `IScriptAlertSet`.
     :param graces: the grace of the rule of each script; that of `ALL` is 0.
+    :param silences: by channel and host, when the last incident of `ALL` was
+        over.
+    :param reaches: for how long the missed runs of each script count.
     """
     changed = Changes()
     known = {
@@ -67,15 +75,22 @@ def changes(
             (alert.name, alert.hostname) not in answers
         ):
             changed.updated.append(alert._replace(date_closed=at))
+    ended = dict(silences)
     for channel in channels:
-        for script, answered in answers.items():
+        # Those of `ALL` first, since the others depend on them.
+        for script, answered in sorted(
+            answers.items(), key=lambda each: each[0][0] != ALL
+        ):
             known_alert = known.get((channel, *script))
             if known_alert is not None and known_alert.is_claimed:
                 continue
             over, current = followed(
                 known_alert and _incident(known_alert), script,
                 answered, at, graces.get(script[0], NO_GRACE),
-                openings.get((channel, *script), ()))
+                openings.get((channel, *script), ()),
+                _excused_until(script, channel, ended, reaches))
+            if script[0] == ALL and (each := over or current) and each.closed:
+                ended[channel, script[1]] = each.closed
             if known_alert is not None:
                 now = over or current
                 assert now is not None, "what is on record goes on or is over"
@@ -89,6 +104,23 @@ def changes(
                     None, channel, *script, current.state, current.answers,
                     at, date_unstable=current.unstable))
     return changed
+
+
+def _excused_until(
+    script: Key,
+    channel: str,
+    ended: Mapping[tuple[str, str | None], datetime.datetime],
+    reaches: Mapping[str, datetime.timedelta],
+) -> datetime.datetime | None:
+    """See `followed`.
+
+    :param ended: as `silences` in `changes`.
+    """
+    name, host = script
+    lasts = [
+        ended[channel, each] for each in {host, None}
+        if (channel, each) in ended and name in reaches]
+    return max(lasts) + reaches[name] if lasts else None
 
 
 def _incident(alert: Alert) -> Incident:

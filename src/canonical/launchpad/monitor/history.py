@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bisect
 import datetime
+import functools
 import itertools
 import math
 import sys
 from array import array
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +49,11 @@ class History(Sequence[Run]):
         return Run(columns[0], *(
             datetime.datetime.fromtimestamp(time, datetime.UTC)
             for time in columns[1:]))
+
+    def __iter__(self) -> Iterator[Run]:
+        at = functools.partial(
+            datetime.datetime.fromtimestamp, tz=datetime.UTC)
+        return map(Run, self.hosts, map(at, self.starts), map(at, self.ends))
 
     def on(self, hostname: str) -> History:
         """The runs on a host."""

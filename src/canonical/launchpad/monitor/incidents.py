@@ -8,6 +8,9 @@ begins nor ends one.
   incident.  So an incident is over for good only after the grace.
 - The third incident of a script and host within a day is reported as
   "unstable since".  It is over after a day without a bad answer.
+- After many scripts were silent together, the runs that they missed have an
+  incident already: that of all.  While these runs count, a bad answer to
+  "often" alone begins none.
 
 `followed` decides this, one moment after the other.  ``alert`` asks it at each
 of its runs, and `incidents_of` at each moment at which an answer changed.
@@ -23,6 +26,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
@@ -106,6 +110,7 @@ def followed(
     at: datetime.datetime,
     grace: datetime.timedelta,
     earlier: Sequence[datetime.datetime],
+    excused_until: datetime.datetime | None = None,
 ) -> tuple[Incident | None, Incident | None]:
     """What becomes of the incident of a script at a moment.
 
@@ -113,6 +118,8 @@ def followed(
     :param answers: all answers at that moment.
     :param grace: that of the rule.
     :param earlier: when the incidents of the last day opened.
+    :param excused_until: until when missed runs count that an incident of all
+        scripts has, if it was one.
     :return: the incident that is over now, and the one that is not.
     """
     over = None
@@ -123,6 +130,11 @@ def followed(
         for question, answer in answers.items()
         if answer.state in BROKEN]
     if incident is None:
+        if excused_until is not None and at < excused_until:
+            # It may be in an incident, but begins none.
+            bad.sort(key=lambda each: each.question == "often")
+            if bad and bad[0].question == "often":
+                return over, None
         if bad:
             recent = [each for each in earlier if each > at - DAY]
             incident = Incident(
@@ -177,6 +189,7 @@ def incidents_of(
     grace: datetime.timedelta,
     pieces: Iterable[Mapping[str, Sequence[Change]]],
     since: datetime.datetime,
+    excuses: Sequence[tuple[datetime.datetime, datetime.datetime]] = (),
 ) -> list[Incident]:
     """The incidents of a script in a period.
 
@@ -184,31 +197,35 @@ def incidents_of(
         the answer from the start of the stretch on, at each moment it changed.
     :param since: the start of the period.  What was wrong before it opens
         with it.
+    :param excuses: when a silence of all scripts was over, and until when the
+        runs count that were missed in it; `FOREVER` if that is not over yet.
     :return: in order of time.  ``closed`` is `None` for the last one if an
         answer was bad at the end.
     """
     found: list[Incident] = []
     current = None
     answers: dict[str, Answer] = {}
+    moments: dict[datetime.datetime, dict[str, Answer]] = {
+        until: {} for _, until in excuses if until < FOREVER}
     for piece in pieces:
-        moments: dict[datetime.datetime, dict[str, Answer]] = {}
         for question in QUESTIONS:
             for at, state in piece[question]:
                 moments.setdefault(at, {})[question] = Answer(state)
-        for at, changed in sorted(
-            moments.items(), key=operator.itemgetter(0)
+    for at, changed in sorted(moments.items(), key=operator.itemgetter(0)):
+        answers = {**answers, **changed}
+        if current is None and not any(
+            each.state in BROKEN for each in answers.values()
         ):
-            answers = {**answers, **changed}
-            if current is None and not any(
-                each.state in BROKEN for each in changed.values()
-            ):
-                continue
-            over, current = followed(
-                current, script, answers, max(at, since), grace,
-                [each.opened for each in found[1 - UNSTABLE:]]
-                + ([current.opened] if current else []))
-            if over is not None:
-                found.append(over)
+            continue
+        now = max(at, since)
+        over, current = followed(
+            current, script, answers, now, grace,
+            [each.opened for each in found[1 - UNSTABLE:]]
+            + ([current.opened] if current else []),
+            max((until for begin, until in excuses if begin <= now),
+                default=None))
+        if over is not None:
+            found.append(over)
     return found if current is None else [*found, current]
 
 

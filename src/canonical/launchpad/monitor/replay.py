@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager
 
 from zope.component import getUtility
 
+from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
@@ -98,11 +99,17 @@ def replay_all(
             for each in with_awaited(case.after).values()])
 
     def incidents(
-        case: Case, parts: Sequence[dict[str, list[Change]]]
+        case: Case,
+        parts: Sequence[dict[str, list[Change]]],
+        ended: Iterable[datetime.datetime] = (),
     ) -> list[Incident]:
+        # When the silences of its host, or of all hosts, were over.
         if case.after:
             parts = [waiting_changes(parts, waits(_key(case)))]
-        return _incidents(case, parts, since)
+        return incidents_of(
+            _key(case), case.expectation.grace, parts, since, [
+                (at, end if (end := at + reach(case)) <= until else FOREVER)
+                for at in ended])
 
     past, seen = Past(until), seen_rules()
     by_script = {_key(case): case for case in [*cases, *others]}
@@ -121,7 +128,7 @@ def replay_all(
             ):
                 if any(
                     state in BROKEN for part in parts
-                    for _, state in part["recently"]
+                    for _, state in (*part["recently"], *part["often"])
                 ):
                     late[number] = parts
                 else:
@@ -135,7 +142,10 @@ def replay_all(
             case = cases[number]
             silent = blind.get(_key(case))
             yield number, incidents(
-                case, [unknown_changes(parts, silent)] if silent else parts)
+                case, [unknown_changes(parts, silent)] if silent else parts,
+                [at for host in {case.hostname, None}
+                 for at, is_silent in blind.get((ALL, host), ())
+                 if not is_silent])
     hosts = {case.hostname for case in cases if _key(case) in blind}
     if hosts:
         hosts.add(None)
@@ -241,20 +251,9 @@ def replay(
             for at in (begin - reach(case) - longest, end + INSTANT))
         return runs[max(first - counted, 0):last]
 
-    return _incidents(case, [
+    return incidents_of(_key(case), case.expectation.grace, [
         piece for stretch in stretches(case.pauses, since, until, length)
         for piece in pieces(case, needed(*stretch), *stretch)], since)
-
-
-def _incidents(
-    case: Case,
-    pieces: Iterable[dict[str, list[Change]]],
-    since: datetime.datetime,
-) -> list[Incident]:
-    """The incidents that the `pieces` of the `stretches` make."""
-    expectation = case.expectation
-    return incidents_of(
-        (expectation.name, case.hostname), expectation.grace, pieces, since)
 
 
 def stretches(

@@ -247,6 +247,24 @@ class TestMail(AlertTestCase):
             "\n  to list them, run: scriptactivity check\n",
             self.mail.texts()[-1])
 
+    def test_what_was_missed_while_all_were_silent_has_its_incident(self):
+        self.expect_silent(3)
+        path = self.directory / "expectations.zcml"
+        path.write_text(path.read_text().replace(
+            'every="1h" missed="999" />', 'every="30m" />'))
+        by_owner(
+            "DELETE FROM scriptactivity WHERE name IN ('garbo', 'update')")
+        self.ztm.commit()
+        self.assertEqual(["[test] SILENT: all scripts"], self.subjects())
+        for number in range(3):
+            self.ran(f"tidy-{number}", 0)
+        self.assertEqual(["[test] RECOVERED: all scripts"], self.subjects())
+        self.assertEqual([], self.subjects())
+        self.assertEqual([], self.alerts())
+        # It is no secret.
+        status, out, _ = self.command("check")
+        self.assertEqual((2, 3), (status, out.count("critical\ttidy-")), out)
+
     def test_if_all_were_recorded_late_the_mail_says_so(self):
         self.expect_silent(3)
         by_owner(

@@ -118,6 +118,20 @@ class TestAlerts(unittest.TestCase):
         with self.assertRaisesRegex(Exception, "scriptalert__open__key"):
             self.open()
 
+    def test_when_the_last_one_was_over(self):
+        for hours in 1, 3, 2:
+            self.open(hostname="a")
+            self.set.update([self.only(hostname="a")._replace(
+                date_closed=START + hours * HOUR)])
+            self.notify([self.only(hostname="a").id], START)
+        self.open()
+        for since, found in (
+            (2, {("mail", "a"): START + 3 * HOUR}), (3, {}),
+        ):
+            self.assertEqual(
+                found, self.set.getClosings("garbo", START + since * HOUR))
+        self.assertEqual({}, self.set.getClosings("other", START))
+
     def test_none_is_no_trouble(self):
         self.set.open([])
         self.set.update([])

@@ -104,8 +104,9 @@ class Cron(NamedTuple):
     @property
     def spacing(self) -> int:
         """The least number of seconds between slots."""
-        return min(b - a for a, b in itertools.pairwise(
-            _slots(*self[:4], 0, BACK)))
+        # The days of a week come back after seven.
+        slots = _slots(*self[:4], 0, 7 if self.days == MONTH else BACK)
+        return min(b - a for a, b in itertools.pairwise(slots))
 
     def slots(self, first: int, until: int) -> list[int]:
         """The slots from that of a first run until a time."""
@@ -115,7 +116,7 @@ class Cron(NamedTuple):
 
 
 class Every(NamedTuple):
-    """A timer that starts anew after each run, or after its start."""
+    """A timer that starts anew after each run."""
 
     period: float
 
@@ -214,19 +215,14 @@ def cron_bits(
     return bits + _lateness([each + skew for each in late])
 
 
-def every_bits(
-    scopes: Sequence[History], by_start: bool
-) -> tuple[float, Every]:
+def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
     """The length of runs that the best timer starts, and that timer.
 
     A rest is coded as its difference from the period.  One that is far off,
     after an outage, is coded as chance.
-
-    :param by_start: the timer is measured from starts, not completions.
     """
-    rests = [list(map(
-        operator.sub, scope.starts[1:],
-        scope.starts if by_start else scope.ends)) for scope in scopes]
+    rests = [list(map(operator.sub, scope.starts[1:], scope.ends))
+             for scope in scopes]
     busiest = max(map(sorted, rests), key=len)
     every = Every(max(busiest[len(busiest) // 2], 1.0))
     late = [math.floor(rest - every.period) for rest in itertools.chain(*rests)

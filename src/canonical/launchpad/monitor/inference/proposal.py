@@ -42,10 +42,8 @@ __all__ = [
 # A schedule is looked for in the last runs only, for the sake of time.
 LEARNED = 20_000
 
-# A host counts that still ran in the last part of the history, if it has this
-# part of the runs that the busiest has; some may have been started by hand.
+# A host counts that still ran in the last part of the history, after this one.
 END = 0.9
-FEW = 0.1
 
 # In so short a history, a silence of so many slots at its end may be a rest.
 SHORT = 7 * DAY
@@ -145,9 +143,7 @@ def _hosts(history: History) -> list[str]:
     counts = Counter(history.hosts)
     first, last = history.starts[0], history.starts[-1]
     late = history.between(first + END * (last - first)).hosts
-    found = sorted(
-        host for host in set(late)
-        if counts[host] >= max(FEW * max(counts.values()), 2))
+    found = sorted(host for host in set(late) if counts[host] > 1)
     # A rule cannot list names with spaces.
     return found if len(found) > 1 and not any(
         host.split()[1:] for host in found) else []

@@ -42,7 +42,7 @@ FEWEST = 5
 # part of the median gap to this multiple.
 STEPS = [60 * minutes for minutes in range(1, 1441) if 60 % minutes == 0 or (
     minutes % 60 == 1440 % minutes == 0)]
-NEAR = 0.45, 1.4
+NEAR = 0.9, 1.4
 
 # An anchor is rounded down to these minutes; so many are compared in full.
 ROUND = 1, 5, 15, 30, 60
@@ -56,10 +56,9 @@ LATE = [math.log2(1 + 60 * minutes) for minutes in range(1440)]
 FORTNIGHT = 14 * DAY
 MONTHS = 90 * DAY
 
-# Lateness drifts, so the times between starts are steadier than it.  So a
-# timer costs so many bits more for each run; and more with a period of cron's.
-DRIFT = 2.0
-DRIFT_OF_CRON = 6.0
+# Lateness drifts, so the times between runs are steadier than it.  So a timer
+# costs this part of the bits of its period more for each run.
+DRIFT = 1 / 3
 
 # What a change of schedule has to save, in bits, beside one each time that the
 # number of runs doubles, and one for each run of the shorter part.
@@ -111,12 +110,9 @@ def best(
     :param least: a model that takes more bits does not matter.
     """
     clocks = [local(timezone, scope.starts) for scope in scopes]
-    timers = [every_bits(scopes, by_start) for by_start in (True, False)]
-    drift = DRIFT_OF_CRON if any(
-        abs(timers[0][1].period / step - 1) < 0.002 for step in STEPS
-    ) else DRIFT
-    bits, timer = min(timers)
-    found = Found(bits + drift * sum(map(len, scopes)), timer)
+    bits, timer = every_bits(scopes)
+    found = Found(bits + DRIFT * math.log2(max(timer.period, 2)) * sum(
+        map(len, scopes)), timer)
     for cron in dict.fromkeys(_crons(max(clocks, key=len), timezone)):
         bits = cron_bits(cron, clocks, min(least, found.bits))
         if bits < found.bits:

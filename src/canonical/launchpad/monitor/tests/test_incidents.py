@@ -14,6 +14,7 @@ from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.monitor.alertchanges import changes
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import followed
@@ -60,7 +61,7 @@ def answers(state="critical", name="garbo", hostname=None,
 class TestIncidents(unittest.TestCase):
     """What becomes of answers, given as the hours at which they change."""
 
-    def incidents(self, grace=1, until=48, **series):
+    def incidents(self, grace=1, until=48, excuses=(), **series):
         piece = {
             question: [(NOW, "ok"), *(
                 (NOW + hour * HOUR, state) for hour, state in changes)]
@@ -72,7 +73,30 @@ class TestIncidents(unittest.TestCase):
              [answer.question for answer in each.answers],
              each.unstable and (each.unstable - NOW) / HOUR)
             for each in incidents_of(
-                ("garbo", None), grace * HOUR, [piece], NOW)]
+                ("garbo", None), grace * HOUR, [piece], NOW, [
+                    (NOW + begin * HOUR, NOW + end * HOUR)
+                    for begin, end in excuses])]
+
+    def test_what_was_missed_while_all_were_silent_is_no_new_one(self):
+        for often, found in (
+            ([(2, "critical"), (9, "ok")], []),
+            # It was wrong before the silence, or is afterwards.
+            ([(1, "critical"), (9, "ok")],
+             [(1, 9, "critical", ["often"], None)]),
+            ([(12, "critical"), (13, "ok")],
+             [(12, 13, "critical", ["often"], None)]),
+            ([(2, "critical"), (15, "ok")],
+             [(10, 15, "critical", ["often"], None)]),
+        ):
+            self.assertEqual(
+                found, self.incidents(often=often, excuses=[(2, 10)]))
+        # All else that is wrong is one, with that in it.
+        for question in "recently", "runtime":
+            self.assertEqual(
+                [(4, 9, "critical", [question, "often"], None)],
+                self.incidents(
+                    often=[(2, "critical"), (9, "ok")], excuses=[(2, 10)],
+                    **{question: [(4, "warning"), (5, "ok")]}))
 
     def test_all_that_is_wrong_at_once_is_one(self):
         self.assertEqual(
@@ -324,6 +348,27 @@ class TestChanges(unittest.TestCase):
             self.assertEqual(
                 is_late,
                 f"\n  recorded late: it ran at {time_text(ran)}\n" in text)
+
+    def test_the_end_of_a_silence_opens_no_alert_for_what_was_missed(self):
+        silence = make_alert(ALL, "a", "recently", state="critical")
+        for host, state, others, opened in (
+            ("a", "ok", {}, []),
+            (None, "ok", {}, ["garbo"]),
+            ("b", "ok", {}, ["garbo"]),
+            ("a", "critical", {}, ["garbo"]),
+            ("b", "critical", {("mail", None): NOW - HOUR}, []),
+            ("b", "critical", {("mail", None): NOW - 2 * HOUR}, ["garbo"]),
+            ("b", "critical", {("webhook", None): NOW - HOUR}, ["garbo"]),
+        ):
+            changed = changes([silence], {}, {
+                **answers(hostname=host, question="often"),
+                **answers(state, ALL, "a")}, {}, ["mail"], NOW, others,
+                {"garbo": 2 * HOUR})
+            self.assertEqual(
+                opened, [each.name for each in changed.opened], (host, state))
+            self.assertEqual(
+                state == "ok", bool(changed.updated[0].date_closed)
+                if changed.updated else False)
 
     def test_the_third_in_a_day_is_unstable(self):
         for hours, unstable in (

@@ -11,6 +11,7 @@ from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
+from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_cases
@@ -54,20 +55,28 @@ class ReplayAllTestCase(unittest.TestCase):
         """All incidents are what `alert` finds if it runs at each minute."""
         moments = moments or moments_between(since, until)
         graces = {each.name: each.grace for each in expectations}
+        cases = registered_cases(expectations, since - HORIZON, until, MINUTE)
+        reaches = {
+            (case.expectation.name, case.hostname): reach(case)
+            for case in cases}
         current, found = {}, {}
         for now in moments:
             answers = answers_of(assess_fleet(expectations, now, MINUTE))
             for script, its in answers.items():
                 past = found.setdefault(script, [])
+                silences = [
+                    each.closed + reaches[script]
+                    for group in {(ALL, script[1]), (ALL, None)}
+                    for each in [*found.get(group, ()), current.get(group)]
+                    if each and each.closed and script in reaches]
                 over, current[script] = followed(
                     current.get(script), script, its, now,
                     graces.get(script[0], 0 * MINUTE), [
                         each.opened for each in [*past, current.get(script)]
-                        if each])
+                        if each], max(silences, default=None))
                 past += [over] if over else []
         for script, last in current.items():
             found[script] += [last] if last else []
-        cases = registered_cases(expectations, since - HORIZON, until, MINUTE)
         replayed = {}
         for _, incidents in replay_all(cases, since, until):
             for each in incidents:
@@ -298,6 +307,30 @@ class TestReplayAll(ReplayAllTestCase):
             {(ALL, "a"), (ALL, None)},
             {script for script, its in found.items()
              if script[0] == ALL and its})
+
+    def test_what_was_missed_in_a_silence_is_no_new_incident(self):
+        # The last one has a run without a slot of its own in its grace.
+        expectations = [
+            expectation_from_text(
+                f"x{number}", schedule="*/10 * * * *", window="2h",
+                grace=grace, hosts=host)
+            for number, (grace, host) in enumerate([
+                ("2m", "a"), ("2m", "a"), ("2m", "a"), ("2m", "b"),
+                ("25m", "a")])]
+        for minute in range(60, 600, 10):
+            for each in expectations:
+                is_dead = "a" in each.hosts and 240 <= minute < 300
+                is_missed = (each.name, minute) in [("x4", 330), ("x0", 400)]
+                if not is_dead and not is_missed:
+                    self.ran(each.name, each.hosts[0], at(0) + minute * MINUTE)
+        found = self.assert_same_fleet(expectations, at(2), at(9, 30))
+        self.assertEqual(
+            {(ALL, "a"): [(at(4, 2), at(5, 1))],
+             ("x0", "a"): [(at(6, 42), at(8, 42))],
+             # Its own missed run is left when the others count no more.
+             ("x4", "a"): [(at(7, 27), at(7, 55))]},
+            {script: [(each.opened, each.closed) for each in its]
+             for script, its in found.items() if its})
 
     def test_what_fails_or_runs_is_not_silent(self):
         for number in range(8):
