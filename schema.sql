@@ -350,11 +350,13 @@ BEGIN
         DROP INDEX IF EXISTS scriptalert__open__key;
         ALTER TABLE scriptalert
             ADD answers jsonb, ADD date_good timestamptz,
-            ADD date_unstable timestamptz;
+            ADD date_unstable timestamptz,
+            DROP CONSTRAINT scriptalert__channel__check;
         UPDATE scriptalert SET answers = jsonb_build_array(
             jsonb_build_object(
                 'question', question, 'state', state, 'sentence', sentence,
-                'is_over', date_closed IS NOT NULL));
+                'is_over', date_closed IS NOT NULL)),
+            channel = CASE channel WHEN 'log' THEN 'output' ELSE channel END;
         UPDATE scriptalert SET date_settled = now()
         WHERE date_settled IS NULL AND date_closed IS NOT NULL AND EXISTS (
             SELECT FROM scriptalert AS other
@@ -386,7 +388,9 @@ BEGIN
             AND (first.date_opened, first.id) <
                 (scriptalert.date_opened, scriptalert.id);
         ALTER TABLE scriptalert
-            ALTER answers SET NOT NULL, DROP question, DROP sentence;
+            ALTER answers SET NOT NULL, DROP question, DROP sentence,
+            ADD CONSTRAINT scriptalert__channel__check
+                CHECK (channel IN ('mail', 'webhook', 'output'));
     END IF;
 END
 $$;
@@ -490,7 +494,8 @@ BEGIN
     FOR wanted IN
         SELECT indexname FROM (VALUES
             ('scriptactivity__name__date_started__idx'),
-            ('scriptactivity__name__date_started__covering_idx')
+            ('scriptactivity__name__date_started__covering_idx'),
+            ('scriptactivity__date_started__brin_idx')
         ) AS replaced (indexname)
         WHERE to_regclass(indexname) IS NOT NULL
     LOOP

@@ -33,6 +33,8 @@ def first_line(error: BaseException) -> str:
     if isinstance(error, OSError) and text.startswith("[Errno "):
         about = f": {error.filename}" if error.filename else ""
         text = f"{error.strerror}{about}"
+    if text.endswith("no message from the libpq"):
+        text = "the connection to the database is lost"
     text = shortened(text)
     detail = getattr(getattr(error, "diag", None), "message_detail", None)
     if detail:

@@ -51,7 +51,7 @@ LOCK_TIMEOUT = 5
 
 TABLES = (
     "scriptactivity", "scriptattempt", "scriptpause", "scriptrule",
-    "scriptalert")
+    "scriptalert", "scriptday")
 
 # In a read-only transaction, PostgreSQL refuses a statement that changes
 # something before it takes a lock.

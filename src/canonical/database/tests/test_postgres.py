@@ -1,12 +1,14 @@
 """Finding the database, and applying the schema."""
 
 import os
+import socket
 import unittest
 
 import psycopg2
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.database.errors import first_line
 from canonical.database.postgres import apply_schema
 from canonical.database.postgres import connection_parameters
 from canonical.testing import PostgresLayer
@@ -145,7 +147,10 @@ OLD_ALERTS = """
     ALTER TABLE scriptalert {} DROP answers, DROP date_good,
         DROP date_unstable, ADD question text, ADD sentence text,
         ADD CONSTRAINT scriptalert__question__check
-            CHECK (question IN ('recently', 'often', 'runtime'));
+            CHECK (question IN ('recently', 'often', 'runtime')),
+        DROP CONSTRAINT scriptalert__channel__check,
+        ADD CONSTRAINT scriptalert__channel__check
+            CHECK (channel IN ('mail', 'webhook', 'log'));
     CREATE UNIQUE INDEX scriptalert__open__key ON scriptalert
         (channel, name, coalesce(hostname, ''), question)
         WHERE date_closed IS NULL;
@@ -160,7 +165,7 @@ OLD_ALERTS = """
         ('mail', NULL, 'often', 'warning', 1, NULL, NULL),
         ('webhook', NULL, 'often', 'warning', 1, NULL, NULL),
         ('mail', NULL, 'recently', 'critical', 2, '2007-02-03Z', NULL),
-        ('mail', 'a', 'recently', 'critical', 2, NULL, '2007-02-02Z')
+        ('log', 'a', 'recently', 'critical', 2, NULL, '2007-02-02Z')
     ) AS old (channel, hostname, question, state, opened, told, closed)
 """
 
@@ -370,6 +375,36 @@ two');
         self.assertEqual(message, str(caught.exception).splitlines()[0])
         self.assertEqual(before, query(self.database, CATALOGUE))
 
+    def test_an_index_of_an_older_version_is_dropped(self):
+        apply_schema(self.database)
+        fresh = query(self.database, CATALOGUE)
+        query(self.database, """
+            CREATE INDEX scriptactivity__date_started__brin_idx
+            ON scriptactivity USING brin (date_started)""")
+        self.assertNotEqual(fresh, query(self.database, CATALOGUE))
+        apply_schema(self.database)
+        self.assertEqual(fresh, query(self.database, CATALOGUE))
+
+    def test_a_copy_over_a_connection_that_is_lost(self):
+        connection = psycopg2.connect(**self.database)
+
+        class Breaking:
+
+            def write(self, data):
+                with socket.socket(
+                    fileno=os.dup(connection.fileno())
+                ) as line:
+                    line.shutdown(socket.SHUT_RDWR)
+
+        with self.assertRaises(psycopg2.Error) as caught:
+            connection.cursor().copy_expert(
+                "COPY (SELECT generate_series(1, 1000000)) TO STDOUT",
+                Breaking())
+        connection.close()
+        self.assertEqual(
+            "the connection to the database is lost",
+            first_line(caught.exception))
+
     def test_an_older_scriptattempt_is_upgraded(self):
         apply_schema(self.database)
         fresh = query(self.database, CATALOGUE)
@@ -414,7 +449,7 @@ two');
                  True),
                 ("webhook", "garbo", None, "warning", bad[1:2], True, True,
                  True),
-                ("mail", "garbo", "a", "critical", bad[3:], True, False,
+                ("output", "garbo", "a", "critical", bad[3:], True, False,
                  True),
             ], found)
 

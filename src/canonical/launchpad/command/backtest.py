@@ -35,6 +35,7 @@ from canonical.launchpad.monitor.registry import registered_cases
 from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.states import HORIZON
+from canonical.launchpad.plaintext import printable
 
 
 __all__ = [
@@ -248,8 +249,8 @@ def _print_pictures(
         for number in range(columns)]
     for number, case in enumerate(cases):
         incidents = found[number]
-        console.print(Text(
-            f"\n{script_on_host(case.expectation.name, case.hostname)}"))
+        console.print(Text("\n" + printable(
+            script_on_host(case.expectation.name, case.hostname))))
         # What opens at the very end is seen as well.
         console.print(Text.assemble(*(
             MARKS[_state_between(case, incidents, start, end)]

@@ -19,6 +19,7 @@ from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import has_tag
 from canonical.launchpad.command.rules import rules_file
+from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptHistorySet
@@ -81,9 +82,10 @@ def report(args: argparse.Namespace) -> int:
             ["" if each is None else as_text(each) for each in line]
             for line in lines)
     else:
+        rows = [_for_people(line) for line in lines]
         print_table(
-            TITLES, [_for_people(line) for line in lines],
-            f"No script ran or was due in {since:%Y-%m}.")
+            TITLES, rows, f"No script ran or was due in {since:%Y-%m}.",
+            screen=Screen(TITLES, rows, 1, [""] * len(rows)))
     return 0
 
 

@@ -168,7 +168,10 @@ def wrapped(parts: Sequence[str], indent: str, console: Any) -> list[Any]:
         if lines and lines[-1].cell_len + len(", ") + text.cell_len <= room:
             lines[-1].append(", ").append(text)
         else:
-            lines.extend(text.wrap(console, room))
+            # The space after what just fits is no line.
+            lines.extend(
+                line for line in text.wrap(console, room) if line.plain.strip()
+            )
     for line in lines:
         line.rstrip()
         line.pad_left(len(indent))

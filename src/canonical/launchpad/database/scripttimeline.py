@@ -68,6 +68,7 @@ class ScriptTimelineSet:
             "skew": [each.skew for each in tracks],
             "shortest": [each.shortest for each in tracks],
             "longest": [each.longest for each in tracks],
+            "met_since": [each.since for each in tracks],
             "slot_numbers": list(numbers.values()),
             "slot_starts": [_array(each) for each in slots.values()],
         }):

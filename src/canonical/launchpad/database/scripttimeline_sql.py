@@ -1,7 +1,4 @@
-"""The SQL statements of `scripttimeline`.
-
-``:name`` stands for a value; see `execute`.
-"""
+"""The SQL statements of `scripttimeline`; ``:name`` stands for a value."""
 
 from __future__ import annotations
 
@@ -106,8 +103,9 @@ def counts(is_spread: bool) -> str:
         WITH {ASKED} {source.ctes}, usual AS (
             SELECT * FROM unnest(
                 :numbers::integer[], :slots::integer[], :skew::interval[],
-                :shortest::float8[], :longest::float8[]
-            ) AS usual (number, slots, skew, shortest, longest)
+                :shortest::float8[], :longest::float8[],
+                :met_since::timestamptz[]
+            ) AS usual (number, slots, skew, shortest, longest, met_since)
         ), slots AS MATERIALIZED (
             SELECT number, starts::float8[] AS starts
             FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
@@ -124,7 +122,9 @@ def counts(is_spread: bool) -> str:
                 SELECT floor((start
                         - date_part('epoch', :since::timestamptz)) / :width
                     )::integer AS bucket,
-                    sum(runs) AS runs, count(*) AS met,
+                    sum(runs) AS runs, count(*) FILTER (
+                        WHERE to_timestamp(start) < usual.met_since IS NOT true
+                    ) AS met,
                     count(*) FILTER (
                         WHERE completed > to_timestamp(start) + asked.patience
                     ) AS late,

@@ -29,6 +29,7 @@ class Track(NamedTuple):
         schedule, how long after the last completion.
     :ivar shortest: the shortest usual duration, in seconds, or `None`.
     :ivar longest: the longest one.
+    :ivar since: earlier slots do not count as met; `None` if all do.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Track(NamedTuple):
     patience: datetime.timedelta = datetime.timedelta()
     shortest: float | None = None
     longest: float | None = None
+    since: datetime.datetime | None = None
 
 
 class Counts(NamedTuple):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from zope.component import getUtility
 
-from canonical.launchpad.interfaces import Beginning
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.interfaces import ScriptDay
@@ -111,9 +110,14 @@ def buckets_of(
     """
     timeline = getUtility(IScriptTimelineSet)
     tracks = [track_of(row, period) for row in rows]
+    first = [
+        None if row.case is None else first_counted(row.case, beginning)
+        for row, beginning in zip(
+            rows, timeline.getBeginnings(tracks), strict=True)]
     counts = timeline.getCounts(
-        tracks, period.since, period.width, period.buckets)
-    beginnings = timeline.getBeginnings(tracks)
+        [track._replace(since=since)
+         for track, since in zip(tracks, first, strict=True)],
+        period.since, period.width, period.buckets)
     pruned = pruned_days(rows, period)
     by_interval = [
         number for number, row in enumerate(rows)
@@ -124,7 +128,7 @@ def buckets_of(
     return [
         _buckets(
             row, period, at, counts[number], gaps.get(number, ()),
-            beginnings[number], pruned[number])
+            first[number], pruned[number])
         for number, row in enumerate(rows)]
 
 
@@ -134,12 +138,12 @@ def _buckets(
     at: datetime.datetime,
     counts: dict[int, Counts],
     gaps: Sequence[tuple[datetime.datetime, datetime.datetime]],
-    beginning: Beginning,
+    since: datetime.datetime | None,
     pruned: Sequence[ScriptDay],
 ) -> list[Bucket]:
     missed = [0] * period.buckets
     if row.case is not None and row.case.expectation.schedule is not None:
-        due = _due(row.case, period, at, first_counted(row.case, beginning))
+        due = _due(row.case, period, at, since)
         missed = [
             max(0, number - counts[bucket].met) if bucket in counts else number
             for bucket, number in enumerate(due)]

@@ -113,7 +113,7 @@ class Keeper:
 
     def _wait(self) -> None:
         """Wait for a computation that starts from now on, or runs now."""
-        number = max(self._started, self._ended + 1)
+        number = self._ended + 1
         if not self._changed.wait_for(
             lambda: self._ended >= number, PATIENCE
         ):

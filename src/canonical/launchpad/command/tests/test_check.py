@@ -366,6 +366,24 @@ class TestCheck(CheckTestCase):
             " | ok=2 paused=0 waiting=0 unknown=0 warning=1 critical=1\n"
         ), out)
 
+    def test_what_waits_is_ok_for_nagios(self):
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace("</configure>", """
+              <lp:script name="later" schedule="0 10 * * *" after="gone" />
+            </configure>""")))
+        status, out, _ = self.check("--nagios", "later", "fine")
+        self.assertEqual(
+            (0, "SCRIPTS OK - all scripts do as expected | ok=1 paused=0"
+             " waiting=1 unknown=0 warning=0 critical=0\n"), (status, out))
+
+    def test_a_bar_in_a_name_is_no_performance_data_for_nagios(self):
+        self.expectations = self.write("expectations.zcml", (
+            EXPECTATIONS.replace('"fine"', '"a|b"')))
+        status, out, _ = self.check("--nagios", "a|b")
+        self.assertEqual(2, status)
+        self.assertTrue(out.startswith("SCRIPTS CRITICAL - a/b has "), out)
+        self.assertEqual(1, out.count("|"), out)
+
     def test_the_line_for_nagios_names_ten_and_counts_the_others(self):
         for number, ending in (10, " allowed)"), (12, "; and 2 more"):
             self.expectations = self.write(

@@ -1,6 +1,7 @@
 """Text that SQL put on record, wherever it is printed or mailed."""
 
 import json
+import re
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
@@ -52,6 +53,28 @@ class TestTextFromOutside(AlertTestCase):
             self.assertIn(SHOWN, out)
             self.assertNotIn("\x1b[2J", out)
             self.assertNotIn("\u202e", out)
+
+    def test_a_picture(self):
+        self.write("expectations.zcml", """
+            <configure xmlns:lp="http://namespaces.canonical.com/lp">
+              <include package="canonical.launchpad" file="meta.zcml" />
+              <lp:script name="a&#x202e;b" every="1h" />
+            </configure>""")
+        out = self.on_terminal(
+            "backtest", LPCONFIG=str(self.configuration))
+        self.assertIn("\na\\u202eb\n█", re.sub(r"\x1b\[[0-9;]*m", "", out))
+        self.assertNotIn("\u202e", out)
+
+    def test_names_that_are_wider_than_a_terminal(self):
+        wide = "漢" * 30
+        main_store().execute(SUCCEEDED, (wide, wide))
+        self.ztm.commit()
+        self.assertIn(
+            f"{wide}\n{wide}\n  last success",
+            self.on_terminal("list", columns=60))
+        self.assertIn(
+            f"{wide}\n  runs 1, failed 0,",
+            self.on_terminal("report", columns=60))
 
     def test_json_is_ascii_and_means_the_same(self):
         for environment in {}, {"PYTHONIOENCODING": "ascii"}:

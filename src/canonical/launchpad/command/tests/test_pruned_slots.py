@@ -200,6 +200,11 @@ class TestRandomHistories(PrunedSlotsTestCase):
                 begin + day * DAY, "--expectations", str(self.path))
             self.assertEqual(before, self.report(), day)
             self.assertEqual(pictures, self.missed(), day)
+            # These bars do not begin at midnight.
+            self.assertEqual(
+                {key: sum(each) for key, each in pictures.items()},
+                {key: sum(each) for key, each in self.missed(
+                    31 * DAY / 97).items()}, day)
 
     def record(self, name, rule, zone, begin, rand):
         """Record runs on two hosts, some of which miss their slots."""
