@@ -4,8 +4,10 @@ import unittest
 
 import transaction
 from psycopg2.extensions import QueryCanceledError
+from storm.exceptions import DisconnectionError
 
 from canonical.database.connection import cancel_statement
+from canonical.database.connection import cut
 from canonical.database.connection import stream
 from canonical.database.sqlbase import main_store
 from canonical.testing import LaunchpadZopelessLayer
@@ -31,9 +33,18 @@ class TestStream(unittest.TestCase):
         with self.assertRaises(QueryCanceledError):
             stream(
                 self.store,
-                "COPY (SELECT generate_series(1, 1000000000)) TO STDOUT", (),
+                "COPY (SELECT generate_series(1, 1000000)) TO STDOUT", (),
                 use)
         self.assertEqual("1\n", found[0])
+
+    def test_a_connection_that_is_cut_meanwhile_is_lost(self):
+        with self.assertRaises(DisconnectionError):
+            stream(
+                self.store,
+                "COPY (SELECT generate_series(1, 1000000)) TO STDOUT", (),
+                lambda line: line == "1\n" and cut(self.store))
+        transaction.abort()
+        self.assertEqual((2,), self.store.execute("SELECT 2").get_one())
 
     def test_the_connection_survives_what_is_raised_meanwhile(self):
         def use(line):
