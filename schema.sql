@@ -563,8 +563,9 @@ BEGIN
             ('scriptday', 'met',
              'The number of these slots that were met.'),
             ('scriptday', 'run_keys',
-             'The keys of the pruned successes.  A success that is recorded'
-             ' again later is not counted again.'),
+             'The keys of the pruned successes, or derived ones of those'
+             ' without a key.  A success that is recorded again later is not'
+             ' counted again.'),
 
             ('scriptattempt', NULL,
              'One row for each attempt: a run of a script, kept from its'

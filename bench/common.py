@@ -68,6 +68,8 @@ def without_indexes(cursor):
     names, definitions = zip(*cursor.fetchall(), strict=True)
     cursor.execute("DROP INDEX " + ", ".join(names))
     yield
+    # What is sorted for an index of 10,000,000 runs does not fit in 64 MB.
+    cursor.execute("SET maintenance_work_mem = '1GB'")
     for definition in definitions:
         cursor.execute(definition)
 

@@ -27,15 +27,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
-import psycopg2
 from pyramid.request import Request
 
-from canonical.database.embedded import embedded_parameters
 from canonical.launchpad.command.serve import THRESHOLDS
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
 from canonical.launchpad.webapp.templating import compile_templates
-from canonical.testing import PostgresLayer
 from canonical.testing import in_layer
 
 
@@ -44,7 +41,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from common import goal
 from common import print_environment
 from common import rounds
-from common import without_indexes
 
 from canonical.config import config
 
@@ -165,13 +161,8 @@ def main():
     rules = Path(tempfile.mkdtemp()) / "expectations.zcml"
     check.write_expectations(rules)
     fewer, more = check.RUNS
-    connection = psycopg2.connect(
-        **embedded_parameters(PostgresLayer.directory))
-    connection.autocommit = True
-    with without_indexes(connection.cursor()):
-        check.fill(0, fewer - 1, check.ATTEMPTS)
-        check.fill(fewer, more - 1)
-    connection.close()
+    check.fill(0, fewer - 1, check.ATTEMPTS)
+    check.fill(fewer, more - 1)
     application = make_application(rules, Access(None), 3600, lambda: AT)
 
     def get(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ from psycopg2 import _psycopg
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
+from psycopg2.extensions import cursor as Cursor
 from storm.exceptions import DisconnectionError
 from storm.exceptions import Error
 from storm.exceptions import InternalError
@@ -37,6 +39,7 @@ __all__ = [
     "read_committed",
     "refuse_failed",
     "savepoint",
+    "stream",
     "time_limit",
 ]
 
@@ -73,6 +76,40 @@ def cursor_of(store: Store) -> Iterator[Any]:
     store.execute("SELECT 1", noresult=True)
     with _raw(store).cursor() as cursor:
         yield cursor
+
+
+def stream(
+    store: Store,
+    statement: str,
+    parameters: tuple[Any, ...],
+    use: Callable[[str], None],
+) -> None:
+    """Execute a COPY TO STDOUT, and call `use` with each line as it arrives.
+
+    So a row is used while the server works on those after it.  For Storm and
+    its tracers, this is a statement like any other.
+
+    :param store: in a transaction.
+    :param use: must not use this store.
+    """
+    lines = _Lines()
+    lines.write = use  # type: ignore[method-assign, assignment]
+
+    class Copying(Cursor):
+
+        def execute(self, query: Any, vars: Any = None) -> None:
+            self.copy_expert(self.mogrify(query, vars), lines)
+
+    raw = _raw(store)
+    factory, raw.cursor_factory = raw.cursor_factory, Copying
+    try:
+        store.execute(statement, parameters, noresult=True)
+    finally:
+        raw.cursor_factory = factory
+
+
+class _Lines(io.TextIOBase):
+    """A file of text, for which psycopg2 decodes what it writes."""
 
 
 def is_connected(store: Store) -> bool:

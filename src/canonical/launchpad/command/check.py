@@ -28,9 +28,6 @@ from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.monitor.answers import Assessment
-from canonical.launchpad.monitor.answers import Often
-from canonical.launchpad.monitor.answers import Recently
-from canonical.launchpad.monitor.answers import Runtime
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.registry import assess_fleet
@@ -156,19 +153,12 @@ def assessment_as_dict(assessment: Assessment) -> dict[str, Any]:
         "hostname": assessment.hostname,
         "state": assessment.state,
         "questions": {
-            "recently": _answer_as_dict(assessment.recently),
-            "often": _answer_as_dict(assessment.often),
-            "runtime": _answer_as_dict(assessment.runtime),
+            "recently": assessment.recently._asdict(),
+            "often": assessment.often._asdict(),
+            "runtime": assessment.runtime._asdict(),
         },
         "tags": list(assessment.tags),
     }
-
-
-def _answer_as_dict(answer: Recently | Often | Runtime) -> dict[str, Any]:
-    fields = answer._asdict()
-    del fields["say"]
-    return {
-        "state": fields.pop("state"), "sentence": answer.sentence, **fields}
 
 
 def _nagios_line(

@@ -13,7 +13,6 @@ from zope.component import getUtility
 
 from canonical.launchpad.command.printing import fields_of
 from canonical.launchpad.command.printing import print_json
-from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import known_rules
 from canonical.launchpad.command.rules import tag_filter
 from canonical.launchpad.command.table import Screen
@@ -21,8 +20,9 @@ from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import IRunningAttempt
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptExpectation
-from canonical.launchpad.monitor.answers import Assessment
-from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.interfaces import IScriptFiguresSet
+from canonical.launchpad.monitor.matching import Case
+from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.runtime import usual_duration
 
 
@@ -38,13 +38,9 @@ def running(args: argparse.Namespace) -> int:
     found = [
         each for each in getUtility(IScriptAttemptSet).getRunning()
         if is_wanted(each.name)]
-    names = {each.name for each in found}
-    rules = {
-        each.name: each for each in known_rules("usual runtimes")
-        if each.name in names}
+    rules = {each.name: each for each in known_rules("usual runtimes")}
     now = datetime.datetime.now(datetime.UTC)
-    attempts = with_usual(
-        found, rules, assess_all(rules.values(), now, clock_skew()))
+    attempts = with_usual(found, rules, now)
     if args.json:
         print_json({
             **fields_of(IRunningAttempt, each),
@@ -88,25 +84,35 @@ def _who_runs(attempt: Any) -> str:
 def with_usual(
     attempts: Iterable[Any],
     rules: Mapping[str, IScriptExpectation],
-    assessments: Iterable[Assessment],
+    at: datetime.datetime,
 ) -> list[Any]:
     """Attempts with the usual durations that their rules have learned.
 
     Without such a rule, it is the median of the last successes.
 
     :param rules: by the name of their script.
-    :param assessments: of these rules.
     """
-    durations = {
-        (each.name, each.hostname): each.figures.durations
-        for each in assessments}
+    attempts = list(attempts)
+    names = sorted({each.name for each in attempts} & rules.keys())
+    cases = [
+        Case(rules[name], host)
+        for name in names for host in rules[name].hosts or (None,)]
+    if not cases:
+        # Not even which attempts are open is asked, on all servers.
+        return attempts
+    # A role that only records may ask for these, but not for all answers.
+    figures = getUtility(IScriptFiguresSet).getFigures(
+        [inquiry(case, at) for case in cases], at)
+    usual = {
+        (case.expectation.name, case.hostname): usual_duration(
+            case.expectation, each.durations)
+        for case, each in zip(cases, figures, strict=True)}
     found = []
     for attempt in attempts:
-        rule = rules.get(attempt.name)
-        usual = rule and usual_duration(rule, durations.get(
-            (rule.name, attempt.hostname if rule.hosts else None), ()))
+        learned = usual.get((attempt.name, attempt.hostname)) or usual.get(
+            (attempt.name, None))
         found.append(dataclasses.replace(
-            attempt, usual_duration=usual) if usual else attempt)
+            attempt, usual_duration=learned) if learned else attempt)
     return found
 
 

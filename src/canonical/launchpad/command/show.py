@@ -129,7 +129,7 @@ def _found(args: argparse.Namespace) -> list[About]:
         About(
             name, rules.get(name), trouble,
             [each for each in assessments if each.name == name],
-            with_usual(attempt_set.getRunning(name), rules, assessments),
+            with_usual(attempt_set.getRunning(name), rules, now),
             getUtility(IScriptHistorySet).getLatest(name, PICTURED),
             attempt_set.getFailures(name, limit=FAILURES),
             [each for each in alerts if each.name == name],

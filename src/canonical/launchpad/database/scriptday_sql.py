@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from canonical.launchpad.database.distinct import pairs
 from canonical.launchpad.database.successes import VALID
+from canonical.launchpad.database.successes import derived_key
 from canonical.launchpad.interfaces import ScriptDay
 
 
@@ -100,19 +101,21 @@ GONE = """
 # Two sessions that prune take turns.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('scriptactivity prune'))"
 
-ADDED = """
+ADDED = f"""
     , added AS (
         INSERT INTO scriptday AS known (name, hostname, day, runs, total,
             minimum, maximum, median, run_keys)
         SELECT name, hostname, day, count(*), sum(duration), min(duration),
             max(duration),
             percentile_cont(0.5) WITHIN GROUP (ORDER BY duration),
-            array_agg(run_key) FILTER (WHERE run_key IS NOT NULL)
+            array_agg(key)
         FROM (
-            SELECT name, hostname, day, run_key,
+            SELECT name, hostname, day, key,
                 date_completed - date_started AS duration
-            FROM gone LEFT JOIN scriptday USING (name, hostname, day)
-            WHERE coalesce(gone.run_key <> ALL (run_keys), true)
+            FROM gone
+            CROSS JOIN LATERAL coalesce(run_key, {derived_key("gone")}) AS key
+            LEFT JOIN scriptday USING (name, hostname, day)
+            WHERE coalesce(key <> ALL (run_keys), true)
         ) AS new
         GROUP BY name, hostname, day
         ON CONFLICT (name, hostname, day) DO UPDATE SET
@@ -132,8 +135,7 @@ PRUNE_RUNS = GONE.format(table="scriptactivity", condition=VALID) + ADDED
 
 # Runs on another server are counted in one transaction, and deleted in the
 # next.  Their days have their keys, so that none is counted again if the
-# second one fails, and only what is counted is deleted.  No other run will
-# have the same id.
+# second one fails, and only what is counted is deleted.
 COUNTED = f"""
     WITH asked AS (
         SELECT * FROM unnest(
@@ -143,7 +145,7 @@ COUNTED = f"""
         SELECT run.*, (date_started AT TIME ZONE 'UTC')::date AS day
         FROM asked CROSS JOIN LATERAL (
             SELECT id, name, hostname, date_started, date_completed,
-                coalesce(run_key, md5(id::text)::uuid) AS run_key
+                coalesce(run_key, {derived_key("run")}) AS run_key
             FROM scriptactivity AS run
             WHERE run.name = asked.name AND run.hostname = asked.hostname
                 AND date_started < asked.until AND {VALID}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
-import operator
+import re
+from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from zope.interface import implementer
 
+from canonical.database.connection import stream
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database import scriptfigures_sql as sql
 from canonical.launchpad.database.execute import bind
@@ -28,6 +31,12 @@ __all__ = [
 
 UTC = datetime.UTC
 
+# See "Text Format" of COPY.
+NULL = r"\N"
+ESCAPED = re.compile(r"\\(.)")
+ESCAPES = {
+    "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
 
 @implementer(IScriptFiguresSet)
 class ScriptFiguresSet:
@@ -38,6 +47,16 @@ class ScriptFiguresSet:
     ) -> list[Figures]:
         """See `IScriptFiguresSet`."""
         figures: dict[int, Figures] = {}
+        self.useFigures(inquiries, at, figures.__setitem__)
+        return [figures[number] for number in range(len(inquiries))]
+
+    def useFigures(
+        self,
+        inquiries: Sequence[Inquiry],
+        at: datetime.datetime,
+        use: Callable[[int, Figures], None],
+    ) -> None:
+        """See `IScriptFiguresSet`."""
         attempts = open_attempts(only(each.name for each in inquiries))
         statements = sql.SPREAD if is_spread() else sql.ALONE
         numbers: dict[bool, list[int]] = {True: [], False: []}
@@ -45,11 +64,10 @@ class ScriptFiguresSet:
             numbers[each.hostname is None].append(number)
         for is_any, those in numbers.items():
             if those:
-                found = _ask(
+                _ask(
                     statements[is_any],
-                    [inquiries[number] for number in those], at, attempts)
-                figures.update(zip(those, found, strict=True))
-        return [figures[number] for number in range(len(inquiries))]
+                    [inquiries[number] for number in those], at, attempts,
+                    partial(_use_line, those, use))
 
 
 def _ask(
@@ -57,11 +75,12 @@ def _ask(
     asked: list[Inquiry],
     at: datetime.datetime,
     attempts: dict[str, list[int]],
-) -> list[Figures]:
+    use: Callable[[str], None],
+) -> None:
     keys = [_key(each) for each in asked]
     slots = dict(zip(keys, asked, strict=True))
     numbers = {key: number for number, key in enumerate(slots)}
-    rows = main_store().execute(*bind(statement, {
+    stream(main_store(), *bind(statement, {
         "at": at,
         **attempts,
         "names": _json([each.name for each in asked]),
@@ -81,18 +100,36 @@ def _ask(
             (each.slots[0] for each in slots.values() if each.slots),
             default="infinity"),
         "most": max(1, *(each.runs for each in slots.values())),
-    })).get_all()
-    return [
-        Figures(
-            started and started.astimezone(UTC),
-            completed and completed.astimezone(UTC), met, runs,
-            tuple(map(float, durations.split())) if durations else (),
-            since and since.astimezone(UTC), is_seen, failures, outcome,
-            reason, longest and longest.astimezone(UTC), pid,
-            first and first.astimezone(UTC))
-        for _, started, completed, met, runs, durations, since, is_seen,
-        failures, outcome, reason, longest, pid, first in sorted(
-            rows, key=operator.itemgetter(0))]
+    }), use)
+
+
+def _use_line(
+    numbers: list[int], use: Callable[[int, Figures], None], line: str
+) -> None:
+    """Use the figures that are in a line of COPY.
+
+    :param numbers: of the inquiries that are asked for.
+    """
+    (number, started, completed, met, runs, durations, since, is_seen,
+     failures, outcome, reason, longest, pid, first) = line[:-1].split("\t")
+    use(numbers[int(number) - 1], Figures(
+        _moment(started), _moment(completed), int(met), int(runs),
+        () if durations in ("", NULL) else (
+            tuple(map(float, durations.split()))),
+        _moment(since), is_seen == "t", int(failures), _text(outcome),
+        _text(reason), _moment(longest), None if pid == NULL else int(pid),
+        _moment(first)))
+
+
+def _moment(text: str) -> datetime.datetime | None:
+    return None if text == NULL else (
+        datetime.datetime.fromisoformat(text).astimezone(UTC))
+
+
+def _text(text: str) -> str | None:
+    if text == NULL:
+        return None
+    return ESCAPED.sub(lambda match: ESCAPES.get(match[1], match[1]), text)
 
 
 def _json(texts: list[str | None]) -> str:

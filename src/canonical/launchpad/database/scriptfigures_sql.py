@@ -17,7 +17,6 @@ from canonical.launchpad.database.successes import VALID
 # For thousands of scripts, a PostgreSQL that can would compile the statement.
 # That takes longer than it saves.
 ASKED = """
-    SET LOCAL jit = off;
     WITH asked AS (
         -- To look for what is not recorded yet of each script would take a
         -- tenth of the time.  Few scripts can have such runs.
@@ -77,13 +76,18 @@ def _figures(run: str, source: Source) -> str:
         SELECT name, hostname, date_started, date_completed
         FROM {source.recorded} AS known
     """
-    return f"{source.before} {ASKED} {source.ctes}" + " UNION ALL ".join((
+    parts = " UNION ALL ".join((
         # An index answers, which costs less than to merge two answers.
         _part(run, f"({recorded})", source)
         + " WHERE NOT asked.has_unrecorded",
         _part(run, f"""
             ({recorded} UNION ALL SELECT * FROM {UNRECORDED} AS run)
         """, source) + " WHERE asked.has_unrecorded"))
+    return f"""
+        {source.before}
+        SET LOCAL jit = off;
+        COPY ({ASKED} {source.ctes} {parts}) TO STDOUT
+    """
 
 
 def _part(run: str, successes: str, source: Source) -> str:

@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from canonical.launchpad.database.execute import execute
 from canonical.launchpad.database.successes import VALID
+from canonical.launchpad.database.successes import derived_key
 from canonical.launchpad.interfaces import IScriptReportSet
 from canonical.launchpad.interfaces import ReportFigures
 
@@ -37,7 +38,7 @@ FIGURES = f"""
             AND {VALID.replace(" name", " run.name").replace(
                 " hostname", " run.hostname")}
             AND coalesce(
-                coalesce(run_key, md5(run.id::text)::uuid) <> ALL (run_keys),
+                coalesce(run_key, {derived_key("run")}) <> ALL (run_keys),
                 true)
         UNION ALL
         SELECT name, median, runs, true FROM pruned WHERE runs > 0

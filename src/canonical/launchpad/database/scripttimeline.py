@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import re
 from collections.abc import Iterable
@@ -30,6 +31,9 @@ __all__ = [
     "ScriptTimelineSet",
 ]
 
+
+# No run takes longer, in seconds, and it can be added to any time.
+LONGEST = 1e10
 
 # The start, the table and the id of a run.
 KEY = re.compile(r"([0-9T:.-]{19,26})Z-([12])-([0-9]{1,18})", re.ASCII)
@@ -61,13 +65,14 @@ class ScriptTimelineSet:
         for number, bucket, *counts in _execute(sql.counts(is_spread()), {
             **_asked(tracks),
             **_period(since, width, buckets),
+            "since_seconds": since.timestamp(),
             "first": min([since, *(
                 each.slots[0] - each.skew for each in tracks if each.slots)]),
             "gone": open_attempts(only(each.name for each in tracks))["gone"],
             "slots": [numbers[id(each.slots)] for each in tracks],
             "skew": [each.skew for each in tracks],
-            "shortest": [each.shortest for each in tracks],
-            "longest": [each.longest for each in tracks],
+            "shortest": [_interval(each.shortest) for each in tracks],
+            "longest": [_interval(each.longest) for each in tracks],
             "met_since": [each.since for each in tracks],
             "slot_numbers": list(numbers.values()),
             "slot_starts": [_array(each) for each in slots.values()],
@@ -146,9 +151,16 @@ class ScriptTimelineSet:
             for started, table, number, host, ended, outcome, reason in rows]
 
 
-def _array(slots: Iterable[datetime.datetime]) -> str:
+# The slots of a schedule are the same for each page until a bucket ends.
+@functools.lru_cache(256)
+def _array(slots: tuple[datetime.datetime, ...]) -> str:
     """Slots as an array of seconds since 1970; they are whole seconds."""
     return f"{{{','.join([str(int(slot.timestamp())) for slot in slots])}}}"
+
+
+def _interval(seconds: float | None) -> datetime.timedelta | None:
+    return None if seconds is None else datetime.timedelta(
+        seconds=min(seconds, LONGEST))
 
 
 def _key(text: str | None) -> tuple[datetime.datetime, int, int]:

@@ -13,6 +13,7 @@ from zope.interface import implementer
 from canonical.database.connection import cursor_of
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.spread import is_spread
+from canonical.launchpad.database.successes import derived_key
 from canonical.launchpad.interfaces import IScriptTransferSet
 
 
@@ -70,12 +71,12 @@ NOT_WITHOUT_KEY = (
     """)
 NOT_PRUNED = (
     "SELECT FROM scriptday WHERE run_keys IS NOT NULL",
-    """
+    f"""
     NOT EXISTS (
         SELECT FROM scriptday AS day
         WHERE day.name = new.name AND day.hostname = new.hostname
             AND day.day = (new.date_started AT TIME ZONE 'UTC')::date
-            AND new.run_key = ANY (day.run_keys))
+            AND ARRAY[new.run_key, {derived_key("new")}] && day.run_keys)
     """)
 
 # By "COPY" in the PostgreSQL manual.

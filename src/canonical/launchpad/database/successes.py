@@ -13,6 +13,7 @@ __all__ = [
     "NOT_AHEAD",
     "UNRECORDED",
     "VALID",
+    "derived_key",
     "last_start",
     "successes",
 ]
@@ -49,6 +50,20 @@ UNRECORDED = """
                 OFFSET 0)
     )
 """
+
+
+def derived_key(run: str) -> str:
+    """The text of an expression for a key, for a run that has none.
+
+    It is the same each time that the run is recorded.
+
+    :param run: the alias of a table, with a row for each run.
+    """
+    return f"""
+        md5(concat_ws(E'\\n', {run}.name, {run}.hostname, to_char(
+            {run}.date_started AT TIME ZONE 'UTC',
+            'YYYY-MM-DD HH24:MI:SS.US')))::uuid
+    """
 
 
 def successes(

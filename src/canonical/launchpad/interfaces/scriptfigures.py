@@ -89,3 +89,14 @@ class IScriptFiguresSet(Interface):
         :return: a list of `Figures`, in the same order.  The number of SQL
             statements is the same for any number of inquiries.
         """
+
+    def useFigures(inquiries, at, use):
+        """Call a function with the figures for each inquiry, once each.
+
+        PostgreSQL works on the next figures meanwhile.  So it takes less time
+        to decide here than to decide when all are there.
+
+        :param inquiries, at: as for `getFigures`.
+        :param use: called with the index of an inquiry and its figures, in
+            any order.  It must not use the database.
+        """

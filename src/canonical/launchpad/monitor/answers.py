@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import datetime
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Figures
@@ -51,52 +50,37 @@ STATES = ("ok", "paused", "waiting", "unknown", "warning", "critical")
 class Recently(NamedTuple):
     """Has it run recently?
 
-    :ivar say: writes the sentence.  The other answers have it too.
+    :ivar sentence: the answer in words.
     :ivar trouble: what is wrong, in a word or two for a subject, such as
         ``MISSED``; `None` if nothing is.  The other answers have it too.
     """
 
     state: str
-    say: Callable[[], str]
+    sentence: str
     last_success: datetime.datetime | None
     next_due: datetime.datetime | None
     trouble: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The answer in words."""
-        return self.say()
 
 
 class Often(NamedTuple):
     """Does it run as often as it should?"""
 
     state: str
-    say: Callable[[], str]
+    sentence: str
     due: int
     met: int
     extra: int
     trouble: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The answer in words."""
-        return self.say()
 
 
 class Runtime(NamedTuple):
     """Is its average runtime sensible?"""
 
     state: str
-    say: Callable[[], str]
+    sentence: str
     runs: int
     average_seconds: float | None
     trouble: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The answer in words."""
-        return self.say()
 
 
 @dataclass(frozen=True)
@@ -140,10 +124,12 @@ def assess(
     runtime = _runtime(case.expectation, figures, at)
     pause = pause_at(case.pauses, at)
     if pause is not None:
-        say = partial(paused_sentence, pause)
-        recently = recently._replace(state="paused", say=say, trouble=None)
-        often = often._replace(state="paused", say=say, trouble=None)
-        runtime = runtime._replace(state="paused", say=say, trouble=None)
+        paused: dict[str, Any] = {
+            "state": "paused", "sentence": paused_sentence(pause),
+            "trouble": None}
+        recently = recently._replace(**paused)
+        often = often._replace(**paused)
+        runtime = runtime._replace(**paused)
     return Assessment(
         case.expectation.name, case.hostname, recently, often, runtime,
         figures, case.expectation.tags)
@@ -168,7 +154,7 @@ def _recently(
         trouble = "FAILED" if figures.failures else (
             "MISSED" if figures.running_since is None else "SLOW")
     return Recently(
-        state, partial(recently_sentence, case, slot, figures, state, at),
+        state, recently_sentence(case, slot, figures, state, at),
         last, due, trouble)
 
 
@@ -184,7 +170,7 @@ def _often(case: Case, figures: Figures, at: datetime.datetime) -> Often:
     if state != "ok":
         trouble = "MISSED" if due - met > expectation.missed else "TOO OFTEN"
     return Often(
-        state, partial(often_sentence, expectation, due, met, extra),
+        state, often_sentence(expectation, due, met, extra),
         due, met, extra, trouble)
 
 
@@ -204,7 +190,7 @@ def _runtime(
             expectation, recent, earlier) else "SLOW"
     return Runtime(
         state,
-        partial(average_sentence, expectation, figures, recent, earlier, at),
+        average_sentence(expectation, figures, recent, earlier, at),
         len(recent),
         statistics.fmean(recent) if recent else None,
         trouble)

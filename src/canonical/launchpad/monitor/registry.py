@@ -219,9 +219,8 @@ def _assessed(
         if hostname is None or case.hostname in (None, hostname)]
     depending = [case for case in cases if case.after]
     others = [each for case in depending for each in case.after]
-    pairs = [
-        (case, assess(case, figures, at)) for case, figures in _with_figures(
-            [*cases, *with_awaited(others).values()], at)]
+    pairs = _with_assessments(
+        [*cases, *with_awaited(others).values()], at)
     fine = {
         (each.name, each.hostname) for _, each in pairs
         if each.recently.state == "ok"}
@@ -240,10 +239,10 @@ def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:
         -STATES.index(each.state), each.name, each.hostname or ""))
 
 
-def _with_figures(
+def _with_assessments(
     cases: Sequence[Case], at: datetime.datetime
-) -> list[tuple[Case, Figures]]:
-    """The cases with the slots that count, and their figures."""
+) -> list[tuple[Case, Assessment]]:
+    """The cases with the slots that count, and their assessments."""
     seen = seen_rules()
     known = [
         seen.get((case.expectation.name, case.hostname), {})
@@ -251,8 +250,12 @@ def _with_figures(
     asked = [
         since_change(case, rules, at)
         for case, rules in zip(cases, known, strict=True)]
-    found = getUtility(IScriptFiguresSet).getFigures(
-        [inquiry(case, at) for case in asked], at)
-    return [
-        (counted(case, figures, rules, at), figures)
-        for case, figures, rules in zip(asked, found, known, strict=True)]
+    pairs: dict[int, tuple[Case, Assessment]] = {}
+
+    def use(number: int, figures: Figures) -> None:
+        case = counted(asked[number], figures, known[number], at)
+        pairs[number] = case, assess(case, figures, at)
+
+    getUtility(IScriptFiguresSet).useFigures(
+        [inquiry(case, at) for case in asked], at, use)
+    return [pairs[number] for number in range(len(cases))]

@@ -1,8 +1,4 @@
-"""The sentences of the answers.
-
-Each is written when somebody reads it: of thousands of scripts, a page shows
-fifty.
-"""
+"""The sentences of the answers."""
 
 from __future__ import annotations
 
@@ -40,7 +36,9 @@ def recently_sentence(
     at: datetime.datetime,
 ) -> str:
     last = figures.last_started
-    punctual = recently_state(case, slot, last, figures.last_completed, at)
+    # Only failures make another state critical.
+    punctual = state if state != "critical" else recently_state(
+        case, slot, last, figures.last_completed, at)
     if punctual not in ("ok", "paused"):
         return _late(case, slot, figures, at)
     sentence = (

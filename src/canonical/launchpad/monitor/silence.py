@@ -26,7 +26,6 @@ import datetime
 from collections.abc import Container
 from collections.abc import Iterable
 from collections.abc import Mapping
-from functools import partial
 from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Figures
@@ -177,16 +176,15 @@ def _sentence(
 def _blind(host: str | None, sentence: str) -> Assessment:
     return Assessment(
         ALL, host,
-        Recently("critical", partial(str, sentence), None, None, "SILENT"),
-        Often("ok", str, 0, 0, 0), Runtime("ok", str, 0, None), Figures())
+        Recently("critical", sentence, None, None, "SILENT"),
+        Often("ok", "", 0, 0, 0), Runtime("ok", "", 0, None), Figures())
 
 
 def _unknown(assessment: Assessment, sentence: str) -> Assessment:
     """An assessment whose script is silent for the reason of a sentence."""
-    say = partial(str, sentence)
     often = assessment.often
     if often.state in BROKEN:
-        often = often._replace(state="unknown", say=say)
+        often = often._replace(state="unknown", sentence=sentence)
     return dataclasses.replace(
         assessment, often=often, recently=assessment.recently._replace(
-            state="unknown", say=say))
+            state="unknown", sentence=sentence))

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from canonical.launchpad.monitor.answers import Assessment
@@ -86,7 +85,7 @@ def _waiting(assessment: Assessment, sentence: str) -> Assessment:
     answers: dict[str, Any] = {
         # A pause has a reason of its own.
         question: answer if answer.state == "paused" else answer._replace(
-            state="waiting", say=partial(str, sentence))
+            state="waiting", sentence=sentence)
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
             ("runtime", assessment.runtime))}

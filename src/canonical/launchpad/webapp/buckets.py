@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import functools
+import operator
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,6 +63,7 @@ class Bucket(NamedTuple):
     missed: int = 0
 
 
+NO_COUNTS = Counts()
 NOTHING = Bucket(BLANK)
 PAUSED = Bucket("paused")
 
@@ -143,10 +145,9 @@ def _buckets(
 ) -> list[Bucket]:
     missed = [0] * period.buckets
     if row.case is not None and row.case.expectation.schedule is not None:
-        due = _due(row.case, period, at, since)
-        missed = [
-            max(0, number - counts[bucket].met) if bucket in counts else number
-            for bucket, number in enumerate(due)]
+        missed = _due(row.case, period, at, since)
+        for bucket, each in counts.items():
+            missed[bucket] = max(0, missed[bucket] - each.met)
     elif row.case is not None:
         for begin, end in gaps:
             late = max(interval_ends(row.case, begin), period.since)
@@ -164,7 +165,7 @@ def _buckets(
             missed[bucket] += number
     paused = _paused(row.case, period, at)
     return [
-        _bucket(counts.get(bucket, Counts()), missed[bucket])
+        _bucket(counts.get(bucket, NO_COUNTS), missed[bucket])
         if bucket in counts or missed[bucket]
         else PAUSED if bucket in paused else NOTHING
         for bucket in range(period.buckets)]
@@ -191,11 +192,11 @@ def _due(
     else:
         first = _first_scheduled(rule.schedule, rule.timezone, period)
         end = bisect.bisect_right(slots, at - rule.grace)
-    begin = bisect.bisect_left(slots, since) if since else 0
-    places = [min(max(number, begin), end) for number in first]
-    return [
-        later - earlier
-        for earlier, later in zip(places, places[1:], strict=False)]
+    begin = min(bisect.bisect_left(slots, since) if since else 0, end)
+    low, high = (bisect.bisect_left(first, number) for number in (begin, end))
+    places = [
+        *[begin] * low, *first[low:high], *[end] * (len(first) - high)]
+    return list(map(operator.sub, places[1:], places))
 
 
 @functools.lru_cache(256)

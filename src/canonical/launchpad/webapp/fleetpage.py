@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -176,10 +177,21 @@ def _shown(
         "often": row.assessment and row.assessment.often,
         "due": row.assessment and row.assessment.recently.next_due,
         "path": path,
-        "troubles": [
-            (each, f"{path}&at={each.since:%Y-%m-%dT%H:%MZ}")
-            for each in strip.troubles],
+        "links": _links(path, strip),
     }
+
+
+def _links(path: str, strip: Strip) -> str:
+    """The bars that are not as they should be, linked to their times.
+
+    A page may have thousands, which a template would make slowly.
+    """
+    escaped = html.escape(path)
+    return "".join([
+        f'<a href="{escaped}&amp;at={each.since}" tabindex="-1">'
+        f"<title>{each.title}</title>"
+        f'<rect x="{each.first}" width="{each.width}" height="10" /></a>'
+        for each in strip.troubles])
 
 
 def _gauge(

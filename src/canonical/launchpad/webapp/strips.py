@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import functools
 from collections import Counter
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -54,11 +53,12 @@ class Trouble(NamedTuple):
 
     :ivar first: the number of the first bucket.
     :ivar width: the number of buckets.
+    :ivar since: the start of the first bucket, as in ISO 8601.
     """
 
     first: int
     width: int
-    since: datetime.datetime
+    since: str
     title: str
 
 
@@ -94,21 +94,22 @@ class Line(NamedTuple):
 def strip_of(buckets: Sequence[Bucket], period: Period) -> Strip:
     """The strip of what happened in each bucket."""
     paths: dict[str, list[str]] = {}
-    places = list(enumerate(bucket.state for bucket in buckets))
-    for state, first, count in _groups(places, lambda state: state):
+    states = [bucket.state for bucket in buckets]
+    edges = _edge_texts(period)
+    for state, first, count in _groups(states):
         if state != BLANK:
             paths.setdefault(state, []).append(bar_path(state, first, count))
     troubles = []
-    for bad, first, count in _groups(places, lambda state: state in BAD):
+    for bad, first, count in _groups([state in BAD for state in states]):
         if bad:
-            begin, end = period.edge(first), period.edge(first + count)
-            found = {state for _, state in places[first:first + count]}
-            words = ", ".join(
-                WORDS[state] for state in HAPPENED if state in found)
-            troubles.append(Trouble(
-                first, count, begin,
-                f"{words}, {short_time(begin)} to {short_time(end)}"))
-    counts = Counter(bucket.state for bucket in buckets)
+            found = states[first:first + count]
+            words = ", ".join([
+                WORDS[state] for state in HAPPENED if state in found])
+            since, begin = edges[first]
+            _, end = edges[first + count]
+            troubles.append(
+                Trouble(first, count, since, f"{words}, {begin} to {end}"))
+    counts = Counter(states)
     said = ", ".join(
         f"{counts[state]} {WORDS[state]}" for state in HAPPENED
         if counts[state])
@@ -119,15 +120,24 @@ def strip_of(buckets: Sequence[Bucket], period: Period) -> Strip:
         or "Nothing was failed, missed, late, or of unusual duration.", counts)
 
 
-def _groups(
-    places: Iterable[tuple[int, str]], key: Callable[[str], Any]
-) -> Iterator[tuple[Any, int, int]]:
-    """Neighbours with the same key: the key, the first, and how many."""
-    for value, group in groupby(places, key=lambda each: key(each[1])):
-        first, *others = group
-        yield value, first[0], 1 + len(others)
+def _groups(values: Iterable[Any]) -> Iterator[tuple[Any, int, int]]:
+    """Neighbours that are the same: what, the first, and how many."""
+    first = 0
+    for value, group in groupby(values):
+        count = len(list(group))
+        yield value, first, count
+        first += count
 
 
+@functools.lru_cache(32)
+def _edge_texts(period: Period) -> list[tuple[str, str]]:
+    """The edges of the buckets, for addresses and for people."""
+    edges = [period.edge(number) for number in range(period.buckets + 1)]
+    return [(f"{edge:%Y-%m-%dT%H:%MZ}", short_time(edge)) for edge in edges]
+
+
+# All strips of a page have the same places.
+@functools.lru_cache(10_000)
 def bar_path(state: str, first: int, count: int) -> str:
     """The data of a path for some bars beside each other."""
     return "".join(

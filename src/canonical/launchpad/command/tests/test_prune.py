@@ -135,6 +135,26 @@ class TestPrune(PruneTestCase):
             getUtility(IScriptActivitySet).getLastActivity(
                 "garbo").date_started)
 
+    def test_a_run_without_a_key_is_not_imported_or_counted_again(self):
+        self.newer()
+        day = TODAY - 500 * DAY
+        getUtility(IScriptActivitySet).recordSuccess(
+            "garbo", day + HOUR, day + HOUR + MINUTE, "a")
+        self.ztm.commit()
+        path = self.layer.directory.parent / "runs.csv"
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(0, main(["export", str(path)]))
+            self.ztm = initZopeless()
+            self.prune()
+            self.assertEqual(0, main(["import", str(path)]))
+        self.assertIn("added 0 runs", out.getvalue())
+        self.ztm = initZopeless()
+        getUtility(IScriptActivitySet).recordSuccess(
+            "garbo", day + HOUR, day + HOUR + MINUTE, "a")
+        self.assertIn("Pruned 1 run", self.prune())
+        self.assertEqual([(1,)], list(main_store().execute(
+            "SELECT runs FROM scriptday")))
+
     def test_failures_stay_longer_and_are_counted(self):
         self.attempt(TODAY - 500 * DAY)
         self.attempt(TODAY - 1200 * DAY)

@@ -171,6 +171,16 @@ class TestFigures(unittest.TestCase):
         main_store().commit()
         self.assertEqual("on", compiles())
 
+    def test_a_reason_may_have_any_characters(self):
+        for reason in r"C:\new\Table", r"\N", r"\.", "a\tb\nc\rd", "Käse":
+            main_store().execute("""
+                INSERT INTO scriptattempt (name, hostname, pid, date_started,
+                    date_ended, outcome, reason)
+                VALUES ('garbo', 'host', 1, ?, ?, 'failure', ?)
+                """, (START, START, reason))
+            self.assertEqual(reason, self.ask().last_reason)
+            main_store().execute("DELETE FROM scriptattempt")
+
     def test_many_are_asked_in_three_statements_and_answered_in_order(self):
         random.seed(2007)
         names = [f"script-{number}" for number in range(40)]

@@ -91,6 +91,13 @@ class TestCounts(TimelineTestCase):
             self.assertEqual(
                 [1, 0, 1], [found[hour].unusual for hour in range(3)])
 
+    def test_limits_that_no_run_exceeds(self):
+        self.run_at(0)
+        for slots in (), HOURLY:
+            (found,) = self.counts(Track(
+                "garbo", None, slots, MINUTE, HOUR, 0.0, float("inf")))
+            self.assertEqual([0], [each.unusual for each in found.values()])
+
     def test_each_host_counts_for_itself(self):
         self.run_at(0, hostname="a")
         self.run_at(1, hostname="b")

@@ -1,9 +1,12 @@
 """Children of a script commit, record and unlock nothing."""
 
+import logging
 import os
 import signal
+import sys
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.scripts.exitstatus import children_end_here
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
 
 
@@ -73,6 +76,20 @@ class TestFork(ScriptTestCase):
             self.log(process)[0], "^ERROR   Unhandled exception in process"
             r" \d+, a child of the script$")
         self.assertEqual("RuntimeError: no luck", process.err.splitlines()[-1])
+        process = self.run_main("sys.exit('no luck')")
+        self.assertEqual(["ERROR   no luck"], self.log(process))
+
+    def test_what_a_child_prints_is_written_at_its_end(self):
+        reader, writer = os.pipe()
+        with children_end_here(logging.getLogger()):
+            child = os.fork()
+            if child == 0:
+                sys.stdout = os.fdopen(writer, "w")
+                print("no luck")
+        os.close(writer)
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+        self.assertEqual(b"no luck\n", os.read(reader, 99))
+        os.close(reader)
 
     def test_what_comes_after_run_is_left_to_the_parent(self):
         process = self.run_main(
