@@ -98,6 +98,8 @@ class PostgresLayer:
     state_directory: ClassVar[Path]
     _temporary: ClassVar[str]
     _environment: ClassVar[dict[str, str | None]]
+    # All tests share it: a new session takes longer than what it executes.
+    _session: ClassVar[Any]
 
     @classmethod
     def setUp(cls) -> None:
@@ -113,6 +115,7 @@ class PostgresLayer:
             "PYTHONPATH": python_path(),
         })
         config.setInstance("testrunner")
+        cls._connect()
         cls._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         apply_schema(embedded_parameters(cls.directory))
         cls._make_roles()
@@ -126,7 +129,12 @@ class PostgresLayer:
     @classmethod
     def testSetUp(cls) -> None:
         shutil.rmtree(cls.state_directory, ignore_errors=True)
-        cls._execute(END_OTHER_TRANSACTIONS, EMPTY_TABLES)
+        try:
+            cls._execute(END_OTHER_TRANSACTIONS, EMPTY_TABLES)
+        except psycopg2.OperationalError:
+            # The previous test stopped the server, or ended all sessions.
+            cls._connect()
+            cls._execute(END_OTHER_TRANSACTIONS, EMPTY_TABLES)
 
     @classmethod
     def testTearDown(cls) -> None:
@@ -160,13 +168,15 @@ class PostgresLayer:
         shutil.rmtree(cls._temporary)
 
     @classmethod
+    def _connect(cls) -> None:
+        cls._session = psycopg2.connect(**embedded_parameters(cls.directory))
+        cls._session.autocommit = True
+
+    @classmethod
     def _execute(cls, *statements: str) -> None:
-        connection = psycopg2.connect(**embedded_parameters(cls.directory))
-        connection.autocommit = True
-        with connection.cursor() as cursor:
+        with cls._session.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
-        connection.close()
 
 
 class Apart:

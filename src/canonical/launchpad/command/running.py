@@ -97,6 +97,9 @@ def with_usual(
     cases = [
         Case(rules[name], host)
         for name in names for host in rules[name].hosts or (None,)]
+    if not cases:
+        # Not even which attempts are open is asked, on all servers.
+        return attempts
     # A role that only records may ask for these, but not for all answers.
     figures = getUtility(IScriptFiguresSet).getFigures(
         [inquiry(case, at) for case in cases], at)

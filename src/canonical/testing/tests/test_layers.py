@@ -70,6 +70,13 @@ class TestLaunchpadZopelessLayer(unittest.TestCase):
         self.end_test_and_begin_the_next()
         self.assertIsNone(self.last("anything"))
 
+    def test_a_test_may_end_all_sessions(self):
+        self.connect().cursor().execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND usename = 'postgres'")
+        self.end_test_and_begin_the_next()
+        self.assertIsNone(self.last("anything"))
+
     def test_a_test_may_uninstall_the_transaction_manager(self):
         ZopelessTransactionManager._installed.uninstall()
         self.end_test_and_begin_the_next()
