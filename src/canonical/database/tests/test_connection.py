@@ -4,7 +4,11 @@ import unittest
 
 import transaction
 from psycopg2.extensions import QueryCanceledError
+from storm.databases.postgres import PostgresTimeoutTracer
 from storm.exceptions import DisconnectionError
+from storm.exceptions import TimeoutError
+from storm.tracer import install_tracer
+from storm.tracer import remove_all_tracers
 
 from canonical.database.connection import cancel_statement
 from canonical.database.connection import cut
@@ -45,6 +49,18 @@ class TestStream(unittest.TestCase):
                 lambda line: line == "1\n" and cut(self.store))
         transaction.abort()
         self.assertEqual((2,), self.store.execute("SELECT 2").get_one())
+
+    def test_the_time_limit_of_an_application_holds(self):
+        class Limit(PostgresTimeoutTracer):
+            def get_remaining_time(self):
+                return 0.05
+
+        install_tracer(Limit())
+        self.addCleanup(remove_all_tracers)
+        with self.assertRaises(TimeoutError):
+            stream(
+                self.store, "COPY (SELECT pg_sleep(?)) TO STDOUT", (60,),
+                print)
 
     def test_the_connection_survives_what_is_raised_meanwhile(self):
         def use(line):
