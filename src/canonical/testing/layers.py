@@ -131,7 +131,7 @@ class PostgresLayer:
         shutil.rmtree(cls.state_directory, ignore_errors=True)
         try:
             cls._execute(END_OTHER_TRANSACTIONS, EMPTY_TABLES)
-        except psycopg2.OperationalError:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
             # The previous test stopped the server, or ended all sessions.
             cls._connect()
             cls._execute(END_OTHER_TRANSACTIONS, EMPTY_TABLES)

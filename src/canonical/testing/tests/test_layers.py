@@ -77,6 +77,12 @@ class TestLaunchpadZopelessLayer(unittest.TestCase):
         self.end_test_and_begin_the_next()
         self.assertIsNone(self.last("anything"))
 
+    def test_a_server_that_did_not_come_back_fails_one_test_only(self):
+        # So it is if the layer could not connect again.
+        PostgresLayer._session.close()
+        self.end_test_and_begin_the_next()
+        self.assertIsNone(self.last("anything"))
+
     def test_a_test_may_uninstall_the_transaction_manager(self):
         ZopelessTransactionManager._installed.uninstall()
         self.end_test_and_begin_the_next()
