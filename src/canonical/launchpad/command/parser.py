@@ -83,8 +83,11 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def main_parser() -> Parser:
-    """A parser that knows all commands and their options."""
+def main_parser(names: Iterable[str] = COMMANDS) -> Parser:
+    """A parser that knows the options of commands.
+
+    :param names: of the commands; by default, of all.
+    """
     parser = Parser(
         prog="scriptactivity", description=DESCRIPTION, epilog=EPILOG,
         allow_abbrev=False)
@@ -92,7 +95,8 @@ def main_parser() -> Parser:
     add_config_file_option(parser)
     commands = parser.add_subparsers(
         metavar="COMMAND", required=True, title="commands")
-    for name, command in COMMANDS.items():
+    for name in names:
+        command = COMMANDS[name]
         one = commands.add_parser(
             name, help=command.help, allow_abbrev=False,
             **_texts(command.description, command.examples))
@@ -111,7 +115,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     :raises UsageError: if it means nothing.
     """
     file, argv = _config_file(joined(argv))
-    args, unknown = main_parser().parse_known_args(argv)
+    # To make the parsers of all commands takes as long as a short command.
+    names = [each for each in argv[:1] if each in COMMANDS] or COMMANDS
+    args, unknown = main_parser(names).parse_known_args(argv)
     args.config = file
     if unknown:
         early = list(takewhile(lambda each: each not in COMMANDS, argv))

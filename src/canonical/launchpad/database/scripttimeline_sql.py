@@ -97,9 +97,8 @@ COMPLETED = (
 # As in `scriptfigures`, the slots of a schedule are sent once, and
 # `width_bucket` finds the slot of a run.  There are thousands of them in a
 # month.  As numbers of seconds since 1970 they are compared fastest.  A page
-# may count 50,000 runs, so little is computed for each: to add to a time is
-# fast, and to make seconds of an interval is slow.  The sum of integers is
-# faster than that of bigints.
+# may count 50,000 runs: to add to a time is faster than to make seconds of an
+# interval, and the sum of integers is faster than that of bigints.
 @functools.cache
 def counts(is_spread: bool) -> str:
     """The text of the statement of `getCounts`."""
@@ -126,8 +125,7 @@ def counts(is_spread: bool) -> str:
             JOIN slots ON slots.number = usual.slots {source.join}
             CROSS JOIN LATERAL (
                 SELECT floor((start - :since_seconds) / :width)::integer
-                        AS bucket,
-                    sum(runs) AS runs, count(*) FILTER (
+                        AS bucket, sum(runs) AS runs, count(*) FILTER (
                         WHERE to_timestamp(start) < usual.met_since IS NOT true
                     ) AS met,
                     count(*) FILTER (
@@ -136,8 +134,7 @@ def counts(is_spread: bool) -> str:
                     sum(unusual) AS unusual
                 FROM (
                     SELECT slots.starts[slot] AS start,
-                        count(*)::integer AS runs,
-                        min(completed) AS completed,
+                        count(*)::integer AS runs, min(completed) AS completed,
                         (count(*) FILTER (WHERE is_unusual))::integer
                             AS unusual
                     FROM ({_either(

@@ -24,6 +24,7 @@ from zope.interface.verify import verifyObject
 from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import initZopeless
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command import transfer
 from canonical.launchpad.command.main import main
 from canonical.launchpad.command.transfer import BUFFER
 from canonical.launchpad.interfaces import IScriptActivitySet
@@ -88,13 +89,13 @@ HEALTHCHECKS = {"pings": [
 ]}
 
 
-def record_many():
+def record_many(count=50000):
     """Record runs that take several pieces."""
     main_store().execute(
         "INSERT INTO scriptactivity"
         " (name, hostname, date_started, date_completed)"
         " SELECT 'n', gen_random_uuid(), now(), now()"
-        " FROM generate_series(1, 50000)")
+        " FROM generate_series(1, ?)", (count,), noresult=True)
 
 
 class TransferTestCase(unittest.TestCase):
@@ -544,7 +545,10 @@ x,host,2007-02-01 10:00Z,9999-12-31 10:01Z,failure,1
         self.assertEqual(line, bad.read_bytes())
 
     def test_a_packed_export_that_is_cut_off_between_two_pieces(self):
-        record_many()
+        for name, value in ("BUFFER", 1 << 14), ("BATCH", 100):
+            self.addCleanup(setattr, transfer, name, getattr(transfer, name))
+            setattr(transfer, name, value)
+        record_many(500)
         path = self.directory / "runs.jsonl.gz"
         self.call("export", path)
         whole = left = path.read_bytes()

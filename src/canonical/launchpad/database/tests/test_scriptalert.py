@@ -103,6 +103,25 @@ class TestAlerts(unittest.TestCase):
         ):
             self.assertEqual(found, self.set.getOpenings(since))
 
+    def test_the_latest_of_all_scripts_or_of_one(self):
+        self.set.open([
+            Alert(None, "mail", name, None, "critical", LATE, opened)
+            for name, opened in (
+                ("a", START + HOUR), ("b", START), ("c", START + 2 * HOUR))])
+        self.set.open([
+            Alert(None, "webhook", "a", None, "critical", LATE, START + HOUR)])
+
+        def latest(*arguments):
+            return [
+                (each.name, each.channel)
+                for each in self.set.getLatest(*arguments)]
+
+        found = [("c", "mail"), ("a", "webhook"), ("a", "mail"), ("b", "mail")]
+        self.assertEqual(found, latest())
+        self.assertEqual(found[:2], latest(None, 2))
+        self.assertEqual(found[1:3], latest("a"))
+        self.assertEqual([], latest("a\0"))
+
     def test_hosts_are_apart(self):
         self.open(hostname="a")
         self.open(hostname="b")

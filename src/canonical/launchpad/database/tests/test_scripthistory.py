@@ -136,6 +136,8 @@ class TestHistory(unittest.TestCase):
         for number in range(10):
             self.run_at(1, name=f"script-{number}")
         main_store().flush()
+        # A store asks once whether its runs are spread over servers.
+        self.set.getNames(START, START)
         statements = []
 
         class Tracer:

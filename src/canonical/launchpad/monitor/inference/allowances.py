@@ -53,9 +53,6 @@ FEW = 5.0
 # The text of a duration may be shorter by less than this.
 ROUNDING = 1.05
 
-# Starts that moved by a smaller part of the time between slots do not matter.
-DRIFT = 0.02
-
 # A run may be early by an eighth of the time between slots, or so many
 # seconds, at most.
 EARLIEST = 7200
@@ -107,7 +104,7 @@ def allowed_by_cron(
     if extra > BESIDE * count or sum(due) < LEAST_MET * len(due):
         return {}, [evidence.no_schedule(cron, count, extra, due)]
     drift = max(drifts, key=abs)
-    matters = abs(drift) > max(DRIFT * spacing, SKEW)
+    matters = abs(drift) > SKEW
     changes = clock_changes(zone, scopes[0].starts[0], until)
     return {
         "schedule": cron.text,

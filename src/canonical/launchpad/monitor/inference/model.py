@@ -178,14 +178,11 @@ def _chance_bits(count: int, span: float) -> float:
         math.log2(max(span, 1) / count) + 1.443, 0.0)
 
 
-def cron_bits(
-    cron: Cron, clocks: Sequence[Sequence[int]], least: float = math.inf
-) -> float:
+def cron_bits(cron: Cron, clocks: Sequence[Sequence[int]]) -> float:
     """The length of runs that cron starts.
 
     :param clocks: what the clock showed at the start of each run, on each
         host, or on all together.
-    :param least: how late the runs are is not added to a length over this.
     """
     gaps: Counter[int] = Counter()
     bits, extra, late = cron.bits, 0, []
@@ -208,8 +205,6 @@ def cron_bits(
         max(_row((gaps[1], unmet), MET), RARE * unmet)
         + max(_row((gaps[2], more), MET), RARE * more)
         + _row((more, most), (1.0, 1.0)) + _row((len(late), extra), MET))
-    if bits > least:
-        return bits
     # With a slot each minute, all runs come before their slot.
     skew = SKEW if cron.minutes == MINUTES else 0
     return bits + _lateness([each + skew for each in late])

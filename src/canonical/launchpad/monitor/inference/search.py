@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ STEPS = [60 * minutes for minutes in range(1, 1441) if 60 % minutes == 0 or (
 NEAR = 0.9, 1.4
 
 # An anchor is rounded down to these minutes; so many are compared in full.
-ROUND = 1, 5, 15, 30, 60
+ROUND = 1, 5, 60
 ANCHORS = 2
 
 # The bits of the place in a lateness of so many minutes.
@@ -69,9 +70,8 @@ CHANGE_BITS = 24.0
 PEAK = 1.63
 
 # The name of a zone costs so many bits, and half a bit for each that is better
-# known.  So many zones are compared in full.
+# known.
 ZONE_BITS = 6.0
-TRIED = 3
 
 
 class Found(NamedTuple):
@@ -100,40 +100,34 @@ def explained(
                for each in dict.fromkeys((found, zoned)))[1]
 
 
-def best(
-    scopes: Sequence[History], timezone: str, least: float = math.inf
-) -> Found:
+def best(scopes: Sequence[History], timezone: str) -> Found:
     """The model that takes the least bits.
 
     :param scopes: the runs on each host, or on all together.
     :param timezone: where cron runs.
-    :param least: a model that takes more bits does not matter.
     """
     clocks = [local(timezone, scope.starts) for scope in scopes]
     bits, timer = every_bits(scopes)
     found = Found(bits + DRIFT * math.log2(max(timer.period, 2)) * sum(
         map(len, scopes)), timer)
-    for cron in dict.fromkeys(_crons(max(clocks, key=len), timezone)):
-        bits = cron_bits(cron, clocks, min(least, found.bits))
-        if bits < found.bits:
-            found = Found(bits, cron)
-    return found
+    return min([found, *(
+        Found(cron_bits(cron, clocks), cron)
+        for cron in dict.fromkeys(_crons(max(clocks, key=len), timezone))
+    )], key=operator.itemgetter(0))
 
 
 def _in_zones(scopes: Sequence[History], timezone: str) -> Iterator[Found]:
     """The best model in each other zone that the starts may be from.
 
-    A zone is tried if its clocks moved within the history, and if fewer times
-    of the day remain when the starts are read on them.
+    That is UTC, and the zone whose clocks moved within the history and show
+    the fewest times of the day at the starts.
     """
     starts = max(scopes, key=len).starts
     costs = {zone: ZONE_BITS + number / 2 for number, zone in enumerate(KNOWN)
              if clock_changes(zone, starts[0], starts[-1])} | {timezone: 0}
     spreads = {zone: cost + _spread(starts, zone)
                for zone, cost in costs.items()}
-    zones = sorted(spreads, key=spreads.__getitem__)
-    for zone in {*zones[:min(zones.index(timezone), TRIED)], "UTC"} - {
-            timezone}:
+    for zone in {min(spreads, key=spreads.__getitem__), "UTC"} - {timezone}:
         found = best(scopes, zone)
         yield found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
 
@@ -161,8 +155,7 @@ def _since_change(
         change = CHANGE_BITS + math.log2(sum(map(len, scopes))) + min(counts)
         if not all(counts):
             continue
-        later = best(after, timezone, whole - change)
-        earlier = best(before, timezone, whole - change - later.bits)
+        later, earlier = best(after, timezone), best(before, timezone)
         bits = earlier.bits + later.bits + change
         if bits < whole and earlier.model != later.model:
             whole, last = bits, later._replace(

@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
+from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
 from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
@@ -369,6 +370,15 @@ class TestChanges(unittest.TestCase):
             self.assertEqual(
                 state == "ok", bool(changed.updated[0].date_closed)
                 if changed.updated else False)
+
+    def test_all_scripts_are_answered_for_each_host_and_together(self):
+        rule = expectation_from_text("garbo", every="1h")
+        self.assertEqual(
+            {("garbo", "a"), ("garbo", "b"), (ALL, "a"), (ALL, "b"),
+             (ALL, None)},
+            set(answers_of(
+                assess(Case(rule, host), Figures(NOW, NOW), NOW)
+                for host in ("a", "b"))))
 
     def test_the_third_in_a_day_is_unstable(self):
         for hours, unstable in (

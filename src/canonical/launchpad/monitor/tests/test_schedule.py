@@ -5,6 +5,7 @@ import unittest
 from zoneinfo import ZoneInfo
 
 from hypothesis import assume
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
@@ -196,7 +197,9 @@ class TestLongPeriods(unittest.TestCase):
         start=strategies.datetimes(
             datetime.datetime(2000, 1, 1), datetime.datetime(2013, 1, 1)),
     )
-    @settings(max_examples=100, derandomize=True, deadline=None)
+    @example("0", "1-3", "* * *", "Australia/Lord_Howe",
+             datetime.datetime(2007, 1, 1))
+    @settings(max_examples=55, derandomize=True, deadline=None)
     def test_days_are_copied_only_where_no_clocks_change(
         self, minute, hour, days, timezone, start
     ):

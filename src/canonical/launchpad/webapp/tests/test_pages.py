@@ -21,6 +21,7 @@ from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.webapp.keeper import Keeper
 from canonical.launchpad.webapp.responses import of_snapshot
+from canonical.launchpad.webapp.rows import COLUMNS
 from canonical.launchpad.webapp.snapshot import Snapshot
 from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
@@ -151,6 +152,37 @@ class TestFleet(WebTestCase):
         self.assertIn("1–50 of 60", first.text)
         self.assertIn("page=2", first.text)
         self.get("/?page=3&search=script", application, 400)
+
+    def test_each_script_is_on_one_page_by_whatever_the_pages_are_sorted(self):
+        self.write_rules()
+        by_owner("TRUNCATE scriptactivity")
+        self.get("/?sort=due", self.application())
+        names = [f"script-{number:02}" for number in range(51)]
+        for before, number in ((0, 1), (1, 49), (49, 50), (50, 51)):
+            for name in names[before:number]:
+                # In all columns but one they are equal.
+                self.run_at(name, 3 * HOUR)
+            application = self.application()
+            for column in COLUMNS:
+                for sign in "", "-":
+                    found = []
+                    for page in range(1, 2 + number // 51):
+                        found += scripts_of(self.get(
+                            f"/?sort={sign}{column}&page={page}", application))
+                    self.assertEqual(names[:number], sorted(found))
+            self.get(f"/?page={page + 1}", application, 400)
+
+    def test_a_search_takes_each_letter_for_itself(self):
+        for name in "100%", "a_b", "a\\b", "it's", 'so "it" is', "a.b":
+            self.run_at(name, HOUR)
+        application = self.application()
+        for text, names in (
+            ("%", ["100%"]), ("_", ["a_b"]), ("\\", ["a\\b"]),
+            ("'", ["it's"]), ('"', ['so "it" is']), (".", ["a.b"]),
+            ("a*b", []), ("%%", []), ("[a]", []),
+        ):
+            self.assertEqual(names, scripts_of(
+                self.get(f"/?search={quote(text)}", application)), text)
 
     def test_a_script_without_a_rule_is_shown_with_what_suggest_proposes(self):
         for number in range(40):
