@@ -39,6 +39,9 @@ STALE = 3
 # How long somebody waits for a snapshot, in seconds.
 PATIENCE = 30.0
 
+# How long its computation may take, in seconds.
+LONGEST = 60.0
+
 
 class Keeper:
     """Keeps one snapshot, which one thread computes.
@@ -188,7 +191,7 @@ class Keeper:
             # Of this thread alone.
             hooks.setSite(self._site)
         at = self._now()
-        with reading():
+        with reading(LONGEST):
             if (replica := replayed_until(at)) is not None:
                 at = min(at, replica[0])
             rows = snapshot_at(at, self._skew)

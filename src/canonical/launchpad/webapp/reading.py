@@ -29,8 +29,9 @@ __all__ = [
 LONGEST = "20000"
 
 # A server that hangs does not end its statements.  So after this time, in
-# seconds, its connection is given up.
-PATIENCE = 60
+# seconds, its connection is given up.  Meanwhile a page keeps one of the few
+# threads of the server.
+PATIENCE = 25
 
 # In one statement, because it costs each page a round trip.  A role that may
 # only read needs no more.
@@ -46,14 +47,18 @@ GONE = (
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading(patience: float = 0) -> Iterator[None]:
     """A transaction of this thread that only reads, in bounded time.
 
     A connection that was lost is opened again when it is next needed.
+
+    :param patience: in seconds; by default `PATIENCE`.
     """
     transaction.begin()
     try:
-        with time_limit(partial(cut, main_store()), PATIENCE) as is_over:
+        with time_limit(
+            partial(cut, main_store()), patience or PATIENCE
+        ) as is_over:
             main_store().execute(READ_ONLY, (LONGEST,))
             yield
             transaction.abort()
