@@ -24,6 +24,7 @@ from canonical.launchpad.webapp.proposals import proposal_for
 from canonical.launchpad.webapp.reading import GONE
 from canonical.launchpad.webapp.reading import forget_store
 from canonical.launchpad.webapp.reading import reading
+from canonical.launchpad.webapp.reading import refuse_after_hang
 from canonical.launchpad.webapp.snapshot import Snapshot
 from canonical.launchpad.webapp.snapshot import snapshot_at
 
@@ -36,7 +37,8 @@ __all__ = [
 # How old a snapshot may be, in refreshes, before somebody waits for the next.
 STALE = 3
 
-# How long somebody waits for a snapshot, in seconds.
+# How long anybody waits for a snapshot after its computation has begun, in
+# seconds.
 PATIENCE = 30.0
 
 # How long its computation may take, in seconds.
@@ -69,6 +71,7 @@ class Keeper:
         self._wanted = self._closed = False
         self._snapshot: Snapshot | None = None
         self._computed = 0.0
+        self._begun = 0.0
         self._started = 0
         self._ended = 0
         self._error: Exception | None = None
@@ -116,9 +119,12 @@ class Keeper:
 
     def _wait(self) -> None:
         """Wait for a computation that starts from now on, or runs now."""
+        refuse_after_hang()
         number = self._ended + 1
+        waited = (time.monotonic() - self._begun
+                  if self._started == number else 0.0)
         if not self._changed.wait_for(
-            lambda: self._ended >= number, PATIENCE
+            lambda: self._ended >= number, PATIENCE - waited
         ):
             raise TimeoutError("the scripts could not be assessed in time")
         if self._error is not None:
@@ -132,6 +138,7 @@ class Keeper:
                     break
                 self._wanted = False
                 self._started += 1
+                self._begun = time.monotonic()
                 number = self._started
             error = snapshot = None
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +24,7 @@ __all__ = [
     "GONE",
     "forget_store",
     "reading",
+    "refuse_after_hang",
 ]
 
 
@@ -32,6 +35,12 @@ LONGEST = "20000"
 # seconds, its connection is given up.  Meanwhile a page keeps one of the few
 # threads of the server.
 PATIENCE = 25
+
+# A failure that took longer than this, in seconds, is a hang.  After it only
+# one page tries the database again in so long a time, and the others fail at
+# once: else all threads wait, and `/health` waits behind them.
+QUICK = 5.0
+AGAIN = 15.0
 
 # In one statement, because it costs each page a round trip.  A role that may
 # only read needs no more.
@@ -46,14 +55,29 @@ GONE = (
     psycopg2.InterfaceError)
 
 
+class _Hang:
+    """The last hang of the database, for all threads.
+
+    :ivar until: when the next page may try, on the monotonic clock.
+    """
+
+    until = -math.inf
+
+
 @contextmanager
 def reading(patience: float = 0) -> Iterator[None]:
     """A transaction of this thread that only reads, in bounded time.
 
     A connection that was lost is opened again when it is next needed.
 
-    :param patience: in seconds; by default `PATIENCE`.
+    :param patience: in seconds; by default `PATIENCE`, but after a hang
+        nobody waits; see `refuse_after_hang`.
     """
+    begun = time.monotonic()
+    if not patience:
+        refuse_after_hang()
+        if _Hang.until > 0:
+            _Hang.until = begun + AGAIN
     transaction.begin()
     try:
         with time_limit(
@@ -64,11 +88,20 @@ def reading(patience: float = 0) -> Iterator[None]:
             transaction.abort()
         if is_over.is_set():
             forget_store()
+        _Hang.until = -math.inf
     except GONE:
         forget_store()
+        if time.monotonic() - begun > QUICK:
+            _Hang.until = time.monotonic() + AGAIN
         raise
     finally:
         transaction.abort()
+
+
+def refuse_after_hang() -> None:
+    """Raise an error of `GONE` if the database hung a moment ago."""
+    if time.monotonic() < _Hang.until:
+        raise DisconnectionError("the database did not answer a moment ago")
 
 
 def forget_store() -> None:

@@ -2,14 +2,18 @@
 
 import contextlib
 import threading
+import time
 from types import SimpleNamespace
 from unittest import mock
 
 import psycopg2
+from storm.exceptions import DisconnectionError
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.webapp import keeper as module
+from canonical.launchpad.webapp import reading as reading_module
+from canonical.launchpad.webapp.keeper import PATIENCE
 from canonical.launchpad.webapp.keeper import STALE
 from canonical.launchpad.webapp.keeper import Keeper
 from canonical.launchpad.webapp.proposals import proposal_for
@@ -35,15 +39,22 @@ class KeeperTestCase(WebTestCase):
         self.error = None
         self.may_go_on = threading.Event()
         self.may_go_on.set()
+        self.begun = threading.Event()
         self.keeper = Keeper(self.rules, MINUTE, REFRESH, self.clock)
         self.addCleanup(self.keeper.close)
         self.addCleanup(self.may_go_on.set)
 
     def clock(self):
+        self.begun.set()
         self.may_go_on.wait(60)
         if self.error is not None:
             raise self.error
         return AT
+
+    def hang(self):
+        """Let the database have hung a moment ago."""
+        self.enterContext(mock.patch.object(
+            reading_module._Hang, "until", time.monotonic() + 60))
 
     def wait_for(self, number):
         """Wait until a computation has ended."""
@@ -79,6 +90,29 @@ class TestAge(KeeperTestCase):
             self.assertRaisesRegex(TimeoutError, "could not be assessed"),
         ):
             self.keeper.current()
+
+    def test_who_comes_when_others_have_waited_long_does_not_wait(self):
+        self.may_go_on.clear()
+        self.keeper.prepare()
+        self.assertTrue(self.begun.wait(60))
+        self.seconds += PATIENCE
+        # Who waits all the same gets a snapshot.
+        later = threading.Timer(1, self.may_go_on.set)
+        later.start()
+        self.addCleanup(later.cancel)
+        with self.assertRaisesRegex(TimeoutError, "could not be assessed"):
+            self.keeper.current()
+
+    def test_after_a_hang_nobody_waits_until_it_answers_again(self):
+        self.may_go_on.clear()
+        self.hang()
+        with self.assertRaisesRegex(DisconnectionError, "did not answer"):
+            self.keeper.current()
+        self.may_go_on.set()
+        self.wait_for(1)
+        self.assertEqual(1, self.keeper.current().number)
+        with reading():
+            pass
 
 
 class TestErrors(KeeperTestCase):

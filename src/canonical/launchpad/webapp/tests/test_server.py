@@ -13,6 +13,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 import unittest
 from functools import partial
 from html import escape
@@ -149,13 +150,24 @@ class TestReading(WebTestCase):
         self.commit()
         os.kill(pid, signal.SIGSTOP)
         self.addCleanup(os.kill, pid, signal.SIGCONT)
+        self.enterContext(mock.patch.object(reading, "QUICK", 0.01))
+        self.enterContext(mock.patch.object(reading._Hang, "until", 0.0))
         with (
             mock.patch.object(reading, "PATIENCE", 0.1),
             self.assertRaisesRegex(DisconnectionError, "not answered"),
             reading.reading(),
         ):
             self.fail("it has answered")
+        with (
+            self.assertRaisesRegex(DisconnectionError, "a moment ago"),
+            reading.reading(),
+        ):
+            self.fail("it has tried again")
+        # After a while one page tries, and all others once it has an answer.
+        reading._Hang.until = time.monotonic()
         with reading.reading():
+            with self.assertRaisesRegex(DisconnectionError, "a moment ago"):
+                reading.refuse_after_hang()
             self.assertNotEqual(
                 (pid,), main_store().execute("SELECT pg_backend_pid()")
                 .get_one())
