@@ -89,9 +89,12 @@ def reading(patience: float = 0) -> Iterator[None]:
         if is_over.is_set():
             forget_store()
         _Hang.until = -math.inf
-    except GONE:
+    except GONE as error:
         forget_store()
-        if time.monotonic() - begun > QUICK:
+        # A server that cancels a statement answers.
+        if time.monotonic() - begun > QUICK and not isinstance(
+            error, psycopg2.errors.QueryCanceled
+        ):
             _Hang.until = time.monotonic() + AGAIN
         raise
     finally:

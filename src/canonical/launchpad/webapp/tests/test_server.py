@@ -23,6 +23,7 @@ from unittest import mock
 from urllib.parse import urlencode
 from urllib.parse import urljoin
 
+import psycopg2
 from storm.exceptions import DisconnectionError
 
 from canonical.config import ConfigError
@@ -171,6 +172,16 @@ class TestReading(WebTestCase):
             self.assertNotEqual(
                 (pid,), main_store().execute("SELECT pg_backend_pid()")
                 .get_one())
+
+    def test_a_statement_that_is_canceled_refuses_no_other_page(self):
+        self.enterContext(mock.patch.object(reading, "QUICK", 0.01))
+        self.enterContext(mock.patch.object(reading, "LONGEST", "50"))
+        with (
+            self.assertRaises(psycopg2.errors.QueryCanceled),
+            reading.reading(),
+        ):
+            main_store().execute("SELECT pg_sleep(60)")
+        reading.refuse_after_hang()
 
 
 class TestServe(CommandTestCase):
