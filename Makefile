@@ -48,9 +48,9 @@ screenshots: $(built) $(page_tools)
 	@bin/py examples/serve_demonstration.py docs
 
 # The tests of a layer run in a process of their own.  Some of them wait more
-# than they work, and the longest starts late, so four run at a time.
+# than they work, so three at a time keep two cores busy.
 test: $(built)
-	bin/test -j4
+	bin/test -j3
 	@echo 'Left out: browsers, PgBouncer, a standby, long tests; see test-engines'
 
 test-engines: $(built) $(page_tools)
