@@ -7,10 +7,13 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
+from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import assess_fleet
@@ -148,6 +151,8 @@ class TestReplayAll(ReplayAllTestCase):
                 "mail", every="20m", window="2h", grace="3m", extra=0,
                 average="1m..", runs=5),
             expectation_from_text("never", schedule="0 17 * * *")]
+        getUtility(IScriptRuleSet).recordSeen(
+            [seen_rule(Case(expectations[-1]))], at(7))
         since, until = at(8), at(18)
         # A replay that begins in a pause looks at the moment before it.
         moments = moments_between(since - HOUR, until, [at(7, 30)])
