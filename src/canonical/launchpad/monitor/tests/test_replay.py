@@ -30,10 +30,10 @@ from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pastanswers import pieces
+from canonical.launchpad.monitor.pastrecords import STRETCH
+from canonical.launchpad.monitor.pastrecords import stretches
 from canonical.launchpad.monitor.pauses import merged
-from canonical.launchpad.monitor.replay import STRETCH
 from canonical.launchpad.monitor.replay import replay
-from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.testing import LaunchpadObjectFactory

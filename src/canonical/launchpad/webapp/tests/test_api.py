@@ -32,6 +32,7 @@ class APITestCase(WebTestCase):
             'name="late" schedule="0 * * * *" window="1h" hosts="a b"')
         self.run_at("fine", 30 * MINUTE)
         self.run_at("late", 30 * MINUTE, hostname="a")
+        self.see_at("late", "b", "0 * * * *")
         for hour in range(5):
             self.run_at("other", hour * HOUR)
         self.fail_at("other", 90 * MINUTE, "oops")
