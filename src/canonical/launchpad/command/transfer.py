@@ -32,7 +32,7 @@ from canonical.launchpad.command.packedfile import unpacked
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
-from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import with_tags
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.plaintext import counted
 
@@ -56,7 +56,7 @@ def export(args: argparse.Namespace) -> int:
     """Copy runs or attempts to a file."""
     form = args.form or _form_of(args.file)
     names = [
-        each.name for each in expected(None, (), args.tags)
+        each.name for each in with_tags(args.tags)
     ] if args.tags else None
     with _written(args.file) as file:
         getUtility(IScriptTransferSet).export(
