@@ -229,11 +229,10 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
     """The seconds after each so many minutes at which slots may be."""
     # A start just before a minute may be from a clock that is behind.
     minutes = Counter((second + 2) // 60 % size for second in seconds)
-    common = [minute for minute, _ in minutes.most_common(3)]
     # The first minutes after the longest times without a start, or nearly so.
     there = sorted(minute for minute, count in minutes.items()
                    if count > len(seconds) // 50)
-    common += sorted(there, key=lambda minute: (
+    first = sorted(there, key=lambda minute: (
         minute - there[there.index(minute) - 1] - 1) % size)[-2:]
 
     def late(anchor: int) -> float:
@@ -242,7 +241,7 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
             for minute, count in minutes.items())
 
     return [60 * anchor for anchor in sorted(sorted({
-        minute // near * near for minute in common for near in ROUND
+        minute // near * near for minute in first for near in ROUND
         if near <= size}), key=late)[:ANCHORS]]
 
 
@@ -261,8 +260,7 @@ def _lines(
     distinct = {
         (second + SKEW - anchor) // step * step + anchor for second in seconds}
     if step < DAY:
-        usual = _usual(slot % DAY // HOUR for slot in distinct)
-        hours += [usual, tuple(range(usual[0], usual[-1] + 1))]
+        hours.append(_usual(slot % DAY // HOUR for slot in distinct))
     numbers = [slot // DAY for slot in distinct]
     span = seconds[-1] - seconds[0]
     usual = _usual((day + 4) % 7 for day in numbers)
