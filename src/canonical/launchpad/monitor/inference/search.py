@@ -94,7 +94,9 @@ def explained(
 
     :param found: the best in the time zone that is assumed.
     """
-    zoned = min(_in_zones(scopes, timezone), default=found)
+    zone, bits = _zone(max(scopes, key=len).starts, timezone)
+    zoned = found if zone == timezone else best(scopes, zone)
+    zoned = zoned._replace(bits=zoned.bits + bits)
     # A change of schedule may look like one of clocks, and the reverse.
     return min(_since_change(scopes, timezone, each)
                for each in dict.fromkeys((found, zoned)))[1]
@@ -116,28 +118,23 @@ def best(scopes: Sequence[History], timezone: str) -> Found:
     )], key=operator.itemgetter(0))
 
 
-def _in_zones(scopes: Sequence[History], timezone: str) -> Iterator[Found]:
-    """The best model in each other zone that the starts may be from.
+def _zone(starts: Sequence[float], timezone: str) -> tuple[str, float]:
+    """The zone whose clocks show the fewest times of the day, and its bits.
 
-    That is UTC, and the zone whose clocks moved within the history and show
-    the fewest times of the day at the starts.
+    Clocks that did not move within the history show as many as UTC does.
     """
-    starts = max(scopes, key=len).starts
     costs = {zone: ZONE_BITS + number / 2 for number, zone in enumerate(KNOWN)
-             if clock_changes(zone, starts[0], starts[-1])} | {timezone: 0}
-    spreads = {zone: cost + _spread(starts, zone)
-               for zone, cost in costs.items()}
-    for zone in {min(spreads, key=spreads.__getitem__), "UTC"} - {timezone}:
-        found = best(scopes, zone)
-        yield found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
+             if clock_changes(zone, starts[0], starts[-1])} | {
+                 "UTC": ZONE_BITS} | {timezone: 0.0}
 
+    def bits(zone: str) -> float:
+        quarters = Counter(
+            second % DAY // 900 for second in local(zone, starts))
+        return costs[zone] - sum(count * math.log2(count / len(starts))
+                                 for count in quarters.values())
 
-def _spread(starts: Sequence[float], timezone: str) -> float:
-    """The bits of the times of the day, in quarters of an hour."""
-    counts = Counter(
-        second % DAY // 900 for second in local(timezone, starts))
-    return -sum(count * math.log2(count / len(starts))
-                for count in counts.values())
+    zone = min(costs, key=bits)
+    return zone, costs[zone]
 
 
 def _since_change(
