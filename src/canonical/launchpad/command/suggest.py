@@ -60,9 +60,9 @@ def suggest(args: argparse.Namespace) -> int:
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
     history = getUtility(IScriptHistorySet)
-    tags = {
-        each.name: " ".join(each.tags)
-        for each in expected(None, args.names, args.tags)} if args.tags else {}
+    # A rule is not needed, unless it is to have a tag.
+    rules = expected(None, args.names, args.tags, "") if args.tags else []
+    tags = {each.name: " ".join(each.tags) for each in rules}
     names = history.getNames(since, until, [*tags] or args.names or None)
     for name in args.names:
         if name not in names:
