@@ -62,6 +62,9 @@ date_completed) FROM stdin;
 1\tgarbo\tloganberry\t2007-02-01 10:00:00\t2007-02-01 10:01:00.5
 2\ta\\\\b\tloganberry\t2007-02-01 10:00:00\t2007-02-01 10:01:00
 \\.
+--
+-- PostgreSQL database dump complete
+--
 """
 
 PG_CRON = """\
