@@ -183,12 +183,13 @@ def beginnings(is_spread: bool) -> str:
     return f"""
         {source.before}
         WITH {ASKED} {source.ctes}
-        SELECT coalesce((
+        SELECT greatest((
                 SELECT max(day) + 1 FROM scriptday AS known
                 WHERE known.name = asked.name AND due IS NOT NULL
                     AND known.hostname = coalesce(asked.hostname, '')
             ), (
-                -- A run of the last day may have met a slot of the next.
+                -- These may be pruned while there was no rule.  A run of the
+                -- last day may have met a slot of the next.
                 SELECT max(day) + 2 FROM scriptday AS known
                 WHERE known.name = asked.name AND runs > 0 AND (
                     asked.hostname IS NULL OR known.hostname = asked.hostname)

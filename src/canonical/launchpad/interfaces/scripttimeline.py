@@ -68,8 +68,9 @@ class Beginning(NamedTuple):
     """From when on the runs on record show what was missed.
 
     :ivar counted: the end of the last day that `IScriptDaySet` has counted;
-        `None` if there is none.  If it has counted no slots, it is a day
-        later: the first run on record need not be the first that met a slot.
+        `None` if there is none.  If it has counted no slots of that day, it is
+        a day later: the first run on record need not be the first that met a
+        slot.
     :ivar started: the start of the first success on record, or `None`.
     """
 
