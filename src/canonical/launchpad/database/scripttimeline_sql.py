@@ -183,17 +183,22 @@ def beginnings(is_spread: bool) -> str:
     return f"""
         {source.before}
         WITH {ASKED} {source.ctes}
-        SELECT greatest((
-                SELECT max(day) + 1 FROM scriptday AS known
-                WHERE known.name = asked.name AND due IS NOT NULL
-                    AND known.hostname = coalesce(asked.hostname, '')
-            ), (
-                -- These may be pruned while there was no rule.  A run of the
-                -- last day may have met a slot of the next.
-                SELECT max(day) + 2 FROM scriptday AS known
-                WHERE known.name = asked.name AND runs > 0 AND (
-                    asked.hostname IS NULL OR known.hostname = asked.hostname)
-            ))::timestamp AT TIME ZONE 'UTC', (
+        SELECT (
+                -- Runs may be pruned while there is no rule.  One of the last
+                -- day may have met a slot of the next.
+                SELECT CASE WHEN pruned > due THEN pruned + 2
+                    ELSE coalesce(due + 1, pruned + 2) END
+                FROM (SELECT (
+                        SELECT max(day) FROM scriptday AS known
+                        WHERE known.name = asked.name AND due IS NOT NULL
+                            AND known.hostname = coalesce(asked.hostname, '')
+                    ) AS due, (
+                        SELECT max(day) FROM scriptday AS known
+                        WHERE known.name = asked.name AND runs > 0 AND (
+                            asked.hostname IS NULL
+                            OR known.hostname = asked.hostname)
+                    ) AS pruned) AS last
+            )::timestamp AT TIME ZONE 'UTC', (
                 SELECT min(date_started) FROM ({_either(
                     source, "true", "date_started",
                     "ORDER BY date_started LIMIT 1")}) AS first
