@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from typing import Any
 
+import psycopg2
 from psycopg2 import _psycopg
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
@@ -34,6 +35,7 @@ __all__ = [
     "in_transaction",
     "is_connected",
     "leave_to_parent",
+    "limit_lock_waits",
     "make_durable",
     "occupy_standard_descriptors",
     "read_committed",
@@ -181,6 +183,13 @@ def make_durable(store: Store) -> None:
     store.execute(DURABLE)
 
 
+def limit_lock_waits(store: Store, seconds: float) -> None:
+    """Limit how long each statement of this transaction waits for a lock."""
+    store.execute(
+        "SELECT set_config('lock_timeout', ?, true)", (f"{seconds:g}s",),
+        noresult=True)
+
+
 @contextmanager
 def savepoint(store: Store, seconds: float) -> Iterator[None]:
     """Undo only the statements of this block if one of them fails.
@@ -299,7 +308,7 @@ def time_limit(
     timer.start()
     try:
         yield is_over
-    except Error as error:
+    except (Error, psycopg2.Error) as error:
         if not is_over.is_set():
             raise
         raise DisconnectionError(

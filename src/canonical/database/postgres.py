@@ -230,7 +230,7 @@ def apply_schema(parameters: dict[str, str]) -> str:
             f"the tables in {where} are not changed, after waiting"
             f" {LOCK_TIMEOUT:g}s for {holders}; let it finish, or"
             " end it with pg_terminate_backend(pid), then run scriptactivity"
-            " init again") from error
+            " init again") from None
     finally:
         connection.close()
 

@@ -153,6 +153,13 @@ def explain(error: BaseException) -> str:
         return "make or upgrade the tables with: scriptactivity init"
     if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
         return "is it a standby, or is default_transaction_read_only on?"
+    # What is not from the server says already what to do.
+    if isinstance(error, psycopg2.errors.LockNotAvailable) and (
+        getattr(error.__cause__ or error, "pgcode", None)
+    ):
+        return (
+            "another session holds a lock: see pg_locks; let it finish, or end"
+            " it with pg_terminate_backend(pid), then try again")
     if isinstance(error, psycopg2.errors.InsufficientPrivilege):
         return _explain_denied(error)
     return ""

@@ -33,8 +33,7 @@ VERSION = "0.1.dev0"
 class Command(NamedTuple):
     """A command.
 
-    :ivar help: what it does, in a few words.
-    :ivar description: what it does, in sentences.
+    :ivar help, description: what it does, in a few words, and in sentences.
     :ivar examples: what to type, each with what it is for.
     :ivar module: a module of this package.
     :ivar function: of that module; it takes the arguments, and returns an exit
@@ -43,6 +42,8 @@ class Command(NamedTuple):
     :ivar database: does it need a store to work with?
     :ivar only_reads: may this store be a replica?
     :ivar trouble: the exit status for wrong use.
+    :ivar limit: what may last a few minutes only: "all" of it; or, if it works
+        long, each wait for "locks"; or what it limits on its "own".
     """
 
     help: str
@@ -54,6 +55,7 @@ class Command(NamedTuple):
     database: bool = True
     only_reads: bool = False
     trouble: int = 2
+    limit: str = "all"
 
 
 COMMANDS = {
@@ -156,7 +158,7 @@ COMMANDS = {
         {"scriptactivity suggest > rules.zcml": "rules for all scripts",
          "scriptactivity suggest tidy-uploads --since 90d":
          "one script, from a longer history"},
-        "suggest", "suggest", ruleoptions.add_suggest_options),
+        "suggest", "suggest", ruleoptions.add_suggest_options, limit="locks"),
     "backtest": Command(
         "print the incidents that rules would have found in past runs",
         "Prints each incident that the rules would have opened over past runs,"
@@ -166,7 +168,8 @@ COMMANDS = {
         {"scriptactivity backtest --expectations new.zcml": "try new rules",
          "scriptactivity backtest --against new.zcml":
          "what new rules would change"},
-        "backtest", "backtest", ruleoptions.add_backtest_options),
+        "backtest", "backtest", ruleoptions.add_backtest_options,
+        limit="locks"),
     "run": Command(
         "run any command, and record it",
         "Runs a command as a cron script is run: its start, its end and the"
@@ -216,7 +219,8 @@ COMMANDS = {
         {"scriptactivity serve": "on http://127.0.0.1:8080/",
          "scriptactivity serve --listen 0.0.0.0:8080":
          "for others too; it needs a token or a proxy"},
-        "serve", "serve", weboptions.add_serve_options, only_reads=True),
+        "serve", "serve", weboptions.add_serve_options, only_reads=True,
+        limit="own"),
     "token": Command(
         "make a token for the pages",
         "Makes a token, by which a person or a program may look at the pages,"
@@ -238,7 +242,7 @@ COMMANDS = {
         " the spool of this host, and those in the database.",
         {"scriptactivity flush": "record them now",
          "*/10 * * * * scriptactivity flush": "a line of a crontab"},
-        "flush", "flush"),
+        "flush", "flush", limit="own"),
     "report": Command(
         "print what a month was like for each script",
         "Prints a line for each script: the scheduled runs that were due and"
@@ -249,7 +253,7 @@ COMMANDS = {
         " percentile is unknown.",
         {"scriptactivity report --month 2007-02": "the whole of February",
          "scriptactivity report --csv > month.csv": "this month, until now"},
-        "report", "report", upkeepoptions.add_report_options),
+        "report", "report", upkeepoptions.add_report_options, limit="locks"),
     "export": Command(
         "copy runs or attempts to a file",
         "Copies all successes, or all attempts that have ended, to a file of"
@@ -257,7 +261,7 @@ COMMANDS = {
         {"scriptactivity export runs.csv.gz": "all successes",
          "scriptactivity export --attempts --since 2007-02-01T00:00Z -":
          "attempts, to standard output"},
-        "transfer", "export", upkeepoptions.add_export_options),
+        "transfer", "export", upkeepoptions.add_export_options, limit="locks"),
     "import": Command(
         "add runs or attempts from files",
         "Adds successes and attempts that are not on record yet.  It can be"
@@ -269,7 +273,7 @@ COMMANDS = {
         {"scriptactivity import runs.csv.gz": "what \"export\" has written",
          "scriptactivity import --name backup --host db1 pings.json":
          "pings of Healthchecks, which name neither script nor host"},
-        "transfer", "import_", upkeepoptions.add_import_options),
+        "transfer", "import_", upkeepoptions.add_import_options, limit="own"),
     "prune": Command(
         "delete old runs, and keep their numbers",
         "Deletes runs and attempts that are older than --keep, in small"

@@ -14,10 +14,12 @@ from storm.exceptions import StormError
 
 from canonical.config import ConfigError
 from canonical.config import config
+from canonical.database.connection import limit_lock_waits
 from canonical.database.connection import time_limit
 from canonical.database.postgres import EmbeddedClusterError
 from canonical.database.signals import DeadlySignals
 from canonical.database.sqlbase import initZopeless
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.commands import UNKNOWN
 from canonical.launchpad.command.interrupt import raise_when_interrupted
 from canonical.launchpad.command.parser import UsageError
@@ -39,9 +41,8 @@ __all__ = [
 ]
 
 
-# How many seconds a program that watches scripts waits for the database.  To
-# check ten thousand rules takes one.  If the server hangs, somebody should be
-# notified of that.
+# How many seconds a command waits for the database.  To check ten thousand
+# rules takes one.  If the server hangs, somebody should be notified of that.
 PATIENCE = 300
 
 # What can go wrong with any database, network or file.
@@ -100,19 +101,18 @@ def _run(args: argparse.Namespace) -> int:
     if not command.database:
         raise_when_interrupted()
         return int(call())
-    patience = PATIENCE if command.trouble == UNKNOWN else None
-    return int(with_database(call, command.only_reads, patience))
+    return int(with_database(call, command.only_reads, command.limit))
 
 
 def with_database(
     call: Callable[[], int],
     only_reads: bool = False,
-    patience: float | None = None,
+    limit: str = "all",
 ) -> int:
     """Call a function with a store to work with; return what it returns.
 
     :param only_reads: the store may be a replica.
-    :param patience: how many seconds it may take; `None` for no limit.
+    :param limit: what may take `PATIENCE` at most; see `Command`.
     """
     execute_zcml()
     ztm = initZopeless(only_reads=only_reads)
@@ -122,8 +122,12 @@ def with_database(
     signals.cut = ztm.cut
     try:
         raise_when_interrupted()
-        limit = time_limit(ztm.cut, patience) if patience else nullcontext()
-        with signals, signals.blamed(), limit:
+        limited = (
+            time_limit(ztm.cut, PATIENCE) if limit == "all"
+            else nullcontext())
+        with signals, signals.blamed(), limited:
+            if limit == "locks":
+                limit_lock_waits(main_store(), PATIENCE)
             return call()
     finally:
         ztm.uninstall()

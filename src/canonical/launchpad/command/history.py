@@ -21,9 +21,9 @@ from canonical.launchpad.command.printing import for_people
 from canonical.launchpad.command.printing import print_json
 from canonical.launchpad.command.printing import say
 from canonical.launchpad.command.rules import complain_of_unknown
-from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import rule_tags
 from canonical.launchpad.command.rules import tag_filter
+from canonical.launchpad.command.rules import with_tags
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import FutureActivities
@@ -114,7 +114,7 @@ def failures(args: argparse.Namespace) -> int:
     since = None if args.since is None else (
         datetime.datetime.now(datetime.UTC) - args.since)
     if args.tags:
-        wanted = [each.name for each in expected(None, (), args.tags)]
+        wanted = [each.name for each in with_tags(args.tags)]
         attempts = sorted((
             each for name in wanted if args.name in (None, name)
             for each in attempt_set.getFailures(

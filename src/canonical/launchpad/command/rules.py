@@ -52,22 +52,29 @@ __all__ = [
     "rules_file",
     "tag_filter",
     "unseen_names",
+    "with_tags",
 ]
+
+
+# Of most commands.
+OPTION = ", or with --expectations"
 
 
 def expected(
     path: Path | None,
     names: Collection[str] = (),
     tags: Collection[str] = (),
+    advice: str = OPTION,
 ) -> list[IScriptExpectation]:
     """The rules of the scripts that are named, or all rules.
 
     :param path: a file to load; by default the one that is configured.
+    :param advice: what else names such a file, for a message.
     :param tags: if any, only rules with at least one of these.
     :raises ExpectationError: if there is none; see `check_names` and
         `check_tags` too.
     """
-    expectations = all_expected(path)
+    expectations = all_expected(path, advice)
     check_names(expectations, names)
     check_tags(expectations, tags)
     found = [
@@ -78,6 +85,11 @@ def expected(
         raise ExpectationError(
             f"no script that is named has the tag {' or '.join(tags)}")
     return found
+
+
+def with_tags(tags: Collection[str]) -> list[IScriptExpectation]:
+    """The rules with some tags, for a command without --expectations."""
+    return expected(None, (), tags, "")
 
 
 def has_tag(
@@ -94,7 +106,7 @@ def tag_filter(tags: Collection[str]) -> Callable[[str], bool]:
     """
     if not tags:
         return lambda name: True
-    names = {each.name for each in expected(None, (), tags)}
+    names = {each.name for each in with_tags(tags)}
     return lambda name: name in names
 
 
@@ -113,13 +125,15 @@ def known_rules(needed: str) -> list[IScriptExpectation]:
     if rules_file() is None and not registered_expectations():
         return []
     try:
-        return all_expected(None)
+        return all_expected(None, "")
     except ExpectationError as error:
         complain(f"no {needed} are known: {error}")
         return []
 
 
-def all_expected(path: Path | None) -> list[IScriptExpectation]:
+def all_expected(
+    path: Path | None, advice: str = OPTION
+) -> list[IScriptExpectation]:
     """All rules; see `expected`."""
     path = path or rules_file()
     if path is not None:
@@ -131,8 +145,7 @@ def all_expected(path: Path | None) -> list[IScriptExpectation]:
         raise ExpectationError(f"{path}: there is no lp:script in this file")
     if not expectations:
         raise ExpectationError(
-            "no rules: name a rules file in [monitor] expectations, or with"
-            " --expectations if the command takes it")
+            f"no rules: name a rules file in [monitor] expectations{advice}")
     return expectations
 
 

@@ -17,7 +17,6 @@ from zope.component import getUtility
 
 from canonical.config import ConfigError
 from canonical.launchpad.command.commands import UNKNOWN
-from canonical.launchpad.command.execute import PATIENCE
 from canonical.launchpad.command.execute import TROUBLE
 from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import check_accepted
@@ -129,7 +128,7 @@ def _guarded(
         args = monitor_parser(program).parse_args(argv)
         args.now = datetime.datetime.now(datetime.UTC)
         args.since = args.now - datetime.timedelta(minutes=args.minutes)
-        status = with_database(partial(command, args), patience=PATIENCE)
+        status = with_database(partial(command, args))
         sys.stdout.flush()
         return status
     except OutputError as error:

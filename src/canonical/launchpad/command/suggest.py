@@ -60,9 +60,9 @@ def suggest(args: argparse.Namespace) -> int:
     until = args.at or datetime.datetime.now(datetime.UTC)
     since = until - args.since
     history = getUtility(IScriptHistorySet)
-    tags = {
-        each.name: " ".join(each.tags)
-        for each in expected(None, args.names, args.tags)} if args.tags else {}
+    # A rule is not needed, unless it is to have a tag.
+    rules = expected(None, args.names, args.tags, "") if args.tags else []
+    tags = {each.name: " ".join(each.tags) for each in rules}
     names = history.getNames(since, until, [*tags] or args.names or None)
     for name in args.names:
         if name not in names:
@@ -140,11 +140,10 @@ def _runs(
 def _rule(
     name: str, history: History, until: datetime.datetime, timezone: str
 ) -> Rule:
-    suggestion = suggest_expectation(history, until, timezone)
-    attributes = {"name": name, **suggestion.attributes}
+    attributes, evidence = suggest_expectation(history, until, timezone)
     try:
         return Rule(
-            attributes if suggestion.attributes else {},
-            (name, *suggestion.evidence))
+            {"name": name, **attributes} if attributes else {},
+            (name, *evidence))
     except ValueError as error:
         return Rule(comments=(name, str(error)))

@@ -19,6 +19,9 @@ import transaction
 from zope.component import getUtility
 
 from canonical.config.timelimit import without_waiting
+from canonical.database.connection import time_limit
+from canonical.database.sqlbase import ZopelessTransactionManager
+from canonical.launchpad.command import execute
 from canonical.launchpad.command.importformats import Defaults
 from canonical.launchpad.command.importformats import Record
 from canonical.launchpad.command.importformats import converter
@@ -29,7 +32,7 @@ from canonical.launchpad.command.packedfile import unpacked
 from canonical.launchpad.command.parser import UsageError
 from canonical.launchpad.command.printing import complain
 from canonical.launchpad.command.printing import say
-from canonical.launchpad.command.rules import expected
+from canonical.launchpad.command.rules import with_tags
 from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.plaintext import counted
 
@@ -53,12 +56,17 @@ def export(args: argparse.Namespace) -> int:
     """Copy runs or attempts to a file."""
     form = args.form or _form_of(args.file)
     names = [
-        each.name for each in expected(None, (), args.tags)
+        each.name for each in with_tags(args.tags)
     ] if args.tags else None
     with _written(args.file) as file:
-        getUtility(IScriptTransferSet).export(
+        left_out = getUtility(IScriptTransferSet).export(
             args.what, form, args.since, args.until, file, names)
     transaction.abort()
+    if left_out:
+        table = "scriptactivity" if args.what == "runs" else "scriptattempt"
+        complain(
+            f"left out: {counted(left_out, 'row')} of {table} with an infinite"
+            " time, or with an end before the start; they count nowhere")
     return 0
 
 
@@ -253,8 +261,15 @@ class _Adding:
         """Write what is not written yet."""
         for what, rows in self._rows.items():
             if rows:
-                added = self._set.add(what, rows)
-                transaction.commit()
+                with self._in_time():
+                    added = self._set.add(what, rows)
+                    transaction.commit()
                 self.added[what] += added
                 self.known += len(rows) - added
                 rows.clear()
+
+    def _in_time(self) -> contextlib.AbstractContextManager[object]:
+        """Limits how long a batch waits for the database."""
+        ztm = ZopelessTransactionManager._installed
+        assert ztm is not None
+        return time_limit(ztm.cut, execute.PATIENCE)

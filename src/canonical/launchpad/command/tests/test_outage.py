@@ -6,6 +6,7 @@ import json
 import os
 
 from canonical.config import config
+from canonical.database.sqlbase import main_store
 from canonical.launchpad.command.outage import FILE_NAME
 from canonical.launchpad.command.tests.receivers import MailServer
 from canonical.launchpad.command.tests.receivers import Webhook
@@ -19,6 +20,18 @@ from canonical.testing import by_owner
 AWAY = "postgresql://127.0.0.1:1/app"
 BROKEN = "[test] CRITICAL: scripts are not monitored"
 OVER = "[test] RECOVERED: scripts are monitored again"
+
+# A function of the programs, which soon gives a database up.
+IMPATIENT = (
+    "import sys; from canonical.launchpad.command import execute;"
+    " execute.PATIENCE = 0.1;"
+    " from canonical.launchpad.command import program;"
+    " sys.exit(program.{}())")
+
+RUNS = """\
+    name,hostname,date_started,date_completed
+    tidy,host,2007-02-01 10:00,2007-02-01 10:01
+    """
 
 
 class TestOutage(AlertTestCase):
@@ -172,24 +185,55 @@ class TestOutage(AlertTestCase):
 
     def test_nor_do_checks_wait_for_it(self):
         by_owner("LOCK TABLE scriptactivity")
-        code = (
-            "import sys; from canonical.launchpad.command import {0} as which;"
-            " which.PATIENCE = 0.1;"
-            " from canonical.launchpad.command import program;"
-            " sys.exit(program.{1}())")
-        for module, function, arguments, said in (
-            ("execute", "scriptactivity", ["check", "--nagios"],
+        for function, arguments, said in (
+            ("scriptactivity", ["check", "--nagios"],
              "SCRIPTS UNKNOWN - the database"),
-            ("scriptmonitor", "script_monitor_nagios", ["5", "host:garbo"],
+            ("script_monitor_nagios", ["5", "host:garbo"],
              "SCRIPTS UNKNOWN - script-monitor-nagios: the database"),
         ):
             status, out, err = self.run_code(
-                code.format(module, function), *arguments,
+                IMPATIENT.format(function), *arguments,
                 LPCONFIG=str(self.configuration))
             self.assertEqual((3, ""), (status, err))
             self.assertTrue(out.startswith(
                 f"{said} has not answered within 0.1 s"), out)
         self.ztm.abort()
+
+    def test_nor_does_any_other_command(self):
+        self.write("runs.csv", RUNS)
+        exported = self.directory / "exported.csv"
+        commands = [
+            ["list"], ["show", "garbo"], ["running"], ["failures"], ["last"],
+            ["output", "garbo"], ["alerts"], ["alert", "--dry-run"],
+            ["snooze", "garbo", "--for", "1h"],
+            ["import", str(self.directory / "runs.csv")],
+            ["suggest"], ["backtest"], ["report"], ["export", str(exported)]]
+        long = commands[-4:]
+        by_owner(
+            "LOCK TABLE scriptactivity, scriptattempt, scriptalert,"
+            " scriptpause, scriptday")
+        found = [
+            self.run_code(
+                IMPATIENT.format("scriptactivity"), *arguments,
+                LPCONFIG=str(self.configuration))
+            for arguments in commands]
+        self.ztm.abort()
+        for arguments, (status, out, err) in zip(
+            commands, found, strict=True
+        ):
+            said = (
+                "canceling statement due to lock timeout (another session"
+                " holds a lock: see pg_locks; let it finish, or end it with"
+                " pg_terminate_backend(pid), then try again)"
+                if arguments in long else
+                "the database has not answered within 0.1 s (does another"
+                " session hold a lock? see pg_locks)")
+            with self.subTest(arguments[0]):
+                self.assertEqual(
+                    (1, "", f"scriptactivity: {said}\n"), (status, out, err))
+        self.assertFalse(exported.exists())
+        self.assertEqual([("garbo",), ("update",)], list(main_store().execute(
+            "SELECT DISTINCT name FROM scriptactivity ORDER BY name")))
 
     def test_a_password_that_cannot_be_read_is_one_while_all_is_fine(self):
         web = Webhook()

@@ -22,6 +22,8 @@ HEAD = """\
 RULE = '<lp:script name="tidy-uploads" every="1d" />'
 LONG = "9" * 5000
 
+NO_RULES = "no rules: name a rules file in [monitor] expectations"
+
 # Arguments, exit status, and what standard error says, without the name of
 # the program.  {} is a directory with the files of FILES in it.
 CASES = [
@@ -70,9 +72,12 @@ CASES = [
     (["report", "--month", "\uff12\uff10\uff10\uff17-02"], 2,
      "argument --month: not a month: '\uff12\uff10\uff10\uff17-02'; expected"
      " something like 2007-02 (see: scriptactivity report --help)"),
-    (["list", "--tag", "billing"], 2,
-     "no rules: name a rules file in [monitor] expectations, or with"
-     " --expectations if the command takes it"),
+    (["list", "--tag", "billing"], 2, NO_RULES),
+    (["suggest", "--tag", "billing"], 2, NO_RULES),
+    (["export", "--tag", "billing", "-"], 2, NO_RULES),
+    (["check"], 3, f"{NO_RULES}, or with --expectations"),
+    (["backtest", "--tag", "billing"], 2,
+     f"{NO_RULES}, or with --expectations"),
     (["--conf=x", "list"], 2,
      "unrecognized arguments: --conf=x; do you mean '--config'?"
      " (see: scriptactivity list --help)"),
