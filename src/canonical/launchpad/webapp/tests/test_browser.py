@@ -32,7 +32,8 @@ AXE_FAULTS = """
     async isAboutColours => {
         const colours = ["color-contrast", "link-in-text-block"];
         const seen = new Set();
-        const twins = [...document.querySelectorAll("tbody tr")].filter(row => {
+        const rows = [...document.querySelectorAll("tbody tr")];
+        const twins = rows.filter(row => {
             const kind = [row.closest("table"), row,
                 ...row.querySelectorAll("*")].map(each =>
                 `${each.localName} ${each.getAttribute("class")}`).join();
