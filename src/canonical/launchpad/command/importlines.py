@@ -31,6 +31,10 @@ COPY = re.compile(r'COPY (?:"?\w+"?\.)?"?(\w+)"? \((.*)\) FROM stdin;\s*')
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 
+# The first and the last words of pg_dump.
+BEGIN = "-- PostgreSQL database dump"
+END = f"{BEGIN} complete"
+
 # Large enough for every response of an API, and no burden to any machine; also
 # for the output of a run.
 LARGEST_DOCUMENT = 50_000_000
@@ -165,7 +169,8 @@ def _csv(
 ) -> Iterator[Line]:
     source = _Remembering(lines)
     csv.field_size_limit(LARGEST_DOCUMENT)
-    reader = csv.reader(source)
+    # So a quoted value that does not end is an error.
+    reader = csv.reader(source, strict=True)
     columns: list[str] | None = None
     number = first
     while True:
@@ -186,6 +191,12 @@ def _csv(
             check(frozenset(columns))
         elif wrong:
             yield Line(number, text, wrong)
+        elif "run_key" in columns and not text.endswith("\n"):
+            # Only "export" writes these columns, and it ends each line.  Other
+            # programs need not.
+            yield Line(number, text, ValueError(
+                "the file is cut off, or its last line has no line break at"
+                " its end; add it if nothing is missing"))
         elif len(row) == len(columns):
             yield Line(number, text, {
                 name: value or None
@@ -214,10 +225,12 @@ def _wrong_count(row: Sequence[str], columns: Sequence[str]) -> ValueError:
 def _dump(lines: Iterable[str], first: int) -> Iterator[Line]:
     """The rows of the tables in a dump of pg_dump."""
     columns: list[str] | None = None
-    is_wanted = found = False
+    is_wanted = found = is_cut_off = False
     for number, text in enumerate(lines, first):
         if columns is None:
             match = COPY.fullmatch(text)
+            is_cut_off = (is_cut_off or text.startswith(BEGIN)) and (
+                not text.startswith(END))
             if match:
                 is_wanted = match[1] in TABLES
                 found = found or is_wanted
@@ -225,6 +238,9 @@ def _dump(lines: Iterable[str], first: int) -> Iterator[Line]:
                     each.strip(' "') for each in match[2].split(",")]
         elif text.rstrip("\r\n") == "\\.":
             columns = None
+        elif not text.endswith("\n"):
+            # What is left of a value is no value.
+            break
         elif is_wanted:
             row = text.rstrip("\r\n").split("\t")
             if len(row) != len(columns):
@@ -233,6 +249,8 @@ def _dump(lines: Iterable[str], first: int) -> Iterator[Line]:
             yield Line(number, text, {
                 name: None if value == "\\N" else _unescaped(value)
                 for name, value in zip(columns, row, strict=True)})
+    if is_cut_off or columns is not None:
+        raise ValueError("the dump is cut off: its end is missing")
     if not found:
         raise ValueError(
             "a dump without COPY of a table that is known:"

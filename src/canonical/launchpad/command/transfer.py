@@ -59,9 +59,14 @@ def export(args: argparse.Namespace) -> int:
         each.name for each in with_tags(args.tags)
     ] if args.tags else None
     with _written(args.file) as file:
-        getUtility(IScriptTransferSet).export(
+        left_out = getUtility(IScriptTransferSet).export(
             args.what, form, args.since, args.until, file, names)
     transaction.abort()
+    if left_out:
+        table = "scriptactivity" if args.what == "runs" else "scriptattempt"
+        complain(
+            f"left out: {counted(left_out, 'row')} of {table} with an infinite"
+            " time, or with an end before the start; they count nowhere")
     return 0
 
 

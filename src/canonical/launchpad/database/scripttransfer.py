@@ -13,6 +13,7 @@ from zope.interface import implementer
 from canonical.database.connection import cursor_of
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.database.spread import is_spread
+from canonical.launchpad.database.successes import VALID
 from canonical.launchpad.database.successes import derived_key
 from canonical.launchpad.interfaces import IScriptTransferSet
 
@@ -37,6 +38,14 @@ COLUMNS = {
 FORMS = {
     "csv": "FORMAT csv, HEADER",
     "jsonl": r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'",
+}
+
+IS_VALID = {
+    "runs": VALID,
+    "attempts": """
+        isfinite(date_started) AND isfinite(date_ended)
+        AND coalesce(isfinite(date_committed), true)
+    """,
 }
 
 SELECT = {
@@ -100,7 +109,7 @@ class ScriptTransferSet:
         until: datetime.datetime | None,
         file: Any,
         names: Sequence[str] | None = None,
-    ) -> None:
+    ) -> int:
         """See `IScriptTransferSet`."""
         where = [] if what == "runs" else [sql.SQL("date_ended IS NOT NULL")]
         for moment, condition in (
@@ -111,9 +120,14 @@ class ScriptTransferSet:
         if names is not None:
             where.append(sql.SQL("name = ANY ({}::text[])").format(
                 sql.Literal(list(names))))
+        is_valid = sql.SQL(IS_VALID[what])
+        table = sql.SQL(TABLES[what])
         select = sql.SQL(SELECT[form]).format(
-            columns=_listed(COLUMNS[what]), table=sql.SQL(TABLES[what]),
-            where=sql.SQL(" AND ").join([sql.SQL("true"), *where]))
+            columns=_listed(COLUMNS[what]), table=table,
+            where=sql.SQL(" AND ").join([is_valid, *where]))
+        left_out = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+            table, sql.SQL(" AND ").join([
+                sql.SQL("({}) IS NOT TRUE").format(is_valid), *where]))
         with cursor_of(main_store()) as cursor:
             cursor.execute(
                 "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
@@ -123,6 +137,8 @@ class ScriptTransferSet:
                 cursor.execute("SET LOCAL parallel_tuple_cost = 0")
             cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT ({})").format(
                 select, sql.SQL(FORMS[form])), file)
+            cursor.execute(left_out)
+            return int(cursor.fetchone()[0])
 
     def add(self, what: str, rows: Sequence[Sequence[str | None]]) -> int:
         """See `IScriptTransferSet`."""

@@ -16,7 +16,8 @@ class IScriptTransferSet(Interface):
     def export(what, form, since, until, file, names=None):
         """Write all rows of a period to a file, in no order.
 
-        Attempts that have not ended are left out.
+        Attempts that have not ended are left out, and rows whose times cannot
+        be: SQL can write such rows, and they count nowhere.
 
         :param what: ``runs`` or ``attempts``.
         :param form: ``csv``, with the names of the columns in the first line,
@@ -25,6 +26,7 @@ class IScriptTransferSet(Interface):
         :param until: the same for the end; what started then is left out.
         :param file: something with `write`, for bytes.
         :param names: a sequence of scripts, or `None` for all.
+        :return: how many rows are left out since their times cannot be.
         """
 
     def add(what, rows):

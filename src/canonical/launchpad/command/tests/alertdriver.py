@@ -1,10 +1,10 @@
 """Runs ``scriptactivity alert``, each in a process of its own, and kills it.
 
-A line on standard input is a run: ``moment`` and a number, or ``seconds`` and
-how many, of which 0 is never.  A line on standard output is its exit
-status, or the signal that it died of as a negative number, and how many
-moments it had.  The processes are forked from this one, which has all modules
-imported.
+A line on standard input is a run: ``moment`` and a number or a label, with _
+for a space; or ``seconds`` and how many, of which 0 is never.  A line on
+standard output is its exit status, or the signal that it died of as a negative
+number, and how many moments it had.  The processes are forked from this one,
+which has all modules imported.  They print to the file that PRINTED names.
 """
 
 import os
@@ -24,7 +24,7 @@ from canonical.launchpad.scripts.tests.faults import kill
 CALLS = [
     (alert, "expected"),
     (alert, "assess_fleet"),
-    (alert, "send"),
+    (alert, "notify"),
     (smtp.smtplib.SMTP, "getreply"),
     (smtp.smtplib.SMTP, "quit"),
     (ScriptAlertSet, "lock"),
@@ -39,7 +39,10 @@ CALLS = [
 
 
 def run(what, number, answer):
-    moments = Moments(int(number) if what == "moment" else 0, kill, CALLS)
+    # Standard output is a channel.
+    os.dup2(os.open(os.environ["PRINTED"], os.O_WRONLY | os.O_APPEND), 1)
+    moment = int(number) if number.isdecimal() else number.replace("_", " ")
+    moments = Moments(moment if what == "moment" else 0, kill, CALLS)
     if what == "seconds":
         signal.setitimer(signal.ITIMER_REAL, float(number))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

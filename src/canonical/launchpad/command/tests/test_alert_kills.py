@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from canonical.database.sqlbase import main_store
+from canonical.launchpad.command.tests.receivers import Webhook
 from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.testing import by_owner
 from canonical.testing.children import start_python
@@ -31,9 +32,11 @@ class KillTestCase(AlertTestCase):
             " now() - interval '1 day' FROM generate_series(0, ?) AS number",
             (self.scripts - 1,))
         self.ztm.commit()
+        self.printed = self.write("printed", "")
         self.driver = start_python(
             ["-c", DRIVE],
-            dict(os.environ, LPCONFIG=str(self.configuration)), text=True,
+            dict(os.environ, LPCONFIG=str(self.configuration),
+                 PRINTED=str(self.printed)), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(self.driver.wait)
         self.addCleanup(self.driver.stdout.close)
@@ -97,6 +100,66 @@ class TestKilled(KillTestCase):
 
     def test_at_some_moments(self):
         self.assertLess(len(self.killed()), 11)
+
+
+class TestKilledBeforeItIsOnRecord(KillTestCase):
+    """The worst moments: a channel has it, and the database does not know."""
+
+    moments = "after_notify", "after_recordNotified"
+
+    def setUp(self):
+        super().setUp()
+        self.web = Webhook()
+        self.addCleanup(self.web.stop)
+
+    def received(self):
+        """How often people were notified of each script, by each channel."""
+        sent = {
+            "mail": "".join(self.mail.texts()),
+            "webhook": "".join(each["text"] for each in self.web.received),
+            "output": self.printed.read_text()}
+        return {
+            channel: {
+                text.count(f"* script-{number}\n")
+                for number in range(self.scripts)}
+            for channel, text in sent.items()}
+
+    def check(self, channel, **configured):
+        self.configure(**configured)
+        never = dict.fromkeys(("mail", "webhook", "output"), {0})
+        for moment in self.moments:
+            by_owner("TRUNCATE scriptalert")
+            self.ztm.commit()
+            self.mail.received.clear()
+            self.web.received.clear()
+            self.printed.write_text("")
+            with self.subTest(channel=channel, moment=moment):
+                self.assertEqual(
+                    -signal.SIGKILL, self.drive("moment", moment)[0])
+                self.assertEqual({**never, channel: {1}}, self.received())
+                for _ in range(2):
+                    self.assertEqual(0, self.drive("moment", 0)[0])
+                    self.assertEqual({**never, channel: {2}}, self.received())
+
+    def test_a_mail_is_sent_twice_with_the_same_id(self):
+        self.check("mail")
+        self.assertEqual(
+            1, len({each["Message-ID"] for each in self.mail.received}))
+
+    def test_the_webhook_is_called_twice_with_the_same_id(self):
+        self.check("webhook", recipients="", webhook_url=self.web.url)
+        self.assertEqual(1, len({each["id"] for each in self.web.received}))
+
+    def test_it_is_printed_twice(self):
+        self.check("output", recipients="")
+
+    def test_no_channel_is_used_twice_because_of_another(self):
+        self.configure(webhook_url=self.web.url)
+        self.assertEqual(
+            -signal.SIGKILL, self.drive("moment", "before_recordNotified")[0])
+        self.assertEqual(0, self.drive("moment", 0)[0])
+        self.assertEqual(
+            {"webhook": {2}, "mail": {1}, "output": {0}}, self.received())
 
 
 class TestKilledAtEachMoment(TestKilled):

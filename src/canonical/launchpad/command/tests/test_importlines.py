@@ -1,5 +1,7 @@
 """What ``import`` makes of the lines of a file, without a database."""
 
+import csv
+import io
 import json
 import os
 import time
@@ -8,6 +10,8 @@ from unittest import mock
 
 from canonical.launchpad.command.importformats import Defaults
 from canonical.launchpad.command.importformats import converter
+from canonical.launchpad.command.importlines import BEGIN
+from canonical.launchpad.command.importlines import END
 from canonical.launchpad.command.importlines import lines_of
 
 
@@ -22,6 +26,8 @@ RUN = {
 ATTEMPT = {
     "name": "x", "hostname": "h", "date_started": "2007-02-01 10:00",
     "date_ended": "2007-02-01 10:01", "outcome": "failure"}
+
+KEY = "3f0c9b53-8f3e-5d0c-9d5f-6c1f5d5a7a10"
 
 PING = {"type": "success", "date": "2007-02-01T10:00:00+00:00", "name": "x"}
 
@@ -68,6 +74,77 @@ class TestCSV(unittest.TestCase):
         output = 1_000_000 * "x"
         self.assertEqual(
             [(2, {"stdout": output})], lines(f"stdout\n{output}\n"))
+
+
+    def test_a_quoted_value_that_does_not_end(self):
+        self.assertEqual(
+            [(2, "not CSV: unexpected end of data")], lines('a,b\n1,"2\n'))
+
+    def test_only_what_export_writes_must_end_its_last_line(self):
+        self.assertEqual([(2, {"a": "1"})], lines("a\n1"))
+        self.assertEqual(
+            [(2, "the file is cut off, or its last line has no line break at"
+                 " its end; add it if nothing is missing")],
+            lines(f"name,run_key\nx,{KEY}"))
+
+
+class TestCutOff(unittest.TestCase):
+    """Within a line, what is left of it is never taken for a record."""
+
+    COLUMNS = (*ATTEMPT, "run_key", "stdout", "stderr")
+    ROWS = (
+        (*ATTEMPT.values(), KEY, "", "some text"),
+        (*ATTEMPT.values(), KEY, 'a "word"\nand more', 'one, "two"\n\n'),
+        (*ATTEMPT.values(), KEY, "x", ""))
+
+    def records(self, text):
+        """The records of a text, and whether anything is wrong with it."""
+        found = []
+        try:
+            for line in lines_of(text.splitlines(keepends=True), converter):
+                if isinstance(line.values, ValueError):
+                    return found, True
+                found.append(
+                    converter(frozenset(line.values))(line.values, DEFAULTS))
+        except ValueError:
+            return found, True
+        return found, False
+
+    def check(self, text, ends, first):
+        whole, is_wrong = self.records(text)
+        self.assertEqual((3, False), (len(whole), is_wrong))
+        for place in range(first, len(text)):
+            found, is_wrong = self.records(text[:place])
+            self.assertEqual(whole[:len(found)], found, text[:place])
+            self.assertEqual(place not in ends, is_wrong, text[:place])
+
+    def test_csv(self):
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        ends = []
+        for row in self.COLUMNS, *self.ROWS:
+            writer.writerow(row)
+            ends.append(file.tell())
+        self.check(file.getvalue(), ends, ends[0])
+
+    def test_json_lines(self):
+        text, ends = "", []
+        for row in self.ROWS:
+            text += json.dumps(dict(zip(self.COLUMNS, row, strict=True)))
+            ends += [len(text), len(text) + 1]
+            text += "\n"
+        self.check(text, ends, 1)
+
+    def test_a_dump(self):
+        head = f"COPY public.scriptattempt ({', '.join(self.COLUMNS)})" \
+            " FROM stdin;\n"
+        rows = "".join(
+            "\t".join(row).replace("\n", "\\n") + "\n"
+            for row in self.ROWS)
+        text = f"{head}{rows}\\.\n"
+        self.check(text, [len(text) - 1], len(head))
+        text = f"{BEGIN}\n{text}--\n{END}\n"
+        self.check(text, [len(text) - 1], 1)
 
 
 class TestJSON(unittest.TestCase):

@@ -164,6 +164,31 @@ class TestFirstRun(PrunedSlotsTestCase):
             self.assertEqual({0}, set(*self.missed().values()))
 
 
+    def test_nor_on_days_that_were_pruned_while_a_rule_was_away(self):
+        for rule in (
+            'schedule="0 0 * * *"', 'schedule="0 0 * * *" hosts="a"',
+            'every="1d"',
+        ):
+            with self.subTest(rule):
+                by_owner("TRUNCATE scriptactivity, scriptday")
+                for day in range(5, 45):
+                    self.run_at(MARCH + day * DAY + MINUTE, 1, "script-0")
+                self.newer("script-0")
+                self.check_away(rule)
+
+    def check_away(self, rule):
+        self.write_rules(rule)
+        rules = "--expectations", str(self.path)
+        self.prune_before(MARCH + 12 * DAY, *rules)
+        self.prune_before(MARCH + 20 * DAY)
+        # 5 to 12 are counted.  21 may be met by a run of 20.
+        expected = (8 + 10, 8 + 10)
+        for day in 20, 25, 35:
+            self.prune_before(MARCH + day * DAY, *rules)
+            self.assertEqual(expected, self.report()["script-0"][:2], day)
+            self.assertEqual(0, sum(map(sum, self.missed().values())), day)
+
+
 class TestRandomHistories(PrunedSlotsTestCase):
 
     # To find a smaller history would take minutes.

@@ -549,7 +549,7 @@ class TestThreeServers(unittest.TestCase):
             (2, "list"), (3, "last"), (2, "check", *rules),
             (3, "backtest", *PERIOD, *rules), (3, "suggest", *PERIOD),
             (4, "report", "--month", "2007-02", *rules),
-            (1, "export", "-"),
+            (2, "export", "-"),
         ):
             with self.subTest(arguments[0]):
                 self.assertEqual([times] * 3, self.asked_by(*arguments))

@@ -33,6 +33,7 @@ from canonical.launchpad.interfaces import IScriptTransferSet
 from canonical.launchpad.interfaces import Output
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.rulesfile import load_expectations
+from canonical.launchpad.plaintext import counted
 from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import by_owner
 from canonical.testing.children import start_python
@@ -62,6 +63,9 @@ date_completed) FROM stdin;
 1\tgarbo\tloganberry\t2007-02-01 10:00:00\t2007-02-01 10:01:00.5
 2\ta\\\\b\tloganberry\t2007-02-01 10:00:00\t2007-02-01 10:01:00
 \\.
+--
+-- PostgreSQL database dump complete
+--
 """
 
 PG_CRON = """\
@@ -212,7 +216,7 @@ class TestBothWays(TransferTestCase):
             main_store().execute(
                 "INSERT INTO scriptactivity"
                 " (name, hostname, date_started, date_completed)"
-                " VALUES (?, ' +00', '2007-02-01 10:00Z', 'infinity')",
+                " VALUES (?, ' +00', '2007-02-01 10:00Z', '9998-12-31Z')",
                 (name,))
         main_store().execute(
             "INSERT INTO scriptattempt (name, hostname, pid, date_started,"
@@ -234,6 +238,40 @@ class TestBothWays(TransferTestCase):
             self.call("export", *options, path)
             with path.open() as lines:
                 self.assertEqual(expected, list(map(json.loads, lines)))
+
+    def test_rows_that_count_nowhere_are_left_out_and_reported(self):
+        self.records()
+        main_store().execute("""
+            INSERT INTO scriptactivity
+                (name, hostname, date_started, date_completed)
+            VALUES ('x', 'old', '2007-02-01Z', 'infinity'),
+                ('x', 'old', '-infinity', '2007-02-01Z'),
+                ('x', 'older', '0044-03-15Z BC', '2007-02-01Z')""")
+        main_store().execute("""
+            INSERT INTO scriptattempt (name, hostname, pid, date_started,
+                date_ended, outcome, date_committed, run_key)
+            VALUES ('x', 'old', 1, '2007-02-01Z', 'infinity', 'failure', NULL,
+                    gen_random_uuid()),
+                ('x', 'old', 1, '-infinity', '2007-02-01Z', 'failure', NULL,
+                    gen_random_uuid()),
+                ('x', 'old', 1, '2007-02-01Z', '2007-02-02Z', 'success',
+                    'infinity', gen_random_uuid())""")
+        for options, table, since in (
+            ([], "scriptactivity", 1), (["--attempts"], "scriptattempt", 2)
+        ):
+            for form in "csv", "jsonl":
+                path = self.directory / f"some.{form}"
+                for period, left_out in (
+                    ([], 3), (["--since", "2007-01-01T00:00Z"], since),
+                    (["--until", "2007-01-01T00:00Z"], 3 - since),
+                ):
+                    self.assertEqual(
+                        f"scriptactivity: left out: {counted(left_out, 'row')}"
+                        f" of {table} with an infinite time, or with an end"
+                        " before the start; they count nowhere\n",
+                        self.call("export", *options, *period, path))
+                    self.assertIn(
+                        f"{path}: added 0 ", self.call("import", path))
 
     def test_standard_input_and_output(self):
         self.records()
