@@ -28,12 +28,18 @@ from canonical.launchpad.monitor.tests.test_replay import incidents_by_hand
 from canonical.launchpad.monitor.tests.test_replay import moments_between
 from canonical.launchpad.monitor.tests.test_replay import replayed_from
 from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import Apart
+from canonical.testing import First
 from canonical.testing import LaunchpadZopelessLayer
+
+
+class ReplayLayer(Apart, LaunchpadZopelessLayer, First):
+    """Replays that are compared with checks at each minute."""
 
 
 class ReplayAllTestCase(unittest.TestCase):
 
-    layer = LaunchpadZopelessLayer
+    layer = ReplayLayer
     # `test_replay` compares single rules, without the database.
     level = 2
     maxDiff = None
