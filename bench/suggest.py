@@ -161,18 +161,18 @@ def simulated(seeds, verbose):
     for seed in seeds:
         script = Script(seed)
         begin = time.process_time()
-        rule = suggest_expectation(script.learned, script.middle)
+        attributes, _ = suggest_expectation(script.learned, script.middle)
         count["time"] += time.process_time() - begin
-        found = script.is_found(rule.attributes)
+        found = script.is_found(attributes)
         count["scripts"] += 1
         count["found"] += found
-        count["rules"] += bool(rule.attributes)
+        count["rules"] += bool(attributes)
         notes = [] if found else ["other schedule"]
         years += len(script.hosts) * (
             script.end - script.middle).total_seconds() / YEAR
-        if rule.attributes:
+        if attributes:
             clean = incidents(
-                rule.attributes, script.learned + script.later,
+                attributes, script.learned + script.later,
                 script.middle, script.end)
             count["false"] += len(clean)
             notes += [f"{len(clean)} false"] * bool(clean)
@@ -182,9 +182,9 @@ def simulated(seeds, verbose):
             count["faults"] += 1
             runs, since, until = script.with_fault(fault)
             until = min(until, script.end)
-            reported = rule.attributes and [
+            reported = attributes and [
                 each for each in incidents(
-                    rule.attributes, script.learned + runs, script.middle,
+                    attributes, script.learned + runs, script.middle,
                     script.end)
                 if since <= each[0] <= until and each not in clean]
             count["reported"] += bool(reported)
@@ -195,7 +195,7 @@ def simulated(seeds, verbose):
             print(f"  {seed}: {script.schedule} {script.timezone}"
                   f" late {script.late} took {script.took} noise"
                   f" {script.noise} {len(script.hosts)} hosts:"
-                  f" {', '.join(notes)}\n      {dict(rule.attributes)}")
+                  f" {', '.join(notes)}\n      {dict(attributes)}")
     print(f"{count['scripts']} scripts: {count['found']} true schedules found,"
           f" {count['rules']} rules,"
           f" {count['false'] / years:.2f} false alarms a script-year,"
@@ -220,13 +220,14 @@ def real(path, verbose):
         since, until = runs[first].date_started, runs[-1].date_completed
         begin = time.process_time()
         learned = runs[:first]
-        rule = suggest_expectation(learned, learned[-1].date_completed)
+        attributes, evidence = suggest_expectation(
+            learned, learned[-1].date_completed)
         took = time.process_time() - begin
         spent += took
         count["series"] += 1
-        if not rule.attributes:
+        if not attributes:
             if verbose:
-                print(f"  {name}: no rule, {took:.1f} s", *rule.evidence,
+                print(f"  {name}: no rule, {took:.1f} s", *evidence,
                       sep="\n    ")
             continue
         count["rules"] += 1
@@ -237,7 +238,7 @@ def real(path, verbose):
         irregular = usual > 12 * (
             since - runs[0].date_started).total_seconds() / YEAR
         gaps = gaps[first:]
-        found = incidents(rule.attributes, runs, since, until)
+        found = incidents(attributes, runs, since, until)
         false = [each for each in found if not any(
             b - a > 3 * period and touches(each, a, b) for a, b in gaps)]
         outages = [(a, b) for a, b in gaps
@@ -253,8 +254,8 @@ def real(path, verbose):
         if verbose:
             print(f"  {name}: {len(false) / lasted:.1f} false a year,"
                   f" {len(found)} alarms, {reported} of {len(outages)} outages"
-                  f" reported, {took:.1f} s", dict(rule.attributes),
-                  *(rule.evidence if verbose > 1 else ()), sep="\n    ")
+                  f" reported, {took:.1f} s", dict(attributes),
+                  *(evidence if verbose > 1 else ()), sep="\n    ")
     print(f"{count['rules']} of {count['series']} real series with a rule,"
           f" {count['false'] / max(years, 1e-9):.2f} false alarms a"
           f" script-year, {count['alarms']} incidents in {years:.1f} years,"

@@ -140,11 +140,10 @@ def _runs(
 def _rule(
     name: str, history: History, until: datetime.datetime, timezone: str
 ) -> Rule:
-    suggestion = suggest_expectation(history, until, timezone)
-    attributes = {"name": name, **suggestion.attributes}
+    attributes, evidence = suggest_expectation(history, until, timezone)
     try:
         return Rule(
-            attributes if suggestion.attributes else {},
-            (name, *suggestion.evidence))
+            {"name": name, **attributes} if attributes else {},
+            (name, *evidence))
     except ValueError as error:
         return Rule(comments=(name, str(error)))

@@ -37,15 +37,14 @@ def proposal_for(name: str, at: datetime.datetime) -> Proposal:
         run for run in getUtility(IScriptHistorySet).getRuns(
             name, at - RANGES["quarter"], at)
         if run.date_completed <= at]
-    suggestion = suggest_expectation(runs, at)
-    evidence = "; ".join(suggestion.evidence)
-    if not suggestion.attributes:
-        return Proposal(f"suggest proposes none: {evidence}")
-    attributes = {"name": name, **suggestion.attributes}
+    attributes, evidence = suggest_expectation(runs, at)
+    if not attributes:
+        return Proposal(f"suggest proposes none: {'; '.join(evidence)}")
     try:
-        zcml = rules_as_zcml([Rule(attributes, (name, *suggestion.evidence))])
+        zcml = rules_as_zcml([
+            Rule({"name": name, **attributes}, (name, *evidence))])
     except ValueError as error:
         return Proposal(str(error))
     words = " ".join(
-        f'{key}="{value}"' for key, value in suggestion.attributes.items())
+        f'{key}="{value}"' for key, value in attributes.items())
     return Proposal(f"suggest proposes: {words}", zcml)

@@ -45,6 +45,10 @@ YEAR = 365.25 * DAY
 OUTAGE = 6
 OUTAGES = 12
 
+# The grace is at most so many times the time between slots.  With the days of
+# rest of a weekend, that is an outage.
+LIMIT = 3
+
 # Later runs may be later than the latest by this part, and by half a period at
 # most; the fewer runs there were, the more.
 WIDER = 0.5
@@ -83,14 +87,10 @@ def allowed_by_cron(
     last, = local(zone, [until])
     ends, extras, drifts = zip(*(
         _matched(cron, scope, last) for scope in scopes), strict=True)
-    waits = [list(_waits(each, spacing)) for each in ends]
-    # Six slots are silent with the slot that was met last, or six days.
-    slots = list(ends[-1])
+    waits = [list(_waits(each)) for each in ends]
     grace, worst, outages = _grace(
-        list(itertools.chain(*waits)), scopes, until, spacing, min((
-            b - a for a, b in zip(slots, slots[OUTAGE - 1:], strict=False)),
-            default=math.inf) if spacing < DAY else OUTAGE * spacing - max(
-            map(operator.sub, slots[1:], slots)))
+        list(itertools.chain(*waits)), scopes, until, spacing,
+        LIMIT * spacing)
     grace = max(
         grace, spacing / 4, SKEW, ROUNDING * worst if spacing < DAY else 0)
     # A silence that is reported is missed but not allowed for.
@@ -154,20 +154,17 @@ def _drift(late: Sequence[float]) -> float:
         low[-1] < high[middle] and low[middle] < high[0]) else 0.0
 
 
-def _waits(ends: dict[int, float], spacing: float) -> Iterator[Wait]:
+def _waits(ends: dict[int, float]) -> Iterator[Wait]:
     """The waits of slots; a later run makes good for those without one.
 
     :param ends: when the first of its own runs ended, for each slot.
     """
     waiting: list[int] = []
-    before = next(iter(ends))
     for slot, end in ends.items():
         waiting.append(slot)
         if end < math.inf:
-            # The days of rest before a slot are silent too.
-            yield end - waiting[0], len(waiting) if spacing < DAY else (
-                end - before) / spacing, waiting
-            waiting, before = [], slot
+            yield end - waiting[0], len(waiting), waiting
+            waiting = []
 
 
 def allowed_by_timer(
@@ -216,7 +213,7 @@ def _grace(
     remains is made wider: there will be more runs than these, and the times
     may drift as they did between quarters of the history.
 
-    :param limit: so long a wait is an outage, unless outages are usual.
+    :param limit: the longest to wait, unless outages are usual.
     :return: no outages if they are usual.
     """
     years = sum(until - scope.starts[0] for scope in scopes) / YEAR

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor import evidence
@@ -34,7 +33,6 @@ from canonical.launchpad.monitor.replay import replay
 
 
 __all__ = [
-    "Suggestion",
     "suggest_expectation",
 ]
 
@@ -50,37 +48,20 @@ SHORT = 7 * DAY
 SILENT = 1.5
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """What to expect of a script.
-
-    :ivar attributes: of the directive ``script``, but for the name; none if
-        nothing can be inferred.
-    :ivar evidence: sentences: one for each attribute, and for what cannot be
-        inferred.
-    :ivar since: when the history begins that it is from, in seconds since
-        1970 UTC.
-    :ivar incidents: what the rule would have found in that history.
-    """
-
-    attributes: Mapping[str, str]
-    evidence: tuple[str, ...]
-    since: float = 0.0
-    incidents: tuple[Incident, ...] = ()
-
-
 def suggest_expectation(
     runs: Iterable[Run], at: datetime.datetime, timezone: str = "UTC"
-) -> Suggestion:
+) -> Allowed:
     """What to expect of a script, so that a check would have been right.
 
     :param runs: the history, in order of start.
     :param at: an aware datetime, up to which the history is complete.
     :param timezone: where the history does not show the zone.
+    :return: attributes of the directive ``script``, but for the name, or none
+        if nothing can be inferred; and sentences of evidence for each.
     """
     history = runs if isinstance(runs, History) else History(runs)
     if len(history) < FEWEST:
-        return Suggestion({}, (evidence.too_few(len(history), FEWEST),))
+        return {}, [evidence.too_few(len(history), FEWEST)]
     last = history[-LEARNED:]
     hosts, scopes = _hosts(last), [last]
     found = best(scopes, timezone)
@@ -102,15 +83,13 @@ def suggest_expectation(
     attributes, why = _allowed(found, last, scopes, at.timestamp())
     said += why
     if not attributes:
-        return Suggestion({}, tuple(said))
+        return {}, said
     average, why = average_allowed(scopes)
     attributes |= {"hosts": " ".join(hosts)} | average
     attributes = {name: text for name, text in attributes.items() if text}
-    incidents = _replayed(attributes, history, hosts, at)
-    said += [*evidence.where_it_ran(sorted(set(last.hosts)), hosts), *why,
-             evidence.replayed(incidents)]
-    return Suggestion(
-        attributes, tuple(said), history.starts[0], tuple(incidents))
+    return attributes, [
+        *said, *evidence.where_it_ran(sorted(set(last.hosts)), hosts), *why,
+        evidence.replayed(_replayed(attributes, history, hosts, at))]
 
 
 def _allowed(

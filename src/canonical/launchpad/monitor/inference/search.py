@@ -94,7 +94,9 @@ def explained(
 
     :param found: the best in the time zone that is assumed.
     """
-    zoned = min(_in_zones(scopes, timezone), default=found)
+    zone, bits = _zone(max(scopes, key=len).starts, timezone)
+    zoned = found if zone == timezone else best(scopes, zone)
+    zoned = zoned._replace(bits=zoned.bits + bits)
     # A change of schedule may look like one of clocks, and the reverse.
     return min(_since_change(scopes, timezone, each)
                for each in dict.fromkeys((found, zoned)))[1]
@@ -116,28 +118,23 @@ def best(scopes: Sequence[History], timezone: str) -> Found:
     )], key=operator.itemgetter(0))
 
 
-def _in_zones(scopes: Sequence[History], timezone: str) -> Iterator[Found]:
-    """The best model in each other zone that the starts may be from.
+def _zone(starts: Sequence[float], timezone: str) -> tuple[str, float]:
+    """The zone whose clocks show the fewest times of the day, and its bits.
 
-    That is UTC, and the zone whose clocks moved within the history and show
-    the fewest times of the day at the starts.
+    Clocks that did not move within the history show as many as UTC does.
     """
-    starts = max(scopes, key=len).starts
     costs = {zone: ZONE_BITS + number / 2 for number, zone in enumerate(KNOWN)
-             if clock_changes(zone, starts[0], starts[-1])} | {timezone: 0}
-    spreads = {zone: cost + _spread(starts, zone)
-               for zone, cost in costs.items()}
-    for zone in {min(spreads, key=spreads.__getitem__), "UTC"} - {timezone}:
-        found = best(scopes, zone)
-        yield found._replace(bits=found.bits + costs.get(zone, ZONE_BITS))
+             if clock_changes(zone, starts[0], starts[-1])} | {
+                 "UTC": ZONE_BITS} | {timezone: 0.0}
 
+    def bits(zone: str) -> float:
+        quarters = Counter(
+            second % DAY // 900 for second in local(zone, starts))
+        return costs[zone] - sum(count * math.log2(count / len(starts))
+                                 for count in quarters.values())
 
-def _spread(starts: Sequence[float], timezone: str) -> float:
-    """The bits of the times of the day, in quarters of an hour."""
-    counts = Counter(
-        second % DAY // 900 for second in local(timezone, starts))
-    return -sum(count * math.log2(count / len(starts))
-                for count in counts.values())
+    zone = min(costs, key=bits)
+    return zone, costs[zone]
 
 
 def _since_change(
@@ -229,11 +226,10 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
     """The seconds after each so many minutes at which slots may be."""
     # A start just before a minute may be from a clock that is behind.
     minutes = Counter((second + 2) // 60 % size for second in seconds)
-    common = [minute for minute, _ in minutes.most_common(3)]
     # The first minutes after the longest times without a start, or nearly so.
     there = sorted(minute for minute, count in minutes.items()
                    if count > len(seconds) // 50)
-    common += sorted(there, key=lambda minute: (
+    first = sorted(there, key=lambda minute: (
         minute - there[there.index(minute) - 1] - 1) % size)[-2:]
 
     def late(anchor: int) -> float:
@@ -242,7 +238,7 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
             for minute, count in minutes.items())
 
     return [60 * anchor for anchor in sorted(sorted({
-        minute // near * near for minute in common for near in ROUND
+        minute // near * near for minute in first for near in ROUND
         if near <= size}), key=late)[:ANCHORS]]
 
 
@@ -261,8 +257,7 @@ def _lines(
     distinct = {
         (second + SKEW - anchor) // step * step + anchor for second in seconds}
     if step < DAY:
-        usual = _usual(slot % DAY // HOUR for slot in distinct)
-        hours += [usual, tuple(range(usual[0], usual[-1] + 1))]
+        hours.append(_usual(slot % DAY // HOUR for slot in distinct))
     numbers = [slot // DAY for slot in distinct]
     span = seconds[-1] - seconds[0]
     usual = _usual((day + 4) % 7 for day in numbers)

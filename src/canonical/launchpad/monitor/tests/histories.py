@@ -2,7 +2,9 @@
 
 import datetime
 import random
+import re
 import unittest
+from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.expectation import expectation_from_text
@@ -53,10 +55,45 @@ def daemon(sleep, duration, count, host="loganberry", seed=1, since=WINTER):
     return runs
 
 
+class Suggestion(NamedTuple):
+    """What was inferred from some runs until a time."""
+
+    attributes: dict
+    evidence: list
+    runs: list
+    at: datetime.datetime
+
+    @property
+    def since(self):
+        """When the runs begin that the rule is from."""
+        changed = re.search(
+            r"^schedule changed from .* at (\S+ \S+) UTC;",
+            "\n".join(self.evidence), re.MULTILINE)
+        return self.runs[0].date_started if changed is None else (
+            datetime.datetime.fromisoformat(changed[1] + "Z"))
+
+    @property
+    def incidents(self):
+        """What the rule would have found, since the first run on each host."""
+        if not self.attributes:
+            return []
+        expectation = expectation_of(self)
+        hosts = expectation.hosts or (None,)
+        begins = [next(
+            run.date_started for run in self.runs
+            if run.date_started >= self.since
+            and host in (None, run.hostname)) for host in hosts]
+        return [
+            alarm for host, begin in zip(hosts, begins, strict=True)
+            for alarm in alarms(
+                self, self.runs, begin + reach(expectation), self.at)
+            if alarm.hostname == host]
+
+
 def alarms(suggestion, runs, since, until):
     """The alerts that a rule would have opened after its first full window."""
     expectation = expectation_of(suggestion)
-    begin = datetime.datetime.fromtimestamp(suggestion.since, datetime.UTC)
+    begin = suggestion.since
     runs = [run for run in runs if run.date_started >= begin]
     return [
         alarm for host in expectation.hosts or (None,)
@@ -79,8 +116,8 @@ def reach(expectation):
 
 class SuggestionTestCase(unittest.TestCase):
 
-    def suggest(self, runs, at):
-        return suggest_expectation(runs, at)
+    def suggest(self, runs, at, timezone="UTC"):
+        return Suggestion(*suggest_expectation(runs, at, timezone), runs, at)
 
     def assert_same_slots(self, suggestion, schedule, timezone, since, days):
         found = suggestion.attributes

@@ -7,7 +7,6 @@ from hypothesis import settings
 from hypothesis import strategies
 
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.tests.histories import DAY
 from canonical.launchpad.monitor.tests.histories import HOUR
 from canonical.launchpad.monitor.tests.histories import MINUTE
@@ -135,7 +134,7 @@ class TestZones(SuggestionTestCase):
 
     def test_the_zone_that_is_assumed_can_be_named(self):
         runs = history("0 1 1 * *", "Asia/Tokyo", days=700)
-        found = suggest_expectation(
+        found = self.suggest(
             runs, WINTER + 700 * DAY, "Asia/Tokyo")
         self.assertEqual("Asia/Tokyo", found.attributes["timezone"])
         self.assertEqual("0 1 1 * *", found.attributes["schedule"])
@@ -233,7 +232,7 @@ class TestOddHistories(SuggestionTestCase):
             *history("0 * * * *", days=3, host="my host", seed=2))
         found = self.suggest(runs, WINTER + 3 * DAY)
         self.assertNotIn("hosts", found.attributes)
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
 
     def test_a_slot_without_a_run_is_not_allowed_for(self):
         runs = history("*/5 * * * *", days=3, jitter=5, duration=(1, 5))
@@ -310,7 +309,7 @@ class TestOddHistories(SuggestionTestCase):
             for start in sorted(starts)]
         found = self.suggest(runs, WINTER + 10 * DAY)
         self.assertEqual("*/5 * * * *", found.attributes["schedule"])
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
         self.assert_silent(found, runs, WINTER, WINTER + 10 * DAY)
 
     def test_the_last_slot_of_a_day_that_fell_into_a_run(self):
@@ -335,7 +334,7 @@ class TestOddHistories(SuggestionTestCase):
                      host="gandwana", seed=2))
         found = self.suggest(runs, WINTER + 20 * DAY)
         self.assertEqual("gandwana loganberry", found.attributes["hosts"])
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
 
     def test_a_host_that_ran_once_or_twice_at_the_end(self):
         for days, hosts in (1, None), (2, "gandwana loganberry"):
@@ -367,7 +366,7 @@ class TestOddHistories(SuggestionTestCase):
         found = self.suggest(runs, WINTER + 30 * DAY)
         self.assertEqual("0 3,15 * * *", found.attributes["schedule"])
         self.assertNotIn("hosts", found.attributes)
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
 
     def test_two_lines_of_which_each_has_its_hours(self):
         for first, second in (
@@ -420,7 +419,7 @@ class TestOddHistories(SuggestionTestCase):
             found = self.suggest(runs, WINTER + 100 * DAY)
             self.assertEqual("0 3 * * 1-5", found.attributes["schedule"])
             self.assert_evidence(found, r"\Aschedule")
-            self.assertEqual((), found.incidents)
+            self.assertEqual([], found.incidents)
 
     def test_a_random_delay_of_an_hour(self):
         rand = random.Random(1)
@@ -531,7 +530,7 @@ class TestIntervals(SuggestionTestCase):
             600, (1, 60), 750, host="gandwana", seed=2))
         found = self.suggest(left, until)
         self.assertNotIn("hosts", found.attributes)
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
 
     def test_what_now_and_then_takes_long_is_not_away(self):
         rand = random.Random(1)
@@ -544,7 +543,7 @@ class TestIntervals(SuggestionTestCase):
             started = completed + seconds(300)
         found = self.suggest(runs, runs[-1].date_completed)
         self.assertEqual("5m5s", found.attributes["every"])
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
         self.assert_silent(found, runs, WINTER, runs[-1].date_completed)
 
     def test_two_hosts_sleep_by_themselves(self):

@@ -86,7 +86,7 @@ class TestChanges(SuggestionTestCase):
                     found, after, "UTC", AUTUMN + first * DAY, days - first)
                 self.assertIn(
                     f"schedule changed from {before} at ", found.evidence[0])
-                self.assertEqual((), found.incidents)
+                self.assertEqual([], found.incidents)
                 self.assert_silent(found, runs, AUTUMN, until)
 
     def test_two_changes(self):
@@ -162,7 +162,7 @@ class TestChanges(SuggestionTestCase):
             self.assertRegex(
                 found.evidence[0], "^schedule changed from every ")
             self.assert_silent(found, runs, WINTER, runs[-1].date_completed)
-            self.assertEqual((), found.incidents)
+            self.assertEqual([], found.incidents)
 
     def test_a_time_that_was_changed_a_few_runs_ago(self):
         runs = daemon(600, (2, 30), 5000)
@@ -172,7 +172,7 @@ class TestChanges(SuggestionTestCase):
         self.assertRegex(
                 found.evidence[0], "^schedule changed from every ")
         self.assert_silent(found, runs, WINTER, runs[-1].date_completed)
-        self.assertEqual((), found.incidents)
+        self.assertEqual([], found.incidents)
 
     def test_holidays_before_the_last_day_are_no_change(self):
         away = AUTUMN + 86 * DAY
@@ -213,7 +213,7 @@ class TestAnyHistory(SuggestionTestCase):
         schedule, timezone, away, runs = made
         until = AUTUMN + 60 * DAY
         found = self.suggest(runs, until)
-        since = datetime.datetime.fromtimestamp(found.since, datetime.UTC)
+        since = found.since
         if "schedule" not in found.attributes:
             # It holds its lock over most slots.
             slots = slots_between(schedule, timezone, since, until)

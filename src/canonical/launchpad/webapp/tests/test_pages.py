@@ -49,6 +49,7 @@ class TestFleet(WebTestCase):
         for name in "fine", "slow":
             self.run_at(name, 30 * MINUTE)
         self.run_at("late", 30 * MINUTE, hostname="a")
+        self.see_at("late", "b", "0 * * * *")
         self.run_at("other", 2 * HOUR)
 
     def test_the_worst_come_first_and_each_state_is_counted(self):
@@ -366,6 +367,22 @@ class TestScript(WebTestCase):
         self.assertEqual(["failed", 11, 0, 0, 1], days["2007-02-01"])
         self.assertEqual(["unusual duration", 19, 0, 0, 0], days["2007-01-31"])
         self.assertEqual(["nothing was due", 0, 0, 0, 0], days["2007-01-30"])
+
+    def test_a_slot_that_does_not_count_hides_none_that_was_missed(self):
+        self.write_rules('name="fine" schedule="0 * * * *" grace="45m"')
+        self.run_at("fine", 150 * MINUTE)
+        # That of 9:00 was missed.  The grace of 10:00 has not passed.
+        self.run_at("fine", 25 * MINUTE)
+        days = self.days(self.get("/scripts/fine").text)
+        self.assertEqual(["missed", 2, 1, 0, 0], days["2007-02-01"])
+        # Nothing was due at 8:00 either.
+        self.run_at("fine", 4 * HOUR)
+        main_store().execute(
+            "INSERT INTO scriptpause (name, cause, date_started, date_ended)"
+            " VALUES ('fine', 'snoozed', ?, ?)",
+            (AT - 3 * HOUR, AT - 2 * HOUR))
+        days = self.days(self.get("/scripts/fine").text)
+        self.assertEqual(["missed", 3, 2, 0, 0], days["2007-02-01"])
 
     def test_days_that_have_been_pruned_are_drawn_from_what_is_left(self):
         for day, host, runs, failures, due, met in (
