@@ -25,12 +25,14 @@ OTHER_NAMES, OTHER_NAMES_SPREAD = (
         {before}
         WITH RECURSIVE known AS (
             SELECT '' AS name UNION SELECT json_array_elements_text(:known)
-        ), {others("scriptactivity")}, {others("scriptattempt")}
-        ({recorded}) UNION SELECT name FROM scriptattempt_others
-    """ for before, recorded in (
-        ("", "SELECT name FROM scriptactivity_others"),
-        (SERVERS_COUNT, "SELECT name FROM scriptactivity GROUP BY name"
-         " EXCEPT SELECT name FROM known")))
+        ), {others(*tables)}
+        SELECT name FROM others {more}
+    """ for before, tables, more in (
+        ("", ("scriptactivity", "scriptattempt"), ""),
+        (SERVERS_COUNT, ("scriptattempt",), """
+            UNION (SELECT name FROM scriptactivity GROUP BY name
+            EXCEPT SELECT name FROM known)
+        """)))
 
 ASKED = """
     asked AS (

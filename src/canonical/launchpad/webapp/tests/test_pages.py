@@ -49,6 +49,7 @@ class TestFleet(WebTestCase):
         for name in "fine", "slow":
             self.run_at(name, 30 * MINUTE)
         self.run_at("late", 30 * MINUTE, hostname="a")
+        self.see_at("late", "b", "0 * * * *")
         self.run_at("other", 2 * HOUR)
 
     def test_the_worst_come_first_and_each_state_is_counted(self):
