@@ -61,9 +61,7 @@ ROUNDING = 1.05
 # seconds, at most.
 EARLIEST = 7200
 
-# A schedule is proposed if no more than this part of the runs is beside its
-# slots, and this part of the slots is met.
-BESIDE = 0.25
+# A schedule is proposed if this part of its slots is met.
 LEAST_MET = 0.6
 
 # The rule for irregular runs waits for at most this part of the history.
@@ -101,7 +99,7 @@ def allowed_by_cron(
     count, extra = sum(map(len, scopes)), sum(map(len, extras))
     due = [end < math.inf for each in ends for slot, end in each.items()
            if slot + grace <= last]
-    if extra > BESIDE * count or sum(due) < LEAST_MET * len(due):
+    if sum(due) < LEAST_MET * len(due):
         return {}, [evidence.no_schedule(cron, count, extra, due)]
     drift = max(drifts, key=abs)
     matters = abs(drift) > SKEW

@@ -69,9 +69,7 @@ EPOCH = datetime.date(1970, 1, 1).toordinal()
 # Lateness is coded as its power of two, of which there are so many.
 OCTAVES = 26
 
-# The first slots are expected to be met; of other rows nothing is expected.
-MET = 1.0, 0.1
-EITHER = 0.5
+HALF = math.lgamma(0.5)
 
 # However often slots are unmet, one or two are no part of a schedule; and a
 # run before its slot is from a clock that is behind.  Each takes so many bits.
@@ -202,9 +200,9 @@ def cron_bits(cron: Cron, clocks: Sequence[Sequence[int]]) -> float:
     more = unmet - gaps[2]
     most = sum(count * (gap - 3) for gap, count in gaps.items() if gap > 2)
     bits += (
-        max(_row((gaps[1], unmet), MET), RARE * unmet)
-        + max(_row((gaps[2], more), MET), RARE * more)
-        + _row((more, most), (1.0, 1.0)) + _row((len(late), extra), MET))
+        max(_row(gaps[1], unmet), RARE * unmet)
+        + max(_row(gaps[2], more), RARE * more)
+        + _row(more, most) + _row(len(late), extra))
     # With a slot each minute, all runs come before their slot.
     skew = SKEW if cron.minutes == MINUTES else 0
     return bits + _lateness([each + skew for each in late])
@@ -223,7 +221,7 @@ def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
     late = [math.floor(rest - every.period) for rest in itertools.chain(*rests)
             if abs(rest - every.period) < every.period / 2]
     off = sum(map(len, rests)) - len(late)
-    return every.bits + _lateness(late) + _row((len(late), off), MET) + (
+    return every.bits + _lateness(late) + _row(len(late), off) + (
         _chance_bits(off, sum(
             scope.starts[-1] - scope.starts[0] for scope in scopes))), every
 
@@ -231,9 +229,7 @@ def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
 def _lateness(late: Sequence[int]) -> float:
     """The length of some numbers: the octave of each, and its place there."""
     octaves = Counter(map(int.bit_length, late))
-    return _row(
-        [octaves[octave] for octave in range(OCTAVES)], OCTAVES * [EITHER]
-    ) + sum(
+    return _row(*(octaves[octave] for octave in range(OCTAVES))) + sum(
         count * (octave - 1) for octave, count in octaves.items() if octave
     ) + RARE * sum(map((0).__gt__, late))
 
@@ -241,18 +237,16 @@ def _lateness(late: Sequence[int]) -> float:
 def hosts_bits(hosts: Sequence[str]) -> float:
     """What it takes to say which run was on which host."""
     changes = sum(a != b for a, b in itertools.pairwise(hosts))
-    return _row((len(hosts) - changes, changes), (EITHER, EITHER)) + (
+    return _row(len(hosts) - changes, changes) + (
         changes * math.log2(max(len(set(hosts)) - 1, 1)))
 
 
-def _row(counts: Sequence[int], expected: Sequence[float]) -> float:
+def _row(*counts: int) -> float:
     """The length of a row of symbols, coded adaptively.
 
-    :param counts: of each symbol, and how often each is expected before.
+    :param counts: of each symbol.
     """
-    return (_log_gamma(sum(counts), sum(expected)) - sum(
-        map(_log_gamma, counts, expected))) / math.log(2)
-
-
-def _log_gamma(count: int, prior: float) -> float:
-    return math.lgamma(count + prior) - math.lgamma(prior) if count else 0.0
+    # As if half of each had come before.
+    before = len(counts) / 2
+    return (math.lgamma(sum(counts) + before) - math.lgamma(before) - sum(
+        math.lgamma(count + 0.5) - HALF for count in counts)) / math.log(2)

@@ -233,9 +233,8 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
         minute - there[there.index(minute) - 1] - 1) % size)[-2:]
 
     def late(anchor: int) -> float:
-        return (0 if anchor % 5 == 0 else 4) + sum(
-            count * LATE[(minute - anchor) % size]
-            for minute, count in minutes.items())
+        return sum(count * LATE[(minute - anchor) % size]
+                   for minute, count in minutes.items())
 
     return [60 * anchor for anchor in sorted(sorted({
         minute // near * near for minute in first for near in ROUND
