@@ -14,7 +14,6 @@ Times are seconds since 1970, on the clock of the zone.
 from __future__ import annotations
 
 import bisect
-import datetime
 import functools
 import itertools
 import math
@@ -25,6 +24,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from canonical.launchpad.monitor.clocks import day_of_month
+from canonical.launchpad.monitor.clocks import day_of_week
 from canonical.launchpad.monitor.crontab import field_text
 from canonical.launchpad.monitor.evidence import words
 from canonical.launchpad.monitor.history import History
@@ -41,7 +42,6 @@ __all__ = [
     "Every",
     "by_chance",
     "cron_bits",
-    "day_of_month",
     "every_bits",
     "hosts_bits",
 ]
@@ -64,12 +64,8 @@ FIELDS = MINUTES, HOURS, MONTH, WEEKDAYS
 # first has no such day.
 BACK = 62
 
-EPOCH = datetime.date(1970, 1, 1).toordinal()
-
 # Lateness is coded as its power of two, of which there are so many.
 OCTAVES = 26
-
-HALF = math.lgamma(0.5)
 
 # However often slots are unmet, one or two are no part of a schedule; and a
 # run before its slot is from a clock that is behind.  Each takes so many bits.
@@ -126,11 +122,6 @@ class Every(NamedTuple):
         return 6 + math.log2(max(self.period, 2))
 
 
-def day_of_month(day: int) -> int:
-    """That of a day since 1 January 1970."""
-    return datetime.date.fromordinal(EPOCH + day).day
-
-
 @functools.lru_cache(4)
 def _slots(
     minutes: tuple[int, ...], hours: tuple[int, ...], days: tuple[int, ...],
@@ -139,8 +130,7 @@ def _slots(
     """From the last slot before a day to those of another."""
     there: Sequence[int] = range(first - BACK, last + 1)
     if weekdays != WEEKDAYS:
-        # 1 January 1970 was a Thursday.
-        there = [day for day in there if (day + 4) % 7 in weekdays]
+        there = [day for day in there if day_of_week(day) in weekdays]
     if days != MONTH:
         there = [day for day in there if day_of_month(day) in days]
     times = [HOUR * hour + 60 * minute for hour in hours for minute in minutes]
@@ -244,9 +234,10 @@ def hosts_bits(hosts: Sequence[str]) -> float:
 def _row(*counts: int) -> float:
     """The length of a row of symbols, coded adaptively.
 
-    :param counts: of each symbol.
+    :param counts: of each symbol, as if half of each had come before.
     """
-    # As if half of each had come before.
-    before = len(counts) / 2
-    return (math.lgamma(sum(counts) + before) - math.lgamma(before) - sum(
-        math.lgamma(count + 0.5) - HALF for count in counts)) / math.log(2)
+    half = len(counts) / 2
+    return (
+        math.lgamma(sum(counts) + half) - math.lgamma(half)
+        + len(counts) * math.lgamma(0.5)
+        - sum(math.lgamma(count + 0.5) for count in counts)) / math.log(2)
