@@ -155,8 +155,9 @@ def parameters_of(uri: str, source: str) -> dict[str, str]:
             raise ConfigError(f"{source}: {error}") from None
         # embedded is slow to import, and other databases do not need it.
         from canonical.database.embedded import embedded_parameters
-        return embedded_parameters(directory)
-    parameters = parse_uri(source, uri)
+        parameters = embedded_parameters(directory)
+    else:
+        parameters = parse_uri(source, uri)
     if "PGCONNECT_TIMEOUT" not in os.environ:
         parameters.setdefault("connect_timeout", CONNECT_TIMEOUT)
     return parameters

@@ -33,6 +33,7 @@ from canonical.testing.children import python_path
 
 __all__ = [
     "Apart",
+    "First",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
     "by_owner",
@@ -201,6 +202,15 @@ class Apart:
     @classmethod
     def testTearDown(cls) -> None:
         """Do nothing."""
+
+
+class First:
+    """For a layer that takes long: it is run before most others.
+
+    The layer has this base last, since zope.testrunner sorts layers by the
+    names of their last bases.  What is started last should be short, or only
+    one processor is busy at the end.
+    """
 
 
 class LaunchpadZopelessLayer(PostgresLayer):

@@ -23,6 +23,7 @@ from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import expected
 from canonical.launchpad.command.rules import record_seen_rules
 from canonical.launchpad.command.rules import record_switches
+from canonical.launchpad.command.rules import unseen_names
 from canonical.launchpad.command.table import Screen
 from canonical.launchpad.command.table import print_table
 from canonical.launchpad.interfaces import ExpectationError
@@ -81,6 +82,10 @@ def check(args: argparse.Namespace) -> int:
     if not assessments:
         raise ExpectationError(f"no rule is for the host {args.host!r}")
     print_future({each.name for each in assessments})
+    if args.at is None:
+        _report_unseen({
+            each.name for each in assessments
+            if each.figures.last_started is None})
     if args.json:
         print_json(assessment_as_dict(each) for each in assessments)
     elif args.nagios:
@@ -113,6 +118,21 @@ def _record_new(
     except (InsufficientPrivilege, ReadOnlySqlTransaction):
         # A role that only reads may check too.  "alert" records it then.
         transaction.abort()
+
+
+def _report_unseen(names: set[str]) -> None:
+    """Print which scripts are never late, since nobody records their rules.
+
+    :param names: the scripts that have never succeeded.
+    """
+    new = unseen_names(
+        each for each in registered_expectations() if each.name in names)
+    if new:
+        more = f" and {len(new) - LISTED} more" if len(new) > LISTED else ""
+        complain(
+            f"not on record: the rule of {', '.join(new[:LISTED])}{more};"
+            " nothing is due before alert, or check by a role that may write,"
+            " records it")
 
 
 def _report_lag(

@@ -26,6 +26,7 @@ from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.interfaces import IScriptSummary
+from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import registered_expectations
@@ -50,6 +51,7 @@ __all__ = [
     "rule_tags",
     "rules_file",
     "tag_filter",
+    "unseen_names",
     "with_tags",
 ]
 
@@ -266,10 +268,22 @@ def record_seen_rules(
 
     :return: is there anything new?  The caller commits it.
     """
-    is_new: bool = getUtility(IScriptRuleSet).recordSeen([
-        seen_rule(Case(each, host))
-        for each in expectations for host in each.hosts or (None,)], at)
+    is_new: bool = getUtility(IScriptRuleSet).recordSeen(
+        _to_see(expectations), at)
     return is_new
+
+
+def unseen_names(expectations: Iterable[IScriptExpectation]) -> list[str]:
+    """The scripts with a rule that is not on record as seen, by name."""
+    rules = _to_see(expectations)
+    seen = getUtility(IScriptRuleSet).getSeen() if rules else {}
+    return sorted({each.name for each in rules if each not in seen})
+
+
+def _to_see(expectations: Iterable[IScriptExpectation]) -> list[SeenRule]:
+    return [
+        seen_rule(Case(each, host))
+        for each in expectations for host in each.hosts or (None,)]
 
 
 def record_switches(at: datetime.datetime) -> bool:

@@ -18,7 +18,7 @@ def names(table: str) -> str:
     return f"""
         {table}_names AS (
             (SELECT name FROM {table} ORDER BY name LIMIT 1)
-            UNION ALL
+            UNION
             SELECT (
                 SELECT next.name FROM {table} AS next
                 WHERE next.name > {table}_names.name
@@ -37,7 +37,7 @@ def pairs(table: str) -> str:
                 SELECT name, hostname FROM {table}
                 ORDER BY name, hostname LIMIT 1
             )
-            UNION ALL
+            UNION
             SELECT next.name, next.hostname
             FROM {table}_pairs AS pair CROSS JOIN LATERAL (
                 SELECT name, hostname FROM {table}
@@ -48,32 +48,34 @@ def pairs(table: str) -> str:
     """
 
 
-def others(table: str) -> str:
-    """For WITH RECURSIVE: ``TABLE_others``, names that are not in ``known``.
+def others(*tables: str) -> str:
+    """For WITH RECURSIVE: ``others``, names that are not in ``known``.
 
     It steps by index through the names between a known name and the next.
 
     Mostly there is none.  To find that out takes half the time of a step to a
     name, for which PostgreSQL reads the rest of a page of the index.
+
+    :param tables: where the names are.
     """
-    step = f"""
-        CROSS JOIN LATERAL (
+    last = ", ".join(f"(SELECT max(name) FROM {table})" for table in tables)
+    found = " UNION ALL ".join(f"""
+        (
             SELECT next.name FROM {table} AS next
             WHERE next.name > before.name AND next.name < before.until
             ORDER BY next.name LIMIT 1
-        ) AS found
-    """
+        )
+    """ for table in tables)
     return f"""
-        {table}_others AS (
+        others AS (
             SELECT found.name, before.until FROM (
-                SELECT known.name, lead(known.name, 1, last.name || 'z')
-                    OVER (ORDER BY known.name) AS until
-                FROM known CROSS JOIN (
-                    SELECT max(name) AS name FROM {table}
-                ) AS last
-            ) AS before {step}
-            UNION ALL
+                SELECT name, lead(name, 1, greatest({last}) || 'z')
+                    OVER (ORDER BY name) AS until
+                FROM known
+            ) AS before CROSS JOIN LATERAL ({found}) AS found
+            -- A name that two tables have is not stepped from twice.
+            UNION
             SELECT found.name, before.until
-            FROM {table}_others AS before {step}
+            FROM others AS before CROSS JOIN LATERAL ({found}) AS found
         )
     """

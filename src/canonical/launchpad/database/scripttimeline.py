@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from zope.interface import implementer
@@ -73,9 +74,9 @@ class ScriptTimelineSet:
             "skew": [each.skew for each in tracks],
             "shortest": [_interval(each.shortest) for each in tracks],
             "longest": [_interval(each.longest) for each in tracks],
-            "met_since": [each.since for each in tracks],
+            "edges": [_array(each.edges) for each in tracks],
             "slot_numbers": list(numbers.values()),
-            "slot_starts": [_array(each) for each in slots.values()],
+            "slot_starts": [_slots(each) for each in slots.values()],
         }):
             found[number][bucket] = Counts(*counts)
         return found
@@ -153,9 +154,16 @@ class ScriptTimelineSet:
 
 # The slots of a schedule are the same for each page until a bucket ends.
 @functools.lru_cache(256)
-def _array(slots: tuple[datetime.datetime, ...]) -> str:
-    """Slots as an array of seconds since 1970; they are whole seconds."""
-    return f"{{{','.join([str(int(slot.timestamp())) for slot in slots])}}}"
+def _slots(slots: tuple[datetime.datetime, ...]) -> str:
+    return _array(slots)
+
+
+def _array(times: Iterable[datetime.datetime]) -> str:
+    """Times as an array of seconds since 1970.
+
+    Slots are whole seconds, so those after a time are after the next one.
+    """
+    return f"{{{','.join([str(ceil(each.timestamp())) for each in times])}}}"
 
 
 def _interval(seconds: float | None) -> datetime.timedelta | None:

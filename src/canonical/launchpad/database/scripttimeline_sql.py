@@ -25,12 +25,14 @@ OTHER_NAMES, OTHER_NAMES_SPREAD = (
         {before}
         WITH RECURSIVE known AS (
             SELECT '' AS name UNION SELECT json_array_elements_text(:known)
-        ), {others("scriptactivity")}, {others("scriptattempt")}
-        ({recorded}) UNION SELECT name FROM scriptattempt_others
-    """ for before, recorded in (
-        ("", "SELECT name FROM scriptactivity_others"),
-        (SERVERS_COUNT, "SELECT name FROM scriptactivity GROUP BY name"
-         " EXCEPT SELECT name FROM known")))
+        ), {others(*tables)}
+        SELECT name FROM others {more}
+    """ for before, tables, more in (
+        ("", ("scriptactivity", "scriptattempt"), ""),
+        (SERVERS_COUNT, ("scriptattempt",), """
+            UNION (SELECT name FROM scriptactivity GROUP BY name
+            EXCEPT SELECT name FROM known)
+        """)))
 
 ASKED = """
     asked AS (
@@ -105,12 +107,13 @@ def counts(is_spread: bool) -> str:
     source = fetched(STARTED) if is_spread else HERE
     return f"""
         {source.before}
-        WITH {ASKED} {source.ctes}, usual AS (
-            SELECT * FROM unnest(
+        WITH {ASKED} {source.ctes}, usual AS MATERIALIZED (
+            SELECT number, slots, skew, shortest, longest,
+                edges::float8[] AS edges
+            FROM unnest(
                 :numbers::integer[], :slots::integer[], :skew::interval[],
-                :shortest::interval[], :longest::interval[],
-                :met_since::timestamptz[]
-            ) AS usual (number, slots, skew, shortest, longest, met_since)
+                :shortest::interval[], :longest::interval[], :edges::text[]
+            ) AS usual (number, slots, skew, shortest, longest, edges)
         ), slots AS MATERIALIZED (
             SELECT number, starts::float8[] AS starts
             FROM unnest(:slot_numbers::integer[], :slot_starts::text[])
@@ -126,7 +129,7 @@ def counts(is_spread: bool) -> str:
             CROSS JOIN LATERAL (
                 SELECT floor((start - :since_seconds) / :width)::integer
                         AS bucket, sum(runs) AS runs, count(*) FILTER (
-                        WHERE to_timestamp(start) < usual.met_since IS NOT true
+                        WHERE width_bucket(start, usual.edges) & 1 = 0
                     ) AS met,
                     count(*) FILTER (
                         WHERE completed > to_timestamp(start) + asked.patience
@@ -182,17 +185,22 @@ def beginnings(is_spread: bool) -> str:
     return f"""
         {source.before}
         WITH {ASKED} {source.ctes}
-        SELECT greatest((
-                SELECT max(day) + 1 FROM scriptday AS known
-                WHERE known.name = asked.name AND due IS NOT NULL
-                    AND known.hostname = coalesce(asked.hostname, '')
-            ), (
-                -- These may be pruned while there was no rule.  A run of the
-                -- last day may have met a slot of the next.
-                SELECT max(day) + 2 FROM scriptday AS known
-                WHERE known.name = asked.name AND runs > 0 AND (
-                    asked.hostname IS NULL OR known.hostname = asked.hostname)
-            ))::timestamp AT TIME ZONE 'UTC', (
+        SELECT (
+                -- Runs may be pruned while there is no rule.  One of the last
+                -- day may have met a slot of the next.
+                SELECT CASE WHEN pruned > due THEN pruned + 2
+                    ELSE coalesce(due + 1, pruned + 2) END
+                FROM (SELECT (
+                        SELECT max(day) FROM scriptday AS known
+                        WHERE known.name = asked.name AND due IS NOT NULL
+                            AND known.hostname = coalesce(asked.hostname, '')
+                    ) AS due, (
+                        SELECT max(day) FROM scriptday AS known
+                        WHERE known.name = asked.name AND runs > 0 AND (
+                            asked.hostname IS NULL
+                            OR known.hostname = asked.hostname)
+                    ) AS pruned) AS last
+            )::timestamp AT TIME ZONE 'UTC', (
                 SELECT min(date_started) FROM ({_either(
                     source, "true", "date_started",
                     "ORDER BY date_started LIMIT 1")}) AS first

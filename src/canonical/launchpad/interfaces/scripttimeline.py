@@ -29,7 +29,9 @@ class Track(NamedTuple):
         schedule, how long after the last completion.
     :ivar shortest: the shortest usual duration, in seconds, or `None`.
     :ivar longest: the longest one.
-    :ivar since: earlier slots do not count as met; `None` if all do.
+    :ivar edges: aware datetimes in ascending order.  From the first one on,
+        slots do not count as met, from the second on they do, and so on by
+        turns.  Empty if all count.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Track(NamedTuple):
     patience: datetime.timedelta = datetime.timedelta()
     shortest: float | None = None
     longest: float | None = None
-    since: datetime.datetime | None = None
+    edges: tuple[datetime.datetime, ...] = ()
 
 
 class Counts(NamedTuple):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import IScriptExpectation
+from canonical.launchpad.monitor.firstseen import NEW
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import slots_at
 from canonical.launchpad.monitor.pauses import pause_at
@@ -123,7 +124,7 @@ def assess(
     often = _often(case, figures, at)
     runtime = _runtime(case.expectation, figures, at)
     pause = pause_at(case.pauses, at)
-    if pause is not None:
+    if pause is not None and pause.reason != NEW:
         paused: dict[str, Any] = {
             "state": "paused", "sentence": paused_sentence(pause),
             "trouble": None}

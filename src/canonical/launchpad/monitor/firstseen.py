@@ -1,8 +1,9 @@
 """From when on runs are due: nothing was missed before a script was there.
 
 Slots count from the first success of a script on.  If the script has never
-succeeded, they count from when its rule was first seen.  If its schedule has
-changed, they count from when the new one was first seen.
+succeeded, they count from when its rule was first seen.  A rule that is not on
+record is seen only now, so nothing was due.  If its schedule has changed, they
+count from when the new one was first seen.
 
 A schedule that comes back counts from when it was seen first of all.  If each
 return were on record, one check of other rules would make the rules in force
@@ -27,10 +28,12 @@ from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import slots_at
 from canonical.launchpad.monitor.pauses import merged
+from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import latest_slot
 
 
 __all__ = [
+    "NEW",
     "Seen",
     "counted",
     "seen_rule",
@@ -38,6 +41,9 @@ __all__ = [
     "since_change",
 ]
 
+
+# The reason of the pause before a script was there.
+NEW = "new"
 
 # When each rule of a script on a host was first seen.
 Seen = Mapping[SeenRule, datetime.datetime]
@@ -93,10 +99,13 @@ def counted(
         if case.expectation.schedule and number and started < slots.until:
             return _from(case, slots.starts[number - 1] + case.lead)
         return _counted_from_run(case, started)
-    if figures.last_started is not None or not seen:
+    if figures.last_started is not None:
         return case
     since = seen.get(seen_rule(case))
-    return case if since is None else _from(case, since)
+    if since is None or since > at:
+        # Not even a slot at this moment was due.
+        since = at + INSTANT
+    return _from(case, since)
 
 
 def _counted_from_run(case: Case, started: datetime.datetime) -> Case:
@@ -114,6 +123,6 @@ def _counted_from_run(case: Case, started: datetime.datetime) -> Case:
 
 def _from(case: Case, since: datetime.datetime) -> Case:
     """The case as if it had been paused until then."""
-    before = Pause(since - 2 * HORIZON, since, "new", forgives=True)
+    before = Pause(since - 2 * HORIZON, since, NEW, forgives=True)
     return dataclasses.replace(
         case, pauses=merged([*case.pauses, before]), since=since)

@@ -22,6 +22,7 @@ from typing import Any
 from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import Figures
 from canonical.launchpad.interfaces import PastAttempt
+from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.firstseen import Seen
 from canonical.launchpad.monitor.firstseen import counted
@@ -91,8 +92,10 @@ def pieces(
         known = Figures(
             first_started=first, last_started=begin if is_old else first)
         found.append(changes(
-            counted(since_change(case, seen, at), known, seen, at),
-            runs, at, end, attempts))
+            # Without a run, it is new until its rule is seen.
+            counted(since_change(case, seen, at), known, seen,
+                    at if first else end),
+            runs, at, end, attempts, case.pauses))
     return found
 
 
@@ -102,6 +105,7 @@ def changes(
     begin: datetime.datetime,
     until: datetime.datetime,
     attempts: Sequence[PastAttempt] = (),
+    paused: tuple[Pause, ...] = (),
 ) -> dict[str, list[Change]]:
     """The states of the answer to each question in a stretch.
 
@@ -109,6 +113,8 @@ def changes(
         check at any moment of the stretch would count.
     :param attempts: attempts on that host that may make an answer bad; see
         `IScriptHistorySet.getAttempts`.
+    :param paused: when the answers are paused.  The pauses of the case also
+        have the time before a script was there.
     """
     expectation = case.expectation
     runs = sorted(runs, key=operator.attrgetter("date_completed"))
@@ -119,7 +125,7 @@ def changes(
     ends, steps = (_slots if expectation.schedule else _intervals)(
         case, runs, begin, until)
     pauses: list[Event] = []
-    for pause in pauses_between(case.pauses, begin, until + INSTANT):
+    for pause in pauses_between(paused, begin, until + INSTANT):
         pauses.append((pause.date_started, "paused", True))
         pauses.append((pause.date_ended, "paused", False))
     pauses.append((FOREVER, "paused", False))

@@ -33,12 +33,15 @@ from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
+from canonical.launchpad.monitor.pastrecords import past_recently
+from canonical.launchpad.monitor.pastrecords import past_waits
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.silence import with_blind
 from canonical.launchpad.monitor.waiting import awaited
 from canonical.launchpad.monitor.waiting import with_awaited
 from canonical.launchpad.monitor.waiting import with_waiting
+from canonical.launchpad.plaintext import time_text
 
 
 __all__ = [
@@ -229,9 +232,34 @@ def _assessed(
         return (case.expectation.name, case.hostname) in fine
 
     waits = {
-        (case.expectation.name, case.hostname): first for case in depending
+        (case.expectation.name, case.hostname): f"waiting for {first}"
+        for case in depending
         if (first := awaited(case, is_fine)) is not None}
+    waits |= _waited([
+        case for (_, each), case in zip(pairs, cases, strict=False)
+        if case.after and each.state in BROKEN
+        and (each.name, each.hostname) not in waits], at)
     return pairs[:len(cases)], waits
+
+
+def _waited(
+    cases: Iterable[Case], at: datetime.datetime
+) -> dict[Key, str]:
+    """The cases whose grace has not passed since they waited for another.
+
+    :return: a sentence about each of them.
+    """
+    found = {}
+    recently = past_recently(at, seen_rules())
+    for case in cases:
+        rule = case.expectation
+        *_, (ends, _) = past_waits(case, at, at, recently)
+        if ends > at:
+            since = time_text(ends - rule.grace)
+            found[rule.name, case.hostname] = (
+                f"waited for {rule.after} until {since};"
+                f" late from {time_text(ends)} on")
+    return found
 
 
 def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:

@@ -15,11 +15,9 @@ from __future__ import annotations
 import bisect
 import datetime
 import functools
-import itertools
 import operator
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
@@ -29,7 +27,6 @@ from canonical.launchpad.interfaces import FOREVER
 from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
-from canonical.launchpad.monitor.firstseen import Seen
 from canonical.launchpad.monitor.firstseen import seen_rules
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import BROKEN
@@ -41,28 +38,25 @@ from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.matching import runs_counted
 from canonical.launchpad.monitor.pastanswers import pieces
-from canonical.launchpad.monitor.pastattempts import attempts_of
+from canonical.launchpad.monitor.pastrecords import STRETCH
+from canonical.launchpad.monitor.pastrecords import past_pieces
+from canonical.launchpad.monitor.pastrecords import past_recently
+from canonical.launchpad.monitor.pastrecords import past_waits
+from canonical.launchpad.monitor.pastrecords import stretches
 from canonical.launchpad.monitor.pastsilence import Past
 from canonical.launchpad.monitor.pastsilence import Spells
 from canonical.launchpad.monitor.pastsilence import late_periods
 from canonical.launchpad.monitor.pastsilence import past_blind
-from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.waiting import unknown_changes
 from canonical.launchpad.monitor.waiting import waiting_changes
-from canonical.launchpad.monitor.waiting import waits_of
 from canonical.launchpad.monitor.waiting import with_awaited
 
 
 __all__ = [
     "replay",
     "replay_all",
-    "stretches",
 ]
-
-
-# History is replayed in stretches of this length, to limit the memory.
-STRETCH = datetime.timedelta(days=90)
 
 
 def replay_all(
@@ -84,19 +78,13 @@ def replay_all(
     """
 
     @functools.cache
-    def recently(case: Case, begin: datetime.datetime) -> list[Change]:
-        parts, = _stored([case], begin, until, Past(until), seen)
-        return [change for part in parts for change in part["recently"]]
-
-    @functools.cache
     def waits(script: Key) -> Spells:
         case = by_script[script]
         if not case.after:
             return []
-        begin, _ = next(stretches(case.pauses, since, until, STRETCH))
-        return waits_of([
-            recently(each, begin)
-            for each in with_awaited(case.after).values()])
+        return [
+            each for each in past_waits(case, since, until, recently)
+            if each[0] <= until]
 
     def incidents(
         case: Case,
@@ -112,6 +100,7 @@ def replay_all(
                 for at in ended])
 
     past, seen = Past(until), seen_rules()
+    recently = past_recently(until, seen)
     by_script = {_key(case): case for case in [*cases, *others]}
     late: dict[int, Sequence[dict[str, list[Change]]]] = {}
     scripts: dict[tuple[str, tuple[Pause, ...]], list[int]] = {}
@@ -124,7 +113,8 @@ def replay_all(
             cases[each[0]].expectation.schedule)):
             asked = [cases[number] for number in numbers]
             for number, parts in zip(
-                numbers, _stored(asked, since, until, past, seen), strict=True
+                numbers, past_pieces(asked, since, until, past, seen),
+                strict=True
             ):
                 if any(
                     state in BROKEN for part in parts
@@ -136,7 +126,7 @@ def replay_all(
         if others:
             for begin, end in late_periods(past):
                 for case in others:
-                    list(_stored([case], begin, end, past, seen))
+                    list(past_pieces([case], begin, end, past, seen))
         blind = past_blind(past, list(by_script.values()), waits)
         for number, parts in late.items():
             case = cases[number]
@@ -163,9 +153,14 @@ def _gathered(
 ) -> AbstractContextManager[None]:
     """A context in which the runs of cases, and of what they wait for, are
     read in a period."""
+    cases = list(cases)
     needed = with_awaited(cases).values()
+    # What a script is after matters for as long as its grace before.
+    earlier = max(
+        (case.expectation.grace for case in cases if case.after),
+        default=datetime.timedelta())
     begins = [
-        next(stretches(case.pauses, since, until, STRETCH))[0]
+        next(stretches(case.pauses, since, until, STRETCH))[0] - earlier
         for case in needed]
     context: AbstractContextManager[None] = getUtility(
         IScriptHistorySet).gathered(
@@ -186,40 +181,6 @@ def _silence(silent: Spells) -> dict[str, list[Change]]:
     """The changes of the answers about scripts that are silent together."""
     return {"often": [], "runtime": [], "recently": [
         (at, "critical" if is_silent else "ok") for at, is_silent in silent]}
-
-
-def _stored(
-    cases: Sequence[Case],
-    since: datetime.datetime,
-    until: datetime.datetime,
-    past: Past,
-    seen: Mapping[Key, Seen],
-) -> Iterator[Sequence[dict[str, list[Change]]]]:
-    """The pieces of each case of one script, from the records.
-
-    :param past: what is found is added to it.
-    :param seen: from `seen_rules`.
-    """
-    length = max(STRETCH, *map(reach, cases))
-    found = []
-    for begin, end in stretches(cases[0].pauses, since, until, length):
-        runs = _runs(cases, begin, end)
-        attempts = attempts_of(cases, runs, begin, end)
-        of_cases = []
-        for case in cases:
-            its_runs = sorted(
-                runs[case.hostname],
-                key=operator.attrgetter("date_completed"))
-            parts = pieces(case, its_runs, begin, end, [
-                each for each in attempts
-                if case.hostname in (None, each.hostname)
-            ], seen.get((case.expectation.name, case.hostname), {}))
-            past.add(case, its_runs, end, [
-                change for part in parts for change in part["recently"]])
-            of_cases.append(parts)
-        found.append(of_cases)
-    for each in zip(*found, strict=True):
-        yield list(itertools.chain(*each))
 
 
 def replay(
@@ -254,42 +215,3 @@ def replay(
     return incidents_of(_key(case), case.expectation.grace, [
         piece for stretch in stretches(case.pauses, since, until, length)
         for piece in pieces(case, needed(*stretch), *stretch)], since)
-
-
-def stretches(
-    pauses: tuple[Pause, ...],
-    since: datetime.datetime,
-    until: datetime.datetime,
-    length: datetime.timedelta,
-) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
-    """The stretches of a replay in order: begin and end, both included.
-
-    If a pause covers the start, alerts from before it may still be open.  So
-    the first stretch is the last moment before that pause.
-    """
-    if pause := pause_at(pauses, since):
-        before = pause.date_started - INSTANT
-        yield before, before
-    while until - since > length:
-        yield since, since + length
-        since += length
-    yield since, until
-
-
-def _runs(
-    cases: Sequence[Case],
-    begin: datetime.datetime,
-    until: datetime.datetime,
-) -> dict[str | None, list[Run]]:
-    """The runs that `pieces` needs for cases of one script, by host."""
-    history, name = getUtility(IScriptHistorySet), cases[0].expectation.name
-    start = begin - max(map(reach, cases))
-    count = max(runs_counted(case.expectation) for case in cases)
-    runs: dict[str | None, list[Run]] = {
-        hostname: history.getRunsBefore(name, hostname, start, begin, count)
-        for hostname in {case.hostname for case in cases}}
-    for run in history.getRuns(name, start, until + INSTANT):
-        for hostname in run.hostname, None:
-            if hostname in runs:
-                runs[hostname].append(run)
-    return runs

@@ -163,33 +163,8 @@ def slots_of_period(
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> tuple[datetime.datetime, ...]:
-    """As `slots_between`, for long periods; only a few results are cached.
-
-    `cronsim` steps through each day on which the clocks change.  All other
-    days have the same times.
-    """
-    if schedule.startswith(ONCALENDAR):
-        return tuple(_between(schedule, timezone, since, until))
-    zone = datetime.UTC if timezone == "UTC" else ZoneInfo(timezone)
-    cron = CronSim(five_fields(schedule), datetime.datetime.min)
-    times = [
-        datetime.timedelta(hours=hour, minutes=minute)
-        for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
-    slots: list[datetime.datetime] = []
-    day, last = since.astimezone(zone).date(), until.astimezone(zone).date()
-    while day <= last:
-        begin, end = (
-            datetime.datetime.combine(each, datetime.time(), zone)
-            for each in (day, day + DAY))
-        midnight = begin.astimezone(datetime.UTC)
-        if begin.utcoffset() != end.utcoffset():
-            slots += _between(
-                schedule, timezone, midnight, end.astimezone(datetime.UTC))
-        elif day.month in cron.months and cron.match_day(day):
-            slots += [midnight + time for time in times]
-        day += DAY
-    return tuple(slots[bisect.bisect_left(slots, since):
-                       bisect.bisect_left(slots, until)])
+    """As `slots_between`, for long periods; only a few results are cached."""
+    return tuple(_between(schedule, timezone, since, until))
 
 
 @functools.lru_cache(CACHED)
@@ -197,9 +172,7 @@ def next_slot(
     schedule: str, timezone: str, after: datetime.datetime
 ) -> datetime.datetime:
     """The first slot that is later than `after`."""
-    return next(
-        slot for slot in _slots(schedule, timezone, after - MINUTE)
-        if slot > after)
+    return next(_slots(schedule, timezone, after))
 
 
 @functools.lru_cache(CACHED)
@@ -207,7 +180,7 @@ def latest_slot(
     schedule: str, timezone: str, until: datetime.datetime
 ) -> datetime.datetime:
     """The last slot that is not later than `until`."""
-    # cronsim is only used forwards, over longer and longer spans.  An hour is
+    # Slots are only found forwards, over longer and longer spans.  An hour is
     # enough for most of what has many slots.  A day is the usual window of a
     # rule, whose slots are cached.
     for days in 1 / 24, 1, 32, 400, 366 * 9, 366 * 45:
@@ -225,11 +198,11 @@ def _between(
     until: datetime.datetime,
 ) -> Iterator[datetime.datetime]:
     last = None
-    for slot in _slots(schedule, timezone, since - MINUTE):
+    for slot in _slots(schedule, timezone, since - INSTANT):
         if slot >= until:
             break
         # Two local times may be the same instant.
-        if slot >= since and slot != last:
+        if slot != last:
             yield slot
             last = slot
 
@@ -240,16 +213,54 @@ def _slots(
     """The slots later than `after`, in UTC."""
     zone = (
         datetime.UTC if timezone == "UTC" else ZoneInfo(timezone))
-    start = after.astimezone(zone)
-    slots: Iterator[datetime.datetime]
     if schedule.startswith(ONCALENDAR):
         # From an hour that the clocks repeat it would start in the first.
-        slots = itertools.dropwhile(
-            lambda slot: slot <= after, _calendar(schedule, start - 3 * HOUR))
-    else:
-        slots = CronSim(five_fields(schedule), start)
-    for slot in slots:
-        yield slot.astimezone(datetime.UTC)
+        for slot in _calendar(schedule, after.astimezone(zone) - 3 * HOUR):
+            if slot > after:
+                yield slot.astimezone(datetime.UTC)
+        return
+    cron, times = _cron(schedule)
+    day = after.astimezone(zone).date()
+    while True:
+        begin, end = (
+            datetime.datetime.combine(each, datetime.time(), zone)
+            for each in (day, day + DAY))
+        midnight = begin.astimezone(datetime.UTC)
+        if begin.utcoffset() != end.utcoffset():
+            yield from _stepped(
+                schedule, zone, max(midnight - MINUTE, after), end)
+        elif day.month in cron.months and cron.match_day(day):
+            first = bisect.bisect_right(times, after - midnight)
+            yield from [midnight + time for time in times[first:]]
+        day += DAY
+
+
+@functools.lru_cache(CACHED)
+def _cron(schedule: str) -> tuple[CronSim, list[datetime.timedelta]]:
+    """What knows the days of a schedule, and the times of each day.
+
+    `cronsim` steps through the minutes of a day, which takes long.  On all
+    days on which no clocks change, the times are the same.
+    """
+    cron = CronSim(five_fields(schedule), datetime.datetime.min)
+    return cron, [
+        datetime.timedelta(hours=hour, minutes=minute)
+        for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
+
+
+def _stepped(
+    schedule: str,
+    zone: datetime.tzinfo,
+    after: datetime.datetime,
+    until: datetime.datetime,
+) -> Iterator[datetime.datetime]:
+    """The slots later than `after`, until just before `until`, in UTC."""
+    for slot in CronSim(five_fields(schedule), after.astimezone(zone)):
+        slot = slot.astimezone(datetime.UTC)
+        if slot >= until:
+            break
+        if slot > after:
+            yield slot
 
 
 def _calendar(

@@ -57,8 +57,9 @@ def first_due(case: Case, at: datetime.datetime) -> datetime.datetime:
     :return: the slot, or the end of the first interval; `FOREVER` while the
         script is paused.
     """
+    # A rule that is not on record is seen from now on.
     ends = [each.date_ended for each in case.forgiving
-            if each.date_ended <= at]
+            if each.date_ended <= at + INSTANT]
     if not ends:
         return FOREVER
     rule = case.expectation

@@ -2,7 +2,8 @@
 
 While a script is late, failing or paused, the scripts that are ``after`` it
 wait: it is known why they do nothing, or fail.  So people are notified only of
-the first script of a chain.
+the first script of a chain.  When that one is well again, the others have all
+of their grace to run: until then, they still wait.
 
 `Case.after` has the scripts that a script is after.  The changes of answers in
 a replay are here too, while a script waits or is silent.
@@ -73,10 +74,10 @@ def with_waiting(
 ) -> list[Assessment]:
     """Assessments, in which scripts that wait for another are waiting.
 
-    :param waits: the name of that other script; see `awaited`.
+    :param waits: a sentence about each of them.
     """
     return [
-        _waiting(each, f"waiting for {waits[each.name, each.hostname]}")
+        _waiting(each, waits[each.name, each.hostname])
         if (each.name, each.hostname) in waits else each
         for each in assessments]
 
@@ -93,12 +94,14 @@ def _waiting(assessment: Assessment, sentence: str) -> Assessment:
 
 
 def waits_of(
-    awaited: Sequence[Sequence[Change]]
+    awaited: Sequence[Sequence[Change]], grace: datetime.timedelta
 ) -> list[tuple[datetime.datetime, bool]]:
     """The moments from which on a script waits, or does not any more.
 
     :param awaited: of each script of its chain: the changes of the answer
         whether it has run recently.
+    :param grace: of the script that waits, which counts from when all those
+        are well again.
     """
     covers = [
         [(at, (number, state != "ok")) for at, state in changes]
@@ -106,7 +109,16 @@ def waits_of(
     changes = overlaid(
         [(min(each[0][0] for each in awaited), "ok")],
         list(heapq.merge(*covers, key=MOMENT)), lambda own: "waiting")
-    return [(at, state == "waiting") for at, state in changes]
+    found: list[tuple[datetime.datetime, bool]] = []
+    for at, state in changes:
+        if state == "waiting" and found and found[-1][0] >= at:
+            # It waits again, within its grace.
+            found.pop()
+        elif state == "waiting" or not found:
+            found.append((at, state == "waiting"))
+        else:
+            found.append((at + grace, False))
+    return found
 
 
 def waiting_changes(

@@ -5,19 +5,23 @@ from __future__ import annotations
 import bisect
 import datetime
 import functools
+import itertools
 import operator
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from zope.component import getUtility
 
+from canonical.launchpad.interfaces import Beginning
 from canonical.launchpad.interfaces import Counts
 from canonical.launchpad.interfaces import IScriptTimelineSet
 from canonical.launchpad.interfaces import ScriptDay
 from canonical.launchpad.interfaces import Track
 from canonical.launchpad.monitor.availability import first_counted
 from canonical.launchpad.monitor.matching import Case
-from canonical.launchpad.monitor.pauses import is_due
+from canonical.launchpad.monitor.pauses import gaps as gaps_between
+from canonical.launchpad.monitor.pauses import patience_ends
 from canonical.launchpad.monitor.pauses import pause_at
 from canonical.launchpad.monitor.pauses import pauses_between
 from canonical.launchpad.monitor.runtime import usual_range
@@ -62,6 +66,9 @@ class Bucket(NamedTuple):
     counts: Counts = Counts()
     missed: int = 0
 
+
+# From a time to before another.
+Span = tuple[datetime.datetime, datetime.datetime]
 
 NO_COUNTS = Counts()
 NOTHING = Bucket(BLANK)
@@ -112,13 +119,13 @@ def buckets_of(
     """
     timeline = getUtility(IScriptTimelineSet)
     tracks = [track_of(row, period) for row in rows]
-    first = [
-        None if row.case is None else first_counted(row.case, beginning)
+    spans = [
+        _spans(row.case, period, at, beginning)
         for row, beginning in zip(
             rows, timeline.getBeginnings(tracks), strict=True)]
     counts = timeline.getCounts(
-        [track._replace(since=since)
-         for track, since in zip(tracks, first, strict=True)],
+        [track._replace(edges=(*track.slots[:1], *itertools.chain(*each)))
+         for track, each in zip(tracks, spans, strict=True)],
         period.since, period.width, period.buckets)
     pruned = pruned_days(rows, period)
     by_interval = [
@@ -130,7 +137,7 @@ def buckets_of(
     return [
         _buckets(
             row, period, at, counts[number], gaps.get(number, ()),
-            first[number], pruned[number])
+            spans[number], pruned[number])
         for number, row in enumerate(rows)]
 
 
@@ -139,13 +146,13 @@ def _buckets(
     period: Period,
     at: datetime.datetime,
     counts: dict[int, Counts],
-    gaps: Sequence[tuple[datetime.datetime, datetime.datetime]],
-    since: datetime.datetime | None,
+    gaps: Sequence[Span],
+    spans: Sequence[Span],
     pruned: Sequence[ScriptDay],
 ) -> list[Bucket]:
     missed = [0] * period.buckets
     if row.case is not None and row.case.expectation.schedule is not None:
-        missed = _due(row.case, period, at, since)
+        missed = _due(row.case, period, spans)
         for bucket, each in counts.items():
             missed[bucket] = max(0, missed[bucket] - each.met)
     elif row.case is not None:
@@ -171,46 +178,50 @@ def _buckets(
         for bucket in range(period.buckets)]
 
 
-def _due(
-    case: Case,
+def _spans(
+    case: Case | None,
     period: Period,
     at: datetime.datetime,
-    since: datetime.datetime | None,
-) -> list[int]:
-    """The number of slots in each bucket that count, and are due.
-
-    :param since: earlier slots do not count; see `first_counted`.
-    """
+    beginning: Beginning,
+) -> list[Span]:
+    """When the slots are that count, and are due; none without a schedule."""
+    if case is None or case.expectation.schedule is None:
+        return []
     rule = case.expectation
     slots = _slots(rule.schedule, rule.timezone, period)
-    if pauses_between(case.pauses, period.since - rule.grace, period.until):
-        slots = tuple(
-            slot for slot in slots
-            if is_due(case.pauses, slot, rule.grace, at))
-        first = _first_slots(slots, period)
-        end = len(slots)
-    else:
-        first = _first_scheduled(rule.schedule, rule.timezone, period)
-        end = bisect.bisect_right(slots, at - rule.grace)
-    begin = min(bisect.bisect_left(slots, since) if since else 0, end)
-    low, high = (bisect.bisect_left(first, number) for number in (begin, end))
-    places = [
-        *[begin] * low, *first[low:high], *[end] * (len(first) - high)]
-    return list(map(operator.sub, places[1:], places))
+    end = bisect.bisect_right(
+        slots, at, key=lambda slot: patience_ends(
+            case.pauses, slot, rule.grace))
+    if end == 0:
+        return []
+    return list(gaps_between(
+        case.pauses, first_counted(case, beginning) or slots[0],
+        slots[end - 1] + INSTANT))
+
+
+def _due(case: Case, period: Period, spans: Iterable[Span]) -> list[int]:
+    """The number of slots in each bucket that count, and are due."""
+    rule = case.expectation
+    slots = _slots(rule.schedule, rule.timezone, period)
+    first = _first_slots(rule.schedule, rule.timezone, period)
+    due = [0] * period.buckets
+    for span in spans:
+        begin, end = (bisect.bisect_left(slots, edge) for edge in span)
+        low, high = (
+            bisect.bisect_left(first, number) for number in (begin, end))
+        places = [
+            *[begin] * low, *first[low:high], *[end] * (len(first) - high)]
+        due = list(map(
+            operator.add, due, map(operator.sub, places[1:], places)))
+    return due
 
 
 @functools.lru_cache(256)
-def _first_scheduled(
+def _first_slots(
     schedule: str, timezone: str, period: Period
 ) -> list[int]:
-    """As `_first_slots`, for all slots; many scripts have the same."""
-    return _first_slots(_slots(schedule, timezone, period), period)
-
-
-def _first_slots(
-    slots: Sequence[datetime.datetime], period: Period
-) -> list[int]:
     """The number of the first slot at or after each edge of a bucket."""
+    slots = _slots(schedule, timezone, period)
     return [bisect.bisect_left(slots, edge) for edge in _edges(period)]
 
 

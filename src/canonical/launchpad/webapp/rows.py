@@ -125,17 +125,14 @@ def selected(
 
 
 def sorted_rows(rows: Iterable[Row], column: str) -> list[Row]:
-    """The rows in order of a column.
+    """The rows in order of a column; rows that are equal in it stay in order.
 
     :param column: a key of `COLUMNS`; with a hyphen before it, in the other
         order.
     """
-    found = list(rows)
-    found.sort(key=lambda row: (row.name, row.hostname or ""))
-    found.sort(
-        key=COLUMNS[column.removeprefix("-")],
+    return sorted(
+        rows, key=COLUMNS[column.removeprefix("-")],
         reverse=column.startswith("-"))
-    return found
 
 
 def counted(rows: Sequence[Row]) -> dict[str, int]:

@@ -57,11 +57,20 @@ class Snapshot:
     orders: dict[str, list[Row]] = field(default_factory=dict)
 
     def sorted_by(self, column: str) -> list[Row]:
-        """All rows in order of a column, as for `sorted_rows`."""
+        """All rows in order of a column, then by name and host.
+
+        :param column: as for `sorted_rows`.
+        """
         found: list[Row] | None = self.orders.get(column)
         if found is None:
-            found = self.orders[column] = sorted_rows(self.rows, column)
+            found = self.orders[column] = sorted_rows(self._in_order, column)
         return found
+
+    @functools.cached_property
+    def _in_order(self) -> list[Row]:
+        """All rows by name and host."""
+        return sorted(
+            self.rows, key=lambda row: (row.name, row.hostname or ""))
 
     @property
     def worst(self) -> str:

@@ -16,6 +16,8 @@ from canonical.launchpad.command import progress
 from canonical.launchpad.command.tests.test_main import CommandTestCase
 from canonical.launchpad.interfaces import IScriptExpectation
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
+from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import load_expectations
@@ -213,6 +215,9 @@ class TestAgainst(BacktestTestCase):
                 GARBO.format('severity="warning"'), MAIL)])
 
     def test_scripts_and_downtimes_of_one_file_alone(self):
+        getUtility(IScriptRuleSet).recordSeen(
+            [SeenRule("new", None, "every 1h")], at(0))
+        ZopelessTransactionManager._installed.commit()
         self.assertEqual(
             {("expectations", "garbo"), ("expectations", "mail"),
              ("against", "new")},

@@ -22,6 +22,7 @@ from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.interfaces import IScriptAttemptSet
 from canonical.launchpad.interfaces import IScriptRuleSet
+from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import PostgresLayer
 
@@ -57,7 +58,12 @@ class CheckTestCase(CommandTestCase):
             factory.makeScriptActivity(
                 name, "host", START, datetime.timedelta(seconds=30))
         factory.makeScriptActivity("gone", "a", START)
+        self.seen(SeenRule("gone", "b", "0 * * * * UTC"))
         ZopelessTransactionManager._installed.commit()
+
+    def seen(self, *rules):
+        getUtility(IScriptRuleSet).recordSeen(
+            rules, START - datetime.timedelta(days=1))
 
     def write(self, name, text):
         path = self.directory / name
@@ -94,19 +100,23 @@ class TestCheck(CheckTestCase):
         """)
 
         def first_check(**environment):
-            return self.run_command(
-                "check", "--expectations", str(new), **environment)[0]
+            status, _, err = self.run_command(
+                "check", "--expectations", str(new), **environment)
+            return status, err
 
-        # Nothing is on record of it, so it has missed its runs.
-        self.assertEqual(2, first_check(
-            PGOPTIONS="-c default_transaction_read_only=on"))
-        self.assertEqual(2, self.run_command(
+        reads = {"PGOPTIONS": "-c default_transaction_read_only=on"}
+        self.assertEqual((0, (
+            "scriptactivity: not on record: the rule of new; nothing is due"
+            " before alert, or check by a role that may write, records it\n"
+        )), first_check(**reads))
+        self.assertEqual(1, len(getUtility(IScriptRuleSet).getSeen()))
+        self.assertEqual(0, self.run_command(
             "check", "--expectations", str(new), "--at", AT)[0])
-        self.assertEqual(0, first_check())
-        self.assertEqual(0, first_check(
-            PGOPTIONS="-c default_transaction_read_only=on"))
-        seen, = getUtility(IScriptRuleSet).getSeen()
-        self.assertEqual(("new", "every 1d"), (seen.name, seen.schedule))
+        self.assertEqual((0, ""), first_check())
+        self.assertEqual((0, ""), first_check(**reads))
+        self.assertIn(
+            SeenRule("new", None, "every 1d"),
+            getUtility(IScriptRuleSet).getSeen())
 
     def test_nagios_gets_a_line_whatever_is_wrong(self):
         wrong = self.write("wrong.zcml", "<configure>")
@@ -379,12 +389,17 @@ class TestCheck(CheckTestCase):
     def test_a_bar_in_a_name_is_no_performance_data_for_nagios(self):
         self.expectations = self.write("expectations.zcml", (
             EXPECTATIONS.replace('"fine"', '"a|b"')))
+        self.seen(SeenRule("a|b", None, "0 * * * * UTC"))
+        ZopelessTransactionManager._installed.commit()
         status, out, _ = self.check("--nagios", "a|b")
         self.assertEqual(2, status)
         self.assertTrue(out.startswith("SCRIPTS CRITICAL - a/b has "), out)
         self.assertEqual(1, out.count("|"), out)
 
     def test_the_line_for_nagios_names_ten_and_counts_the_others(self):
+        self.seen(*(
+            SeenRule(f"new-{each}", None, "every 1h") for each in range(12)))
+        ZopelessTransactionManager._installed.commit()
         for number, ending in (10, " allowed)"), (12, "; and 2 more"):
             self.expectations = self.write(
                 "many.zcml", EXPECTATIONS.partition("<lp:script")[0] + "".join(

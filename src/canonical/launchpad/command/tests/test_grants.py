@@ -146,8 +146,9 @@ class TestGrants(InitTestCase):
         self.execute(
             f'REVOKE INSERT ON scriptrule FROM "{self.MONITOR}"')
         rules.write_text(RULES.replace("hello", "new"))
-        self.assertEqual(
-            (2, ""), self.run_command("check", *given, **role)[::2])
+        status, _, err = self.run_command("check", *given, **role)
+        self.assertEqual(0, status)
+        self.assertIn("not on record: the rule of new;", err)
         self.assert_denied(self.MONITOR, (
             "DELETE FROM scriptalert", "TRUNCATE scriptpause",
             "DELETE FROM scriptactivity", "DELETE FROM scriptattempt",

@@ -4,6 +4,7 @@ import datetime
 import fcntl
 import json
 import os
+import signal
 
 from canonical.config import config
 from canonical.database.sqlbase import main_store
@@ -14,6 +15,8 @@ from canonical.launchpad.command.tests.test_alert import AlertTestCase
 from canonical.launchpad.command.tests.test_alert import timeless
 from canonical.launchpad.command.tests.test_main import RUN
 from canonical.launchpad.scripts.lock import LockFile
+from canonical.launchpad.scripts.tests.faults import freeze
+from canonical.launchpad.scripts.tests.faults import server_processes
 from canonical.testing import by_owner
 
 
@@ -234,6 +237,33 @@ class TestOutage(AlertTestCase):
         self.assertFalse(exported.exists())
         self.assertEqual([("garbo",), ("update",)], list(main_store().execute(
             "SELECT DISTINCT name FROM scriptactivity ORDER BY name")))
+
+    def test_nor_does_a_server_that_hangs_keep_a_connection_waiting(self):
+        code = (
+            "from canonical.database import postgres;"
+            f" postgres.CONNECT_TIMEOUT = '2'; {RUN}")
+        freeze(self.layer.directory)
+        self.addCleanup(self.thaw)
+        commands = ["list"], ["check", "--nagios"], ["init"], ["export", "-"]
+        processes = [
+            self.start_code(
+                code, *arguments, LPCONFIG=str(self.configuration),
+                LP_DATABASE_URI=f"embedded:{self.layer.directory}")
+            for arguments in commands]
+        for arguments, process in zip(commands, processes, strict=True):
+            self.addCleanup(process.kill)
+            out, err = process.communicate(timeout=20)
+            with self.subTest(arguments[0]):
+                self.assertEqual(
+                    3 if "check" in arguments else 1, process.returncode)
+                self.assertRegex(
+                    out + err,
+                    r"\A.*cannot connect to database postgres on .*timeout"
+                    r" expired.*\n\Z")
+
+    def thaw(self):
+        for pid in server_processes(self.layer.directory):
+            os.kill(pid, signal.SIGCONT)
 
     def test_a_password_that_cannot_be_read_is_one_while_all_is_fine(self):
         web = Webhook()

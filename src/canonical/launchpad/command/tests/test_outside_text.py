@@ -62,7 +62,7 @@ class TestTextFromOutside(AlertTestCase):
             </configure>""")
         out = self.on_terminal(
             "backtest", LPCONFIG=str(self.configuration))
-        self.assertIn("\na\\u202eb\n█", re.sub(r"\x1b\[[0-9;]*m", "", out))
+        self.assertIn("\na\\u202eb\n▁", re.sub(r"\x1b\[[0-9;]*m", "", out))
         self.assertNotIn("\u202e", out)
 
     def test_names_that_are_wider_than_a_terminal(self):

@@ -75,6 +75,19 @@ class TestCounts(TimelineTestCase):
         self.assertEqual([1], sorted(found))
         self.assertEqual((2, 1, 0), found[1][:3])
 
+    def test_slots_between_edges_do_not_count_as_met(self):
+        for hour in range(4):
+            self.run_at(hour)
+        for edges, met in (
+            ((), [1, 1, 1, 1]), (HOURLY[1:2], [0, 0, 0, 0]),
+            (HOURLY[1:3], [0, 1, 1, 1]), (HOURLY[1:4], [0, 1, 0, 0]),
+            ((HOURLY[0], HOURLY[2] + MINUTE), [0, 0, 1, 1]),
+        ):
+            (found,) = self.counts(Track(
+                "garbo", None, HOURLY, MINUTE, HOUR, edges=edges))
+            self.assertEqual(
+                met, [found[hour].met for hour in range(4)], edges)
+
     def test_without_a_schedule_each_run_counts_when_it_starts(self):
         self.run_at(0.9)
         self.run_at(0.95)

@@ -5,12 +5,15 @@ import unittest
 
 from zope.component import getUtility
 
+from canonical.launchpad.interfaces import HORIZON
 from canonical.launchpad.interfaces import IScriptPauseSet
 from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.registry import assess_all
+from canonical.launchpad.monitor.registry import registered_cases
+from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.testing import LaunchpadZopelessLayer
 
@@ -69,8 +72,8 @@ class TestFirstSeen(unittest.TestCase):
         for rule, due in (
             ({"schedule": "0 * * * *"}, "13:00"), ({"every": "1h"}, "13:20"),
         ):
-            self.assertEqual("critical", self.check(30, **rule)[0])
             self.seen(20, **rule)
+            self.assertEqual(("ok", 0, 0), self.check(10, **rule))
             self.assertEqual("ok", self.check(30, **rule)[0])
             self.assertEqual("ok", self.check(64, **rule)[0])
             self.assertEqual("critical", self.check(86, **rule)[0])
@@ -79,6 +82,30 @@ class TestFirstSeen(unittest.TestCase):
             self.assertEqual(
                 f"has never succeeded; first due at {NOON:%F} {due}:00 UTC",
                 found.recently.sentence)
+
+    def test_a_rule_that_is_not_on_record_is_seen_now(self):
+        for rule, due in (
+            ({"schedule": "0 * * * *"}, "13:00"), ({"every": "1h"}, "13:00"),
+            ({"schedule": "0 * * * *", "grace": "0s"}, "13:00"),
+        ):
+            rule = expectation_from_text("it", **rule)
+            for other in (), [seen_rule(Case(rule))._replace(name="other")]:
+                getUtility(IScriptRuleSet).recordSeen(
+                    list(other), NOON - 99 * MINUTE)
+                found, = assess_all([rule], NOON, MINUTE)
+                self.assertEqual("ok", found.state)
+                self.assertEqual(
+                    f"has never succeeded; first due at {NOON:%F} {due}:00"
+                    " UTC", found.recently.sentence)
+                cases = registered_cases(
+                    [rule], NOON - HORIZON, NOON, MINUTE)
+                self.assertEqual([(0, [])], list(replay_all(
+                    cases, NOON - 999 * MINUTE, NOON)))
+
+    def test_a_new_script_may_be_snoozed(self):
+        getUtility(IScriptPauseSet).snooze("it", NOON, NOON + MINUTE)
+        self.assertEqual("paused", self.check(0, every="1h")[0])
+        self.assertEqual("ok", self.check(2, every="1h")[0])
 
     def test_when_a_script_is_first_due_after_a_snooze(self):
         for rule, due in (

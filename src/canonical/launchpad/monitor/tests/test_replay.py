@@ -21,17 +21,19 @@ from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.answers import assess
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.firstseen import counted
+from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.incidents import QUESTIONS
 from canonical.launchpad.monitor.incidents import Answer
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
+from canonical.launchpad.monitor.incidents import incidents_of
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
 from canonical.launchpad.monitor.pastanswers import pieces
+from canonical.launchpad.monitor.pastrecords import STRETCH
+from canonical.launchpad.monitor.pastrecords import stretches
 from canonical.launchpad.monitor.pauses import merged
-from canonical.launchpad.monitor.replay import STRETCH
 from canonical.launchpad.monitor.replay import replay
-from canonical.launchpad.monitor.replay import stretches
 from canonical.launchpad.monitor.schedule import INSTANT
 from canonical.launchpad.monitor.schedule import shortest_period
 from canonical.launchpad.testing import LaunchpadObjectFactory
@@ -310,7 +312,8 @@ class TestReplay(unittest.TestCase):
         self.assertEqual(
             [(at(10, 30), at(11, 5) + INSTANT), (at(12, 25), None)],
             self.often_intervals(
-                [], at(10, 30), at(13), pauses=pauses, every="10m",
+                [(at(1), at(1, 1))], at(10, 30), at(13), pauses=pauses,
+                every="10m",
                 grace="45m", window="1h", missed=3))
 
     def test_what_runs_in_a_pause_is_not_extra(self):
@@ -403,7 +406,10 @@ class TestReplay(unittest.TestCase):
     def test_a_severity_but_for_never(self):
         case = Case(expectation_from_text(
             "garbo", schedule="0 * * * *", severity="warning"))
-        incident, = replay(case, [], at(1), at(2))
+        incident, = incidents_of(
+            ("garbo", None), case.expectation.grace,
+            pieces(case, [], at(1), at(2), (), {seen_rule(case): at(0)}),
+            at(1))
         self.assertEqual(
             ("critical", at(1), None),
             (incident.state, incident.opened, incident.closed))
@@ -537,9 +543,9 @@ class TestReplayAgainstTheDatabase(unittest.TestCase):
                 "garbo", run.hostname, run.date_started,
                 run.date_completed - run.date_started)
         begin = replayed_from(case, since)
-        # Minutes are too coarse if a pause begins soon after a run.
+        # Minutes are too coarse if a pause begins soon after an event.
         moments = moments_between(
-            begin, until, {since, *(run.date_completed for run in runs)})
+            begin, until, {since, *edges(case, runs, begin, until)})
         try:
             found = open_at(case, runs, moments, in_database)
         finally:

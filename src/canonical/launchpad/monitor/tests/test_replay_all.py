@@ -7,10 +7,13 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import IScriptPauseSet
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.firstseen import seen_rule
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.monitor.incidents import answers_of
 from canonical.launchpad.monitor.incidents import followed
+from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.registry import assess_all
 from canonical.launchpad.monitor.registry import assess_fleet
@@ -25,12 +28,18 @@ from canonical.launchpad.monitor.tests.test_replay import incidents_by_hand
 from canonical.launchpad.monitor.tests.test_replay import moments_between
 from canonical.launchpad.monitor.tests.test_replay import replayed_from
 from canonical.launchpad.testing import LaunchpadObjectFactory
+from canonical.testing import Apart
+from canonical.testing import First
 from canonical.testing import LaunchpadZopelessLayer
+
+
+class ReplayLayer(Apart, LaunchpadZopelessLayer, First):
+    """Replays that are compared with checks at each minute."""
 
 
 class ReplayAllTestCase(unittest.TestCase):
 
-    layer = LaunchpadZopelessLayer
+    layer = ReplayLayer
     # `test_replay` compares single rules, without the database.
     level = 2
     maxDiff = None
@@ -148,6 +157,8 @@ class TestReplayAll(ReplayAllTestCase):
                 "mail", every="20m", window="2h", grace="3m", extra=0,
                 average="1m..", runs=5),
             expectation_from_text("never", schedule="0 17 * * *")]
+        getUtility(IScriptRuleSet).recordSeen(
+            [seen_rule(Case(expectations[-1]))], at(7))
         since, until = at(8), at(18)
         # A replay that begins in a pause looks at the moment before it.
         moments = moments_between(since - HOUR, until, [at(7, 30)])
@@ -244,8 +255,9 @@ class TestReplayAll(ReplayAllTestCase):
                 each.opened.replace(microsecond=0) for each in incidents]
         self.assertEqual({
             ("import", "a"): [at(9, 5), at(16, 5)], ("import", "b"): [],
-            # It was late in the ninth hour too, but so was the import.
-            ("report", "a"): [at(8, 35), at(13, 35), at(17, 50)],
+            # It was late in the ninth hour too, but so was the import.  Its
+            # grace counts from 17:50, when the import is not paused any more.
+            ("report", "a"): [at(8, 35), at(13, 35), at(17, 55)],
             ("report", "b"): [at(9, 35), at(15, 35)],
             ("mail", "c"): [at(7, 49), at(11, 40), at(14, 49)]}, found)
         sentences = {
@@ -254,6 +266,11 @@ class TestReplayAll(ReplayAllTestCase):
         self.assertLessEqual({
             ("report", "waiting for import"), ("mail", "waiting for import"),
             ("mail", "waiting for report")}, sentences)
+        # A grace that ends later is not over.
+        self.assertEqual([], [
+            each for _, incidents in self.replay(
+                expectations, since, at(17, 52))
+            for each in incidents if each.opened > at(17, 52)])
 
     def test_a_pause_begins_while_a_script_waits(self):
         self.ran("import", "a", at(1, 1))

@@ -8,6 +8,9 @@ from pathlib import Path
 from waitress import wasyncore
 
 from canonical.launchpad.webapp.server import listen
+from canonical.testing import Apart
+from canonical.testing import First
+from canonical.testing import LaunchpadZopelessLayer
 
 
 CHROMIUM = shutil.which("chromium")
@@ -19,6 +22,10 @@ MISSING = ", ".join(filter(None, [
     "" if CHROMIUM else "Debian's chromium",
     "" if importlib.util.find_spec("playwright") else "playwright",
     "" if AXE.exists() else "axe-core of npm"]))
+
+
+class PagesLayer(Apart, LaunchpadZopelessLayer, First):
+    """The pages in a browser, and what looks at all of them."""
 
 
 class Server:

@@ -12,7 +12,9 @@ from zope.component import getUtility
 
 from canonical.database.sqlbase import ZopelessTransactionManager
 from canonical.launchpad.interfaces import IScriptAttemptSet
+from canonical.launchpad.interfaces import IScriptRuleSet
 from canonical.launchpad.interfaces import Output
+from canonical.launchpad.interfaces import SeenRule
 from canonical.launchpad.testing import LaunchpadObjectFactory
 from canonical.launchpad.webapp.access import Access
 from canonical.launchpad.webapp.application import make_application
@@ -51,6 +53,11 @@ class WebTestCase(unittest.TestCase):
     def run_at(self, name, ago=MINUTE, took=MINUTE, hostname="host"):
         """Record a success that started some time before `AT`."""
         self.factory.makeScriptActivity(name, hostname, AT - ago, took)
+
+    def see_at(self, name, hostname, schedule, ago=24 * HOUR):
+        """Record that a rule was first seen some time before `AT`."""
+        getUtility(IScriptRuleSet).recordSeen(
+            [SeenRule(name, hostname, f"{schedule} UTC")], AT - ago)
 
     def fail_at(
         self, name, ago=MINUTE, reason="oops", output=None, hostname="host"

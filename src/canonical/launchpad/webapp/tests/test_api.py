@@ -15,6 +15,7 @@ from canonical.launchpad.monitor.registry import assess_fleet
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.registry import registered_expectations
 from canonical.launchpad.monitor.rulesfile import load_expectations
+from canonical.launchpad.webapp.tests.browsing import PagesLayer
 from canonical.launchpad.webapp.tests.browsing import Server
 from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
@@ -32,6 +33,7 @@ class APITestCase(WebTestCase):
             'name="late" schedule="0 * * * *" window="1h" hosts="a b"')
         self.run_at("fine", 30 * MINUTE)
         self.run_at("late", 30 * MINUTE, hostname="a")
+        self.see_at("late", "b", "0 * * * *")
         for hour in range(5):
             self.run_at("other", hour * HOUR)
         self.fail_at("other", 90 * MINUTE, "oops")
@@ -170,6 +172,7 @@ class TestAPI(APITestCase):
     importlib.util.find_spec("schemathesis"), "schemathesis is needed")
 class TestDescription(APITestCase):
 
+    layer = PagesLayer
     level = 2
 
     def test_schemathesis_finds_that_the_description_is_true(self):

@@ -16,8 +16,8 @@ from canonical.launchpad.webapp.application import make_application
 from canonical.launchpad.webapp.tests.browsing import AXE
 from canonical.launchpad.webapp.tests.browsing import CHROMIUM
 from canonical.launchpad.webapp.tests.browsing import MISSING
+from canonical.launchpad.webapp.tests.browsing import PagesLayer
 from canonical.launchpad.webapp.tests.browsing import Server
-from canonical.testing import LaunchpadZopelessLayer
 from canonical.testing import PostgresLayer
 
 
@@ -26,10 +26,29 @@ DAYS = 7
 PHONE = {"width": 380, "height": 740}
 SCREEN = {"width": 1360, "height": 900}
 
+# Of two rows of a table with the same classes, the second one has the same
+# colours.  To compute the colours takes most of the time.
 AXE_FAULTS = """
-    async () => (await axe.run()).violations.map(each =>
-        `${each.id}: ${each.nodes.slice(0, 3).map(
-            node => node.html.slice(0, 200)).join(" | ")}`)
+    async isAboutColours => {
+        const colours = ["color-contrast", "link-in-text-block"];
+        const seen = new Set();
+        const rows = [...document.querySelectorAll("tbody tr")];
+        const twins = rows.filter(row => {
+            const kind = [row.closest("table"), row,
+                ...row.querySelectorAll("*")].map(each =>
+                `${each.localName} ${each.getAttribute("class")}`).join();
+            return seen.has(kind) || !seen.add(kind);
+        });
+        const {violations} = await axe.run(
+            {exclude: isAboutColours ? twins : []}, {
+            resultTypes: ["violations"],
+            ...isAboutColours ? {runOnly: colours} : {rules:
+                Object.fromEntries(colours.map(
+                    each => [each, {enabled: false}]))}});
+        return violations.map(each =>
+            `${each.id}: ${each.nodes.slice(0, 3).map(
+                node => node.html.slice(0, 200)).join(" | ")}`);
+    }
 """
 UNFOLD = """
     () => document.querySelectorAll("details").forEach(
@@ -53,7 +72,7 @@ LETTERS = """
 @unittest.skipIf(MISSING, f"it needs {MISSING}")
 class BrowserTestCase(unittest.TestCase):
 
-    layer = LaunchpadZopelessLayer
+    layer = PagesLayer
     level = 2
     refresh = 3600
 
@@ -109,15 +128,16 @@ class BrowserTestCase(unittest.TestCase):
             "tbody th.script a").all_inner_texts()
 
     def assert_accessible(self, path, **options):
-        page = self.new_page(**options)
+        page = self.go(path, self.new_page(**options))
+        page.evaluate(UNFOLD)
+        # It is put into the page from outside, so no policy forbids it.
+        page.evaluate(AXE.read_text())
+        self.assertEqual([], page.evaluate(AXE_FAULTS, False), path)
         for scheme in "light", "dark":
-            page.emulate_media(color_scheme=scheme)
-            self.go(path, page)
-            page.evaluate(UNFOLD)
-            # It is put into the page from outside, so no policy forbids it.
-            page.evaluate(AXE.read_text())
+            # Colours that still change would be wrong.
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.assertEqual(
-                [], page.evaluate(AXE_FAULTS), f"{path} {scheme}")
+                [], page.evaluate(AXE_FAULTS, True), f"{path} {scheme}")
         page.context.close()
 
 

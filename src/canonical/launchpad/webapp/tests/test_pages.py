@@ -20,6 +20,7 @@ from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.webapp.keeper import Keeper
+from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.responses import of_snapshot
 from canonical.launchpad.webapp.rows import COLUMNS
 from canonical.launchpad.webapp.snapshot import Snapshot
@@ -49,6 +50,7 @@ class TestFleet(WebTestCase):
         for name in "fine", "slow":
             self.run_at(name, 30 * MINUTE)
         self.run_at("late", 30 * MINUTE, hostname="a")
+        self.see_at("late", "b", "0 * * * *")
         self.run_at("other", 2 * HOUR)
 
     def test_the_worst_come_first_and_each_state_is_counted(self):
@@ -203,7 +205,8 @@ class TestFleet(WebTestCase):
             ("page=0", "page must be a number"), ("page=x", "page must be"),
             ("range=decade", "range must be one of day, week, month"),
             ("state=bad", "state must be one of"),
-            ("sate=ok", "do you mean &#39;state&#39;"),
+            ("sate=ok", "do you mean &#39;state&#39;?</p>"),
+            ("x=ok", "there are search, host, tag, state, sort, page, range."),
             ("state=ok&state=ok", "given twice"),
             ("search=%00", "search must be printable"),
             ("search=" + 300 * "x", "255 letters"),
@@ -320,6 +323,20 @@ class TestScript(WebTestCase):
         self.assertEqual(1, len(re.findall('class="cross"', plot)))
         self.assertIn("Try another rule", page)
 
+    def test_failures_of_long_ago_are_drawn_behind_many_new_ones(self):
+        for first, number in (AT - 20 * DAY, 3), (AT - 6 * HOUR, 320):
+            main_store().execute("""
+                INSERT INTO scriptattempt (name, hostname, pid, date_started,
+                    date_ended, outcome)
+                SELECT 'garbo', 'host', 1, start, start, 'failure'
+                FROM generate_series(?::timestamptz,
+                    ?::timestamptz + ? * interval '1 minute',
+                    interval '1 minute') AS start
+                """, (first, first, number - 1))
+        page = self.get("/scripts/garbo?range=month").text
+        self.assertIn(", 324 failures, 0 missed.</desc>", page)
+        self.assertRegex(page, r'class="cross"[^>]*><title>3 failed, 12 Jan')
+
     def test_each_range(self):
         application = self.application()
         for length in "day", "week", "month", "quarter", "year":
@@ -367,6 +384,22 @@ class TestScript(WebTestCase):
         self.assertEqual(["unusual duration", 19, 0, 0, 0], days["2007-01-31"])
         self.assertEqual(["nothing was due", 0, 0, 0, 0], days["2007-01-30"])
 
+    def test_a_slot_that_does_not_count_hides_none_that_was_missed(self):
+        self.write_rules('name="fine" schedule="0 * * * *" grace="45m"')
+        self.run_at("fine", 150 * MINUTE)
+        # That of 9:00 was missed.  The grace of 10:00 has not passed.
+        self.run_at("fine", 25 * MINUTE)
+        days = self.days(self.get("/scripts/fine").text)
+        self.assertEqual(["missed", 2, 1, 0, 0], days["2007-02-01"])
+        # Nothing was due at 8:00 either.
+        self.run_at("fine", 4 * HOUR)
+        main_store().execute(
+            "INSERT INTO scriptpause (name, cause, date_started, date_ended)"
+            " VALUES ('fine', 'snoozed', ?, ?)",
+            (AT - 3 * HOUR, AT - 2 * HOUR))
+        days = self.days(self.get("/scripts/fine").text)
+        self.assertEqual(["missed", 3, 2, 0, 0], days["2007-02-01"])
+
     def test_days_that_have_been_pruned_are_drawn_from_what_is_left(self):
         for day, host, runs, failures, due, met in (
             ("2006-12-20", "host", 24, 1, None, None),
@@ -410,7 +443,8 @@ class TestScript(WebTestCase):
         ):
             self.get(f"/scripts/garbo?{query}", application, 400)
         page = self.get("/scripts/gabro", application, 404).text
-        self.assertIn("do you mean", page)
+        self.assertIn("do you mean &#39;garbo&#39;?</p>", page.replace(
+            "'", "&#39;"))
 
     def test_the_number_of_statements_does_not_depend_on_the_runs(self):
         application = self.application()
