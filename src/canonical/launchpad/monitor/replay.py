@@ -80,7 +80,11 @@ def replay_all(
     @functools.cache
     def waits(script: Key) -> Spells:
         case = by_script[script]
-        return past_waits(case, since, until, recently) if case.after else []
+        if not case.after:
+            return []
+        return [
+            each for each in past_waits(case, since, until, recently)
+            if each[0] <= until]
 
     def incidents(
         case: Case,

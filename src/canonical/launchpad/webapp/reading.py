@@ -78,12 +78,18 @@ def reading(patience: float = 0) -> Iterator[None]:
         refuse_after_hang()
         if _Hang.until > 0:
             _Hang.until = begun + AGAIN
-    transaction.begin()
+    longest = patience or PATIENCE
     try:
-        with time_limit(
-            partial(cut, main_store()), patience or PATIENCE
-        ) as is_over:
-            main_store().execute(READ_ONLY, (LONGEST,))
+        try:
+            _begin(longest)
+        except GONE:
+            if time.monotonic() - begun > QUICK:
+                raise
+            # The server may have been started again since this thread last
+            # asked it.
+            forget_store()
+            _begin(longest)
+        with time_limit(partial(cut, main_store()), longest) as is_over:
             yield
             transaction.abort()
         if is_over.is_set():
@@ -99,6 +105,16 @@ def reading(patience: float = 0) -> Iterator[None]:
         raise
     finally:
         transaction.abort()
+
+
+def _begin(longest: float) -> None:
+    """Begin a transaction that only reads.
+
+    :param longest: in seconds; after that the connection is cut.
+    """
+    transaction.begin()
+    with time_limit(partial(cut, main_store()), longest):
+        main_store().execute(READ_ONLY, (LONGEST,))
 
 
 def refuse_after_hang() -> None:

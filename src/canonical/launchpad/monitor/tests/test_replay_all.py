@@ -266,6 +266,11 @@ class TestReplayAll(ReplayAllTestCase):
         self.assertLessEqual({
             ("report", "waiting for import"), ("mail", "waiting for import"),
             ("mail", "waiting for report")}, sentences)
+        # A grace that ends later is not over.
+        self.assertEqual([], [
+            each for _, incidents in self.replay(
+                expectations, since, at(17, 52))
+            for each in incidents if each.opened > at(17, 52)])
 
     def test_a_pause_begins_while_a_script_waits(self):
         self.ran("import", "a", at(1, 1))

@@ -3,12 +3,14 @@
 import contextlib
 import threading
 import time
+from contextlib import closing
 from types import SimpleNamespace
 from unittest import mock
 
 import psycopg2
 from storm.exceptions import DisconnectionError
 
+from canonical.database.embedded import embedded_parameters
 from canonical.database.sqlbase import main_store
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.webapp import keeper as module
@@ -22,6 +24,7 @@ from canonical.launchpad.webapp.tests.support import AT
 from canonical.launchpad.webapp.tests.support import HOUR
 from canonical.launchpad.webapp.tests.support import MINUTE
 from canonical.launchpad.webapp.tests.support import WebTestCase
+from canonical.testing import PostgresLayer
 
 
 REFRESH = 60
@@ -206,5 +209,19 @@ class TestReading(WebTestCase):
         with contextlib.suppress(Exception), reading():
             main_store().execute(
                 "SELECT pg_terminate_backend(pg_backend_pid())")
+        with reading():
+            self.assertEqual((1,), main_store().execute("SELECT 1").get_one())
+
+    def test_one_that_was_lost_while_nobody_asked_is_opened_again_at_once(
+        self
+    ):
+        with reading():
+            (process,) = main_store().execute(
+                "SELECT pg_backend_pid()").get_one()
+        with closing(psycopg2.connect(**embedded_parameters(
+            PostgresLayer.directory
+        ))) as other, other.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(%s, 60000)", (process,))
         with reading():
             self.assertEqual((1,), main_store().execute("SELECT 1").get_one())
