@@ -54,7 +54,7 @@ test: $(built)
 	@echo 'Left out: browsers, PgBouncer, a standby, long tests; see test-engines'
 
 test-engines: $(built) $(page_tools)
-	bin/test -j2 --only-level 2
+	bin/test -j3 --only-level 2
 	@bin/py -m canonical.launchpad.webapp.tests.browsing
 	@bin/py -m canonical.testing.pgbouncer
 

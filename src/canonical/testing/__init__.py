@@ -1,9 +1,10 @@
 """Layers for zope.testrunner and for benchmarks; child processes of tests."""
 
-from canonical.testing.layers import Apart
-from canonical.testing.layers import First
+from canonical.testing.apart import Apart
+from canonical.testing.apart import First
 from canonical.testing.layers import LaunchpadZopelessLayer
 from canonical.testing.layers import PostgresLayer
+from canonical.testing.layers import Short
 from canonical.testing.layers import by_owner
 from canonical.testing.layers import in_layer
 
@@ -13,6 +14,7 @@ __all__ = [
     "First",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
+    "Short",
     "by_owner",
     "in_layer",
 ]

@@ -32,10 +32,9 @@ from canonical.testing.children import python_path
 
 
 __all__ = [
-    "Apart",
-    "First",
     "LaunchpadZopelessLayer",
     "PostgresLayer",
+    "Short",
     "by_owner",
     "in_layer",
 ]
@@ -180,37 +179,8 @@ class PostgresLayer:
                 cursor.execute(statement)
 
 
-class Apart:
-    """For the layer of slow tests, which a process of their own can run.
-
-    The layer has this base first, and then the layer that its tests need.
-    That one is set up before, and is not to be set up again by inheritance.
-    """
-
-    @classmethod
-    def setUp(cls) -> None:
-        """Do nothing."""
-
-    @classmethod
-    def tearDown(cls) -> None:
-        """Do nothing."""
-
-    @classmethod
-    def testSetUp(cls) -> None:
-        """Do nothing."""
-
-    @classmethod
-    def testTearDown(cls) -> None:
-        """Do nothing."""
-
-
-class First:
-    """For a layer that takes long: it is run before most others.
-
-    The layer has this base last, since zope.testrunner sorts layers by the
-    names of their last bases.  What is started last should be short, or only
-    one processor is busy at the end.
-    """
+class Short:
+    """For a layer that does not take long: it is run last; see `First`."""
 
 
 class LaunchpadZopelessLayer(PostgresLayer):

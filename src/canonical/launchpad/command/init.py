@@ -167,8 +167,14 @@ def _write(path: Path, uri: str) -> bool:
             f"cannot write {path}: {error.strerror}") from None
     finally:
         os.umask(umask)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"[database]\nuri: {uri}\n")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"[database]\nuri: {uri}\n")
+    except OSError as error:
+        # An empty one would be in the way of the next.
+        path.unlink()
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror}") from None
     return True
 
 

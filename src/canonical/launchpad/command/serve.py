@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import os
 import re
@@ -111,4 +112,13 @@ def _append(path: Path, line: str) -> None:
     with open(descriptor, "rb+", 0) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
-        file.write((line if file.read(1) in b"\n" else f"\n{line}").encode())
+        data = (line if file.read(1) in b"\n" else f"\n{line}").encode()
+        # Where there is little room, a part is written without an error.
+        try:
+            written = file.write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        if written < len(data):
+            file.truncate(size)
+            raise OSError(
+                errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -23,6 +23,7 @@ __all__ = [
     "known",
     "number",
     "script_name",
+    "sentence",
     "text",
     "time",
 ]
@@ -50,14 +51,19 @@ class BadParameter(ValueError):
     """A parameter of a request is wrong; the text is a sentence."""
 
 
+def sentence(words: str) -> str:
+    """Some words as a sentence: with one mark at its end."""
+    return words if words.endswith(("?", ".")) else f"{words}."
+
+
 def known(request: Any, *names: str) -> None:
     """Refuse parameters with other names, and those given twice."""
     for name in request.GET:
         if name not in names:
             others = f"; there are {', '.join(names)}" if names else ""
-            raise BadParameter(
-                f"There is no parameter {name!r}{nearest(name, names)}{others}"
-                ".")
+            raise BadParameter(sentence(
+                f"There is no parameter {name!r}"
+                f"{nearest(name, names) or others}"))
         if len(request.GET.getall(name)) > 1:
             raise BadParameter(f"The parameter {name!r} is given twice.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -101,7 +102,8 @@ def plot_of(
 ) -> Plot:
     """The plot of a period.
 
-    :param failures: attempts that failed, with their starts and ends.
+    :param failures: the last attempts that failed, with their starts and
+        ends.
     :param running: attempts that run.
     :param usual: the shortest and the longest duration that is usual.
     :param lines: of `lines_of`.
@@ -146,11 +148,21 @@ def plot_of(
              x(each.date_started), scale.y(_took(each, at)),
              f"{each.outcome or 'vanished'}, {short_time(each.date_started)}")
         for each in failures]
+    # Only the last failures are here one by one.
+    drawn = Counter(int(period.place(each.date_started)) for each in failures)
+    marks += [
+        Mark("cross", x(period.edge(number) + period.width / 2),
+             TOP + HEIGHT - 6,
+             f"{bucket.counts.failed} failed,"
+             f" {short_time(period.edge(number))}")
+        for number, bucket in enumerate(buckets)
+        if bucket.counts.failed > drawn[number]]
     marks += [
         Mark("running", x(each.date_started), scale.y(_took(each, at)),
              f"runs since {short_time(each.date_started)}")
         for each in running if each.date_started >= period.since]
     runs = sum(each.runs for each in columns)
+    failed = sum(bucket.counts.failed for bucket in buckets)
     return Plot(
         LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM, LEFT, base, LEFT + WIDTH,
         scale.ticks(), [(x(moment), text) for moment, text in _times(period)],
@@ -162,7 +174,7 @@ def plot_of(
         spotlight and (x(spotlight[0]), round(
             x(spotlight[1]) - x(spotlight[0]), 1)),
         f"{counted(runs, 'run')} from {short_time(period.since)} to"
-        f" {short_time(period.until)}, {counted(len(failures), 'failure')},"
+        f" {short_time(period.until)}, {counted(failed, 'failure')},"
         f" {sum(bucket.missed for bucket in buckets)} missed.")
 
 

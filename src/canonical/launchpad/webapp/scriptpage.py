@@ -27,6 +27,7 @@ from canonical.launchpad.webapp.parameters import address
 from canonical.launchpad.webapp.parameters import choice
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import script_name
+from canonical.launchpad.webapp.parameters import sentence
 from canonical.launchpad.webapp.parameters import text
 from canonical.launchpad.webapp.parameters import time
 from canonical.launchpad.webapp.periods import Period
@@ -160,9 +161,9 @@ def known_rows(snapshot: Snapshot, name: str) -> list[Row]:
     """
     rows = snapshot.by_name.get(name)
     if not rows:
-        raise UnknownScript(
+        raise UnknownScript(sentence(
             f"There is no script {printable(name)!r}"
-            f"{nearest(name, list(snapshot.by_name)[:MOST_NAMES])}.")
+            f"{nearest(name, list(snapshot.by_name)[:MOST_NAMES])}"))
     return rows
 
 

@@ -17,6 +17,7 @@ from canonical.launchpad.monitor.incidents import Incident
 from canonical.launchpad.monitor.replay import replay_all
 from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.parameters import BadParameter
+from canonical.launchpad.webapp.parameters import sentence
 from canonical.launchpad.webapp.parameters import text
 from canonical.launchpad.webapp.rows import Row
 
@@ -59,7 +60,7 @@ def trial(request: Any, row: Row, at: datetime.datetime) -> Trial | None:
             values.update(learned=False, average_min=low, average_max=high)
         changed = ScriptExpectation(rule.name, **values)
     except ValueError as error:
-        raise BadParameter(f"{error}.") from None
+        raise BadParameter(sentence(str(error))) from None
     cases = [row.case, replace(row.case, expectation=changed)]
     found = dict(replay_all(cases, at - PERIOD, at))
     return Trial(grace, average, found[0], found[1])

@@ -103,6 +103,14 @@ class TestFile(InitTestCase):
                 r" \[database\], or move the file away and run this again")
             self.assertEqual(text, self.file.read_text())
 
+    def test_without_room_for_it_no_file_is_left(self):
+        full = "import resource; resource.setrlimit(" \
+            f"resource.RLIMIT_FSIZE, (10, 10)); {RUN}"
+        self.assert_fails(
+            self.run_code(full, "init", self.uri, **self.new_user), 2,
+            f"cannot write {self.file}: File too large")
+        self.assertFalse(self.file.exists())
+
     def test_without_the_database_no_file_is_left(self):
         for uri, why in (
             ("postgresql://me:secret@127.0.0.1:1/app",

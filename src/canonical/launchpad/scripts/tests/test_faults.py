@@ -13,6 +13,7 @@ from psycopg2.extensions import make_dsn
 from canonical.launchpad.scripts.tests.ground import Ground
 from canonical.launchpad.scripts.tests.ground import unique
 from canonical.launchpad.scripts.tests.proxy import CommitCutter
+from canonical.testing import Short
 from canonical.testing.children import start_python
 
 
@@ -20,7 +21,7 @@ FLUSH = "import sys; from canonical.launchpad.command.main import main;" \
     " sys.exit(main(['flush']))"
 
 
-class FaultLayer:
+class FaultLayer(Short):
     """A private PostgreSQL and a driver.  It checks the counts at the end."""
 
     @classmethod

@@ -20,6 +20,7 @@ from canonical.launchpad.interfaces import Alert
 from canonical.launchpad.interfaces import BadAnswer
 from canonical.launchpad.interfaces import IScriptAlertSet
 from canonical.launchpad.webapp.keeper import Keeper
+from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.responses import of_snapshot
 from canonical.launchpad.webapp.rows import COLUMNS
 from canonical.launchpad.webapp.snapshot import Snapshot
@@ -72,6 +73,11 @@ class TestFleet(WebTestCase):
         ):
             self.assertEqual(
                 names, scripts_of(self.get(f"/?{query}", application)), query)
+
+    def test_to_clear_the_filters_keeps_the_order_and_the_range(self):
+        page = self.get("/?search=e&tag=night&sort=-last&range=week").text
+        self.assertIn(
+            'class="clear" href="/?sort=-last&amp;range=week"', page)
 
     def test_every_column_sorts_both_ways(self):
         self.run_at("slow", 20 * MINUTE, 3 * MINUTE)
@@ -204,7 +210,8 @@ class TestFleet(WebTestCase):
             ("page=0", "page must be a number"), ("page=x", "page must be"),
             ("range=decade", "range must be one of day, week, month"),
             ("state=bad", "state must be one of"),
-            ("sate=ok", "do you mean &#39;state&#39;"),
+            ("sate=ok", "do you mean &#39;state&#39;?</p>"),
+            ("x=ok", "there are search, host, tag, state, sort, page, range."),
             ("state=ok&state=ok", "given twice"),
             ("search=%00", "search must be printable"),
             ("search=" + 300 * "x", "255 letters"),
@@ -321,6 +328,20 @@ class TestScript(WebTestCase):
         self.assertEqual(1, len(re.findall('class="cross"', plot)))
         self.assertIn("Try another rule", page)
 
+    def test_failures_of_long_ago_are_drawn_behind_many_new_ones(self):
+        for first, number in (AT - 20 * DAY, 3), (AT - 6 * HOUR, 320):
+            main_store().execute("""
+                INSERT INTO scriptattempt (name, hostname, pid, date_started,
+                    date_ended, outcome)
+                SELECT 'garbo', 'host', 1, start, start, 'failure'
+                FROM generate_series(?::timestamptz,
+                    ?::timestamptz + ? * interval '1 minute',
+                    interval '1 minute') AS start
+                """, (first, first, number - 1))
+        page = self.get("/scripts/garbo?range=month").text
+        self.assertIn(", 324 failures, 0 missed.</desc>", page)
+        self.assertRegex(page, r'class="cross"[^>]*><title>3 failed, 12 Jan')
+
     def test_each_range(self):
         application = self.application()
         for length in "day", "week", "month", "quarter", "year":
@@ -427,7 +448,8 @@ class TestScript(WebTestCase):
         ):
             self.get(f"/scripts/garbo?{query}", application, 400)
         page = self.get("/scripts/gabro", application, 404).text
-        self.assertIn("do you mean", page)
+        self.assertIn("do you mean &#39;garbo&#39;?</p>", page.replace(
+            "'", "&#39;"))
 
     def test_the_number_of_statements_does_not_depend_on_the_runs(self):
         application = self.application()

@@ -297,6 +297,19 @@ class TestServe(CommandTestCase):
                 self.run_command("token", "ops", "--config", conf))
             path.rmdir() if path.is_dir() else path.unlink()
 
+    def test_nor_is_one_without_room_for_all_of_it(self):
+        conf, path = self.token_file(b"# mine\n")
+        for room in 7, 20:
+            full = "import resource; resource.setrlimit(" \
+                f"resource.RLIMIT_FSIZE, ({room}, {room})); {RUN}"
+            status, out, err = self.run_code(
+                full, "token", "ops", "--config", conf)
+            self.assertEqual((2, ""), (status, out))
+            self.assertRegex(
+                err, r"\Ascriptactivity: \[web\] token_file: (File too large"
+                rf"|No space left on device): {path}\n\Z")
+            self.assertEqual("# mine\n", path.read_text())
+
     def test_without_its_packages_it_says_how_to_install_them(self):
         # Another test may have imported them.
         status, out, err = self.run_code(
