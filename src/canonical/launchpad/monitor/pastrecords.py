@@ -7,7 +7,6 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -117,11 +116,14 @@ def past_waits(
 
 
 def waited_until(
-    cases: Iterable[Case],
+    cases: Sequence[Case],
     at: datetime.datetime,
     patience: Callable[[Case], datetime.timedelta],
 ) -> Iterator[tuple[Case, datetime.datetime]]:
     """Each case whose patience is not over, and until when it waited."""
+    if not cases:
+        # Mostly there are none, and nothing is read.
+        return
     recently = past_recently(at, seen_rules())
     for case in cases:
         lasts = patience(case)
