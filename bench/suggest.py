@@ -27,6 +27,7 @@ from common import rounds
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.replay import replay
@@ -161,7 +162,8 @@ def simulated(seeds, verbose):
     for seed in seeds:
         script = Script(seed)
         begin = time.process_time()
-        attributes, _ = suggest_expectation(script.learned, script.middle)
+        attributes, _ = suggest_expectation(
+            History(script.learned), script.middle)
         count["time"] += time.process_time() - begin
         found = script.is_found(attributes)
         count["scripts"] += 1
@@ -221,7 +223,7 @@ def real(path, verbose):
         begin = time.process_time()
         learned = runs[:first]
         attributes, evidence = suggest_expectation(
-            learned, learned[-1].date_completed)
+            History(learned), learned[-1].date_completed)
         took = time.process_time() - begin
         spent += took
         count["series"] += 1
@@ -274,7 +276,7 @@ def speed():
         script = Script(seed)
         runs = script.learned[-500:]
         begin = time.process_time()
-        suggest_expectation(runs, script.middle)
+        suggest_expectation(History(runs), script.middle)
         spent += time.process_time() - begin
     print(f"2,000 scripts of up to 500 runs: {10 * spent:.0f} s of one core")
 

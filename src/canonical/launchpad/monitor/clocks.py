@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 __all__ = [
     "KNOWN",
     "clock_changes",
+    "day_of_month",
+    "day_of_week",
     "local",
 ]
 
@@ -26,6 +28,9 @@ QUARTER = 900
 WEEK = 7 * 86400
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+# 1 January 1970 was a Thursday; 0 is Sunday.
+THURSDAY = 4
 
 # The best known zone of each kind of change, the best known first.
 KNOWN = (
@@ -49,6 +54,16 @@ def local(timezone: str, times: Iterable[float]) -> list[int]:
     ahead += [after for _, _, after in changes]
     return [second + ahead[bisect.bisect_right(moments, second)]
             for second in seconds]
+
+
+def day_of_month(day: int) -> int:
+    """That of a day since 1 January 1970."""
+    return datetime.date.fromordinal(EPOCH.toordinal() + day).day
+
+
+def day_of_week(day: int) -> int:
+    """That of a day since 1 January 1970, as cron counts."""
+    return (day + THURSDAY) % 7
 
 
 def clock_changes(

@@ -96,6 +96,7 @@ def fleet(request: Any, snapshot: Snapshot) -> Response:
             (state, count, address(path, values, state=state, page=""))
             for state, count in snapshot.counts.items() if count],
         everything=address(path, values, state="", page=""),
+        cleared=address(path, values, **dict.fromkeys(FILTERS)),
         titles=[_title(path, values, sort, name) for name in TITLES],
         ranges=[
             (name, address(path, values, range=name))

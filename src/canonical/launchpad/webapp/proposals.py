@@ -7,6 +7,7 @@ import datetime
 from zope.component import getUtility
 
 from canonical.launchpad.interfaces import IScriptHistorySet
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.rulesfile import Rule
 from canonical.launchpad.monitor.rulesfile import rules_as_zcml
@@ -33,11 +34,11 @@ class Proposal:
 
 def proposal_for(name: str, at: datetime.datetime) -> Proposal:
     """What the last 90 days suggest; one statement."""
-    runs = [
+    history = History(
         run for run in getUtility(IScriptHistorySet).getRuns(
             name, at - RANGES["quarter"], at)
-        if run.date_completed <= at]
-    attributes, evidence = suggest_expectation(runs, at)
+        if run.date_completed <= at)
+    attributes, evidence = suggest_expectation(history, at)
     if not attributes:
         return Proposal(f"suggest proposes none: {'; '.join(evidence)}")
     try:

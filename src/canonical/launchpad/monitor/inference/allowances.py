@@ -1,7 +1,7 @@
 """What a rule has to allow, so that what was normal raises no alarm.
 
-Each function returns attributes of the directive ``script``, and the evidence
-for them in words.
+Each function returns attributes of the directive ``script``, or none if the
+model does not fit, and the evidence in words.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ ROUNDING = 1.05
 # seconds, at most.
 EARLIEST = 7200
 
-# A schedule is proposed if no more than this part of the runs is beside its
-# slots, and this part of the slots is met.
-BESIDE = 0.25
+# A schedule is proposed if this part of its slots is met.
 LEAST_MET = 0.6
 
 # The rule for irregular runs waits for at most this part of the history.
@@ -81,7 +79,6 @@ def allowed_by_cron(
     """What slots, and the runs that met them, ask for.
 
     :param until: when the history ends.
-    :return: no attributes if the schedule does not fit.
     """
     zone, spacing = cron.timezone, cron.spacing
     last, = local(zone, [until])
@@ -101,7 +98,7 @@ def allowed_by_cron(
     count, extra = sum(map(len, scopes)), sum(map(len, extras))
     due = [end < math.inf for each in ends for slot, end in each.items()
            if slot + grace <= last]
-    if extra > BESIDE * count or sum(due) < LEAST_MET * len(due):
+    if sum(due) < LEAST_MET * len(due):
         return {}, [evidence.no_schedule(cron, count, extra, due)]
     drift = max(drifts, key=abs)
     matters = abs(drift) > SKEW
@@ -155,10 +152,7 @@ def _drift(late: Sequence[float]) -> float:
 
 
 def _waits(ends: dict[int, float]) -> Iterator[Wait]:
-    """The waits of slots; a later run makes good for those without one.
-
-    :param ends: when the first of its own runs ended, for each slot.
-    """
+    """The waits of slots; a later run makes good for those without one."""
     waiting: list[int] = []
     for slot, end in ends.items():
         waiting.append(slot)
@@ -173,7 +167,6 @@ def allowed_by_timer(
     """What the time between completions asks for.
 
     :param regular: otherwise the rule only warns of a silence.
-    :return: no attributes if silences are too long for that.
     """
     gaps = [b - a for scope in scopes
             for a, b in itertools.pairwise(sorted(scope.ends))]

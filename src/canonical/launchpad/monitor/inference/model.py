@@ -14,7 +14,6 @@ Times are seconds since 1970, on the clock of the zone.
 from __future__ import annotations
 
 import bisect
-import datetime
 import functools
 import itertools
 import math
@@ -25,6 +24,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from canonical.launchpad.monitor.clocks import day_of_month
+from canonical.launchpad.monitor.clocks import day_of_week
 from canonical.launchpad.monitor.crontab import field_text
 from canonical.launchpad.monitor.evidence import words
 from canonical.launchpad.monitor.history import History
@@ -41,7 +42,6 @@ __all__ = [
     "Every",
     "by_chance",
     "cron_bits",
-    "day_of_month",
     "every_bits",
     "hosts_bits",
 ]
@@ -64,14 +64,8 @@ FIELDS = MINUTES, HOURS, MONTH, WEEKDAYS
 # first has no such day.
 BACK = 62
 
-EPOCH = datetime.date(1970, 1, 1).toordinal()
-
 # Lateness is coded as its power of two, of which there are so many.
 OCTAVES = 26
-
-# The first slots are expected to be met; of other rows nothing is expected.
-MET = 1.0, 0.1
-EITHER = 0.5
 
 # However often slots are unmet, one or two are no part of a schedule; and a
 # run before its slot is from a clock that is behind.  Each takes so many bits.
@@ -128,11 +122,6 @@ class Every(NamedTuple):
         return 6 + math.log2(max(self.period, 2))
 
 
-def day_of_month(day: int) -> int:
-    """That of a day since 1 January 1970."""
-    return datetime.date.fromordinal(EPOCH + day).day
-
-
 @functools.lru_cache(4)
 def _slots(
     minutes: tuple[int, ...], hours: tuple[int, ...], days: tuple[int, ...],
@@ -141,8 +130,7 @@ def _slots(
     """From the last slot before a day to those of another."""
     there: Sequence[int] = range(first - BACK, last + 1)
     if weekdays != WEEKDAYS:
-        # 1 January 1970 was a Thursday.
-        there = [day for day in there if (day + 4) % 7 in weekdays]
+        there = [day for day in there if day_of_week(day) in weekdays]
     if days != MONTH:
         there = [day for day in there if day_of_month(day) in days]
     times = [HOUR * hour + 60 * minute for hour in hours for minute in minutes]
@@ -202,9 +190,9 @@ def cron_bits(cron: Cron, clocks: Sequence[Sequence[int]]) -> float:
     more = unmet - gaps[2]
     most = sum(count * (gap - 3) for gap, count in gaps.items() if gap > 2)
     bits += (
-        max(_row((gaps[1], unmet), MET), RARE * unmet)
-        + max(_row((gaps[2], more), MET), RARE * more)
-        + _row((more, most), (1.0, 1.0)) + _row((len(late), extra), MET))
+        max(_row(gaps[1], unmet), RARE * unmet)
+        + max(_row(gaps[2], more), RARE * more)
+        + _row(more, most) + _row(len(late), extra))
     # With a slot each minute, all runs come before their slot.
     skew = SKEW if cron.minutes == MINUTES else 0
     return bits + _lateness([each + skew for each in late])
@@ -223,7 +211,7 @@ def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
     late = [math.floor(rest - every.period) for rest in itertools.chain(*rests)
             if abs(rest - every.period) < every.period / 2]
     off = sum(map(len, rests)) - len(late)
-    return every.bits + _lateness(late) + _row((len(late), off), MET) + (
+    return every.bits + _lateness(late) + _row(len(late), off) + (
         _chance_bits(off, sum(
             scope.starts[-1] - scope.starts[0] for scope in scopes))), every
 
@@ -231,9 +219,7 @@ def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
 def _lateness(late: Sequence[int]) -> float:
     """The length of some numbers: the octave of each, and its place there."""
     octaves = Counter(map(int.bit_length, late))
-    return _row(
-        [octaves[octave] for octave in range(OCTAVES)], OCTAVES * [EITHER]
-    ) + sum(
+    return _row(*(octaves[octave] for octave in range(OCTAVES))) + sum(
         count * (octave - 1) for octave, count in octaves.items() if octave
     ) + RARE * sum(map((0).__gt__, late))
 
@@ -241,18 +227,17 @@ def _lateness(late: Sequence[int]) -> float:
 def hosts_bits(hosts: Sequence[str]) -> float:
     """What it takes to say which run was on which host."""
     changes = sum(a != b for a, b in itertools.pairwise(hosts))
-    return _row((len(hosts) - changes, changes), (EITHER, EITHER)) + (
+    return _row(len(hosts) - changes, changes) + (
         changes * math.log2(max(len(set(hosts)) - 1, 1)))
 
 
-def _row(counts: Sequence[int], expected: Sequence[float]) -> float:
+def _row(*counts: int) -> float:
     """The length of a row of symbols, coded adaptively.
 
-    :param counts: of each symbol, and how often each is expected before.
+    :param counts: of each symbol, as if half of each had come before.
     """
-    return (_log_gamma(sum(counts), sum(expected)) - sum(
-        map(_log_gamma, counts, expected))) / math.log(2)
-
-
-def _log_gamma(count: int, prior: float) -> float:
-    return math.lgamma(count + prior) - math.lgamma(prior) if count else 0.0
+    half = len(counts) / 2
+    return (
+        math.lgamma(sum(counts) + half) - math.lgamma(half)
+        + len(counts) * math.lgamma(0.5)
+        - sum(math.lgamma(count + 0.5) for count in counts)) / math.log(2)

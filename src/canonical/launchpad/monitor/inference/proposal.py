@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor import evidence
 from canonical.launchpad.monitor.expectation import expectation_from_text
 from canonical.launchpad.monitor.history import History
@@ -49,17 +47,15 @@ SILENT = 1.5
 
 
 def suggest_expectation(
-    runs: Iterable[Run], at: datetime.datetime, timezone: str = "UTC"
+    history: History, at: datetime.datetime, timezone: str = "UTC"
 ) -> Allowed:
     """What to expect of a script, so that a check would have been right.
 
-    :param runs: the history, in order of start.
     :param at: an aware datetime, up to which the history is complete.
     :param timezone: where the history does not show the zone.
     :return: attributes of the directive ``script``, but for the name, or none
         if nothing can be inferred; and sentences of evidence for each.
     """
-    history = runs if isinstance(runs, History) else History(runs)
     if len(history) < FEWEST:
         return {}, [evidence.too_few(len(history), FEWEST)]
     last = history[-LEARNED:]
@@ -95,10 +91,7 @@ def suggest_expectation(
 def _allowed(
     found: Found, last: History, scopes: Sequence[History], until: float
 ) -> Allowed:
-    """What the model, or else the time between completions, asks for.
-
-    :return: attributes, unless there is no rule; and the evidence.
-    """
+    """What the model, or else the time between completions, asks for."""
     said = []
     model, count = found.model, len(last)
     regular = found.bits < by_chance(scopes) - max(10.0, count / 2)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from canonical.launchpad.monitor.clocks import KNOWN
 from canonical.launchpad.monitor.clocks import clock_changes
+from canonical.launchpad.monitor.clocks import day_of_month
+from canonical.launchpad.monitor.clocks import day_of_week
 from canonical.launchpad.monitor.clocks import local
 from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.model import DAY
@@ -24,7 +26,6 @@ from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import Every
 from canonical.launchpad.monitor.inference.model import by_chance
 from canonical.launchpad.monitor.inference.model import cron_bits
-from canonical.launchpad.monitor.inference.model import day_of_month
 from canonical.launchpad.monitor.inference.model import every_bits
 
 
@@ -98,8 +99,8 @@ def explained(
     zoned = found if zone == timezone else best(scopes, zone)
     zoned = zoned._replace(bits=zoned.bits + bits)
     # A change of schedule may look like one of clocks, and the reverse.
-    return min(_since_change(scopes, timezone, each)
-               for each in dict.fromkeys((found, zoned)))[1]
+    return min(_since_change(scopes, each, model) for each, model in {
+        zone: zoned, timezone: found}.items())[1]
 
 
 def best(scopes: Sequence[History], timezone: str) -> Found:
@@ -141,8 +142,6 @@ def _since_change(
     scopes: Sequence[History], timezone: str, found: Found
 ) -> tuple[float, Found]:
     """The bits of the whole history, and the model since the last change."""
-    if isinstance(found.model, Cron):
-        timezone = found.model.timezone
     # Chance makes steps and peaks, too; those are no change.
     whole, last = min(found.bits, by_chance(scopes)), found
     for at in sorted(_places(scopes, timezone)):
@@ -233,9 +232,8 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
         minute - there[there.index(minute) - 1] - 1) % size)[-2:]
 
     def late(anchor: int) -> float:
-        return (0 if anchor % 5 == 0 else 4) + sum(
-            count * LATE[(minute - anchor) % size]
-            for minute, count in minutes.items())
+        return sum(count * LATE[(minute - anchor) % size]
+                   for minute, count in minutes.items())
 
     return [60 * anchor for anchor in sorted(sorted({
         minute // near * near for minute in first for near in ROUND
@@ -260,7 +258,7 @@ def _lines(
         hours.append(_usual(slot % DAY // HOUR for slot in distinct))
     numbers = [slot // DAY for slot in distinct]
     span = seconds[-1] - seconds[0]
-    usual = _usual((day + 4) % 7 for day in numbers)
+    usual = _usual(map(day_of_week, numbers))
     # One day without runs is no day of rest.
     if span > FORTNIGHT or usual == WEEKDAYS[1:6]:
         weekdays.append(usual)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.expectation import expectation_from_text
+from canonical.launchpad.monitor.history import History
 from canonical.launchpad.monitor.inference.proposal import suggest_expectation
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import interval_span
@@ -117,7 +118,8 @@ def reach(expectation):
 class SuggestionTestCase(unittest.TestCase):
 
     def suggest(self, runs, at, timezone="UTC"):
-        return Suggestion(*suggest_expectation(runs, at, timezone), runs, at)
+        return Suggestion(*suggest_expectation(
+            History(runs), at, timezone), runs, at)
 
     def assert_same_slots(self, suggestion, schedule, timezone, since, days):
         found = suggestion.attributes

@@ -74,6 +74,11 @@ class TestFleet(WebTestCase):
             self.assertEqual(
                 names, scripts_of(self.get(f"/?{query}", application)), query)
 
+    def test_to_clear_the_filters_keeps_the_order_and_the_range(self):
+        page = self.get("/?search=e&tag=night&sort=-last&range=week").text
+        self.assertIn(
+            'class="clear" href="/?sort=-last&amp;range=week"', page)
+
     def test_every_column_sorts_both_ways(self):
         self.run_at("slow", 20 * MINUTE, 3 * MINUTE)
         application = self.application()
