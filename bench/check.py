@@ -120,7 +120,7 @@ def fill(first, last, more="SELECT"):
         main_store().execute(more)
         initZopeless().commit()
     connection.close()
-    # So nothing of this is still written to the disk while others are measured.
+    # So nothing of this is still written to the disk while it is measured.
     PostgresLayer._execute("VACUUM ANALYZE", "CHECKPOINT")
 
 
