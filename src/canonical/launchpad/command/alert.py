@@ -11,16 +11,13 @@ import datetime
 import socket
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 import transaction
 from zope.component import getUtility
 
-from canonical.database.connection import time_limit
 from canonical.launchpad.command.cronscript import CommandScript
-from canonical.launchpad.command.execute import PATIENCE
 from canonical.launchpad.command.execute import with_database
 from canonical.launchpad.command.mail import addresses
 from canonical.launchpad.command.mail import mail_server
@@ -102,7 +99,7 @@ class AlertScript(CommandScript):
         """See `CommandScript`."""
         # What is broken is on record before anyone is notified, so that
         # nothing is lost if nobody can be.
-        with self._in_time():
+        with self.in_time():
             self._at, self._answers = _bring_up_to_date(self)
             self.txn.commit()
         failures = [
@@ -130,11 +127,11 @@ class AlertScript(CommandScript):
             except OSError as error:
                 failures.append(
                     f"cannot notify by {channel}: {in_a_line(error)}")
-                with self._in_time():
+                with self.in_time():
                     getUtility(IScriptAlertSet).release(ids, self.claimant)
                     self.txn.commit()
                 continue
-            with self._signals.deferred(), self._in_time():
+            with self._signals.deferred(), self.in_time():
                 getUtility(IScriptAlertSet).recordNotified(
                     ids, self.claimant, self._at, pending)
                 self.txn.commit()
@@ -145,7 +142,7 @@ class AlertScript(CommandScript):
     ) -> tuple[Notification, Message] | None:
         """A notification that nobody else sends and that was not tried."""
         alert_set = getUtility(IScriptAlertSet)
-        with self._in_time():
+        with self.in_time():
             alert_set.lock()
             for notification in notifications_of(
                 _unsettled(self, self._answers), self._answers, channel,
@@ -159,13 +156,6 @@ class AlertScript(CommandScript):
                     return notification, message_of(notification)
             self.txn.abort()
         return None
-
-    def _in_time(self) -> AbstractContextManager[object]:
-        """Limits how long a step waits for the database.
-
-        While one waits, no other ``alert`` starts on this host.
-        """
-        return time_limit(self.txn.cut, PATIENCE)
 
 
 def alert(args: argparse.Namespace) -> int:

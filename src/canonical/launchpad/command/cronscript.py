@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import psycopg2
 from storm.exceptions import StormError
 
 from canonical.config import ConfigError
+from canonical.database.connection import time_limit
+from canonical.launchpad.command import execute
 from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.scripts.base import LaunchpadCronScript
@@ -35,6 +39,13 @@ class CommandScript(LaunchpadCronScript):
             raise ConfigError(str(error)) from None
         except (StormError, psycopg2.Error) as error:
             raise LaunchpadScriptFailure(in_a_line(error)) from None
+
+    def in_time(self) -> AbstractContextManager[object]:
+        """Limits how long a step waits for the database.
+
+        While one waits, no other script of this name starts on this host.
+        """
+        return time_limit(self.txn.cut, execute.PATIENCE)
 
     def work(self) -> None:
         """Do the work.

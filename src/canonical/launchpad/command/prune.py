@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 from zope.component import getUtility
@@ -63,7 +64,8 @@ class PruneScript(CommandScript):
         before = today - wanted.keep
         days = getUtility(IScriptDaySet)
         # What was due is known only as long as the runs are there.
-        cases = _cases(wanted, before)
+        with self.in_time():
+            cases = _cases(wanted, before)
         names = [
             case.expectation.name for case in cases] if wanted.tags else None
         _check_windows(cases, wanted.keep)
@@ -87,23 +89,32 @@ class PruneScript(CommandScript):
     def _commit_each(self, numbers: Iterable[int]) -> int:
         """Commit each batch; return the number of all rows."""
         total = 0
-        for number in numbers:
-            self.txn.commit()
+        batches = iter(numbers)
+        while (number := self._commit_next(batches)) is not None:
             total += number
         return total
+
+    def _commit_next(self, batches: Iterator[int]) -> int | None:
+        with self.in_time():
+            number = next(batches, None)
+            self.txn.commit()
+        return number
 
     def _count_due(
         self, cases: Sequence[Case], until: datetime.datetime
     ) -> None:
         """Record which slots were due and met on days that will be pruned."""
-        beginnings = getUtility(IScriptTimelineSet).getBeginnings([
-            Track(case.expectation.name, case.hostname) for case in cases])
+        with self.in_time():
+            beginnings = getUtility(IScriptTimelineSet).getBeginnings([
+                Track(case.expectation.name, case.hostname)
+                for case in cases])
         for case, beginning in zip(cases, beginnings, strict=True):
             since = first_counted(case, beginning)
             while since is not None and since < until:
                 end = min(midnight(since.date()) + DAYS_AT_ONCE, until)
-                _record_due(case, since, end)
-                self.txn.commit()
+                with self.in_time():
+                    _record_due(case, since, end)
+                    self.txn.commit()
                 since = end
 
 

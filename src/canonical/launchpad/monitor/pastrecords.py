@@ -17,6 +17,7 @@ from canonical.launchpad.interfaces import IScriptHistorySet
 from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.interfaces import Run
 from canonical.launchpad.monitor.firstseen import Seen
+from canonical.launchpad.monitor.firstseen import seen_rules
 from canonical.launchpad.monitor.incidents import Change
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
@@ -38,6 +39,7 @@ __all__ = [
     "past_waits",
     "past_pieces",
     "stretches",
+    "waited_until",
 ]
 
 
@@ -101,16 +103,33 @@ def past_waits(
     since: datetime.datetime,
     until: datetime.datetime,
     recently: Callable[[Case, datetime.datetime], list[Change]],
+    patience: datetime.timedelta,
 ) -> Spells:
     """When a case that is after others waited; see `waits_of`.
 
     :param recently: from `past_recently`.
     """
     begin, _ = next(stretches(case.pauses, since, until, STRETCH))
-    grace = case.expectation.grace
     return waits_of([
-        recently(each, begin - grace)
-        for each in with_awaited(case.after).values()], grace)
+        recently(each, begin - patience)
+        for each in with_awaited(case.after).values()], patience)
+
+
+def waited_until(
+    cases: Sequence[Case],
+    at: datetime.datetime,
+    patience: Callable[[Case], datetime.timedelta],
+) -> Iterator[tuple[Case, datetime.datetime]]:
+    """Each case whose patience is not over, and until when it waited."""
+    if not cases:
+        # Mostly there are none, and nothing is read.
+        return
+    recently = past_recently(at, seen_rules())
+    for case in cases:
+        lasts = patience(case)
+        *_, (ends, _) = past_waits(case, at, at, recently, lasts)
+        if ends > at:
+            yield case, ends - lasts
 
 
 def stretches(

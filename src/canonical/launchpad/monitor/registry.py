@@ -33,8 +33,8 @@ from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
-from canonical.launchpad.monitor.pastrecords import past_recently
-from canonical.launchpad.monitor.pastrecords import past_waits
+from canonical.launchpad.monitor.matching import reach
+from canonical.launchpad.monitor.pastrecords import waited_until
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
 from canonical.launchpad.monitor.silence import with_blind
@@ -143,8 +143,8 @@ def assess_all(
     :param hostname: only rules for this host or for any host; `None` for all
         rules.
     """
-    pairs, waits = _assessed(expectations, at, skew, hostname)
-    return _sorted(with_waiting((each for _, each in pairs), waits))
+    pairs, waits, excuses = _assessed(expectations, at, skew, hostname)
+    return _sorted(with_waiting((each for _, each in pairs), waits, excuses))
 
 
 def assess_some(
@@ -203,11 +203,12 @@ def assess_fleet_with_cases(
 
     :param expectations, at, skew: as for `assess_fleet`.
     """
-    pairs, waits = _assessed(expectations, at, skew, None)
-    cases = {(each.name, each.hostname): case for case, each in pairs}
+    pairs, waits, excuses = _assessed(expectations, at, skew, None)
+    cases = {_key(case): case for case, _ in pairs}
     return [
         (each, cases.get((each.name, each.hostname)))
-        for each in _sorted(with_waiting(with_blind(pairs, waits), waits))]
+        for each in _sorted(
+            with_waiting(with_blind(pairs, waits), waits, excuses))]
 
 
 def _assessed(
@@ -215,8 +216,11 @@ def _assessed(
     at: datetime.datetime,
     skew: datetime.timedelta,
     hostname: str | None,
-) -> tuple[list[tuple[Case, Assessment]], dict[Key, str]]:
-    """Each case with its assessment; and what scripts wait for."""
+) -> tuple[
+    list[tuple[Case, Assessment]], dict[Key, str], dict[Key, str]
+]:
+    """Each case with its assessment; what scripts wait for; and why they
+    missed runs."""
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
@@ -229,37 +233,30 @@ def _assessed(
         if each.recently.state == "ok"}
 
     def is_fine(case: Case) -> bool:
-        return (case.expectation.name, case.hostname) in fine
+        return _key(case) in fine
 
     waits = {
-        (case.expectation.name, case.hostname): f"waiting for {first}"
-        for case in depending
+        _key(case): f"waiting for {first}" for case in depending
         if (first := awaited(case, is_fine)) is not None}
-    waits |= _waited([
+    unwell = [
         case for (_, each), case in zip(pairs, cases, strict=False)
-        if case.after and each.state in BROKEN
-        and (each.name, each.hostname) not in waits], at)
-    return pairs[:len(cases)], waits
+        if case.after and each.state in BROKEN and _key(case) not in waits]
+    waits |= {
+        _key(case): f"{_waited(case, ended)}; late from"
+                    f" {time_text(ended + case.expectation.grace)} on"
+        for case, ended in waited_until(
+            unwell, at, lambda case: case.expectation.grace)}
+    return pairs[:len(cases)], waits, {
+        _key(case): _waited(case, ended)
+        for case, ended in waited_until(unwell, at, reach)}
 
 
-def _waited(
-    cases: Iterable[Case], at: datetime.datetime
-) -> dict[Key, str]:
-    """The cases whose grace has not passed since they waited for another.
+def _waited(case: Case, ended: datetime.datetime) -> str:
+    return f"waited for {case.expectation.after} until {time_text(ended)}"
 
-    :return: a sentence about each of them.
-    """
-    found = {}
-    recently = past_recently(at, seen_rules())
-    for case in cases:
-        rule = case.expectation
-        *_, (ends, _) = past_waits(case, at, at, recently)
-        if ends > at:
-            since = time_text(ends - rule.grace)
-            found[rule.name, case.hostname] = (
-                f"waited for {rule.after} until {since};"
-                f" late from {time_text(ends)} on")
-    return found
+
+def _key(case: Case) -> Key:
+    return case.expectation.name, case.hostname
 
 
 def _sorted(assessments: Iterable[Assessment]) -> list[Assessment]:

@@ -80,11 +80,14 @@ def replay_all(
     @functools.cache
     def waits(script: Key) -> Spells:
         case = by_script[script]
+        return spells(case, case.expectation.grace)
+
+    def spells(case: Case, patience: datetime.timedelta) -> Spells:
         if not case.after:
             return []
         return [
-            each for each in past_waits(case, since, until, recently)
-            if each[0] <= until]
+            each for each in past_waits(
+                case, since, until, recently, patience) if each[0] <= until]
 
     def incidents(
         case: Case,
@@ -93,7 +96,8 @@ def replay_all(
     ) -> list[Incident]:
         # When the silences of its host, or of all hosts, were over.
         if case.after:
-            parts = [waiting_changes(parts, waits(_key(case)))]
+            parts = [waiting_changes(
+                parts, waits(_key(case)), spells(case, reach(case)))]
         return incidents_of(
             _key(case), case.expectation.grace, parts, since, [
                 (at, end if (end := at + reach(case)) <= until else FOREVER)
@@ -155,9 +159,9 @@ def _gathered(
     read in a period."""
     cases = list(cases)
     needed = with_awaited(cases).values()
-    # What a script is after matters for as long as its grace before.
+    # What a script is after matters as long as missed runs count.
     earlier = max(
-        (case.expectation.grace for case in cases if case.after),
+        (reach(case) for case in cases if case.after),
         default=datetime.timedelta())
     begins = [
         next(stretches(case.pauses, since, until, STRETCH))[0] - earlier

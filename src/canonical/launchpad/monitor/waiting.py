@@ -3,7 +3,8 @@
 While a script is late, failing or paused, the scripts that are ``after`` it
 wait: it is known why they do nothing, or fail.  So people are notified only of
 the first script of a chain.  When that one is well again, the others have all
-of their grace to run: until then, they still wait.
+of their grace to run: until then, they still wait.  The runs that they missed
+meanwhile are excused as long as they count.
 
 `Case.after` has the scripts that a script is after.  The changes of answers in
 a replay are here too, while a script waits or is silent.
@@ -70,16 +71,26 @@ def awaited(case: Case, is_fine: Callable[[Case], bool]) -> str | None:
 
 
 def with_waiting(
-    assessments: Iterable[Assessment], waits: Mapping[Key, str]
+    assessments: Iterable[Assessment],
+    waits: Mapping[Key, str],
+    excuses: Mapping[Key, str],
 ) -> list[Assessment]:
     """Assessments, in which scripts that wait for another are waiting.
 
     :param waits: a sentence about each of them.
+    :param excuses: why scripts missed runs.
     """
-    return [
-        _waiting(each, waits[each.name, each.hostname])
-        if (each.name, each.hostname) in waits else each
-        for each in assessments]
+    found = []
+    for each in assessments:
+        key = each.name, each.hostname
+        if key in waits:
+            each = _waiting(each, waits[key])
+        elif key in excuses and each.often.state in BROKEN:
+            each = dataclasses.replace(each, often=each.often._replace(
+                state="ok", trouble=None,
+                sentence=f"{each.often.sentence}; {excuses[key]}"))
+        found.append(each)
+    return found
 
 
 def _waiting(assessment: Assessment, sentence: str) -> Assessment:
@@ -94,14 +105,13 @@ def _waiting(assessment: Assessment, sentence: str) -> Assessment:
 
 
 def waits_of(
-    awaited: Sequence[Sequence[Change]], grace: datetime.timedelta
+    awaited: Sequence[Sequence[Change]], patience: datetime.timedelta
 ) -> list[tuple[datetime.datetime, bool]]:
     """The moments from which on a script waits, or does not any more.
 
     :param awaited: of each script of its chain: the changes of the answer
         whether it has run recently.
-    :param grace: of the script that waits, which counts from when all those
-        are well again.
+    :param patience: how much longer it waits after all those are well again.
     """
     covers = [
         [(at, (number, state != "ok")) for at, state in changes]
@@ -112,30 +122,36 @@ def waits_of(
     found: list[tuple[datetime.datetime, bool]] = []
     for at, state in changes:
         if state == "waiting" and found and found[-1][0] >= at:
-            # It waits again, within its grace.
+            # It waits again before that.
             found.pop()
         elif state == "waiting" or not found:
             found.append((at, state == "waiting"))
         else:
-            found.append((at + grace, False))
+            found.append((at + patience, False))
     return found
 
 
 def waiting_changes(
     pieces: Iterable[Mapping[str, Sequence[Change]]],
     waits: Iterable[tuple[datetime.datetime, bool]],
+    excuses: Iterable[tuple[datetime.datetime, bool]],
 ) -> dict[str, list[Change]]:
     """The changes of the answers about a script that is after others.
 
     :param pieces: its own, as it would be without the others; in order.
     :param waits: see `waits_of`.
+    :param excuses: when the runs that it missed are excused, or are not.
     """
     covers = [(at, (0, does_wait)) for at, does_wait in waits]
+    changes = joined(pieces)
+    excused = [(at, (0, is_excused)) for at, is_excused in excuses]
+    changes["often"] = overlaid(
+        changes["often"], excused,
+        lambda own: "ok" if own in BROKEN else own)
     return {
         question: overlaid(
-            changes, covers,
-            lambda own: own if own == "paused" else "waiting")
-        for question, changes in joined(pieces).items()}
+            its, covers, lambda own: own if own == "paused" else "waiting")
+        for question, its in changes.items()}
 
 
 def unknown_changes(

@@ -174,12 +174,10 @@ class TestOutage(AlertTestCase):
         self.assertIn("expectations.zcml", self.mail.texts()[-1])
 
     def test_a_database_that_hangs_is_given_up(self):
-        code = (
-            "from canonical.launchpad.command import alert;"
-            f" alert.PATIENCE = 0.1; {RUN}")
         by_owner("LOCK TABLE scriptalert")
         status, out, err = self.run_code(
-            code, "alert", LPCONFIG=str(self.configuration))
+            IMPATIENT.format("scriptactivity"), "alert",
+            LPCONFIG=str(self.configuration))
         self.ztm.abort()
         self.assertEqual((1, ""), (status, out), err)
         self.assertIn("the database has not answered within 0.1 s", err)
@@ -201,6 +199,20 @@ class TestOutage(AlertTestCase):
             self.assertTrue(out.startswith(
                 f"{said} has not answered within 0.1 s"), out)
         self.ztm.abort()
+
+    def test_nor_does_prune(self):
+        for table in "scriptpause", "scriptday", "scriptactivity":
+            by_owner(f"LOCK TABLE {table}")
+            process = self.start_code(
+                IMPATIENT.format("scriptactivity"), "prune",
+                LPCONFIG=str(self.configuration))
+            self.addCleanup(process.kill)
+            out, err = process.communicate(timeout=20)
+            self.ztm.abort()
+            self.assertEqual((1, ""), (process.returncode, out))
+            self.assertRegex(
+                err, "ERROR   the database has not answered within 0.1 s"
+                r" \(does another session hold a lock\? see pg_locks\)\n\Z")
 
     def test_nor_does_any_other_command(self):
         self.write("runs.csv", RUNS)

@@ -64,6 +64,11 @@ COMMANDS = {
     "alerts": 0,
     "snooze update --for 0s": 0,
     "flush": 0,
+    "config": 0,
+    "report": 0,
+    "export -": 0,
+    "import crontab": 1,
+    "grafana": 0,
 }
 
 MONITORS = {

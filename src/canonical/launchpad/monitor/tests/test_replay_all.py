@@ -259,7 +259,7 @@ class TestReplayAll(ReplayAllTestCase):
             # grace counts from 17:50, when the import is not paused any more.
             ("report", "a"): [at(8, 35), at(13, 35), at(17, 55)],
             ("report", "b"): [at(9, 35), at(15, 35)],
-            ("mail", "c"): [at(7, 49), at(11, 40), at(14, 49)]}, found)
+            ("mail", "c"): [at(7, 49), at(11, 40), at(14, 50)]}, found)
         sentences = {
             (each.name, each.recently.sentence) for check in checks
             for each in check if each.state == "waiting"}
@@ -271,6 +271,28 @@ class TestReplayAll(ReplayAllTestCase):
             each for _, incidents in self.replay(
                 expectations, since, at(17, 52))
             for each in incidents if each.opened > at(17, 52)])
+
+    def test_what_a_script_missed_while_it_waited_is_excused(self):
+        for hour in range(13):
+            if hour not in (5, 6, 7):
+                self.ran("import", "a", at(hour, 1))
+                self.ran("report", "a", at(hour, 31))
+        self.ran("report", "a", at(8, 3))
+        expectations = [
+            expectation_from_text(
+                "report", schedule="30 * * * *", window="4h",
+                after="import"),
+            expectation_from_text(
+                "import", schedule="0 * * * *", window="4h")]
+        found = self.assert_same_fleet(expectations, at(3), at(12))
+        self.assertEqual(
+            [at(5, 5)], [each.opened for each in found["import", None]])
+        self.assertEqual([], found["report", None])
+        report = assess_fleet(expectations, at(9), MINUTE)[-1]
+        self.assertEqual(
+            ("ok", "2 of 4 scheduled runs in the last 4h (0 misses allowed);"
+             f" waited for import until {at(8, 2):%F %T} UTC"),
+            report.often[:2])
 
     def test_a_pause_begins_while_a_script_waits(self):
         self.ran("import", "a", at(1, 1))
