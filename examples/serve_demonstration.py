@@ -43,7 +43,8 @@ def fill_again(parameters, rules):
     connection = psycopg2.connect(**parameters)
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "TRUNCATE scriptactivity, scriptattempt, scriptpause, scriptalert")
+            "TRUNCATE scriptactivity, scriptattempt, scriptpause, scriptrule,"
+            " scriptalert")
     count = made.fill(connection)
     connection.close()
     made.fill_alerts(rules)

@@ -8,9 +8,11 @@ import json
 import os
 import pty
 import select
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
@@ -103,11 +105,15 @@ def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
 
     :param environment: the variables that matter at the start of a process.
     """
+    # To compile the templates of the pages takes three seconds.
+    templates = tempfile.mkdtemp(prefix="scriptactivity-templates-")
+    atexit.register(shutil.rmtree, templates, ignore_errors=True)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         server = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(theirs.fileno())],
-            env=dict(os.environ, **dict(environment)),
+            env=dict(
+                os.environ, **dict(environment), CHAMELEON_CACHE=templates),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()])
     atexit.register(server.wait)

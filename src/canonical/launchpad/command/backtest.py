@@ -23,6 +23,7 @@ from canonical.launchpad.command.rules import check_tags
 from canonical.launchpad.command.rules import clock_skew
 from canonical.launchpad.command.rules import has_tag
 from canonical.launchpad.command.table import print_table
+from canonical.launchpad.interfaces import Pause
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import script_on_host
 from canonical.launchpad.monitor.incidents import QUESTIONS
@@ -209,7 +210,9 @@ def _print_all(
         [*script, *_counts(each), _time_open(each, until)]
         for script, each in scripts.items()], "")
     if sys.stdout.isatty():
-        _print_pictures(cases, found, since, until)
+        _print_pictures(scripts, {
+            (case.expectation.name, case.hostname): case.pauses
+            for case in cases}, since, until)
 
 
 def _counts(incidents: Sequence[Incident]) -> list[int]:
@@ -229,12 +232,15 @@ def _time_open(
 
 
 def _print_pictures(
-    cases: Sequence[Case],
-    found: Found,
+    scripts: Mapping[Key, Sequence[Incident]],
+    pauses: Mapping[Key, tuple[Pause, ...]],
     since: datetime.datetime,
     until: datetime.datetime,
 ) -> None:
-    """Print each case as a line of marks: at each place the worst state."""
+    """Print each script as a line of marks: at each place the worst state.
+
+    Scripts that were silent together have a line of their own.
+    """
     # Slow to import, and of no use to a program.
     from rich.console import Console
     from rich.text import Text
@@ -247,18 +253,17 @@ def _print_pictures(
     edges = [
         since + (until - since) * (number / columns)
         for number in range(columns)]
-    for number, case in enumerate(cases):
-        incidents = found[number]
-        console.print(Text("\n" + printable(
-            script_on_host(case.expectation.name, case.hostname))))
+    for script, incidents in scripts.items():
+        console.print(Text("\n" + printable(script_on_host(*script))))
         # What opens at the very end is seen as well.
         console.print(Text.assemble(*(
-            MARKS[_state_between(case, incidents, start, end)]
+            MARKS[_state_between(
+                pauses.get(script, ()), incidents, start, end)]
             for start, end in pairwise([*edges, until + INSTANT]))))
 
 
 def _state_between(
-    case: Case,
+    pauses: tuple[Pause, ...],
     incidents: Iterable[Incident],
     start: datetime.datetime,
     end: datetime.datetime,
@@ -267,6 +272,6 @@ def _state_between(
         incident.state for incident in incidents
         if incident.opened < end
         and (incident.closed is None or incident.closed > start)]
-    if not states and unpaused(case.pauses, start, end) < end - start:
+    if not states and unpaused(pauses, start, end) < end - start:
         states = ["paused"]
     return max(states, key=STATES.index, default="ok")

@@ -191,6 +191,12 @@ def fill(connection: Any, days: int = DAYS) -> int:
                    run.reason or None, run.stderr or None)
                   for number, run in enumerate(runs)
                   if run.outcome != "success"])
+        # Else a script that has never run would be new.
+        _copy(cursor, "scriptrule (name, hostname, schedule, date_seen)", [
+            (script.name, host, f"{script.schedule} {script.timezone}",
+             END - days * DAY)
+            for script in SCRIPTS if script.rule is not None
+            for host in script.hosts])
         cursor.execute(
             "INSERT INTO scriptpause (name, cause, date_started, date_ended)"
             " VALUES ('update-stacking', 'snoozed', %s, %s)",

@@ -155,7 +155,7 @@ def _killed(run: Past, source: random.Random) -> Past | None:
 
 
 def _vanished(run: Past, source: random.Random) -> Past | None:
-    if END - 9 * HOUR < run.started < END - 6 * HOUR:
+    if END - 10 * HOUR < run.started < END - 6 * HOUR:
         return run._replace(outcome="vanished")
     return run
 

@@ -49,11 +49,16 @@ def incidents(request: Any, snapshot: Snapshot) -> Response:
     """Open incidents, and the time line of the last ones."""
     known(request, "limit")
     alerts = latest_alerts(number(request, "limit", 1, MOST, LISTED))
+    with reading():
+        # An old one may still be open.
+        opened = [
+            each for each in getUtility(IScriptAlertSet).getUnsettled()
+            if each.date_closed is None]
+    opened.sort(key=lambda each: each.date_opened, reverse=True)
     return page(
         request, "incidents", snapshot=snapshot, at=snapshot.at,
         worst=snapshot.worst, trouble=snapshot.trouble,
-        refresh=request.keeper.refresh, path=script_path,
-        opened=[each for each in alerts if each.date_closed is None],
+        refresh=request.keeper.refresh, path=script_path, opened=opened,
         events=_events(alerts), recorded_late=recorded_late)
 
 

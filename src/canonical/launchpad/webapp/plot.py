@@ -15,6 +15,7 @@ from canonical.launchpad.plaintext import counted
 from canonical.launchpad.webapp.buckets import Bucket
 from canonical.launchpad.webapp.formatting import seconds_words
 from canonical.launchpad.webapp.formatting import short_time
+from canonical.launchpad.webapp.formatting import shown_time
 from canonical.launchpad.webapp.periods import Period
 from canonical.launchpad.webapp.strips import Line
 
@@ -173,8 +174,8 @@ def plot_of(
         dots, ranges, marks,
         spotlight and (x(spotlight[0]), round(
             x(spotlight[1]) - x(spotlight[0]), 1)),
-        f"{counted(runs, 'run')} from {short_time(period.since)} to"
-        f" {short_time(period.until)}, {counted(failed, 'failure')},"
+        f"{counted(runs, 'run')} from {shown_time(period.since)} to"
+        f" {shown_time(period.until)}, {counted(failed, 'failure')},"
         f" {sum(bucket.missed for bucket in buckets)} missed.")
 
 

@@ -124,6 +124,8 @@ class TestBacktest(BacktestTestCase):
         self.assertEqual(
             "all scripts\t-\t1\t0\t0\t1\t10499.999999",
             totals.splitlines()[-1])
+        self.assertRegex(
+            self.on_terminal(*self.arguments()), r"\nall scripts\n[^\n]*█")
 
     def test_some_scripts_only(self):
         self.assertEqual(

@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -26,6 +25,7 @@ from canonical.launchpad.scripts.tests.runsupport import PROGRAM
 from canonical.launchpad.scripts.tests.serving import pages
 from canonical.launchpad.scripts.tests.torture.failover import Standby
 from canonical.testing import PostgresLayer
+from canonical.testing.children import start_python
 
 
 NOW = datetime.datetime(2007, 2, 1, 12, 0, tzinfo=datetime.UTC)
@@ -91,12 +91,12 @@ class TestReplica(unittest.TestCase):
 
     def command(self, *arguments, role="postgres"):
         """The exit status, and what it has printed."""
-        environment = {**os.environ, **self.environment(role)}
-        process = subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(""), *arguments],
-            env=environment, capture_output=True, text=True, timeout=60,
-            check=False)
-        return process.returncode, process.stdout, process.stderr
+        process = start_python(
+            ["-c", PROGRAM.format(""), *arguments],
+            {**os.environ, **self.environment(role)}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
 
     def wait_for_lag(self, seconds):
         while self.standby.query(
@@ -160,7 +160,11 @@ class TestReplica(unittest.TestCase):
 
     def test_what_happens_on_the_primary_is_seen_soon(self):
         self.standby.receive()
-        self.ground.query("TRUNCATE scriptactivity")
+        self.ground.query(SUCCESS)
+        self.ground.query(
+            "UPDATE scriptactivity SET date_started = date_started"
+            " - interval '1 day', date_completed = date_completed"
+            " - interval '1 day'")
         self.standby.catch_up()
         self.assertEqual(2, self.command("check", "--nagios")[0])
 

@@ -4,18 +4,18 @@ import contextlib
 import os
 import re
 import subprocess
-import sys
 
 from canonical.launchpad.scripts.tests.runsupport import PROGRAM
+from canonical.testing.children import start_python
 
 
 @contextlib.contextmanager
 def pages(*arguments, **environment):
     """Serve the pages meanwhile; the value is their URL."""
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(""), "serve", "--listen",
-         "127.0.0.1:0", *arguments],
-        env={**os.environ, **environment}, text=True, stdout=subprocess.PIPE,
+    with start_python(
+        ["-c", PROGRAM.format(""), "serve", "--listen", "127.0.0.1:0",
+         *arguments],
+        {**os.environ, **environment}, text=True, stdout=subprocess.PIPE,
     ) as process:
         try:
             line = process.stdout.readline()

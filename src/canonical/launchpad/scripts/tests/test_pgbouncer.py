@@ -20,6 +20,7 @@ from canonical.database.sqlbase import main_store
 from canonical.launchpad.scripts.tests.runsupport import PROGRAM
 from canonical.launchpad.scripts.tests.serving import pages
 from canonical.launchpad.scripts.tests.support import ScriptTestCase
+from canonical.testing.children import start_python
 from canonical.testing.pgbouncer import PgBouncer
 from canonical.testing.pgbouncer import find_pgbouncer
 
@@ -101,12 +102,13 @@ class TestPgBouncer(ScriptTestCase):
 
     def command(self, *arguments, **environment):
         """The exit status, and what it has printed."""
-        process = subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(""), *arguments],
-            env={**os.environ, **environment}, capture_output=True, text=True,
-            timeout=60, check=False)
+        process = start_python(
+            ["-c", PROGRAM.format(""), *arguments],
+            {**os.environ, **environment}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate(timeout=60)
         self.ztm.begin()
-        return process.returncode, process.stdout, process.stderr
+        return process.returncode, out, err
 
     def wait_for_line(self, process, words):
         """Wait until it has logged a line with these words."""

@@ -151,6 +151,12 @@ class TestPages(BrowserTestCase):
         for state in "critical", "warning", "unknown", "paused", "ok":
             self.assertTrue(page.locator(f"a.count.{state}").is_visible())
         self.assertEqual(43, page.locator("td.past").count())
+        for trouble in (
+            "never started", "not started since then", "has not reported",
+            "expected at most", "expected at least", "missed", "no rule",
+        ):
+            self.assertIn(trouble, page.locator(
+                "table.fleet tbody").inner_text())
 
         with self.subTest("strips"):
             self.go("/?range=week")
@@ -203,6 +209,15 @@ class TestPages(BrowserTestCase):
             page.fill("input[name=average]", "..20m")
             page.click("button:text('Try')")
             self.assertIn("It would have alerted", page.content())
+
+        with self.subTest("each mark of the plot"):
+            for name, mark in (
+                ("update-remote-bugs", "cross"), ("poppy-upload", "missed"),
+                ("parse-ppa-logs", "vanished"), ("merge-proposals", "running"),
+            ):
+                self.go(f"/scripts/{name}")
+                self.assertGreater(
+                    page.locator(f"svg.plot .{mark}").count(), 0, mark)
 
         with self.subTest("the wall and incidents"):
             self.go("/wall")

@@ -481,6 +481,20 @@ class TestIncidents(WebTestCase):
         self.assertIn("1 open incident", page)
         self.assertIn("nobody yet", page)
 
+    def test_open_ones_are_listed_however_many_came_later(self):
+        alerts = getUtility(IScriptAlertSet)
+        for number in range(101):
+            alerts.open([Alert(
+                None, "mail", "flaps", "host", "critical", (BadAnswer(
+                    "recently", "critical", "did not run"),),
+                AT - MINUTE + datetime.timedelta(seconds=number / 2))])
+            main_store().execute(
+                "UPDATE scriptalert SET date_closed = ?, date_settled = ?"
+                " WHERE name = 'flaps' AND date_closed IS NULL", (AT, AT))
+        page = self.get("/incidents").text
+        self.assertIn("1 open incident", page)
+        self.assertIn("was due &amp; &lt;did&gt; not run", page)
+
     def test_the_feed_is_atom(self):
         response = self.get("/feed")
         feed = xml.etree.ElementTree.fromstring(response.body)
