@@ -8,7 +8,7 @@ universal prior for integers and estimation by minimum description length",
 1983, and Krichevsky and Trofimov, "The performance of universal encoding",
 1981.)  A run without a slot is coded as chance.
 
-Times are seconds since 1970, on the clock of the zone.
+Times are seconds since 1970, on the clock of the zone, and durations seconds.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ __all__ = [
 ]
 
 
-# In seconds, as all times here.
 DAY = 86400
 HOUR = 3600
 
