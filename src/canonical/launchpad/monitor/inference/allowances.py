@@ -101,33 +101,31 @@ def allowed_by_cron(
     if sum(due) < LEAST_MET * len(due):
         return {}, [evidence.no_schedule(cron, count, extra, due)]
     drift = max(drifts, key=abs)
-    matters = abs(drift) > SKEW
     changes = clock_changes(zone, scopes[0].starts[0], until)
     return {
         "schedule": cron.text,
         "timezone": "" if zone == "UTC" else zone,
-        "early": words(min(-drift, spacing / 8, EARLIEST)) if (
-            matters and drift < 0) else "",
+        "early": "" if drift >= -SKEW else (
+            words(min(-drift, spacing / 8, EARLIEST))),
         "grace": words(grace),
         "missed": _more(missed),
         "extra": "" if extra > count / RUNS else (
             _more(max(map(_most, extras))) or "0"),
     }, evidence.slots_seen(
         scopes, due, extra, zone, changes[0][0] if changes else None, worst,
-        outages) + ([evidence.drifted(drift)] if matters else [])
+        outages) + ([evidence.drifted(drift)] if abs(drift) > SKEW else [])
 
 
 def _matched(
-    cron: Cron, scope: History, last: int
+    cron: Cron, scope: History, until: int
 ) -> tuple[dict[int, float], list[int], float]:
     """Matches runs with slots.
 
-    :param last: when the slots end.
     :return: when the first of its own runs ended, for each slot; the slots of
         extra runs; and by how much starts drifted.
     """
     starts = local(cron.timezone, scope.starts)
-    slots = cron.slots(starts[0], last)
+    slots = cron.slots(starts[0], until)
     met = [slots[number - 1] for number in slot_numbers(slots, starts, SKEW)]
     ends = dict.fromkeys(slots, math.inf)
     for slot, end in zip(met, local(cron.timezone, scope.ends), strict=True):

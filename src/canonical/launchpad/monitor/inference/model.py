@@ -67,6 +67,10 @@ BACK = 62
 # Lateness is coded as its power of two, of which there are so many.
 OCTAVES = 26
 
+# Lateness drifts, so the times between runs are steadier than it.  So a timer
+# costs this part of the bits of its period more for each run.
+DRIFT = 1 / 3
+
 # However often slots are unmet, one or two are no part of a schedule; and a
 # run before its slot is from a clock that is behind.  Each takes so many bits.
 RARE = 3.0
@@ -116,10 +120,6 @@ class Every(NamedTuple):
 
     def __str__(self) -> str:
         return f"every {words(self.period)}"
-
-    @property
-    def bits(self) -> float:
-        return 6 + math.log2(max(self.period, 2))
 
 
 @functools.lru_cache(4)
@@ -191,8 +191,7 @@ def cron_bits(cron: Cron, clocks: Sequence[Sequence[int]]) -> float:
     most = sum(count * (gap - 3) for gap, count in gaps.items() if gap > 2)
     bits += (
         max(_row(gaps[1], unmet), RARE * unmet)
-        + max(_row(gaps[2], more), RARE * more)
-        + _row(more, most) + _row(len(late), extra))
+        + _row(gaps[2], more) + _row(more, most) + _row(len(late), extra))
     # With a slot each minute, all runs come before their slot.
     skew = SKEW if cron.minutes == MINUTES else 0
     return bits + _lateness([each + skew for each in late])
@@ -211,9 +210,12 @@ def every_bits(scopes: Sequence[History]) -> tuple[float, Every]:
     late = [math.floor(rest - every.period) for rest in itertools.chain(*rests)
             if abs(rest - every.period) < every.period / 2]
     off = sum(map(len, rests)) - len(late)
-    return every.bits + _lateness(late) + _row(len(late), off) + (
-        _chance_bits(off, sum(
-            scope.starts[-1] - scope.starts[0] for scope in scopes))), every
+    # The text of the timer, and the drift.
+    bits = 6 + math.log2(max(every.period, 2)) * (
+        1 + DRIFT * sum(map(len, scopes)))
+    span = sum(scope.starts[-1] - scope.starts[0] for scope in scopes)
+    return (bits + _lateness(late) + _row(len(late), off)
+            + _chance_bits(off, span)), every
 
 
 def _lateness(late: Sequence[int]) -> float:

@@ -17,7 +17,6 @@ from canonical.launchpad.monitor.inference.allowances import allowed_by_cron
 from canonical.launchpad.monitor.inference.allowances import allowed_by_timer
 from canonical.launchpad.monitor.inference.allowances import average_allowed
 from canonical.launchpad.monitor.inference.model import DAY
-from canonical.launchpad.monitor.inference.model import HOUR
 from canonical.launchpad.monitor.inference.model import Cron
 from canonical.launchpad.monitor.inference.model import by_chance
 from canonical.launchpad.monitor.inference.model import hosts_bits
@@ -41,9 +40,8 @@ LEARNED = 20_000
 # A host counts that still ran in the last part of the history, after this one.
 END = 0.9
 
-# In so short a history, a silence of so many slots at its end may be a rest.
+# In so short a history, a silence of two slots at its end may be a rest.
 SHORT = 7 * DAY
-SILENT = 1.5
 
 
 def suggest_expectation(
@@ -99,8 +97,7 @@ def _allowed(
         said = [evidence.hardly_better(count, model)]
     elif isinstance(model, Cron):
         first, ended = last.starts[0], max(last.ends)
-        if ended - first < SHORT and until - ended > max(
-                SILENT * model.spacing, HOUR):
+        if ended - first < SHORT and until - ended > 2 * model.spacing:
             return {}, [evidence.ended(first, ended)]
         attributes, said = allowed_by_cron(model, scopes, until)
         if attributes:
@@ -117,8 +114,7 @@ def _hosts(history: History) -> list[str]:
     late = history.between(first + END * (last - first)).hosts
     found = sorted(host for host in set(late) if counts[host] > 1)
     # A rule cannot list names with spaces.
-    return found if len(found) > 1 and not any(
-        host.split()[1:] for host in found) else []
+    return found if 1 < len(found) == len(" ".join(found).split()) else []
 
 
 def _replayed(

@@ -50,17 +50,10 @@ NEAR = 0.9, 1.4
 ROUND = 1, 5, 60
 ANCHORS = 2
 
-# The bits of the place in a lateness of so many minutes.
-LATE = [math.log2(1 + 60 * minutes) for minutes in range(1440)]
-
 # Days of rest are believed if they came back over this time, days of the month
 # over three months.
 FORTNIGHT = 14 * DAY
 MONTHS = 90 * DAY
-
-# Lateness drifts, so the times between runs are steadier than it.  So a timer
-# costs this part of the bits of its period more for each run.
-DRIFT = 1 / 3
 
 # What a change of schedule has to save, in bits, beside one each time that the
 # number of runs doubles, and one for each run of the shorter part.
@@ -110,10 +103,7 @@ def best(scopes: Sequence[History], timezone: str) -> Found:
     :param timezone: where cron runs.
     """
     clocks = [local(timezone, scope.starts) for scope in scopes]
-    bits, timer = every_bits(scopes)
-    found = Found(bits + DRIFT * math.log2(max(timer.period, 2)) * sum(
-        map(len, scopes)), timer)
-    return min([found, *(
+    return min([Found(*every_bits(scopes)), *(
         Found(cron_bits(cron, clocks), cron)
         for cron in dict.fromkeys(_crons(max(clocks, key=len), timezone))
     )], key=operator.itemgetter(0))
@@ -124,9 +114,9 @@ def _zone(starts: Sequence[float], timezone: str) -> tuple[str, float]:
 
     Clocks that did not move within the history show as many as UTC does.
     """
-    costs = {zone: ZONE_BITS + number / 2 for number, zone in enumerate(KNOWN)
-             if clock_changes(zone, starts[0], starts[-1])} | {
-                 "UTC": ZONE_BITS} | {timezone: 0.0}
+    costs = {"UTC": ZONE_BITS} | {
+        zone: ZONE_BITS + number / 2 for number, zone in enumerate(KNOWN)
+        if clock_changes(zone, starts[0], starts[-1])} | {timezone: 0.0}
 
     def bits(zone: str) -> float:
         quarters = Counter(
@@ -232,7 +222,7 @@ def _anchors(seconds: Sequence[int], size: int) -> list[int]:
         minute - there[there.index(minute) - 1] - 1) % size)[-2:]
 
     def late(anchor: int) -> float:
-        return sum(count * LATE[(minute - anchor) % size]
+        return sum(count * math.log2(1 + 60 * ((minute - anchor) % size))
                    for minute, count in minutes.items())
 
     return [60 * anchor for anchor in sorted(sorted({

@@ -33,6 +33,7 @@ from canonical.launchpad.monitor.tests.test_replay import NIGHTS
 from canonical.launchpad.monitor.tests.test_replay import at
 from canonical.launchpad.monitor.tests.test_replay import moments_between
 from canonical.launchpad.monitor.tests.test_replay_all import ReplayAllTestCase
+from canonical.launchpad.monitor.tests.test_replay_all import ReplayLayer
 
 
 # When a fleet begins to run.  Checks begin four hours later, and most of
@@ -205,8 +206,13 @@ def runs(chance, fleet, name, host, is_new, trouble):
             yield Ran(name, host, started, minutes, outcome)
 
 
+class FleetsLayer(ReplayLayer):
+    """A layer of its own, so that another process can run it."""
+
+
 class FleetsTestCase(ReplayAllTestCase):
 
+    layer = FleetsLayer
     examples = 6
 
     def record(self, fleet, run):
