@@ -143,8 +143,8 @@ def assess_all(
     :param hostname: only rules for this host or for any host; `None` for all
         rules.
     """
-    pairs, waits, excuses = _assessed(expectations, at, skew, hostname)
-    return _sorted(with_waiting((each for _, each in pairs), waits, excuses))
+    pairs, *waits = _assessed(expectations, at, skew, hostname)
+    return _sorted(with_waiting((each for _, each in pairs), *waits))
 
 
 def assess_some(
@@ -203,12 +203,12 @@ def assess_fleet_with_cases(
 
     :param expectations, at, skew: as for `assess_fleet`.
     """
-    pairs, waits, excuses = _assessed(expectations, at, skew, None)
+    pairs, waits, graces, excuses = _assessed(expectations, at, skew, None)
     cases = {_key(case): case for case, _ in pairs}
     return [
         (each, cases.get((each.name, each.hostname)))
-        for each in _sorted(
-            with_waiting(with_blind(pairs, waits), waits, excuses))]
+        for each in _sorted(with_waiting(
+            with_blind(pairs, {**waits, **graces}), waits, graces, excuses))]
 
 
 def _assessed(
@@ -217,10 +217,10 @@ def _assessed(
     skew: datetime.timedelta,
     hostname: str | None,
 ) -> tuple[
-    list[tuple[Case, Assessment]], dict[Key, str], dict[Key, str]
+    list[tuple[Case, Assessment]], dict[Key, str], dict[Key, str],
+    dict[Key, str]
 ]:
-    """Each case with its assessment; what scripts wait for; and why they
-    missed runs."""
+    """Each case with its assessment; and what `with_waiting` needs."""
     cases = [
         case for case in registered_cases(expectations, at - HORIZON, at, skew)
         if hostname is None or case.hostname in (None, hostname)]
@@ -241,12 +241,12 @@ def _assessed(
     unwell = [
         case for (_, each), case in zip(pairs, cases, strict=False)
         if case.after and each.state in BROKEN and _key(case) not in waits]
-    waits |= {
+    return pairs[:len(cases)], waits, {
         _key(case): f"{_waited(case, ended)}; late from"
                     f" {time_text(ended + case.expectation.grace)} on"
         for case, ended in waited_until(
-            unwell, at, lambda case: case.expectation.grace)}
-    return pairs[:len(cases)], waits, {
+            unwell, at, lambda case: case.expectation.grace)
+    }, {
         _key(case): _waited(case, ended)
         for case, ended in waited_until(unwell, at, reach)}
 

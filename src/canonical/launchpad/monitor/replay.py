@@ -97,7 +97,8 @@ def replay_all(
         # When the silences of its host, or of all hosts, were over.
         if case.after:
             parts = [waiting_changes(
-                parts, waits(_key(case)), spells(case, reach(case)))]
+                parts, spells(case, datetime.timedelta()),
+                waits(_key(case)), spells(case, reach(case)))]
         return incidents_of(
             _key(case), case.expectation.grace, parts, since, [
                 (at, end if (end := at + reach(case)) <= until else FOREVER)

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.answers import Assessment
 from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Change
@@ -73,31 +74,38 @@ def awaited(case: Case, is_fine: Callable[[Case], bool]) -> str | None:
 def with_waiting(
     assessments: Iterable[Assessment],
     waits: Mapping[Key, str],
+    graces: Mapping[Key, str],
     excuses: Mapping[Key, str],
 ) -> list[Assessment]:
     """Assessments, in which scripts that wait for another are waiting.
 
     :param waits: a sentence about each of them.
+    :param graces: a sentence about each that has waited, and whose grace has
+        not passed since then.
     :param excuses: why scripts missed runs.
     """
     found = []
     for each in assessments:
         key = each.name, each.hostname
         if key in waits:
-            each = _waiting(each, waits[key])
-        elif key in excuses and each.often.state in BROKEN:
+            each = _waiting(each, waits[key], STATES)
+        if key in excuses and each.often.state in BROKEN:
             each = dataclasses.replace(each, often=each.often._replace(
                 state="ok", trouble=None,
                 sentence=f"{each.often.sentence}; {excuses[key]}"))
+        if key in graces:
+            each = _waiting(each, graces[key], BROKEN)
         found.append(each)
     return found
 
 
-def _waiting(assessment: Assessment, sentence: str) -> Assessment:
+def _waiting(
+    assessment: Assessment, sentence: str, states: Sequence[str]
+) -> Assessment:
     answers: dict[str, Any] = {
         # A pause has a reason of its own.
-        question: answer if answer.state == "paused" else answer._replace(
-            state="waiting", sentence=sentence)
+        question: answer._replace(state="waiting", sentence=sentence)
+        if answer.state != "paused" and answer.state in states else answer
         for question, answer in (
             ("recently", assessment.recently), ("often", assessment.often),
             ("runtime", assessment.runtime))}
@@ -134,15 +142,18 @@ def waits_of(
 def waiting_changes(
     pieces: Iterable[Mapping[str, Sequence[Change]]],
     waits: Iterable[tuple[datetime.datetime, bool]],
+    graces: Iterable[tuple[datetime.datetime, bool]],
     excuses: Iterable[tuple[datetime.datetime, bool]],
 ) -> dict[str, list[Change]]:
     """The changes of the answers about a script that is after others.
 
     :param pieces: its own, as it would be without the others; in order.
     :param waits: see `waits_of`.
+    :param graces: the same, with the grace after it.
     :param excuses: when the runs that it missed are excused, or are not.
     """
     covers = [(at, (0, does_wait)) for at, does_wait in waits]
+    lasting = [(at, (0, does_wait)) for at, does_wait in graces]
     changes = joined(pieces)
     excused = [(at, (0, is_excused)) for at, is_excused in excuses]
     changes["often"] = overlaid(
@@ -150,7 +161,9 @@ def waiting_changes(
         lambda own: "ok" if own in BROKEN else own)
     return {
         question: overlaid(
-            its, covers, lambda own: own if own == "paused" else "waiting")
+            overlaid(
+                its, lasting, lambda own: "waiting" if own in BROKEN else own),
+            covers, lambda own: own if own == "paused" else "waiting")
         for question, its in changes.items()}
 
 
