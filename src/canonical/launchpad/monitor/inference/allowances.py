@@ -200,9 +200,9 @@ def _grace(
 ) -> tuple[float, float, int]:
     """How long to wait, the longest wait that was normal, and the outages.
 
-    Neither outages nor the latest run of each year are allowed for.  What
-    remains is made wider: there will be more runs than these, and the times
-    may drift as they did between quarters of the history.
+    Neither outages nor the latest run of each year and host are allowed for.
+    What remains is made wider: there will be more runs than these, and the
+    times may drift as they did between quarters of the history.
 
     :param limit: the longest to wait, unless outages are usual.
     :return: no outages if they are usual.
@@ -211,9 +211,9 @@ def _grace(
     outages = sorted((
         wait for wait, silent, _ in waits if silent > OUTAGE), reverse=True)
     most = 1 + int(OUTAGES * years)
-    left = sorted([0.0, *outages[most:], *(
+    left = sorted([*outages[most:], *(
         wait for wait, silent, _ in waits if silent <= OUTAGE)])
-    worst = max(left[-1 - min(max(round(years), 1), len(left) - 1)], 0.0)
+    worst = max([0.0, *left[:-max(round(years), len(scopes))]])
     medians = [statistics.median(wait for wait, *_ in waits[
         part * len(waits) // 4:(part + 1) * len(waits) // 4])
         for part in range(4)] if len(waits) >= RUNS else [0.0]

@@ -286,6 +286,19 @@ class TestOddHistories(SuggestionTestCase):
         self.assertNotIn("missed", found.attributes)
         self.assert_evidence(found, "recently at 2007-01-11 00:03")
 
+    def test_one_skipped_run_on_each_host_is_not_allowed_for(self):
+        for schedule, grace in (
+            ("30 9 * * 1-5", "6h"), ("0 */6 * * *", "1h30m"),
+        ):
+            each = [history(schedule, days=60, host=host, seed=seed)
+                    for seed, host in enumerate(("gandwana", "loganberry"))]
+            del each[0][14], each[1][17]
+            found = self.suggest(by_start(*each[0], *each[1]),
+                                 WINTER + 60 * DAY)
+            self.assertEqual(grace, found.attributes["grace"])
+            self.assertNotIn("missed", found.attributes)
+            self.assertEqual(2, len(found.incidents))
+
     def test_runs_that_now_and_then_take_very_long_are_no_gaps(self):
         rand = random.Random(1)
         runs = []
