@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +12,6 @@ from pyramid.response import Response
 from canonical.launchpad.monitor.answers import STATES
 from canonical.launchpad.monitor.incidents import ALL
 from canonical.launchpad.webapp.buckets import HAPPENED
-from canonical.launchpad.webapp.buckets import buckets_of
 from canonical.launchpad.webapp.buckets import usual_of
 from canonical.launchpad.webapp.formatting import seconds_words
 from canonical.launchpad.webapp.parameters import RANGES
@@ -23,9 +21,7 @@ from canonical.launchpad.webapp.parameters import choice
 from canonical.launchpad.webapp.parameters import known
 from canonical.launchpad.webapp.parameters import number
 from canonical.launchpad.webapp.parameters import text
-from canonical.launchpad.webapp.periods import Period
 from canonical.launchpad.webapp.periods import period_until
-from canonical.launchpad.webapp.reading import reading
 from canonical.launchpad.webapp.rows import COLUMNS
 from canonical.launchpad.webapp.rows import Row
 from canonical.launchpad.webapp.rows import selected
@@ -34,7 +30,6 @@ from canonical.launchpad.webapp.strips import BUCKETS
 from canonical.launchpad.webapp.strips import WORDS
 from canonical.launchpad.webapp.strips import Strip
 from canonical.launchpad.webapp.strips import lines_of
-from canonical.launchpad.webapp.strips import strip_of
 from canonical.launchpad.webapp.templating import page
 
 
@@ -77,7 +72,7 @@ def fleet(request: Any, snapshot: Snapshot) -> Response:
     first = (number_of_page - 1) * ROWS
     rows = found[first:first + ROWS]
     period = period_until(snapshot.at, RANGES[length], BUCKETS)
-    strips = _strips(snapshot, rows, period, length)
+    strips = request.keeper.strips.get(rows, period, snapshot.at)
     values = {
         **chosen, "sort": sort if sort != "state" else "",
         "range": length if length != "day" else ""}
@@ -139,24 +134,6 @@ def script_path(root: str, name: str) -> str:
     if name in (".", "..") or "/" in name:
         return address(f"{root}/script", {"name": name})
     return f"{root}/scripts/{quote(name, safe='')}"
-
-
-def _strips(
-    snapshot: Snapshot, rows: Sequence[Row], period: Period, length: str
-) -> list[Strip]:
-    """The strips of some rows, each computed once for a snapshot."""
-    key = "strip", length
-    missing = [
-        row for row in rows
-        if (*key, row.name, row.hostname) not in snapshot.pages]
-    if missing:
-        with reading():
-            found = buckets_of(missing, period, snapshot.at)
-        for row, buckets in zip(missing, found, strict=True):
-            snapshot.pages[*key, row.name, row.hostname] = strip_of(
-                buckets, period)
-    return [
-        snapshot.pages[*key, row.name, row.hostname] for row in rows]
 
 
 def _shown(

@@ -18,6 +18,7 @@ from canonical.launchpad.command.printing import in_a_line
 from canonical.launchpad.interfaces import ExpectationError
 from canonical.launchpad.monitor.registry import registered_apart
 from canonical.launchpad.monitor.rulesfile import load_expectations
+from canonical.launchpad.webapp.keptstrips import KeptStrips
 from canonical.launchpad.webapp.parameters import DAY
 from canonical.launchpad.webapp.proposals import Proposal
 from canonical.launchpad.webapp.proposals import proposal_for
@@ -53,6 +54,7 @@ class Keeper:
 
     :ivar boot: differs for each process.
     :ivar refresh: in seconds.
+    :ivar strips: of the scripts that somebody has looked at.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Keeper:
         self._rules = rules
         self._skew = skew
         self.refresh = refresh
+        self.strips = KeptStrips()
         self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
         self._changed = threading.Condition()
         self._wanted = self._closed = False
