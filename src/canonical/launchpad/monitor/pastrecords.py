@@ -35,9 +35,9 @@ from canonical.launchpad.monitor.waiting import with_awaited
 
 __all__ = [
     "STRETCH",
+    "past_pieces",
     "past_recently",
     "past_waits",
-    "past_pieces",
     "stretches",
     "waited_until",
 ]
@@ -116,17 +116,15 @@ def past_waits(
 
 
 def waited_until(
-    cases: Sequence[Case],
-    at: datetime.datetime,
-    patience: Callable[[Case], datetime.timedelta],
+    cases: Sequence[Case], at: datetime.datetime
 ) -> Iterator[tuple[Case, datetime.datetime]]:
-    """Each case whose patience is not over, and until when it waited."""
+    """Each case that still counts runs from when it waited; until when."""
     if not cases:
         # Mostly there are none, and nothing is read.
         return
     recently = past_recently(at, seen_rules())
     for case in cases:
-        lasts = patience(case)
+        lasts = reach(case)
         *_, (ends, _) = past_waits(case, at, at, recently, lasts)
         if ends > at:
             yield case, ends - lasts

@@ -33,7 +33,6 @@ from canonical.launchpad.monitor.incidents import BROKEN
 from canonical.launchpad.monitor.incidents import Key
 from canonical.launchpad.monitor.matching import Case
 from canonical.launchpad.monitor.matching import inquiry
-from canonical.launchpad.monitor.matching import reach
 from canonical.launchpad.monitor.pastrecords import waited_until
 from canonical.launchpad.monitor.pauses import downtime_pauses
 from canonical.launchpad.monitor.pauses import merged
@@ -241,14 +240,12 @@ def _assessed(
     unwell = [
         case for (_, each), case in zip(pairs, cases, strict=False)
         if case.after and each.state in BROKEN and _key(case) not in waits]
+    waited = list(waited_until(unwell, at))
     return pairs[:len(cases)], waits, {
         _key(case): f"{_waited(case, ended)}; late from"
                     f" {time_text(ended + case.expectation.grace)} on"
-        for case, ended in waited_until(
-            unwell, at, lambda case: case.expectation.grace)
-    }, {
-        _key(case): _waited(case, ended)
-        for case, ended in waited_until(unwell, at, reach)}
+        for case, ended in waited if ended + case.expectation.grace > at
+    }, {_key(case): _waited(case, ended) for case, ended in waited}
 
 
 def _waited(case: Case, ended: datetime.datetime) -> str:
